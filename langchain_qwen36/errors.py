@@ -1,0 +1,223 @@
+"""What can go wrong, as a tree.
+
+    QwenError
+    ├── InvalidRequestError        the gateway refuses the request (400, 422)
+    │   ├── ContextOverflowError   the input is longer than the model's window
+    │   └── ContentFilterError     moderation stopped the input or the output
+    ├── AuthenticationError        the key is wrong or missing at the gateway (401)
+    ├── PermissionDeniedError      the key may not do this (403)
+    │   └── PaymentRequiredError   no money, no quota, a bill overdue (402, 403, 429)
+    ├── NotFoundError              no such model or path (404)
+    ├── RateLimitError             too fast; may be retried (429)
+    ├── ServerError                the gateway failed; may be retried (408, 409, 5xx)
+    │   └── UnexpectedResponseError  the answer is no chat completion
+    ├── GatewayConnectionError     the gateway cannot be reached; may be retried
+    │   ├── CertificateError       its TLS certificate does not hold; never retried
+    │   └── StreamInterruptedError the stream broke off or ended without an ending
+    ├── GatewayTimeoutError        one of the clocks ran out; may be retried
+    ├── EngineError                the embedded engine cannot start, or died
+    │   ├── EngineMissingError     the extra `local` is not installed
+    │   └── ModelFileError         the GGUF file is missing, damaged or no GGUF
+    └── BudgetExceededError        the budget is spent; the call was not made
+    MissingKeyError                no key for any gateway (a ValueError)
+    UnsupportedSettingError        a setting this gateway or model cannot take (a ValueError)
+    MessageError                   a message that cannot be said on the wire (a ValueError)
+
+Each class also inherits the child of langchain-core's `ModelError` for its condition, so that
+agent middleware, `with_retry` and `with_fallbacks` know what may be retried without asking us.
+The builtin beside it decides for LangGraph's `RetryPolicy`, which looks at builtins only
+(`ValueError` and `OSError`'s children except `ConnectionError` are not retried there).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from langchain_core import exceptions as core
+
+if TYPE_CHECKING:
+    from langchain_core.messages import AIMessage
+
+__all__ = [
+    "AuthenticationError",
+    "BudgetExceededError",
+    "CertificateError",
+    "Clock",
+    "ContentFilterError",
+    "ContextOverflowError",
+    "EngineError",
+    "EngineMissingError",
+    "GatewayConnectionError",
+    "GatewayTimeoutError",
+    "InvalidRequestError",
+    "MessageError",
+    "MissingKeyError",
+    "ModelFileError",
+    "NotFoundError",
+    "PaymentRequiredError",
+    "PermissionDeniedError",
+    "QwenError",
+    "RateLimitError",
+    "ServerError",
+    "StreamInterruptedError",
+    "UnexpectedResponseError",
+    "UnsupportedSettingError",
+]
+
+Clock = Literal["connect", "pool", "first_event", "gap", "total"]
+"""Which clock ran out: DESIGN §4.10."""
+
+
+class QwenError(core.ModelError):
+    """Base of every failure of a call.
+
+    The keyword arguments become attributes; what is not known is None.
+    """
+
+    status_code: int | None
+    """HTTP status, or the status a gateway wrote into the body of an HTTP 200."""
+    code: str | None
+    """The gateway's own code, e.g. `Throttling.RateQuota`, `insufficient_quota`."""
+    request_id: str | None
+    """The id to quote to the gateway's support."""
+    gateway: str | None
+    """Name of the gateway's row."""
+    body: Any
+    """The error's body: parsed JSON, or its first characters as text."""
+    retry_after: float | None
+    """Seconds the gateway asked us to wait."""
+    attempts: int | None
+    """How many requests were sent for this call, this one included."""
+    partial: AIMessage | None
+    """What had come before the failure, with its usage where it was sent."""
+    chunks: int | None
+    """How many chunks had been read."""
+
+    def __init__(
+        self,
+        message: str = "",
+        *,
+        status_code: int | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+        gateway: str | None = None,
+        body: Any = None,
+        retry_after: float | None = None,
+        is_retryable: bool | None = None,
+        attempts: int | None = None,
+        partial: AIMessage | None = None,
+        chunks: int | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status_code = status_code
+        self.code = code
+        self.request_id = request_id
+        self.gateway = gateway
+        self.body = body
+        self.retry_after = retry_after
+        self.attempts = attempts
+        self.partial = partial
+        self.chunks = chunks
+        if is_retryable is not None:
+            self.is_retryable = is_retryable
+
+    def __str__(self) -> str:
+        """The message; OSError's own form would print a tuple."""
+        return self.message
+
+
+class InvalidRequestError(QwenError, core.ModelInvalidRequestError, ValueError):
+    """The gateway refuses the request as it stands; sending it again changes nothing."""
+
+
+class ContextOverflowError(InvalidRequestError, core.ContextOverflowError):
+    """The input is longer than the model's window; summarising middleware acts on this."""
+
+
+class ContentFilterError(InvalidRequestError):
+    """Moderation stopped the call. The flagged text is still in your history."""
+
+    side: Literal["input", "output"] = "input"
+    """Whose text was flagged: yours, or the model's (then `partial` holds what had come)."""
+
+
+class AuthenticationError(QwenError, core.ModelAuthenticationError, ValueError):
+    """The gateway does not know the key; keys are bound to a gateway and often to a region."""
+
+
+class PermissionDeniedError(QwenError, core.ModelPermissionDeniedError, PermissionError):
+    """The key is known but may not do this."""
+
+
+class PaymentRequiredError(PermissionDeniedError):
+    """No money, no quota left, or a bill overdue: waiting does not help."""
+
+
+class NotFoundError(QwenError, core.ModelNotFoundError, LookupError):
+    """The gateway has no such model or path."""
+
+
+class RateLimitError(QwenError, core.ModelRateLimitError):
+    """Too many requests or tokens per minute."""
+
+
+class ServerError(QwenError, core.ModelAPIError):
+    """The gateway or the model behind it failed."""
+
+
+class UnexpectedResponseError(ServerError):
+    """An answer that is no chat completion: an HTML page, an empty body, broken JSON."""
+
+
+class GatewayConnectionError(QwenError, core.ModelConnectionError, ConnectionError):
+    """The gateway cannot be reached, or the connection broke."""
+
+
+class CertificateError(GatewayConnectionError):
+    """The gateway's TLS certificate does not hold."""
+
+    is_retryable: ClassVar[bool] = False  # type: ignore[misc]
+
+
+class StreamInterruptedError(GatewayConnectionError):
+    """A stream broke off, or ended with neither finish_reason nor [DONE].
+
+    `partial` holds what had come and `chunks` counts it; nothing was sent again, for the text
+    would have repeated and been billed twice.
+    """
+
+
+class GatewayTimeoutError(QwenError, core.ModelTimeoutError):
+    """A clock of the call ran out."""
+
+    clock: Clock | None = None
+    """Which one."""
+
+
+class EngineError(QwenError, RuntimeError):
+    """The embedded engine cannot start, or died; the message ends with the tail of its log."""
+
+
+class EngineMissingError(EngineError, ImportError):
+    """The extra `local` is not installed."""
+
+
+class ModelFileError(EngineError, OSError):
+    """The GGUF file is missing, damaged, or no GGUF."""
+
+
+class BudgetExceededError(QwenError, ValueError):
+    """The budget is spent; the call was refused before it was sent."""
+
+
+class MissingKeyError(ValueError):
+    """No gateway was named and no gateway's key is in the environment."""
+
+
+class UnsupportedSettingError(ValueError):
+    """A setting that this gateway or model cannot take, said before anything is sent."""
+
+
+class MessageError(ValueError):
+    """A message, or the order of messages, that cannot be said on the wire."""
