@@ -1,0 +1,100 @@
+"""What the pure core takes and gives: settings in, a body out; payloads in, deltas out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from langchain_qwen36.catalog import Model
+    from langchain_qwen36.gateways import Gateway
+
+PROVIDER = "qwen36"
+"""The one name for ls_provider, model_provider and the block translator (T18)."""
+
+Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
+Replay = Literal["tool_loop", "all", "never"]
+ForcedToolChoice = Literal["disable_thinking", "auto", "error"]
+ToolChoice = Literal["auto", "none", "required"] | dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Thinking:
+    """What the user said of thinking; None is nothing."""
+
+    enabled: bool | None = None
+    budget: int | None = None
+    effort: Effort | None = None
+    preserve: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """One call's settings, merged from the constructor and the call."""
+
+    model: str
+    """The id as the user wrote it."""
+    wire_model: str
+    """The gateway's spelling of it."""
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """Sampling, limits and the like under their wire names; nothing in it is None."""
+    thinking: Thinking = Thinking()
+    tools: Sequence[Mapping[str, Any]] = ()
+    """Tools in wire form."""
+    tool_choice: ToolChoice | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: Mapping[str, Any] | None = None
+    forced_tool_choice: ForcedToolChoice = "disable_thinking"
+    replay_reasoning: Replay = "tool_loop"
+    stream_usage: bool = True
+    extra_body: Mapping[str, Any] = field(default_factory=dict)
+    """Goes over everything else, untouched."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """A body, and what the reader of the answer must know of it."""
+
+    body: dict[str, Any]
+    gateway: Gateway
+    model: Model | None
+    """The catalogue's row of the model; None when it is unknown."""
+    requested_model: str
+    """The id as the user wrote it: the name under which the call is priced (P44)."""
+    thinking: bool | None
+    """Whether thinking is on in this body; None when neither body nor catalogue says."""
+    tools: Mapping[str, Mapping[str, Any]]
+    """JSON schema of the parameters of each bound tool, by name (P24, P70)."""
+    notes: Mapping[str, str]
+    """What was done otherwise than asked, by setting; goes to response_metadata["notes"]."""
+    ask_again_without_thinking: bool = False
+    """A forced call went out as "auto": invoke asks once more if no call comes back."""
+
+
+class Delta(NamedTuple):
+    """One piece of one choice of an answer; one kind of payload each (T7)."""
+
+    kind: Literal["text", "reasoning", "tool_call", "logprobs"]
+    choice: int
+    """Index of the choice; 0 unless n > 1."""
+    text: str
+    """Text, thoughts, or a piece of a tool call's arguments."""
+    call: int = 0
+    """Our own number of the tool call, from 0."""
+    id: str | None = None
+    """Of the tool call, on its first delta only (T6)."""
+    name: str | None = None
+    """Of the tool call, on its first delta only (T6)."""
+    logprobs: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What the transport knows of an answer."""
+
+    request_id: str | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Lower-case names."""
+    attempts: int = 1
