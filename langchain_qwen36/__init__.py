@@ -1,0 +1,1 @@
+"""`ChatQwen36`: the LangChain chat model for Qwen3.6."""

@@ -1,0 +1,12 @@
+"""Who we call: one row per gateway, and how a row is chosen.
+
+What a fact of a row means is written once, where it is read: in `langchain_qwen36._wire`, by a
+`match` that is closed with `assert_never`. Adding a gateway is adding a row; a user's own is
+`Gateway(name="mine", base_url="https://…/v1")`.
+"""
+
+from langchain_qwen36.gateways.row import Gateway, Range
+from langchain_qwen36.gateways.rows import GATEWAYS
+from langchain_qwen36.gateways.select import Endpoint, gateway_of_host, select_endpoint
+
+__all__ = ["GATEWAYS", "Endpoint", "Gateway", "Range", "gateway_of_host", "select_endpoint"]

@@ -1,0 +1,111 @@
+"""What a row can say: facts that name a wire shape, never a vendor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ThinkingSwitch = Literal[
+    "enable_thinking",  # a top-level key
+    "chat_template_kwargs",  # chat_template_kwargs.enable_thinking
+    "reasoning",  # reasoning.enabled
+    "reasoning_effort",  # reasoning_effort "none" is off
+    "unsupported",
+]
+BudgetField = Literal[
+    "thinking_budget", "reasoning.max_tokens", "thinking_budget_tokens", "unsupported"
+]
+EffortField = Literal["reasoning_effort", "reasoning.effort", "as_budget", "unsupported"]
+PreserveField = Literal["preserve_thinking", "chat_template_kwargs", "by_replay"]
+ForcedTools = Literal[
+    "always",  # required and a named tool are both taken, thinking or not
+    "unless_thinking",  # both, but not while thinking
+    "named_unless_thinking",  # a named tool only, and not while thinking
+    "never",  # tool_choice is not read
+]
+JsonObject = Literal["always", "unless_thinking"]
+OneShot = Literal["one_shot", "stream_inside"]
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """What a numeric setting may be, or how long a list may be; both ends included."""
+
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gateway:
+    """How one gateway speaks Chat Completions.
+
+    The defaults are those of a plain OpenAI-compatible server of which nothing else is known.
+    """
+
+    name: str
+    """What `gateway=` takes and `response_metadata["gateway"]` says."""
+    base_url: str | None = None
+    """Up to and without `/chat/completions`. None: it must be given."""
+    hosts: tuple[str, ...] = ()
+    """Host names, or their ends when they start with a dot, that are this gateway."""
+    key_env: tuple[str, ...] = ()
+    """Environment variables of the key, the first one set wins."""
+    base_url_env: tuple[str, ...] = ()
+    """Environment variables of the base URL."""
+    needs_key: bool = False
+    """Whether a call without a key cannot work."""
+    embedded: bool = False
+    """Whether the engine is ours to start (extra `local`)."""
+    prices: str | None = None
+    """The gateway whose offers price this one, when it is not its own name."""
+
+    thinking: ThinkingSwitch = "unsupported"
+    """Where thinking is switched on and off (P14)."""
+    thinking_budget: BudgetField = "unsupported"
+    """Where a budget of thinking tokens goes (P57)."""
+    reasoning_effort: EffortField = "unsupported"
+    """Where an effort goes (P58); `as_budget` makes it a share of the model's maximum."""
+    preserve_thinking: PreserveField = "by_replay"
+    """Where earlier turns' thoughts are asked for (P27); `by_replay` only sends them back."""
+    exclusive_effort_and_budget: bool = False
+    """Whether effort and budget must not be sent together."""
+
+    reasoning_field: Literal["reasoning_content", "reasoning"] = "reasoning_content"
+    """The name under which an assistant message takes its thoughts back (P02, P13)."""
+    reasoning_details: bool = False
+    """Whether `reasoning_details` go back, unmodified (P26)."""
+    think_tags: Literal["paired", "lone"] = "paired"
+    """`lone`: text before a `</think>` without its opening tag is thought, where thinking is on
+    and no structured reasoning came: a server started without a reasoning parser (P15)."""
+
+    one_system_message: bool = False
+    """Whether all system messages are folded into one at the front (P08)."""
+    tool_call_index: bool = False
+    """Whether a tool call in the history carries its `index`."""
+    forced_tools: ForcedTools = "always"
+    """Which forced tool choices are taken (P04)."""
+    parallel_tool_calls: bool | None = None
+    """What is sent when tools are bound and the user said nothing (P56)."""
+
+    json_schema: bool = True
+    """Whether `response_format` json_schema works; False leaves it to the model's row (P35)."""
+    json_object: JsonObject = "always"
+    """Whether json_object works while thinking."""
+    json_word: bool = False
+    """Whether json_object needs the word "json" in the messages (P34)."""
+
+    one_shot: OneShot = "one_shot"
+    """`stream_inside`: invoke streams while thinking may be on (P07, dashscope.md trap 10)."""
+    stream_usage: bool = True
+    """Whether `stream_options.include_usage` is sent (P10)."""
+    insufficient_quota: Literal["throttled", "no_money"] = "no_money"
+    """What the code `insufficient_quota` means: a rate at one vendor, money elsewhere (P51)."""
+    ranges: Mapping[str, Range] = field(default_factory=dict)
+    """Settings that the gateway refuses outside a range, said before sending."""
+    video: Literal["video_url", "unsupported"] = "video_url"
+    """Whether a video part is taken (P55)."""
+    cache_control: bool = False
+    """Whether `cache_control` on a content part marks an explicit cache (P64)."""

@@ -1,0 +1,223 @@
+"""The rows, in the order in which keys in the environment are looked for.
+
+Facts are from the vendors' pages of autumn 2026; none could be tried live. What is not confirmed
+says so beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from langchain_qwen36.gateways.row import Gateway, Range
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def _dashscope(name: str, host: str, *, region_host: str, legacy: bool = True) -> Gateway:
+    """A region of Alibaba's Model Studio; all speak alike, keys and prices are the region's."""
+    return Gateway(
+        name=name,
+        base_url=f"https://{host}/compatible-mode/v1" if legacy else None,
+        hosts=(host, region_host) if legacy else (region_host,),
+        key_env=("DASHSCOPE_API_KEY",),
+        base_url_env=("DASHSCOPE_BASE_URL",),
+        needs_key=True,
+        thinking="enable_thinking",
+        thinking_budget="thinking_budget",
+        reasoning_effort="as_budget",
+        preserve_thinking="preserve_thinking",
+        one_system_message=True,
+        tool_call_index=True,
+        forced_tools="named_unless_thinking",
+        parallel_tool_calls=True,
+        json_schema=False,
+        json_object="unless_thinking",
+        json_word=True,
+        one_shot="stream_inside",
+        insufficient_quota="throttled",
+        ranges={
+            "temperature": Range(0, 2),
+            "top_p": Range(0, 1),
+            "presence_penalty": Range(-2, 2),
+            "n": Range(1, 4),
+            "seed": Range(0, 2**31 - 1),
+            "top_logprobs": Range(0, 5),
+        },
+        cache_control=True,
+    )
+
+
+def _self_hosted(name: str, port: int, *, key_env: str, base_url_env: str) -> Gateway:
+    """A server that runs the open weights with Qwen's own chat template."""
+    return Gateway(
+        name=name,
+        base_url=f"http://localhost:{port}/v1",
+        key_env=(key_env,),
+        base_url_env=(base_url_env,),
+        thinking="chat_template_kwargs",
+        preserve_thinking="chat_template_kwargs",
+        think_tags="lone",
+        one_system_message=True,
+    )
+
+
+_LLAMACPP = replace(
+    _self_hosted("llamacpp", 8080, key_env="LLAMACPP_API_KEY", base_url_env="LLAMACPP_BASE_URL"),
+    thinking_budget="thinking_budget_tokens",
+    reasoning_effort="as_budget",
+    video="unsupported",
+)
+
+_ROWS = (
+    replace(
+        _dashscope(
+            "dashscope", "dashscope.aliyuncs.com", region_host=".cn-beijing.maas.aliyuncs.com"
+        ),
+        hosts=(
+            "dashscope.aliyuncs.com",
+            "coding.dashscope.aliyuncs.com",
+            "batch.dashscope.aliyuncs.com",
+            ".cn-beijing.maas.aliyuncs.com",
+        ),
+    ),
+    replace(
+        _dashscope(
+            "dashscope-intl",
+            "dashscope-intl.aliyuncs.com",
+            region_host=".ap-southeast-1.maas.aliyuncs.com",
+        ),
+        hosts=(
+            "dashscope-intl.aliyuncs.com",
+            "coding-intl.dashscope.aliyuncs.com",
+            ".ap-southeast-1.maas.aliyuncs.com",
+        ),
+    ),
+    _dashscope(
+        "dashscope-us", "dashscope-us.aliyuncs.com", region_host=".us-east-1.maas.aliyuncs.com"
+    ),
+    # gateways.md §4.1: measured on the relay with qwen3.8 only; for 3.6 "fields per official".
+    Gateway(
+        name="apiyi",
+        base_url="https://api.apiyi.com/v1",
+        hosts=("api.apiyi.com", "vip.apiyi.com", "b.apiyi.com", "api-cf.apiyi.com"),
+        key_env=("APIYI_API_KEY",),
+        base_url_env=("APIYI_BASE_URL",),
+        needs_key=True,
+        thinking="enable_thinking",
+        thinking_budget="thinking_budget",
+        reasoning_effort="reasoning_effort",
+        preserve_thinking="preserve_thinking",
+        one_system_message=True,
+        tool_call_index=True,
+        forced_tools="named_unless_thinking",
+        parallel_tool_calls=True,
+        json_schema=False,
+        json_object="unless_thinking",
+        json_word=True,
+        one_shot="stream_inside",
+        ranges={"temperature": Range(0, 2), "top_p": Range(0, 1)},
+    ),
+    Gateway(
+        name="openrouter",
+        base_url="https://openrouter.ai/api/v1",
+        hosts=("openrouter.ai",),
+        key_env=("OPENROUTER_API_KEY",),
+        base_url_env=("OPENROUTER_BASE_URL", "OPENROUTER_API_BASE"),
+        needs_key=True,
+        thinking="reasoning",
+        thinking_budget="reasoning.max_tokens",
+        reasoning_effort="reasoning.effort",
+        exclusive_effort_and_budget=True,
+        reasoning_field="reasoning",
+        reasoning_details=True,
+        one_system_message=True,
+        forced_tools="unless_thinking",
+        json_object="unless_thinking",
+        json_word=True,
+        ranges={"stop": Range(0, 4)},
+        cache_control=True,
+    ),
+    Gateway(
+        name="vercel",
+        base_url="https://ai-gateway.vercel.sh/v1",
+        hosts=("ai-gateway.vercel.sh",),
+        key_env=("AI_GATEWAY_API_KEY", "VERCEL_AI_GATEWAY_API_KEY", "VERCEL_OIDC_TOKEN"),
+        base_url_env=("AI_GATEWAY_BASE_URL",),
+        needs_key=True,
+        thinking="reasoning",
+        thinking_budget="reasoning.max_tokens",
+        reasoning_effort="reasoning.effort",
+        exclusive_effort_and_budget=True,
+        reasoning_field="reasoning",
+        reasoning_details=True,
+        one_system_message=True,
+        forced_tools="unless_thinking",
+        json_object="unless_thinking",
+        json_word=True,
+        cache_control=True,
+    ),
+    # gateways.md §4.1: enable_thinking stands in the specs of sibling models; for these eight it
+    # is not confirmed.
+    Gateway(
+        name="aimlapi",
+        base_url="https://api.aimlapi.com/v1",
+        hosts=("api.aimlapi.com",),
+        key_env=("AIMLAPI_API_KEY",),
+        base_url_env=("AIMLAPI_BASE_URL", "AIMLAPI_API_BASE"),
+        needs_key=True,
+        thinking="enable_thinking",
+        thinking_budget="thinking_budget",
+        reasoning_effort="reasoning_effort",
+        one_system_message=True,
+        forced_tools="unless_thinking",
+        json_object="unless_thinking",
+        json_word=True,
+        ranges={
+            "seed": Range(1),
+            "stop": Range(0, 4),
+            "temperature": Range(0, 2),
+            "top_p": Range(0.01, 1),
+            "presence_penalty": Range(-2, 2),
+            "frequency_penalty": Range(-2, 2),
+            "top_logprobs": Range(0, 20),
+            "min_p": Range(0.001, 0.999),
+            "max_tokens": Range(1),
+        },
+    ),
+    _self_hosted("vllm", 8000, key_env="VLLM_API_KEY", base_url_env="VLLM_BASE_URL"),
+    _self_hosted("sglang", 30000, key_env="SGLANG_API_KEY", base_url_env="SGLANG_BASE_URL"),
+    _LLAMACPP,
+    # dashscope.md §8: no template arguments; reasoning_effort "none" is its switch.
+    Gateway(
+        name="ollama",
+        base_url="http://localhost:11434/v1",
+        key_env=("OLLAMA_API_KEY",),
+        base_url_env=("OLLAMA_BASE_URL",),
+        thinking="reasoning_effort",
+        reasoning_effort="reasoning_effort",
+        reasoning_field="reasoning",
+        one_system_message=True,
+        forced_tools="never",
+        video="unsupported",
+    ),
+    replace(_LLAMACPP, name="local", base_url=None, key_env=(), base_url_env=(), embedded=True),
+    Gateway(
+        name="openai-compatible", key_env=("QWEN36_API_KEY",), base_url_env=("QWEN36_BASE_URL",)
+    ),
+    # Regions of Model Studio that are reached by a workspace's own base_url; no price list known.
+    _dashscope(
+        "dashscope-hk",
+        "cn-hongkong.dashscope.aliyuncs.com",
+        region_host=".cn-hongkong.maas.aliyuncs.com",
+    ),
+    _dashscope("dashscope-eu", "", region_host=".eu-central-1.maas.aliyuncs.com", legacy=False),
+    _dashscope("dashscope-jp", "", region_host=".ap-northeast-1.maas.aliyuncs.com", legacy=False),
+)
+
+GATEWAYS: Mapping[str, Gateway] = {row.name: row for row in _ROWS}
+"""Every row by its name, in the order in which keys in the environment are looked for."""
+
+PLAIN = GATEWAYS["openai-compatible"]
+"""What an unknown `base_url` is taken for."""

@@ -1,0 +1,130 @@
+"""How a row, its address and its key are chosen (DESIGN §4.4)."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from langchain_qwen36.errors import MissingKeyError, UnsupportedSettingError
+from langchain_qwen36.gateways.row import Gateway
+from langchain_qwen36.gateways.rows import GATEWAYS, PLAIN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Endpoint:
+    """A gateway, where it is, and the key that goes there."""
+
+    gateway: Gateway
+    base_url: str | None
+    """None for the embedded engine, which is started on first use."""
+    key: str | None = field(repr=False)
+    """The key found in the environment; None when there is none or the caller gave his own."""
+
+
+def gateway_of_host(base_url: str) -> Gateway | None:
+    """The row that a URL's host belongs to, or None."""
+    host = (urlsplit(base_url).hostname or "").lower()
+    for row in GATEWAYS.values():
+        for known in row.hosts:
+            if host == known or (known.startswith(".") and host.endswith(known)):
+                return row
+    return None
+
+
+def select_endpoint(
+    gateway: str | Gateway | None,
+    base_url: str | None,
+    *,
+    has_key: bool,
+    env: Mapping[str, str] | None = None,
+) -> Endpoint:
+    """Choose the gateway, its base URL and its key (DESIGN §4.4).
+
+    Args:
+        gateway: A row's name, or a row, or None to have it found.
+        base_url: The caller's URL, or None for the row's variable or default.
+        has_key: Whether the caller gave a key of his own; no variable is read then.
+        env: The environment; `os.environ` when None.
+
+    Raises:
+        MissingKeyError: no gateway could be found, or the gateway's key is not set, or a key
+            from a variable would go to another known gateway.
+        UnsupportedSettingError: no such gateway, or its base URL must be given.
+    """
+    env = os.environ if env is None else env
+    row = _row(gateway, base_url, env)
+    url = base_url or _first(env, row.base_url_env) or row.base_url
+    if url and gateway is None and (owner := gateway_of_host(url)):
+        row = owner
+    if not url and not row.embedded:
+        raise UnsupportedSettingError(
+            f"`gateway={row.name!r}` has no address of its own: pass `base_url=` or set "
+            f"{_either(row.base_url_env)}."
+        )
+    key = None if has_key else _first(env, row.key_env)
+    if key and url:
+        _refuse_foreign_key(row, url)
+    if row.needs_key and not has_key and not key:
+        raise MissingKeyError(
+            f"No key for `gateway={row.name!r}`: set {_either(row.key_env)} or pass `api_key=`. "
+            'Without a key, `ChatQwen36(gateway="local")` runs a small model on this machine.'
+        )
+    return Endpoint(gateway=row, base_url=url.rstrip("/") if url else None, key=key)
+
+
+def _row(gateway: str | Gateway | None, base_url: str | None, env: Mapping[str, str]) -> Gateway:
+    if isinstance(gateway, Gateway):
+        return gateway
+    if gateway is not None:
+        return _named(gateway, "gateway")
+    if base_url is not None:
+        return gateway_of_host(base_url) or PLAIN
+    if name := env.get("QWEN36_GATEWAY"):
+        return _named(name, "QWEN36_GATEWAY")
+    for row in GATEWAYS.values():
+        if variable := next((name for name in row.key_env if env.get(name)), None):
+            logger.info("Gateway %r was chosen because %s is set.", row.name, variable)
+            return row
+    variables = ", ".join(
+        row.key_env[0] for row in GATEWAYS.values() if row.needs_key and row.base_url
+    )
+    variables = ", ".join(dict.fromkeys(variables.split(", ")))
+    raise MissingKeyError(
+        f"No gateway was named and no key is set. Set one of {variables}, or pass `base_url=` of "
+        'your own server, or `gateway="local"` to run a small model on this machine.'
+    )
+
+
+def _named(name: str, where: str) -> Gateway:
+    try:
+        return GATEWAYS[name]
+    except KeyError:
+        raise UnsupportedSettingError(
+            f"{where}={name!r} is not known; it is one of "
+            f"{', '.join(GATEWAYS)}, or a `Gateway(...)`."
+        ) from None
+
+
+def _refuse_foreign_key(row: Gateway, url: str) -> None:
+    owner = gateway_of_host(url)
+    if owner is not None and not set(owner.key_env) & set(row.key_env):
+        raise MissingKeyError(
+            f"The key of `gateway={row.name!r}` (from {_either(row.key_env)}) is not sent to "
+            f"`base_url={url!r}`, which is {owner.name!r}: drop one of the two, or pass `api_key=`."
+        )
+
+
+def _first(env: Mapping[str, str], names: tuple[str, ...]) -> str | None:
+    return next((value for name in names if (value := env.get(name))), None)
+
+
+def _either(names: tuple[str, ...]) -> str:
+    return " or ".join(names) or "no variable"
