@@ -1,0 +1,203 @@
+"""The constructor of `ChatQwen36`: what may be said, under which name, and how it is checked."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.language_models.chat_models import BaseChatModel
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
+
+from langchain_qwen36._http import Timeouts
+from langchain_qwen36._version import __version__
+from langchain_qwen36._wire.types import Effort, ForcedToolChoice, Replay
+from langchain_qwen36.gateways import GATEWAYS, Gateway
+
+if TYPE_CHECKING:
+    from typing import Self
+
+    from pydantic import BaseModel
+
+DEFAULT_MODEL = "qwen3.6-plus"
+EMBEDDED_MODEL = "smollm2-135m-instruct"
+"""What the embedded engine's model is called when the user names none."""
+
+ApiKey = SecretStr | Callable[[], str] | Callable[[], Awaitable[str]]
+JSONObject = dict[str, Any]
+
+
+class QwenFields(BaseChatModel):
+    """The fields; `ChatQwen36` adds what they do."""
+
+    model_config = ConfigDict(
+        arbitrary_types_allowed=True, populate_by_name=True, protected_namespaces=()
+    )
+
+    model_name: str = Field(default=DEFAULT_MODEL, alias="model")
+    """The model's bare id, such as `qwen3.6-plus`; `"openrouter:qwen3.6-plus"` also names the
+    gateway. Ids that are not in the catalogue go through unchanged."""
+
+    # What the model should do.
+    temperature: float | None = None
+    """0 to below 2. The servers' default is 0.6 while thinking, else 0.7."""
+    top_p: float | None = None
+    """Above 0 to 1."""
+    top_k: int | None = None
+    """Sample from the k likeliest tokens."""
+    min_p: float | None = None
+    """Drop tokens less likely than this share of the likeliest."""
+    presence_penalty: float | None = None
+    """-2 to 2."""
+    frequency_penalty: float | None = None
+    """-2 to 2; Alibaba's own servers ignore it."""
+    repetition_penalty: float | None = None
+    """Above 0; 1.0 is none."""
+    max_tokens: int | None = None
+    """Most tokens of the answer; on Alibaba's servers the thoughts do not count."""
+    max_completion_tokens: int | None = None
+    """Most tokens of thoughts and answer together, where the model takes it."""
+    seed: int | None = None
+    """Makes sampling repeatable, as far as the server promises it."""
+    stop: list[str] | str | None = Field(default=None, alias="stop_sequences")
+    """Where to stop."""
+    n: int | None = None
+    """How many answers `generate` gives; above 1 only without tools and thinking."""
+    logprobs: bool | None = None
+    """Whether log probabilities come back, in `response_metadata["logprobs"]`."""
+    top_logprobs: int | None = None
+    """How many alternatives for each token."""
+    logit_bias: dict[str, float] | None = None
+    """Token id to bias."""
+    user: str | None = None
+    """Your end user's id, where the gateway keeps one."""
+    response_format: JSONObject | None = None
+    """`{"type": "json_object"}` or `{"type": "json_schema", "json_schema": …}`."""
+    parallel_tool_calls: bool | None = None
+    """Whether several tools may be called at once. None: as the gateway's row says."""
+
+    # Thinking.
+    enable_thinking: bool | None = None
+    """Think or not. None: as the model does by itself."""
+    thinking_budget: int | None = None
+    """Most tokens of thought; 0 switches thinking off."""
+    reasoning_effort: Effort | None = None
+    """`none` to `max`; where a gateway has no effort it becomes a budget."""
+    preserve_thinking: bool | None = None
+    """Keep the thoughts of all earlier turns. None: with tools, where the model can."""
+    replay_reasoning: Replay = "tool_loop"
+    """Which assistant turns are sent back with their thoughts: those since the last user
+    message, all, or none."""
+    forced_tool_choice: ForcedToolChoice = "disable_thinking"
+    """What happens to a forced tool choice that the server refuses while thinking."""
+
+    # What some gateways add.
+    provider: JSONObject | None = None
+    """Routing among providers (OpenRouter `provider`)."""
+    models: list[str] | None = None
+    """Fallback models, in order (OpenRouter, Vercel)."""
+    plugins: list[JSONObject] | None = None
+    """OpenRouter plugins."""
+    provider_options: JSONObject | None = None
+    """Vercel's `providerOptions`."""
+    enable_search: bool | None = None
+    """Let the server search the web (Alibaba, AI/ML API)."""
+    search_options: JSONObject | None = None
+    """How it searches."""
+    extra_body: JSONObject | None = None
+    """Keys that go into the body untouched, over everything else."""
+    model_kwargs: JSONObject = Field(default_factory=dict)
+    """Further parameters of the body, under everything that has a field."""
+
+    # Where it goes.
+    gateway: str | Gateway | None = None
+    """A row of `langchain_qwen36.gateways`; DESIGN §4.4 says how one is chosen without it."""
+    base_url: str | None = Field(default=None, alias="api_base")
+    """The server's URL up to and without `/chat/completions`."""
+    api_key: ApiKey | None = None
+    """The key, or a function that gives it. None: the gateway's variable."""
+    timeout: float | Timeouts | None = Field(default=None, alias="request_timeout")
+    """Seconds for each silence, or `Timeouts` to set each clock."""
+    max_retries: int = Field(default=2, ge=0)
+    """How often a failed request is sent again, while nothing was handed out."""
+    default_headers: Mapping[str, str] | None = Field(default=None, exclude=True, repr=False)
+    """Headers of every request."""
+    default_query: Mapping[str, str] | None = Field(default=None, exclude=True, repr=False)
+    """Query parameters of every request."""
+    http_client: Any = Field(default=None, exclude=True, repr=False)
+    """Your own `httpx.Client`; you close it."""
+    http_async_client: Any = Field(default=None, exclude=True, repr=False)
+    """Your own `httpx.AsyncClient`; you close it."""
+    proxy: str | None = Field(default=None, repr=False)
+    """A proxy's URL. None: the environment's."""
+
+    # How it comes back.
+    streaming: bool = False
+    """Whether `invoke` streams inside even where it need not."""
+    stream_usage: bool = True
+    """Whether usage is asked for in streams."""
+    include_response_headers: bool = False
+    """Whether `response_metadata["headers"]` holds the answer's headers."""
+
+    def __init__(self, **data: Any) -> None:
+        """Check the names first: pydantic would drop a misspelt one in silence (T13).
+
+        Raises:
+            TypeError: a keyword that is no setting; the message suggests the nearest.
+        """
+        check_names(type(self), data, type(self).__name__)
+        super().__init__(**data)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_gateway_from_model(cls, data: Any) -> Any:
+        """`openrouter:qwen3.6-plus` names both (P63); a model's own colon stays."""
+        if not isinstance(data, dict):
+            return data
+        key = "model" if "model" in data else "model_name"
+        name = data.get(key)
+        if name is None:
+            return {**data, "model": EMBEDDED_MODEL} if _is_embedded(data) else data
+        head, colon, tail = name.partition(":") if isinstance(name, str) else ("", "", "")
+        if colon and head in GATEWAYS and data.get("gateway") is None:
+            return {**data, key: tail, "gateway": head}
+        return data
+
+    @field_validator("api_key", mode="before")
+    @classmethod
+    def _refuse_an_empty_key(cls, value: Any) -> Any:
+        if value == "":
+            raise ValueError("`api_key` is empty: pass a key, or None to use the variable.")
+        return value
+
+    @model_validator(mode="after")
+    def _set_qwen36_version(self) -> Self:
+        self._add_version("langchain-qwen36", __version__)
+        return self
+
+
+def _is_embedded(data: Mapping[str, Any]) -> bool:
+    gateway = data.get("gateway")
+    row = GATEWAYS.get(gateway) if isinstance(gateway, str) else gateway
+    return isinstance(row, Gateway) and row.embedded
+
+
+@cache
+def _names(model: type[BaseModel]) -> frozenset[str]:
+    fields = model.model_fields
+    return frozenset(fields) | {field.alias for field in fields.values() if field.alias}
+
+
+def check_names(model: type[BaseModel], data: Mapping[str, Any], where: str) -> None:
+    """Refuse a keyword that is no field of `model` (T13)."""
+    if not (unknown := data.keys() - _names(model)):
+        return
+    raise TypeError("; ".join(unknown_keyword(name, _names(model), where) for name in sorted(unknown)))
+
+
+def unknown_keyword(name: str, known: frozenset[str], where: str) -> str:
+    """The sentence that names the nearest setting."""
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else "pass body keys of your own in `extra_body`."
+    return f"{where} got an unexpected keyword {name!r}: {hint}"

@@ -1,0 +1,132 @@
+"""The constructor's fields and one call's keywords, merged into the core's `Settings`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_qwen36._model.fields import QwenFields, unknown_keyword
+from langchain_qwen36._wire import tools as wire_tools
+from langchain_qwen36._wire.types import Settings, Thinking
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_WIRE_PARAMS: Mapping[str, str] = {
+    name: name
+    for name in (
+        "temperature",
+        "top_p",
+        "top_k",
+        "min_p",
+        "presence_penalty",
+        "frequency_penalty",
+        "repetition_penalty",
+        "max_tokens",
+        "max_completion_tokens",
+        "seed",
+        "stop",
+        "n",
+        "logprobs",
+        "top_logprobs",
+        "logit_bias",
+        "user",
+        "provider",
+        "models",
+        "plugins",
+        "enable_search",
+        "search_options",
+    )
+} | {"provider_options": "providerOptions"}
+"""Fields that go into the body as they are, and their names there."""
+
+_PER_CALL = frozenset(
+    {
+        *_WIRE_PARAMS,
+        "enable_thinking",
+        "thinking_budget",
+        "reasoning_effort",
+        "preserve_thinking",
+        "replay_reasoning",
+        "forced_tool_choice",
+        "response_format",
+        "parallel_tool_calls",
+        "extra_body",
+        "model_kwargs",
+        "stream_usage",
+        "timeout",
+        "max_retries",
+        "include_response_headers",
+    }
+)
+"""Fields that a call may set anew."""
+
+_CALL_ONLY = frozenset(
+    {
+        "model",
+        "model_name",
+        "tools",
+        "tool_choice",
+        "strict",
+        "extra_headers",
+        "extra_query",
+        "stream",
+        "ls_structured_output_format",
+        "structured_output_format",
+    }
+)
+"""Keywords that only a call has: LangChain's own, and OpenAI's names for headers and query."""
+
+
+def check_call(kwargs: Mapping[str, Any]) -> None:
+    """Refuse a keyword that a call cannot take.
+
+    Raises:
+        TypeError: the message suggests the nearest name, or says that it is the constructor's.
+    """
+    for name in kwargs.keys() - _PER_CALL - _CALL_ONLY:
+        if name in QwenFields.model_fields:
+            raise TypeError(f"{name!r} is set on the constructor, not for one call.")
+        raise TypeError(unknown_keyword(name, _PER_CALL | _CALL_ONLY, "The call"))
+
+
+def merge(
+    fields: QwenFields, wire_model: str, stop: Sequence[str] | None, kwargs: Mapping[str, Any]
+) -> Settings:
+    """The settings of one call; a keyword that is given wins, None included.
+
+    Args:
+        fields: The model object.
+        wire_model: The gateway's spelling of the model's id.
+        stop: LangChain's own argument; it wins over a field.
+        kwargs: The call's keywords, checked before.
+    """
+    said = fields.__dict__ | kwargs
+    if stop is not None:
+        said["stop"] = list(stop)
+    tools = wire_tools.to_wire(kwargs.get("tools") or (), strict=kwargs.get("strict"))
+    return Settings(
+        model=model_name(fields, kwargs),
+        wire_model=wire_model,
+        params=said["model_kwargs"]
+        | {wire: said[name] for name, wire in _WIRE_PARAMS.items() if said[name] is not None},
+        thinking=Thinking(
+            enabled=said["enable_thinking"],
+            budget=said["thinking_budget"],
+            effort=said["reasoning_effort"],
+            preserve=said["preserve_thinking"],
+        ),
+        tools=tools,
+        tool_choice=wire_tools.choice_to_wire(kwargs.get("tool_choice"), tools),
+        parallel_tool_calls=said["parallel_tool_calls"],
+        response_format=said["response_format"],
+        forced_tool_choice=said["forced_tool_choice"],
+        replay_reasoning=said["replay_reasoning"],
+        stream_usage=said["stream_usage"],
+        extra_body=said["extra_body"] or {},
+    )
+
+
+def model_name(fields: QwenFields, kwargs: Mapping[str, Any]) -> str:
+    """The id this call asks for: a call's `model` wins."""
+    name = kwargs.get("model") or kwargs.get("model_name") or fields.model_name
+    return str(name)
