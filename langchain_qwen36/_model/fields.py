@@ -193,7 +193,9 @@ def check_names(model: type[BaseModel], data: Mapping[str, Any], where: str) -> 
     """Refuse a keyword that is no field of `model` (T13)."""
     if not (unknown := data.keys() - _names(model)):
         return
-    raise TypeError("; ".join(unknown_keyword(name, _names(model), where) for name in sorted(unknown)))
+    raise TypeError(
+        "; ".join(unknown_keyword(name, _names(model), where) for name in sorted(unknown))
+    )
 
 
 def unknown_keyword(name: str, known: frozenset[str], where: str) -> str:
