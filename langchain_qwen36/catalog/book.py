@@ -1,0 +1,149 @@
+"""Names to rows: every spelling of a model finds its one entry (P12, P38).
+
+A price book is the bundled files, or those with a user's own rows laid over them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from functools import cache, lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from langchain_qwen36.catalog.load import read_models, read_offers
+from langchain_qwen36.catalog.rows import CatalogError, Model, Offer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from os import PathLike
+
+_SNAPSHOT = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{8}|\d{2}-\d{2}|latest)$")
+"""A dated snapshot of a model, or its moving `-latest`."""
+
+_BUILD = re.compile(
+    r"[-._](?:gguf|awq|gptq|mlx|fp8|nvfp4|mxfp4|bf16|fp16|f16|int[48]|[2-8]bit|ud|dynamic"
+    r"|i?q\d(?:_[0-9a-z]+)*)$"
+)
+"""One part of the name of a quantised or repackaged build of open weights."""
+
+_VARIANT = re.compile(r":[a-z][a-z-]*$")
+"""A route or discount that some gateways write behind the id: `:free`, `:nitro`, `:novita`."""
+
+
+class PriceBook:
+    """Models and offers, found by any of their names. Immutable; answers are remembered."""
+
+    def __init__(self, models: Iterable[Model], offers: Iterable[Offer]) -> None:
+        """Index the rows.
+
+        Raises:
+            CatalogError: One name means two models.
+        """
+        self.models: Mapping[str, Model] = {model.id: model for model in models}
+        self.offers: Mapping[tuple[str, str], Offer] = {
+            (offer.gateway, offer.model.id): offer for offer in offers
+        }
+        self._names = _index(self.models.values(), self.offers.values())
+        self.model = lru_cache(maxsize=2048)(self._model)
+        self.offer = lru_cache(maxsize=2048)(self._offer)
+
+    def __reduce__(self) -> tuple[type[PriceBook], tuple[tuple[Model, ...], tuple[Offer, ...]]]:
+        """A copy is indexed anew, for remembered answers cannot be pickled."""
+        return (PriceBook, (tuple(self.models.values()), tuple(self.offers.values())))
+
+    @staticmethod
+    @cache
+    def bundled() -> PriceBook:
+        """The book that comes with the package, read once."""
+        data = files("langchain_qwen36") / "data"
+        models = {
+            model.id: model
+            for model in read_models((data / "models.toml").read_text("utf-8"), "models.toml")
+        }
+        text = (data / "offers.toml").read_text("utf-8")
+        return PriceBook(models.values(), read_offers(text, "offers.toml", models))
+
+    @classmethod
+    def from_toml(cls, path: str | PathLike[str]) -> PriceBook:
+        """The bundled book with the rows of your file laid over it.
+
+        The file has the form of the bundled ones: `[[offer]]` rows, and `[[model]]` rows for
+        models that the bundled book does not know. A row replaces the whole bundled row of the
+        same gateway and model (or the same model id).
+
+        Raises:
+            CatalogError: The file is wrong; the message names its row and field.
+            OSError: The file cannot be read.
+        """
+        bundled, file = cls.bundled(), str(path)
+        text = Path(path).read_text("utf-8")
+        models = {**bundled.models, **{model.id: model for model in read_models(text, file)}}
+        old = [replace(offer, model=models[offer.model.id]) for offer in bundled.offers.values()]
+        return cls(models.values(), [*old, *read_offers(text, file, models)])
+
+    def wire_id(self, gateway: str, name: str) -> str:
+        """How a gateway spells a model; a name that is no known spelling goes through unchanged.
+
+        A dated snapshot and a variant such as `:free` keep the caller's spelling: the row's id
+        would be another thing to ask for.
+        """
+        offer = self.offers.get((gateway, self._names.get(name.lower(), "")))
+        return name if offer is None or name.lower() == offer.wire_id.lower() else offer.wire_id
+
+    def _model(self, name: str) -> Model | None:
+        plain = name.lower()
+        model = self._plain(plain)
+        return model or self._plain(_VARIANT.sub("", plain))
+
+    def _plain(self, name: str) -> Model | None:
+        """A lower-case name without variant: itself, its last segment, its base."""
+        last = name.rsplit("/", 1)[-1]
+        for spelling in (name, last, _SNAPSHOT.sub("", last)):
+            if spelling in self._names:
+                return self.models[self._names[spelling]]
+        base = last
+        while (shorter := _BUILD.sub("", base)) != base:
+            base = shorter
+        model = self.models.get(self._names.get(base, ""))
+        return model if model is not None and model.open_weights else None
+
+    def _offer(self, gateway: str, name: str) -> Offer | None:
+        model = self._model(name)
+        offer = self.offers.get((gateway, model.id)) if model else None
+        if offer is None or self._plain(name.lower()) is not None:
+            return offer
+        # A variant is served by someone else or at another price: only the model is known.
+        return replace(offer, wire_id=name, prices=())
+
+
+def find_model(name: str) -> Model | None:
+    """What is known of a model, by any spelling: bare, prefixed, dated, a build, a variant."""
+    return PriceBook.bundled().model(name)
+
+
+def find_offer(gateway: str, name: str) -> Offer | None:
+    """A model as one gateway (the name of its row) serves it; None where no row says it does."""
+    return PriceBook.bundled().offer(gateway, name)
+
+
+def wire_id(gateway: str, name: str) -> str:
+    """How a gateway spells a model; unknown names go through unchanged."""
+    return PriceBook.bundled().wire_id(gateway, name)
+
+
+def _index(models: Iterable[Model], offers: Iterable[Offer]) -> dict[str, str]:
+    """Every known spelling, in lower case, to the id of its model."""
+    names: dict[str, str] = {}
+    for model in models:
+        for spelling in (model.id.lower(), *model.aliases):
+            _name(names, spelling, model.id)
+    for offer in offers:
+        _name(names, offer.wire_id.lower(), offer.model.id)
+    return names
+
+
+def _name(names: dict[str, str], spelling: str, model_id: str) -> None:
+    if names.setdefault(spelling, model_id) != model_id:
+        raise CatalogError(f"{spelling!r} means both {names[spelling]!r} and {model_id!r}")
