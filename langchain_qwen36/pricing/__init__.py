@@ -1,0 +1,26 @@
+"""Usage to money: exact, explained, and None where a price is not known. Pure."""
+
+from __future__ import annotations
+
+from langchain_qwen36.pricing.listed import Cost, Tokens, UsageError, cost
+from langchain_qwen36.pricing.money import CurrencyError, Money, totals
+from langchain_qwen36.pricing.record import CostRecord, cost_record, money_of
+from langchain_qwen36.pricing.reported import Reported, reported_cost
+from langchain_qwen36.pricing.tiers import NextTier, next_tier
+
+__all__ = [
+    "Cost",
+    "CostRecord",
+    "CurrencyError",
+    "Money",
+    "NextTier",
+    "Reported",
+    "Tokens",
+    "UsageError",
+    "cost",
+    "cost_record",
+    "money_of",
+    "next_tier",
+    "reported_cost",
+    "totals",
+]

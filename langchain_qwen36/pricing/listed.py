@@ -1,0 +1,220 @@
+"""What a call costs by the price list: usage times offer, exactly. Pure.
+
+One request pays one tier, chosen by its total input tokens, cached ones counted, and all its
+tokens pay that tier's rates (P11; dashscope.md §3). Tokens are split into disjoint kinds first
+(P29): plain input, cache hits, cache writes, output. Output already holds the reasoning (P30).
+Fees of server tools such as web search are not in it; where a gateway reports what it charged,
+that is beside it (`reported_cost`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import ROUND_CEILING, Decimal
+from typing import TYPE_CHECKING, Any
+
+from langchain_qwen36.pricing.money import Money
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import date
+
+    from langchain_qwen36.catalog import Offer, Price, Rate, Tier
+
+_MILLION = Decimal(1_000_000)
+
+
+class UsageError(ValueError):
+    """A usage that cannot be: a negative count, or more cached tokens than input tokens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tokens:
+    """The tokens of one call in disjoint kinds."""
+
+    input: int
+    """Neither read from a cache nor written to one."""
+    cache_read: int
+    cache_write: int
+    output: int
+    """The whole answer, reasoning included."""
+    reasoning: int | None
+    """How much of the output is reasoning; None: the gateway did not say."""
+
+    @classmethod
+    def of(cls, usage: Mapping[str, Any]) -> Tokens:
+        """Split LangChain's `UsageMetadata`; a missing or null count is 0.
+
+        Reasoning above the output is kept at the output: real gateways send it (gateways.md §0.13).
+
+        Raises:
+            UsageError: A count is negative or no whole number, or more input tokens came from or
+                went to a cache than there were.
+        """
+        ins = usage.get("input_token_details") or {}
+        outs = usage.get("output_token_details") or {}
+        total, output = _count(usage, "input_tokens"), _count(usage, "output_tokens")
+        read, write = _count(ins, "cache_read"), _count(ins, "cache_creation")
+        if read + write > total:
+            raise UsageError(
+                f"cache_read ({read}) and cache_creation ({write}) "
+                f"cannot exceed input_tokens ({total})"
+            )
+        reasoning = None if outs.get("reasoning") is None else _count(outs, "reasoning")
+        return cls(
+            input=total - read - write,
+            cache_read=read,
+            cache_write=write,
+            output=output,
+            reasoning=None if reasoning is None else min(reasoning, output),
+        )
+
+    @property
+    def total_input(self) -> int:
+        """All that went in; it decides the tier."""
+        return self.input + self.cache_read + self.cache_write
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """What one call costs by the list, and why."""
+
+    gateway: str
+    model: str
+    """The bare Qwen id."""
+    tokens: Tokens
+    price: Price
+    tier: Tier
+    rates: Mapping[Rate, Decimal]
+    """The rate of each kind of token that occurred, per 1M, before discount and batch factor."""
+    input: Decimal
+    cache_read: Decimal
+    cache_write: Decimal
+    output: Decimal
+    discount: Decimal | None
+    batch: bool
+
+    @property
+    def total(self) -> Decimal:
+        """The sum of the four parts."""
+        return self.input + self.cache_read + self.cache_write + self.output
+
+    @property
+    def currency(self) -> str:
+        """Of all the amounts."""
+        return self.price.currency
+
+    @property
+    def money(self) -> Money:
+        """The total with its currency."""
+        return Money(self.total, self.price.currency)
+
+    @property
+    def derived(self) -> bool:
+        """Whether a rate that was used is worked out or assumed, not printed."""
+        return not self.tier.derived.isdisjoint(self.rates)
+
+
+def cost(
+    usage: Mapping[str, Any],
+    offer: Offer | None,
+    *,
+    at: date | None = None,
+    discount: Decimal | float | str | None = None,
+    batch: bool = False,
+    thinking: bool | None = None,
+    cache_type: str | None = None,
+) -> Cost | None:
+    """The list price of one call, or None where it is not known: never 0 for want of a price.
+
+    Args:
+        usage: LangChain's `UsageMetadata`.
+        offer: The model as the gateway serves it; None gives None.
+        at: The day of the call; today where left out.
+        discount: What your account pays of the list, e.g. `"0.85"` for 15 % off.
+        batch: The call was made in batch mode. None comes back where no batch price is known.
+        thinking: Whether the call thought, asked only where the usage does not say and the model
+            has a rate for it; the gateway's default where left out. A call that was to think but
+            did not pays the plain rate (dashscope.md §3).
+        cache_type: `usage.prompt_tokens_details.cache_type` of the reply: `"ephemeral"` says
+            that the hits were in explicitly cached blocks, which are cheaper. A call that wrote
+            such a block needs not say so.
+
+    Raises:
+        UsageError: The usage cannot be.
+        ValueError: The discount is not above 0 and at most 1.
+    """
+    tokens = Tokens.of(usage)
+    factor = _discount(discount)
+    price = offer.price_at(at or datetime.now(UTC).date()) if offer else None
+    tier = price.tier_for(tokens.total_input) if price else None
+    if offer is None or price is None or tier is None or (batch and price.batch is None):
+        return None
+    kinds = _kinds(
+        tokens, batch=batch, explicit=cache_type == "ephemeral", offer=offer, thinking=thinking
+    )
+    share = (factor or Decimal(1)) * ((price.batch if batch else None) or Decimal(1))
+    parts = {
+        part: _amount(count, getattr(tier, rate) * share, price.unit)
+        for part, (rate, count) in kinds.items()
+    }
+    return Cost(
+        gateway=offer.gateway,
+        model=offer.model.id,
+        tokens=tokens,
+        price=price,
+        tier=tier,
+        rates={rate: getattr(tier, rate) for rate, count in kinds.values() if count},
+        discount=factor,
+        batch=batch,
+        **parts,
+    )
+
+
+def _kinds(
+    tokens: Tokens, *, batch: bool, explicit: bool, offer: Offer, thinking: bool | None
+) -> dict[str, tuple[Rate, int]]:
+    """Each part of the bill with the rate it pays and its tokens."""
+    hit: Rate = "cache_read_explicit" if explicit or tokens.cache_write else "cache_read"
+    if batch:  # Batch and cache discounts do not combine (dashscope.md §3).
+        hit = "input"
+    if tokens.reasoning is not None:
+        thinking = tokens.reasoning > 0
+    elif thinking is None:
+        thinking = offer.thinking in {"on", "always"}
+    return {
+        "input": ("input", tokens.input),
+        "cache_read": (hit, tokens.cache_read),
+        "cache_write": ("cache_write", tokens.cache_write),
+        "output": ("thinking_output" if thinking else "output", tokens.output),
+    }
+
+
+def _amount(tokens: int, rate: Decimal, unit: Decimal | None) -> Decimal:
+    amount = tokens * rate / _MILLION
+    if unit is None:
+        return amount
+    return (amount / unit).to_integral_value(rounding=ROUND_CEILING) * unit
+
+
+def _count(table: Mapping[str, Any], key: str) -> int:
+    value = table.get(key)
+    if value is None:
+        return 0
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise UsageError(f"{key} ({value!r}) is no count of tokens")
+    return value
+
+
+def _discount(value: Decimal | float | str | None) -> Decimal | None:
+    """A float is read as it prints: 0.85 means 0.85."""
+    if value is None:
+        return None
+    factor = Decimal(str(value))
+    if not 0 < factor <= 1:
+        raise ValueError(
+            f"discount={value!r} must be what you pay of the list, above 0 and at most 1: "
+            '"0.85" for 15 % off'
+        )
+    return factor

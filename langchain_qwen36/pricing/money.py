@@ -1,0 +1,71 @@
+"""Amounts that know their currency: dollars and yuan are never added (P68)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class CurrencyError(ValueError):
+    """Amounts of two currencies were to be added or compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """An exact amount of one currency."""
+
+    amount: Decimal
+    currency: str
+
+    @classmethod
+    def parse(cls, text: str) -> Money:
+        """Read an amount such as `"0.50 USD"`.
+
+        Raises:
+            ValueError: It is no amount and currency.
+        """
+        try:
+            amount, currency = text.split()
+            value = Decimal(amount)
+        except (ValueError, InvalidOperation):
+            value, currency = Decimal("NaN"), ""
+        if not value.is_finite() or not (currency.isalpha() and currency.isupper()):
+            raise ValueError(f'{text!r} is no amount of money; write it like "0.50 USD"')
+        return cls(value, currency)
+
+    def __add__(self, other: Money) -> Money:
+        return Money(self.amount + self._like(other), self.currency)
+
+    def __sub__(self, other: Money) -> Money:
+        return Money(self.amount - self._like(other), self.currency)
+
+    def __lt__(self, other: Money) -> bool:
+        return self.amount < self._like(other)
+
+    def __le__(self, other: Money) -> bool:
+        return self.amount <= self._like(other)
+
+    def __str__(self) -> str:
+        """Plain digits, never an exponent, without trailing zeros: `0.000345 USD`."""
+        digits = f"{self.amount:f}"
+        return f"{digits.rstrip('0').rstrip('.') if '.' in digits else digits} {self.currency}"
+
+    def _like(self, other: Money) -> Decimal:
+        if other.currency != self.currency:
+            raise CurrencyError(
+                f"{self} and {other} cannot be added or compared: keep a sum per currency, "
+                "as `totals` does"
+            )
+        return other.amount
+
+
+def totals(amounts: Iterable[Money]) -> dict[str, Decimal]:
+    """The sum of each currency; an empty dict for no amounts."""
+    sums: dict[str, Decimal] = {}
+    for money in amounts:
+        sums[money.currency] = sums.get(money.currency, Decimal(0)) + money.amount
+    return sums

@@ -1,0 +1,132 @@
+"""The cost of a call as the dict that stands on its message, in `response_metadata["cost"]`."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
+
+from langchain_qwen36.pricing.money import Money
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from langchain_qwen36.pricing.listed import Cost
+    from langchain_qwen36.pricing.reported import Reported
+
+
+class CostRecord(TypedDict):
+    """What one call cost. Every key is always there; None is what is not known."""
+
+    currency: str
+    total: float
+    """What the gateway reports, else our list price."""
+    basis: Literal["reported", "list"]
+    """Which of the two `total` is."""
+    list: float | None
+    """Our list price; the four parts below add up to it."""
+    input: float | None
+    cache_read: float | None
+    cache_write: float | None
+    output: float | None
+    reported: float | None
+    """What the gateway says it charged."""
+    reported_from: str | None
+    """The key it was read from, e.g. `usage.cost`."""
+    byok: bool | None
+    """Whether it was paid with your own key at the provider."""
+    difference: float | None
+    """`reported` less `list`."""
+    difference_percent: float | None
+    """The same in percent of the list price, two digits."""
+    gateway: str | None
+    model: str | None
+    """The bare Qwen id."""
+    tier: str | None
+    """`flat`, `≤256K`, …"""
+    tier_over: int | None
+    """The tier begins above this many input tokens."""
+    tier_up_to: int | None
+    """The last input size of the tier; None: no bound."""
+    rates: dict[str, float] | None
+    """The list's rate of each kind of token that occurred, per 1M."""
+    price_source: str | None
+    price_valid_from: str | None
+    """An ISO date; None: since ever, as far as is known."""
+    price_checked: str | None
+    """The day the source was last seen to say so."""
+    price_note: str | None
+    derived: bool | None
+    """Whether a rate that was used is worked out or assumed, not printed."""
+    discount: float | None
+    batch: bool | None
+
+
+def cost_record(listed: Cost | None, reported: Reported | None) -> CostRecord | None:
+    """List price and reported bill in one JSON-safe dict; None where neither is known.
+
+    A list price in another currency than the report's is left out.
+
+    Amounts are floats, for the dict must pass JSON, checkpoints and traces. A float prints every
+    amount of up to 15 digits exactly, and `money_of` reads it back so: sum with that.
+    """
+    if reported is not None:
+        money = reported.money
+        if listed is not None and listed.currency != reported.currency:
+            listed = None
+    elif listed is not None:
+        money = listed.money
+    else:
+        return None
+    record = {
+        **dict.fromkeys(CostRecord.__annotations__),
+        "currency": money.currency,
+        "total": float(money.amount),
+        "basis": "reported" if reported else "list",
+        **(_list_part(listed) if listed else {}),
+        **(_reported_part(reported) if reported else {}),
+        **(_difference(listed, reported) if listed and reported else {}),
+    }
+    return cast("CostRecord", record)
+
+
+def money_of(record: Mapping[str, Any]) -> Money:
+    """The total of a cost record, exact again."""
+    return Money(Decimal(str(record["total"])), record["currency"])
+
+
+def _list_part(listed: Cost) -> dict[str, Any]:
+    price, tier = listed.price, listed.tier
+    return {
+        "list": float(listed.total),
+        "input": float(listed.input),
+        "cache_read": float(listed.cache_read),
+        "cache_write": float(listed.cache_write),
+        "output": float(listed.output),
+        "gateway": listed.gateway,
+        "model": listed.model,
+        "tier": tier.label,
+        "tier_over": tier.over,
+        "tier_up_to": tier.up_to,
+        "rates": {rate: float(value) for rate, value in listed.rates.items()},
+        "price_source": price.source,
+        "price_valid_from": price.valid_from.isoformat() if price.valid_from else None,
+        "price_checked": price.checked.isoformat(),
+        "price_note": price.note,
+        "derived": listed.derived,
+        "discount": None if listed.discount is None else float(listed.discount),
+        "batch": listed.batch,
+    }
+
+
+def _reported_part(reported: Reported) -> dict[str, Any]:
+    return {
+        "reported": float(reported.amount),
+        "reported_from": reported.source,
+        "byok": reported.byok,
+    }
+
+
+def _difference(listed: Cost, reported: Reported) -> dict[str, float | None]:
+    difference = reported.amount - listed.total
+    percent = round(float(100 * difference / listed.total), 2) if listed.total else None
+    return {"difference": float(difference), "difference_percent": percent}

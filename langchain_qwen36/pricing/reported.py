@@ -1,0 +1,96 @@
+"""What a gateway says it charged: four shapes of money, told apart by their keys (P28).
+
+| where | what |
+|---|---|
+| `provider_metadata.gateway.cost` | a decimal string, the exact form of `usage.cost` |
+| `usage.cost` | a number; with `is_byok` only the gateway's fee |
+| `meta.usage.usd_spent` | a number, beside `credits_used` |
+| `cost.usd` | a number, beside `diem`, another currency |
+
+All are US dollars (gateways.md §0.1, §5). Every key may be missing or null.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
+
+from langchain_qwen36.pricing.money import Money
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reported:
+    """The bill of one call as the gateway reports it."""
+
+    amount: Decimal
+    currency: str = "USD"
+    source: str
+    """The path of the key it was read from, e.g. `usage.cost`."""
+    byok: bool = False
+    """Paid with your own key at the provider: the amount is the provider's bill and the fee."""
+
+    @property
+    def money(self) -> Money:
+        """The amount with its currency."""
+        return Money(self.amount, self.currency)
+
+
+def reported_cost(
+    usage: Mapping[str, Any] | None, extra: Mapping[str, Any] | None = None
+) -> Reported | None:
+    """The money in a reply, or None where it holds none that tells the whole.
+
+    Args:
+        usage: The reply's `usage` object, raw.
+        extra: Other fields of the reply that may hold money: `meta` and `cost` from the top
+            level, `provider_metadata` from the message or the last delta.
+    """
+    usage, extra = usage or {}, extra or {}
+    if usage.get("is_byok") is True:
+        return _own_key(usage)
+    paths: tuple[tuple[Mapping[str, Any], tuple[str, ...]], ...] = (
+        (extra, ("provider_metadata", "gateway", "cost")),
+        ({"usage": usage}, ("usage", "cost")),
+        (extra, ("meta", "usage", "usd_spent")),
+    )
+    for tree, path in paths:
+        amount = _amount(_at(tree, path))
+        if amount is not None:
+            return Reported(amount=amount, source=".".join(path))
+    amount = _amount(_at(extra, ("cost", "usd")))
+    # What was paid in diem is missing from the dollars.
+    if amount is None or _amount(_at(extra, ("cost", "diem"))):
+        return None
+    return Reported(amount=amount, source="cost.usd")
+
+
+def _own_key(usage: Mapping[str, Any]) -> Reported | None:
+    """With your own key the gateway's `cost` is its fee; the provider's bill stands beside it."""
+    fee = _amount(usage.get("cost"))
+    for path in (("cost_details", "upstream_inference_cost"), ("market_cost",)):
+        bill = _amount(_at(usage, path))
+        if bill is not None:
+            source = f"usage.cost + usage.{'.'.join(path)}"
+            return Reported(amount=bill + (fee or 0), source=source, byok=True)
+    return None
+
+
+def _at(tree: Any, path: tuple[str, ...]) -> Any:
+    for key in path:
+        tree = tree.get(key) if isinstance(tree, dict) else None
+    return tree
+
+
+def _amount(value: Any) -> Decimal | None:
+    """A number or decimal string as it prints; anything else is no amount."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() and amount >= 0 else None

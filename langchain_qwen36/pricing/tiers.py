@@ -1,0 +1,54 @@
+"""Before the call: how far the next tier is, and what one token too many costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from langchain_qwen36.pricing.listed import cost
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from langchain_qwen36.catalog import Offer, Tier
+    from langchain_qwen36.pricing.money import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextTier:
+    """Where a request stands in its tier."""
+
+    here: Tier
+    above: Tier | None
+    """None: the list ends here, and what a longer request costs is not known."""
+    tokens_left: int
+    """How many input tokens may still be added without leaving the tier."""
+    crossing: Money | None
+    """What the request costs more at the first size above the tier than at the last one in it."""
+
+
+def next_tier(
+    input_tokens: int, offer: Offer | None, *, output_tokens: int = 0, at: date | None = None
+) -> NextTier | None:
+    """How far a request of this size is from the next tier.
+
+    `output_tokens` is the answer that is expected: it pays the higher tier too. None comes back
+    where no price is known, or no tier ends above this size.
+    """
+    day = at or datetime.now(UTC).date()
+    price = offer.price_at(day) if offer else None
+    here = price.tier_for(input_tokens) if price else None
+    if price is None or here is None or here.up_to is None:
+        return None
+    edges = [
+        cost({"input_tokens": size, "output_tokens": output_tokens}, offer, at=day)
+        for size in (here.up_to, here.up_to + 1)
+    ]
+    inside, outside = edges
+    return NextTier(
+        here=here,
+        above=price.tier_for(here.up_to + 1),
+        tokens_left=here.up_to - input_tokens,
+        crossing=outside.money - inside.money if inside and outside else None,
+    )
