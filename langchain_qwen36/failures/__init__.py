@@ -1,0 +1,94 @@
+"""What a gateway says when it refuses, read into the error tree; pure.
+
+`error_from` reads an HTTP status of 400 and above, `error_in` an error that hides in an HTTP 200:
+as a body, as a chunk of a stream, or inside a choice. What a code means is a table in `kinds`;
+where the text of an error stands is in `told`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_qwen36.errors import ContentFilterError, QwenError
+from langchain_qwen36.failures.hints import hint
+from langchain_qwen36.failures.kinds import kind_of
+from langchain_qwen36.failures.retry_after import retry_after
+from langchain_qwen36.failures.told import Told, head, told_by_body, told_by_payload
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from langchain_qwen36.gateways import Gateway
+
+__all__ = ["error_from", "error_in", "head", "request_id", "retry_after"]
+
+_REQUEST_ID_HEADERS = (
+    "x-request-id",
+    "x-dashscope-request-id",
+    "x-generation-id",
+    "x-inference-id",
+    "x-vercel-id",
+    "x-ds-trace-id",
+)
+
+
+def error_from(
+    status: int, headers: Mapping[str, str], body: bytes, *, gateway: Gateway
+) -> QwenError:
+    """Read the answer with a status of 400 and above.
+
+    Args:
+        status: The HTTP status; it decides wherever no code of the gateway's does.
+        headers: Lower-case names.
+        body: JSON, JSON framed as an event (dashscope.md §6), HTML, or text.
+        gateway: Whose answer this is; its row says what `insufficient_quota` means.
+    """
+    payload, told = told_by_body(body)
+    return _error(told, status, headers, payload, gateway)
+
+
+def error_in(
+    payload: Mapping[str, Any], *, gateway: Gateway, headers: Mapping[str, str]
+) -> QwenError | None:
+    """Read the error that an HTTP 200 carries, or None when it carries none (F12, F24 to F28)."""
+    told = told_by_payload(payload)
+    if told is None:
+        return None
+    return _error(told, told.status, headers, payload, gateway)
+
+
+def request_id(headers: Mapping[str, str], payload: Mapping[str, Any] | None = None) -> str | None:
+    """The id to quote to the gateway's support: a header's, else the body's."""
+    for name in _REQUEST_ID_HEADERS:
+        if value := headers.get(name):
+            return value
+    for key in ("request_id", "requestId", "id"):
+        if payload and isinstance(value := payload.get(key), str) and value:
+            return value
+    return None
+
+
+def _error(
+    told: Told, status: int | None, headers: Mapping[str, str], body: Any, gateway: Gateway
+) -> QwenError:
+    kind = kind_of(told, status, gateway)
+    retryable = {"true": True, "false": False}.get(headers.get("x-should-retry", "").lower())
+    if retryable is None:
+        retryable = kind.retryable if told.retryable is None else told.retryable
+    code = next(iter(told.codes), None)
+    id_ = request_id(headers, body if isinstance(body, dict) else None)
+    facts = [f"gateway {gateway.name!r}", status and f"status {status}", code and f"code {code!r}"]
+    said = ", ".join(fact for fact in [*facts, id_ and f"request_id {id_!r}"] if fact)
+    error = kind.error(
+        " ".join(filter(None, (f"{told.message} ({said}).", hint(kind, gateway)))),
+        status_code=status,
+        code=code,
+        request_id=id_,
+        gateway=gateway.name,
+        body=body,
+        retry_after=retry_after(headers) or told.retry_after,
+        is_retryable=retryable,
+    )
+    if isinstance(error, ContentFilterError) and "output" in told.message.lower():
+        error.side = "output"
+    return error

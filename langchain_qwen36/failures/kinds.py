@@ -1,0 +1,221 @@
+"""Which error a code, a status or a text means.
+
+The gateway's code decides, then the status; a text is asked only where neither does (style.md
+§3: a 500 that happens to mention a policy is an outage, no moderation).
+"""
+
+from __future__ import annotations
+
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, NamedTuple
+
+from langchain_qwen36.errors import (
+    AuthenticationError,
+    ContentFilterError,
+    ContextOverflowError,
+    InvalidRequestError,
+    NotFoundError,
+    PaymentRequiredError,
+    PermissionDeniedError,
+    QwenError,
+    RateLimitError,
+    ServerError,
+    UnexpectedResponseError,
+)
+
+if TYPE_CHECKING:
+    from langchain_qwen36.failures.told import Told
+    from langchain_qwen36.gateways import Gateway
+
+
+class Kind(NamedTuple):
+    """A class of the tree, and what else is known of this failure."""
+
+    error: type[QwenError]
+    advice: str | None = None
+    """Says what to do, where it is more than the class's own."""
+    retryable: bool | None = None
+    """None: as the class says."""
+
+
+_MODERATED = Kind(ContentFilterError)
+_OVERFLOW = Kind(ContextOverflowError)
+_NO_MONEY = Kind(PaymentRequiredError)
+_THROTTLED = Kind(RateLimitError)
+
+_BY_CODE = {
+    # dashscope.md §6, in its native and its compatible spelling
+    "datainspectionfailed": _MODERATED,
+    "data_inspection_failed": _MODERATED,
+    "arrearage": _NO_MONEY,
+    "allocationquota.freetieronly": Kind(
+        PaymentRequiredError,
+        "The free quota is used up: switch off `use free tier only` in the console to go on.",
+    ),
+    "commoditynotpurchased": _NO_MONEY,
+    "prepaidbilloverdue": _NO_MONEY,
+    "postpaidbilloverdue": _NO_MONEY,
+    "invalidapikey": Kind(AuthenticationError),
+    "invalid_api_key": Kind(AuthenticationError),
+    "accessdenied": Kind(PermissionDeniedError),
+    "access_denied": Kind(PermissionDeniedError),
+    "accessdenied.unpurchased": Kind(
+        PermissionDeniedError, "Activate the model service in the gateway's console first."
+    ),
+    "model.accessdenied": Kind(PermissionDeniedError),
+    "workspace.accessdenied": Kind(PermissionDeniedError),
+    "endpoint.accessdenied": Kind(PermissionDeniedError),
+    "modelnotfound": Kind(NotFoundError),
+    "model_not_found": Kind(NotFoundError),
+    "limit_requests": _THROTTLED,
+    "limit_burst_rate": _THROTTLED,
+    "throttling": _THROTTLED,
+    "throttling.ratequota": _THROTTLED,
+    "throttling.burstrate": _THROTTLED,
+    "throttling.concurrency": _THROTTLED,
+    "throttling.allocationquota": _THROTTLED,
+    # gateways.md §7
+    "rate_limit_exceeded": _THROTTLED,
+    "insufficient_user_quota": _NO_MONEY,
+    "insufficient_funds": _NO_MONEY,
+    "quota_for_entity_exceeded": _NO_MONEY,
+    "payment_required": _NO_MONEY,
+    "customer_verification_required": Kind(PermissionDeniedError),
+    "context_length_exceeded": _OVERFLOW,
+    "token_limit_exceeded": _OVERFLOW,
+    "content_policy_violation": _MODERATED,
+    "content_filter": _MODERATED,
+    "refusal": _MODERATED,
+    # llama.cpp's type
+    "exceed_context_size_error": _OVERFLOW,
+}
+
+_STATUS_OF_TYPE = {
+    "bad_request": 400,
+    "invalid_request": 400,
+    "invalid_request_error": 400,
+    "invalid_prompt": 400,
+    "authentication": 401,
+    "authentication_error": 401,
+    "unauthorized": 401,
+    "permission_denied": 403,
+    "permission_error": 403,
+    "forbidden": 403,
+    "not_found": 404,
+    "not_found_error": 404,
+    "rate_limit_error": 429,
+    "too_many_requests": 429,
+    "tool_use_failed": 400,
+}
+"""For an error in an HTTP 200 that names no status: reliability.md §4.5."""
+
+_BY_STATUS: dict[int, type[QwenError]] = {
+    401: AuthenticationError,
+    402: PaymentRequiredError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    408: ServerError,
+    409: ServerError,
+    429: RateLimitError,
+}
+
+_MAY_BE_MONEY = (None, 403, 429)
+_MAY_BE_MODERATION = (None, 400, 403, 422, 451)
+_MAY_BE_OVERFLOW = (None, 400, 413, 422)
+"""Statuses that do not decide by themselves; None is an error that names no status."""
+
+_NO_CREDIT = re.compile(
+    r"free allocated quota exceeded"  # a throttle by its code, no money by its text
+    r"|insufficient (user )?(balance|credit|fund)"
+    r"|(run|ran) out of (balance|credit|fund)|out of credits|not enough (balance|credit|fund)"
+    r"|requires more credits|top.?up your|账户?余额不足|余额不足",
+    re.IGNORECASE,
+)
+_TOO_LONG = re.compile(
+    r"range of input length should be"  # dashscope.md §6
+    r"|maximum (context|input) length|maximum model length|longer than the model's context"
+    r"|context[ _](length|size|window) (is )?(exceeded|too)|exceeds? the (available |model'?s? )?"
+    r"(maximum )?context|exceed_context_size|context_length_exceeded"
+    r"|(input|prompt)( \([^)]*\))? is (too long|longer than)|(prompt|input) (is )?too long"
+    r"|max_model_len|maximum allowed (input )?length|context length is only|context the overflows"
+    r"|reduce the length of the (messages|input|prompt)"
+    r"|too many (input )?tokens|input (token count|length).{0,40}exceeds?",
+    re.IGNORECASE,
+)
+_FLAGGED = re.compile(
+    r"may contain inappropriate content|data_?inspection_?failed|content (policy|filter)"
+    r"|flagged (by|as|for)|moderation",
+    re.IGNORECASE,
+)
+_CLIENT_MISTAKES = (
+    (
+        re.compile(r"list index out of range", re.IGNORECASE),
+        "Check the order of the messages: each tool message must follow the call it answers.",
+    ),
+    (
+        re.compile(r"requires --jinja", re.IGNORECASE),
+        "Start llama-server with `--jinja` to use tools.",
+    ),
+    (
+        re.compile(r"mmproj|(image|audio|multimodal) input is not supported", re.IGNORECASE),
+        "Start llama-server with `--mmproj FILE` to send images.",
+    ),
+    (
+        re.compile(r"(failed|unable) to (download|fetch|load) (the )?image", re.IGNORECASE),
+        "The server could not fetch the image: send it as a data URL.",
+    ),
+)
+"""A 500 that is the request's fault and comes back every time (reliability.md §4.4)."""
+_GARBLED_TEXT = re.compile(r"failed to parse input|does not match .{0,40}format", re.IGNORECASE)
+_GARBLED = Kind(
+    UnexpectedResponseError,
+    "The server could not parse its model's output (P72): a newer llama.cpp, the model's own "
+    "chat template or `--reasoning-format none` helps.",
+)
+
+
+def kind_of(told: Told, status: int | None, gateway: Gateway) -> Kind:
+    """Classify: by code, then by status, then by text.
+
+    Args:
+        told: What the body says.
+        status: Of the answer, or the one that the body of an HTTP 200 names.
+        gateway: Its row says what `insufficient_quota` means.
+    """
+    codes = [code.lower() for code in told.codes]
+    for code in codes:
+        if code == "insufficient_quota":
+            return _quota(told, gateway)
+        if kind := _BY_CODE.get(code):
+            return _NO_MONEY if kind is _THROTTLED and _NO_CREDIT.search(told.message) else kind
+    if status is None:
+        status = next((_STATUS_OF_TYPE[code] for code in codes if code in _STATUS_OF_TYPE), None)
+    return _by_status(status, told.message)
+
+
+def _quota(told: Told, gateway: Gateway) -> Kind:
+    """A rate at one vendor, money at all others (P51)."""
+    throttled = gateway.insufficient_quota == "throttled"
+    return _THROTTLED if throttled and not _NO_CREDIT.search(told.message) else _NO_MONEY
+
+
+def _by_status(status: int | None, text: str) -> Kind:
+    if status in _MAY_BE_MONEY and _NO_CREDIT.search(text):
+        return _NO_MONEY
+    if status in _MAY_BE_MODERATION and _FLAGGED.search(text):
+        return _MODERATED
+    if error := _BY_STATUS.get(status or 0):
+        return Kind(error)
+    if status in _MAY_BE_OVERFLOW and _TOO_LONG.search(text):
+        return _OVERFLOW
+    if status is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return Kind(InvalidRequestError)
+    return _of_server(text)
+
+
+def _of_server(text: str) -> Kind:
+    for pattern, advice in _CLIENT_MISTAKES:
+        if pattern.search(text):
+            return Kind(InvalidRequestError, advice)
+    return _GARBLED if _GARBLED_TEXT.search(text) else Kind(ServerError)

@@ -1,0 +1,174 @@
+"""Where the text, the codes and the status of an error stand, whatever wraps them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from html import unescape
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_HEAD = 2_000
+"""Characters of a body that a message quotes at most."""
+_TITLE = re.compile(r"<title[^>]*>(.{0,300}?)</title>", re.IGNORECASE | re.DOTALL)
+_EVENT_DATA = re.compile(rb"^data:[ ]?(.*)$", re.MULTILINE)
+_ERROR_STATUS = range(400, 600)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Told:
+    """What an error body says, taken out of its wrapping."""
+
+    message: str
+    codes: tuple[str, ...] = ()
+    """Every code that is a word, the most particular one first."""
+    status: int | None = None
+    """The status that the body itself names."""
+    retry_after: float | None = None
+    retryable: bool | None = None
+    """What the gateway itself says of trying again."""
+
+
+def head(text: str) -> str:
+    """The start of a text, short enough for a message."""
+    text = text.strip()
+    return text if len(text) <= _HEAD else f"{text[:_HEAD]}… ({len(text)} characters)"
+
+
+def told_by_body(body: bytes) -> tuple[Any, Told]:
+    """Read an error's body; also return it parsed, or its start as text when it is no JSON."""
+    payload = _json(body)
+    if payload is None and (event := _EVENT_DATA.search(body)):
+        payload = _json(event.group(1))
+    if isinstance(payload, dict):
+        return payload, _told(payload)
+    text = body.decode("utf-8", "replace").strip()
+    if title := _TITLE.search(text):
+        message = f"An HTML page titled {' '.join(unescape(title.group(1)).split())!r}"
+    else:
+        message = head(text) or "An answer without a body"
+    return head(text), Told(message=message)
+
+
+def told_by_payload(payload: Mapping[str, Any]) -> Told | None:
+    """Read the error in a JSON object of an HTTP 200; None when there is none."""
+    if payload.get("error") or payload.get("object") == "error":
+        return _told(payload)
+    choices = payload.get("choices")
+    if choices and isinstance(choices, list):
+        return _told_by_choice(choices[0])
+    return _told(payload) if "choices" not in payload and _is_flat_error(payload) else None
+
+
+def _told_by_choice(choice: Any) -> Told | None:
+    """A choice may end in an error, with or without words (gateways.md §7)."""
+    if not isinstance(choice, dict):
+        return None
+    if choice.get("error"):
+        return _told(choice)
+    if choice.get("finish_reason") == "error":
+        return Told(message="The model behind the gateway failed and did not say why")
+    return None
+
+
+def _is_flat_error(payload: Mapping[str, Any]) -> bool:
+    """`{"code", "message"}` and its kin (F21), but not `{"code": 200, "message": "Success"}`."""
+    if "detail" in payload or "error_code" in payload:
+        return True
+    code = payload.get("statusCode") or payload.get("code")
+    if not payload.get("message") or not code:
+        return False
+    status = _status(code)
+    return str(code).lower() not in {"success", "ok", "200"} if status is None else True
+
+
+def _told(payload: Mapping[str, Any]) -> Told:
+    inner = payload.get("error")
+    error = inner if isinstance(inner, dict) else payload
+    metadata = _mapping(error.get("metadata"))
+    availability = _mapping(error.get("availability"))
+    retryable = availability.get("retryable")
+    wait = availability.get("retry_after")
+    told = Told(
+        message=_message(inner, error) or head(orjson.dumps(payload, default=str).decode()),
+        codes=tuple(_words(error, metadata, availability, payload)),
+        status=_first_status(error, payload),
+        retryable=retryable if isinstance(retryable, bool) else None,
+        retry_after=float(wait) if isinstance(wait, int | float) and wait > 0 else None,
+    )
+    return _with_provider(told, metadata)
+
+
+def _message(inner: Any, error: Mapping[str, Any]) -> str:
+    """The order of reliability.md §4.6."""
+    texts = (inner, error.get("message"), error.get("localized_message"), error.get("detail"))
+    for text in (*texts, error.get("msg"), error.get("error_code")):
+        if isinstance(text, str) and text.strip():
+            # A 400 was once seen framed as an event inside its own message (dashscope.md §6).
+            framed = _json(text.removeprefix("data:").strip()) if text[:5] == "data:" else None
+            return _told(framed).message if isinstance(framed, dict) else head(text)
+        if isinstance(text, list) and text:
+            return head("; ".join(_detail(item) for item in text))
+    return ""
+
+
+def _detail(item: Any) -> str:
+    """One complaint of a FastAPI server: where it is and what is wrong (F23)."""
+    if not isinstance(item, dict):
+        return str(item)
+    where = ".".join(str(part) for part in item.get("loc") or ())
+    return f"{where}: {item.get('msg')}" if where else str(item.get("msg", item))
+
+
+def _words(*places: Mapping[str, Any]) -> Iterator[str]:
+    for place in places:
+        for key in ("code", "error_type", "type", "error_code", "provider_code"):
+            value = place.get(key)
+            if isinstance(value, str) and value and not value.isdigit():
+                yield value
+
+
+def _first_status(*places: Mapping[str, Any]) -> int | None:
+    for place in places:
+        for key in ("status_code", "statusCode", "code", "status"):
+            if (status := _status(place.get(key))) is not None:
+                return status
+    return None
+
+
+def _status(value: Any) -> int | None:
+    if isinstance(value, str) and value.isdigit() and len(value) == len("400"):
+        value = int(value)
+    return value if isinstance(value, int) and value in _ERROR_STATUS else None
+
+
+def _with_provider(told: Told, metadata: Mapping[str, Any]) -> Told:
+    """A router's error says little; the provider's own words are behind it (gateways.md §7)."""
+    raw = metadata.get("raw")
+    provider = metadata.get("provider_name")
+    message, codes = told.message, told.codes
+    if isinstance(raw, str) and isinstance(parsed := _json(raw), dict):
+        raw = parsed
+    if isinstance(raw, dict) and raw:
+        behind = _told(raw)
+        message, codes = f"{message}: {behind.message}", behind.codes + codes
+    elif isinstance(raw, str) and raw.strip():
+        message = f"{message}: {head(raw)}"
+    if isinstance(provider, str) and provider:
+        message = f"{message} [provider {provider}]"
+    return replace(told, message=message, codes=codes)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _json(text: str | bytes) -> Any:
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
