@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+
+    from langchain_core.messages.ai import UsageMetadata
 
     from langchain_qwen36.catalog import Model
     from langchain_qwen36.gateways import Gateway
@@ -46,9 +48,13 @@ class Settings:
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
     response_format: Mapping[str, Any] | None = None
+    json_hint: Mapping[str, Any] | None = None
+    """JSON schema of the wanted answer, told in words where `response_format` cannot carry it."""
     forced_tool_choice: ForcedToolChoice = "disable_thinking"
     replay_reasoning: Replay = "tool_loop"
     stream_usage: bool = True
+    check_inputs: bool = True
+    """Whether an image, a video or a sound that the model cannot take is refused."""
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     """Goes over everything else, untouched."""
 
@@ -71,6 +77,10 @@ class Request:
     """What was done otherwise than asked, by setting; goes to response_metadata["notes"]."""
     ask_again_without_thinking: bool = False
     """A forced call went out as "auto": invoke asks once more if no call comes back."""
+    used_ids: frozenset[str] = frozenset()
+    """Ids of the tool calls in the history, so that an answer never uses one again (P23)."""
+    price: Callable[[UsageMetadata | None, Mapping[str, Any]], dict[str, Any] | None] | None = None
+    """Prices an answer from its usage and its response_metadata; the result goes to "cost"."""
 
 
 class Delta(NamedTuple):

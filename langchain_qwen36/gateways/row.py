@@ -16,7 +16,11 @@ ThinkingSwitch = Literal[
     "unsupported",
 ]
 BudgetField = Literal[
-    "thinking_budget", "reasoning.max_tokens", "thinking_budget_tokens", "unsupported"
+    "thinking_budget",
+    "reasoning.max_tokens",
+    "reasoning_budget_tokens",
+    "thinking_token_budget",
+    "unsupported",
 ]
 EffortField = Literal["reasoning_effort", "reasoning.effort", "as_budget", "unsupported"]
 PreserveField = Literal["preserve_thinking", "chat_template_kwargs", "by_replay"]
@@ -28,14 +32,45 @@ ForcedTools = Literal[
 ]
 JsonObject = Literal["always", "unless_thinking"]
 OneShot = Literal["one_shot", "stream_inside"]
+Prefix = Literal[
+    "partial",  # the last assistant message carries `partial: true`
+    "bare",  # a last assistant message is continued as it stands
+    "bare_unless_thinking",
+    "unsupported",
+]
+VideoPart = Literal["video_url", "video_url_or_frames", "unsupported"]
+AudioPart = Literal["base64", "url", "unsupported"]
+FilePart = Literal[
+    "fileid",  # a system message `fileid://…`, by an uploaded file's id only
+    "file_data",  # {"type": "file", "file": {"filename", "file_data"}}
+    "data",  # {"type": "file", "file": {"data", "media_type", "filename"}}
+    "unsupported",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """What a numeric setting may be, or how long a list may be; both ends included."""
+    """What a numeric setting may be, or how long a list may be; `low` and `high` included."""
 
     low: float | None = None
     high: float | None = None
+    above: float | None = None
+    below: float | None = None
+
+    def holds(self, value: float) -> bool:
+        """Whether a value is inside; never for NaN."""
+        return (
+            (self.low is None or value >= self.low)
+            and (self.high is None or value <= self.high)
+            and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
+            and value == value  # noqa: PLR0124 (NaN)
+        )
+
+    def __str__(self) -> str:
+        bounds = {"at least": self.low, "at most": self.high, "above": self.above}
+        said = [f"{word} {bound}" for word, bound in bounds.items() if bound is not None]
+        return " and ".join([*said, *([] if self.below is None else [f"below {self.below}"])])
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +105,8 @@ class Gateway:
     """Where an effort goes (P58); `as_budget` makes it a share of the model's maximum."""
     preserve_thinking: PreserveField = "by_replay"
     """Where earlier turns' thoughts are asked for (P27); `by_replay` only sends them back."""
+    efforts: tuple[str, ...] | None = None
+    """The efforts it takes; None: the gateway judges."""
     exclusive_effort_and_budget: bool = False
     """Whether effort and budget must not be sent together."""
 
@@ -85,6 +122,13 @@ class Gateway:
     """Whether all system messages are folded into one at the front (P08)."""
     tool_call_index: bool = False
     """Whether a tool call in the history carries its `index`."""
+    prefix: Prefix = "unsupported"
+    """How an answer that was begun is continued (P61)."""
+    reserved_tool_names: frozenset[str] = frozenset()
+    """Names that no tool may have."""
+    inline_refs: bool = False
+    """Whether `$ref` in a tool's schema is written out: Qwen's chat template shows the schema as
+    it stands, and the servers' parsers read types from it without following `$ref` (P70)."""
     forced_tools: ForcedTools = "always"
     """Which forced tool choices are taken (P04)."""
     parallel_tool_calls: bool | None = None
@@ -93,7 +137,7 @@ class Gateway:
     json_schema: bool = True
     """Whether `response_format` json_schema works; False leaves it to the model's row (P35)."""
     json_object: JsonObject = "always"
-    """Whether json_object works while thinking."""
+    """Whether an asked-for `response_format` works while thinking."""
     json_word: bool = False
     """Whether json_object needs the word "json" in the messages (P34)."""
 
@@ -105,7 +149,19 @@ class Gateway:
     """What the code `insufficient_quota` means: a rate at one vendor, money elsewhere (P51)."""
     ranges: Mapping[str, Range] = field(default_factory=dict)
     """Settings that the gateway refuses outside a range, said before sending."""
-    video: Literal["video_url", "unsupported"] = "video_url"
-    """Whether a video part is taken (P55)."""
+    many_choices: Literal["always", "unless_thinking_or_tools"] = "always"
+    """Whether `n` may be above 1."""
+    caps_thoughts: Literal["always", "by_model"] = "always"
+    """Whether `max_completion_tokens` is taken; `by_model`: the model's row says."""
+    video: VideoPart = "video_url"
+    """Which video parts are taken (P55)."""
+    audio: AudioPart = "base64"
+    """How an `input_audio` part carries its sound; `url` takes a data URL too."""
+    files: FilePart = "unsupported"
+    """How a document is sent."""
+    max_base64: int | None = None
+    """Most characters of one base64 part."""
     cache_control: bool = False
     """Whether `cache_control` on a content part marks an explicit cache (P64)."""
+    cache_markers: int | None = None
+    """How many of them count."""

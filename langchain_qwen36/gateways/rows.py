@@ -38,14 +38,25 @@ def _dashscope(name: str, host: str, *, region_host: str, legacy: bool = True) -
         one_shot="stream_inside",
         insufficient_quota="throttled",
         ranges={
-            "temperature": Range(0, 2),
-            "top_p": Range(0, 1),
+            "temperature": Range(0, below=2),
+            "top_p": Range(above=0, high=1),
+            "top_k": Range(0),
             "presence_penalty": Range(-2, 2),
+            "repetition_penalty": Range(above=0),
             "n": Range(1, 4),
             "seed": Range(0, 2**31 - 1),
             "top_logprobs": Range(0, 5),
         },
+        many_choices="unless_thinking_or_tools",
+        caps_thoughts="by_model",
+        video="video_url_or_frames",
+        audio="url",
+        files="fileid",
+        max_base64=10 * 2**20,
         cache_control=True,
+        cache_markers=4,
+        prefix="partial",
+        reserved_tool_names=frozenset({"search"}),
     )
 
 
@@ -60,14 +71,16 @@ def _self_hosted(name: str, port: int, *, key_env: str, base_url_env: str) -> Ga
         preserve_thinking="chat_template_kwargs",
         think_tags="lone",
         one_system_message=True,
+        inline_refs=True,
     )
 
 
 _LLAMACPP = replace(
     _self_hosted("llamacpp", 8080, key_env="LLAMACPP_API_KEY", base_url_env="LLAMACPP_BASE_URL"),
-    thinking_budget="thinking_budget_tokens",
+    thinking_budget="reasoning_budget_tokens",
     reasoning_effort="as_budget",
     video="unsupported",
+    prefix="bare_unless_thinking",
 )
 
 _ROWS = (
@@ -117,7 +130,10 @@ _ROWS = (
         json_object="unless_thinking",
         json_word=True,
         one_shot="stream_inside",
-        ranges={"temperature": Range(0, 2), "top_p": Range(0, 1)},
+        ranges={"temperature": Range(0, below=2), "top_p": Range(above=0, high=1)},
+        many_choices="unless_thinking_or_tools",
+        caps_thoughts="by_model",
+        prefix="partial",
     ),
     Gateway(
         name="openrouter",
@@ -138,6 +154,8 @@ _ROWS = (
         json_word=True,
         ranges={"stop": Range(0, 4)},
         cache_control=True,
+        files="file_data",
+        prefix="bare",
     ),
     Gateway(
         name="vercel",
@@ -157,6 +175,7 @@ _ROWS = (
         json_object="unless_thinking",
         json_word=True,
         cache_control=True,
+        files="data",
     ),
     # gateways.md §4.1: enable_thinking stands in the specs of sibling models; for these eight it
     # is not confirmed.
@@ -170,6 +189,7 @@ _ROWS = (
         thinking="enable_thinking",
         thinking_budget="thinking_budget",
         reasoning_effort="reasoning_effort",
+        efforts=("low", "medium", "high"),
         one_system_message=True,
         forced_tools="unless_thinking",
         json_object="unless_thinking",
@@ -184,9 +204,15 @@ _ROWS = (
             "top_logprobs": Range(0, 20),
             "min_p": Range(0.001, 0.999),
             "max_tokens": Range(1),
+            "max_completion_tokens": Range(1),
         },
     ),
-    _self_hosted("vllm", 8000, key_env="VLLM_API_KEY", base_url_env="VLLM_BASE_URL"),
+    # A budget needs a server started with `--reasoning-config`; it says so itself.
+    replace(
+        _self_hosted("vllm", 8000, key_env="VLLM_API_KEY", base_url_env="VLLM_BASE_URL"),
+        thinking_budget="thinking_token_budget",
+        reasoning_effort="as_budget",
+    ),
     _self_hosted("sglang", 30000, key_env="SGLANG_API_KEY", base_url_env="SGLANG_BASE_URL"),
     _LLAMACPP,
     # dashscope.md §8: no template arguments; reasoning_effort "none" is its switch.
@@ -204,7 +230,12 @@ _ROWS = (
     ),
     replace(_LLAMACPP, name="local", base_url=None, key_env=(), base_url_env=(), embedded=True),
     Gateway(
-        name="openai-compatible", key_env=("QWEN36_API_KEY",), base_url_env=("QWEN36_BASE_URL",)
+        name="openai-compatible",
+        key_env=("QWEN36_API_KEY",),
+        base_url_env=("QWEN36_BASE_URL",),
+        files="file_data",
+        cache_control=True,
+        prefix="bare",
     ),
     # Regions of Model Studio that are reached by a workspace's own base_url; no price list known.
     _dashscope(

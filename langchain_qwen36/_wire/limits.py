@@ -1,0 +1,108 @@
+"""What a gateway refuses, said before it is sent (issue: nothing fails far from its cause)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, assert_never
+
+from langchain_qwen36._wire.tools import names_of
+from langchain_qwen36.errors import MessageError, UnsupportedSettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from langchain_qwen36._wire.types import Settings
+    from langchain_qwen36.catalog import Model
+    from langchain_qwen36.gateways import Gateway
+
+
+def check_settings(
+    settings: Settings, gateway: Gateway, model: Model | None, *, thinking: bool | None
+) -> None:
+    """Refuse settings outside what the row and the model take.
+
+    Raises:
+        UnsupportedSettingError: the setting, the gateway, and what it takes.
+    """
+    for name, bounds in gateway.ranges.items():
+        value = settings.params.get(name)
+        size = len(value) if isinstance(value, list | tuple) else value
+        if isinstance(size, int | float) and not bounds.holds(size):
+            what = "entries of " if isinstance(value, list | tuple) else ""
+            raise UnsupportedSettingError(
+                f"{what}`{name}={value!r}`: `gateway={gateway.name!r}` takes {bounds}."
+            )
+    for name in names_of(settings.tools):
+        if name in gateway.reserved_tool_names:
+            raise UnsupportedSettingError(
+                f"`gateway={gateway.name!r}` refuses a tool called {name!r}: rename it."
+            )
+    _check_choices(settings, gateway, thinking=thinking)
+    _check_cap(settings, gateway, model)
+
+
+def _check_choices(settings: Settings, gateway: Gateway, *, thinking: bool | None) -> None:
+    n = settings.params.get("n")
+    if n is None or n == 1:
+        return
+    match gateway.many_choices:
+        case "always":
+            return
+        case "unless_thinking_or_tools":
+            if settings.tools or thinking:
+                raise UnsupportedSettingError(
+                    f"`n={n}` on `gateway={gateway.name!r}` needs a call without tools and with "
+                    "`enable_thinking=False`."
+                )
+        case never:
+            assert_never(never)
+
+
+def _check_cap(settings: Settings, gateway: Gateway, model: Model | None) -> None:
+    """A cap that the server passes over would let an answer cost more than was allowed."""
+    if settings.params.get("max_completion_tokens") is None or model is None:
+        return
+    match gateway.caps_thoughts:
+        case "always":
+            return
+        case "by_model":
+            if model.max_completion_tokens is False:
+                raise UnsupportedSettingError(
+                    f"{model.id} on `gateway={gateway.name!r}` takes no `max_completion_tokens`: "
+                    "cap the answer with `max_tokens` and the thoughts with `thinking_budget`."
+                )
+        case never:
+            assert_never(never)
+
+
+def check_messages(
+    messages: Sequence[Mapping[str, Any]],
+    settings: Settings,
+    gateway: Gateway,
+    *,
+    thinking: bool | None,
+) -> None:
+    """Refuse what these messages cannot be sent with.
+
+    Raises:
+        MessageError: too many cache marks, a begun answer while thinking, or more than the one
+            user message that a translation takes.
+    """
+    if gateway.cache_markers is not None:
+        marks = sum(_marks(message["content"]) for message in messages)
+        if marks > gateway.cache_markers:
+            raise MessageError(
+                f"{marks} blocks carry `cache_control`; `gateway={gateway.name!r}` keeps "
+                f"{gateway.cache_markers}: mark only the last block of what stays the same."
+            )
+    begun = messages[-1]["role"] == "assistant"
+    if begun and gateway.prefix == "bare_unless_thinking" and thinking is not False:
+        raise MessageError(
+            f"`gateway={gateway.name!r}` continues a begun answer only without thinking: pass "
+            "`enable_thinking=False`."
+        )
+    if "translation_options" in settings.params and [m["role"] for m in messages] != ["user"]:
+        raise MessageError("A translation takes exactly one user message, and nothing else.")
+
+
+def _marks(content: str | list[dict[str, Any]]) -> int:
+    return 0 if isinstance(content, str) else sum("cache_control" in part for part in content)

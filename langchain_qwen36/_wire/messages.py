@@ -1,0 +1,348 @@
+"""LangChain's messages into the wire's: roles, their order, and which thoughts go back.
+
+The order is checked here because a wrong one comes back as an HTTP 500 or a 400 that names
+nothing (dashscope.md §4.3): one system message first where the row wants it (P08), tool results
+right behind their calls, and a user or a tool at the end (P61).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
+
+from langchain_core.messages import (
+    AIMessage,
+    ChatMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
+
+from langchain_qwen36._wire.assistant import calls_of, content_to_wire, thoughts_to_wire
+from langchain_qwen36._wire.content import (
+    MEDIA_TYPES,
+    Part,
+    Reader,
+    part_to_wire,
+    sayable,
+    text_content,
+    uploaded_file,
+    user_content,
+)
+from langchain_qwen36.errors import MessageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from langchain_core.messages import BaseMessage
+
+    from langchain_qwen36._wire.types import Replay
+    from langchain_qwen36.catalog import Model
+    from langchain_qwen36.gateways import Gateway
+
+Wire = dict[str, Any]
+
+
+class _Open(NamedTuple):
+    """A call that waits for its result."""
+
+    said: str
+    """The id as the history has it."""
+    wire: str
+    """The id as it goes out."""
+    name: str
+    broken: bool
+
+
+def to_wire(
+    messages: Sequence[BaseMessage],
+    gateway: Gateway,
+    *,
+    replay: Replay = "tool_loop",
+    foreign_thoughts: bool = False,
+    model: Model | None = None,
+    check_inputs: bool = True,
+) -> list[Wire]:
+    """Messages as the gateway takes them; the caller's are not touched.
+
+    Args:
+        messages: The conversation.
+        gateway: The row whose dialect is spoken.
+        replay: Which assistant messages carry their thoughts: those since the last user message,
+            all, or none.
+        foreign_thoughts: Whether thoughts of another provider's model go too (P60).
+        model: The catalogue's row, to refuse what the model cannot see.
+        check_inputs: Whether it is refused.
+
+    Raises:
+        MessageError: a message, a block or an order that cannot be said on the wire.
+    """
+    if not messages:
+        raise MessageError("There are no messages to send.")
+    writer = _Writer(Reader(gateway, model, check_inputs), foreign=foreign_thoughts)
+    first = _first_replayed(messages, replay)
+    for number, message in enumerate(messages):
+        writer.add(message, number=number, replayed=number >= first)
+    return writer.end()
+
+
+def _first_replayed(messages: Sequence[BaseMessage], replay: Replay) -> int:
+    """The number of the first message whose thoughts go back."""
+    match replay:
+        case "all":
+            return 0
+        case "never":
+            return len(messages)
+        case "tool_loop":
+            for number in range(len(messages) - 1, -1, -1):
+                if _speaks_anew(messages[number]):
+                    return number
+            return 0
+        case never:
+            assert_never(never)
+
+
+def _speaks_anew(message: BaseMessage) -> bool:
+    """Whether a user's message begins a turn; one that only carries tool results does not."""
+    if isinstance(message, ChatMessage):
+        return message.role in {"user", "human"}
+    return isinstance(message, HumanMessage) and not (
+        isinstance(message.content, list)
+        and message.content
+        and all(_is(block, "tool_result") for block in message.content)
+    )
+
+
+def _is(block: Any, *types: str) -> bool:
+    return isinstance(block, dict) and block.get("type") in types
+
+
+class _Writer:
+    """The messages written so far, and what waits to be written behind them."""
+
+    def __init__(self, reader: Reader, *, foreign: bool) -> None:
+        self._reader = reader
+        self._row = reader.gateway
+        self._foreign = foreign
+        self._out: list[Wire] = []
+        self._system: list[Wire] = []
+        self._files: list[Wire] = []
+        self._open: list[_Open] = []
+        self._media: list[Part] = []
+        self._prefix = False
+
+    def add(self, message: BaseMessage, *, number: int, replayed: bool) -> None:
+        """Write one message.
+
+        Raises:
+            MessageError: it cannot be said, or not here.
+        """
+        match message:
+            case HumanMessage():
+                self._user(message.content, message.name)
+            case AIMessage():
+                self._assistant(message, number=number, replayed=replayed)
+            case ToolMessage():
+                failed = message.status == "error"
+                self._result(message.tool_call_id, message.content, failed=failed)
+            case SystemMessage():
+                self._system_text(message.content, message.name)
+            case ChatMessage():
+                self._by_role(message, number=number, replayed=replayed)
+            case _:
+                raise MessageError(
+                    f"A {type(message).__name__} cannot be sent: use HumanMessage, AIMessage, "
+                    "SystemMessage or ToolMessage."
+                )
+
+    def end(self) -> list[Wire]:
+        """Everything in its order.
+
+        Raises:
+            MessageError: calls without results, or an end that no model can answer.
+        """
+        self._turn_over()
+        last = next((m for m in reversed(self._out) if m["role"] != "system"), None)
+        if last is None:
+            raise MessageError(
+                "There is no user message: a system message alone cannot be answered. Send your "
+                "question as a HumanMessage."
+            )
+        if last["role"] == "assistant":
+            self._continue(last)
+        return [*_folded(self._system), *self._files, *self._out]
+
+    def _user(self, content: Any, name: str | None) -> None:
+        if isinstance(content, str):
+            self._turn_over()
+            self._say("user", sayable(content), name)
+            return
+        if not isinstance(content, list):
+            raise MessageError(f"A user message has no content that can be sent: {content!r}.")
+        results = [block for block in content if _is(block, "tool_result")]
+        for block in results:
+            self._result(
+                block.get("tool_use_id") or "",
+                block.get("content") or "",
+                failed=bool(block.get("is_error")),
+            )
+        uploads = [file for block in content if (file := uploaded_file(block, self._row))]
+        self._files += [{"role": "system", "content": file} for file in uploads]
+        rest = [
+            block
+            for block in content
+            if not _is(block, "tool_result") and not uploaded_file(block, self._row)
+        ]
+        if rest or not (results or uploads):
+            self._turn_over()
+            self._say("user", user_content(rest, self._reader), name)
+
+    def _system_text(self, content: Any, name: str | None) -> None:
+        if content is None:
+            raise MessageError("A system message has no content.")
+        wire: Wire = {
+            "role": "system",
+            "content": text_content(content, self._reader, "system"),
+        } | ({"name": name} if name else {})
+        text = wire["content"]
+        if self._row.files == "fileid" and isinstance(text, str) and text.startswith("fileid://"):
+            self._files.append(wire)
+        elif self._row.one_system_message:
+            self._system.append(wire)
+        else:
+            self._out.append(wire)
+
+    def _assistant(self, message: AIMessage, *, number: int, replayed: bool) -> None:
+        self._turn_over()
+        wire: Wire = {"role": "assistant", "content": content_to_wire(message, self._row)}
+        if message.name:
+            wire["name"] = message.name
+        if replayed:
+            wire |= thoughts_to_wire(message, self._row, foreign=self._foreign)
+        seen: set[str] = set()
+        tool_calls: list[Wire] = []
+        for index, call in enumerate(calls_of(message)):
+            wire_id = call.id if call.id and call.id not in seen else f"call_{number}_{index}"
+            seen.add(wire_id)
+            self._open.append(_Open(call.id, wire_id, call.name, call.broken))
+            function = {"name": call.name, "arguments": call.arguments}
+            tool_call: Wire = {"id": wire_id, "type": "function", "function": function}
+            tool_calls.append(tool_call | ({"index": index} if self._row.tool_call_index else {}))
+        if tool_calls:
+            wire["tool_calls"] = tool_calls
+        self._prefix = bool(message.additional_kwargs.get("partial"))
+        self._out.append(wire)
+
+    def _result(self, call_id: str, content: Any, *, failed: bool) -> None:
+        """A tool's result behind its call; what is not text waits for the user message (P53)."""
+        call = next((call for call in self._open if call.said == call_id), None)
+        if call is None:
+            raise MessageError(
+                f"A ToolMessage answers {call_id!r}, but no such call waits right before it: keep "
+                "the AIMessage with that tool call, once, in front of its results."
+            )
+        self._open.remove(call)
+        blocks = content if isinstance(content, list) else []
+        media = [block for block in blocks if _is(block, *MEDIA_TYPES)]
+        if media:
+            content = [block for block in blocks if not _is(block, *MEDIA_TYPES)]
+            self._media.append({"type": "text", "text": f"From the result of `{call.name}`:"})
+            self._media += [part_to_wire(block, self._reader) for block in media]
+        said = text_content(content, self._reader, "tool")
+        if media and not said:
+            said = "The result is in the next user message."
+        if failed and isinstance(said, str) and "error" not in said.lower():
+            said = f"Error: {said}"
+        self._out.append({"role": "tool", "tool_call_id": call.wire, "content": said})
+
+    def _by_role(self, message: ChatMessage, *, number: int, replayed: bool) -> None:
+        match message.role:
+            case "user" | "human":
+                self._user(message.content, message.name)
+            case "system" | "developer":
+                self._system_text(message.content, message.name)
+            case "assistant" | "ai":
+                said = AIMessage(
+                    content=message.content,
+                    additional_kwargs=message.additional_kwargs,
+                    name=message.name,
+                )
+                self._assistant(said, number=number, replayed=replayed)
+            case role:
+                raise MessageError(
+                    f"A ChatMessage of role {role!r} cannot be sent: the roles are user, "
+                    "assistant, system and developer; a tool's result is a ToolMessage."
+                )
+
+    def _say(self, role: str, content: str | list[Part], name: str | None) -> None:
+        wire: Wire = {"role": role, "content": content}
+        if name:
+            wire["name"] = name
+        self._out.append(wire)
+
+    def _turn_over(self) -> None:
+        """Close the tool results before another message.
+
+        Raises:
+            MessageError: a call has no result.
+        """
+        if waiting := [call for call in self._open if not call.broken]:
+            names = ", ".join(f"{call.said!r} ({call.name})" for call in waiting)
+            raise MessageError(
+                f"No ToolMessage answers the tool call {names}: add one for each call right "
+                "behind its AIMessage, or take the call out of the history."
+            )
+        if self._open:
+            self._drop_unanswered()
+        if self._media:
+            self._say("user", self._media, None)
+            self._media = []
+
+    def _drop_unanswered(self) -> None:
+        """Take out broken calls that nobody answered: they were never run (P17)."""
+        dropped = {call.wire for call in self._open}
+        asked = next(m for m in reversed(self._out) if m["role"] == "assistant")
+        asked["tool_calls"] = [c for c in asked["tool_calls"] if c["id"] not in dropped]
+        if not asked["tool_calls"]:
+            del asked["tool_calls"]
+        self._open = []
+
+    def _continue(self, last: Wire) -> None:
+        """Mark the begun answer at the end.
+
+        Raises:
+            MessageError: it is not marked as one, or the gateway continues none.
+        """
+        row = self._row
+        if not self._prefix:
+            raise MessageError(
+                "The last message is the assistant's: add a HumanMessage, or set "
+                '`additional_kwargs={"partial": True}` on it to have it continued.'
+            )
+        match row.prefix:
+            case "partial":
+                last["partial"] = True
+            case "bare" | "bare_unless_thinking":
+                pass
+            case "unsupported":
+                raise MessageError(
+                    f"`gateway={row.name!r}` does not continue a begun answer: end with a "
+                    "HumanMessage."
+                )
+            case never:
+                assert_never(never)
+
+
+def _folded(system: list[Wire]) -> list[Wire]:
+    """All system messages as one (P08); a single one stays as it is."""
+    if len(system) < 2:  # noqa: PLR2004
+        return system
+    contents = [message["content"] for message in system]
+    if all(isinstance(content, str) for content in contents):
+        return [{**system[0], "content": "\n\n".join(contents)}]
+    parts: list[Part] = []
+    for content in contents:
+        new = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        if parts and new:
+            new = [{**new[0], "text": "\n\n" + new[0]["text"]}, *new[1:]]
+        parts += new
+    return [{**system[0], "content": parts}]

@@ -1,0 +1,265 @@
+"""What was said of thinking, into the row's fields (P14, P27, P57, P58)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, assert_never
+
+from langchain_qwen36.errors import UnsupportedSettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from langchain_qwen36._wire.types import Effort, Replay, Thinking
+    from langchain_qwen36.catalog import Model, ThinkingDefault
+    from langchain_qwen36.gateways import Gateway
+
+_SHARES: Mapping[str, int] = {"minimal": 10, "low": 20, "medium": 50, "high": 80, "xhigh": 95}
+"""Percent of the model's longest thought; the shares of a gateway that documents them
+(gateways.md §4.1)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What goes into the body for thinking."""
+
+    on: bool | None
+    """Whether the model will think; None when nothing says."""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """Keys of the body; values are dicts where a field is nested."""
+    keeps_all: bool = False
+    """Whether the thoughts of all earlier turns go back."""
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+def plan(
+    thinking: Thinking,
+    gateway: Gateway,
+    model: Model | None,
+    *,
+    served: ThinkingDefault | None = None,
+    with_tools: bool = False,
+    replay: Replay = "tool_loop",
+) -> Plan:
+    """The body's fields, and whether the model will think.
+
+    Args:
+        thinking: What the user said.
+        gateway: Its row says where each thing goes.
+        model: The catalogue's row, None when unknown.
+        served: What the gateway's list says the model does by itself, None when nothing.
+        with_tools: Whether tools are bound: their loops need the thoughts kept (P27).
+        replay: Which thoughts go back; "never" asks for none to be kept.
+
+    Raises:
+        UnsupportedSettingError: a setting that the gateway or the model cannot do, or two that
+            contradict each other.
+    """
+    thinking = _settled(thinking, gateway)
+    _check_model(thinking.enabled, model)
+    on = _is_on(thinking.enabled, model, served)
+    fields = _switch(thinking, gateway, model)
+    notes: dict[str, str] = {}
+    if thinking.budget is not None:
+        budget = _clamped(thinking.budget, model, notes)
+        _merge(fields, _budget(budget, gateway))
+    if thinking.effort is not None:
+        _merge(fields, _effort(thinking.effort, gateway, model))
+    keeps_all = _keeps_all(thinking.preserve, gateway, model, with_tools=with_tools, replay=replay)
+    if keeps_all and on is not False:
+        _merge(fields, _preserve(gateway))
+    return Plan(on=on, fields=fields, keeps_all=keeps_all, notes=notes)
+
+
+def can_switch_off(gateway: Gateway, model: Model | None) -> bool:
+    """Whether thinking can be switched off for a call."""
+    return gateway.thinking != "unsupported" and (model is None or model.thinking != "always")
+
+
+def said_in(body: Mapping[str, Any]) -> bool | None:
+    """What keys of the user's own body say of thinking: they win over every setting (P14)."""
+    nested = body.get("chat_template_kwargs"), body.get("reasoning")
+    template, reasoning = (part if isinstance(part, dict) else {} for part in nested)
+    said = (body.get("enable_thinking"), template.get("enable_thinking"), reasoning.get("enabled"))
+    found = next((value for value in said if value is not None), None)
+    if found is None and "none" in (body.get("reasoning_effort"), reasoning.get("effort")):
+        return False
+    return None if found is None else bool(found)
+
+
+def _settled(thinking: Thinking, gateway: Gateway) -> Thinking:
+    """Budget and effort read as the switch they imply; what off makes void is dropped."""
+    budget, effort = thinking.budget, thinking.effort
+    if budget is not None and budget < 0:
+        raise UnsupportedSettingError(
+            f"`thinking_budget={budget}` is below 0: give a number of tokens, or 0 for no thinking."
+        )
+    off = "thinking_budget=0" if budget == 0 else 'reasoning_effort="none"'
+    if budget == 0 or effort == "none":
+        if thinking.enabled:
+            raise UnsupportedSettingError(f"`enable_thinking=True` and `{off}` contradict.")
+        return replace(thinking, enabled=False, budget=None, effort=None)
+    if thinking.enabled is False:
+        return replace(thinking, budget=None, effort=None)
+    if budget and effort and _exclusive(gateway):
+        raise UnsupportedSettingError(
+            f"`gateway={gateway.name!r}` takes `thinking_budget` or `reasoning_effort`, not both."
+        )
+    return replace(thinking, enabled=True) if budget or effort else thinking
+
+
+def _exclusive(gateway: Gateway) -> bool:
+    return gateway.exclusive_effort_and_budget or gateway.reasoning_effort == "as_budget"
+
+
+def _check_model(enabled: bool | None, model: Model | None) -> None:
+    if model is None or enabled is None:
+        return
+    if enabled and model.thinking == "never":
+        raise UnsupportedSettingError(
+            f"{model.id} cannot think: drop `enable_thinking`, `thinking_budget` and "
+            "`reasoning_effort`, or choose a model that thinks."
+        )
+    if not enabled and model.thinking == "always":
+        raise UnsupportedSettingError(
+            f"{model.id} always thinks: drop `enable_thinking=False`, or choose a model whose "
+            "thinking can be switched off."
+        )
+
+
+def _is_on(
+    enabled: bool | None, model: Model | None, served: ThinkingDefault | None
+) -> bool | None:
+    """Whether the model will think; where its maker and the gateway disagree nobody knows."""
+    if enabled is not None or model is None or (served is not None and served != model.thinking):
+        return enabled
+    match model.thinking:
+        case "on" | "always":
+            return True
+        case "off" | "never":
+            return False
+        case never:
+            assert_never(never)
+
+
+def _switch(thinking: Thinking, gateway: Gateway, model: Model | None) -> dict[str, Any]:
+    """The field that switches thinking; nothing where nothing was said or nothing can change."""
+    on = thinking.enabled
+    if on is None or (model is not None and model.thinking == "never"):
+        return {}
+    match gateway.thinking:
+        case "enable_thinking":
+            return {"enable_thinking": on}
+        case "chat_template_kwargs":
+            return {"chat_template_kwargs": {"enable_thinking": on}}
+        case "reasoning":
+            implied = thinking.budget is not None or thinking.effort is not None
+            return {} if implied else {"reasoning": {"enabled": on}}
+        case "reasoning_effort":
+            effort = "medium" if on else "none"
+            return {} if thinking.effort is not None else {"reasoning_effort": effort}
+        case "unsupported":
+            raise UnsupportedSettingError(
+                f"`gateway={gateway.name!r}` has no known switch for thinking: name the server "
+                '(`gateway="vllm"`, …), or pass its own field in `extra_body`.'
+            )
+        case never:
+            assert_never(never)
+
+
+def _clamped(budget: int, model: Model | None, notes: dict[str, str]) -> int:
+    """The budget, or the model's maximum when that is less: more is refused (P57)."""
+    limit = model.max_thinking_tokens if model is not None else None
+    if limit is None or budget <= limit:
+        return budget
+    notes["thinking_budget"] = f"{budget} is above the model's maximum; {limit} was sent."
+    return limit
+
+
+def _budget(budget: int, gateway: Gateway) -> dict[str, Any]:
+    match gateway.thinking_budget:
+        case "thinking_budget" | "reasoning_budget_tokens" | "thinking_token_budget" as key:
+            return {key: budget}
+        case "reasoning.max_tokens":
+            return {"reasoning": {"max_tokens": budget}}
+        case "unsupported":
+            raise UnsupportedSettingError(
+                f"`gateway={gateway.name!r}` takes no `thinking_budget`: use `enable_thinking`, or "
+                "pass the server's own field in `extra_body`."
+            )
+        case never:
+            assert_never(never)
+
+
+def _effort(effort: Effort, gateway: Gateway, model: Model | None) -> dict[str, Any]:
+    if gateway.efforts is not None and effort not in gateway.efforts:
+        raise UnsupportedSettingError(
+            f"`gateway={gateway.name!r}` takes a `reasoning_effort` of "
+            f"{', '.join(gateway.efforts)} or none, not {effort!r}."
+        )
+    match gateway.reasoning_effort:
+        case "reasoning_effort":
+            return {"reasoning_effort": effort}
+        case "reasoning.effort":
+            return {"reasoning": {"effort": effort}}
+        case "as_budget":
+            return _share(effort, gateway, model)
+        case "unsupported":
+            raise UnsupportedSettingError(
+                f"`gateway={gateway.name!r}` takes no `reasoning_effort`: use `enable_thinking`."
+            )
+        case never:
+            assert_never(never)
+
+
+def _share(effort: Effort, gateway: Gateway, model: Model | None) -> dict[str, Any]:
+    """An effort as a share of the model's longest thought; "max" sets no bound."""
+    if effort == "max":
+        return {}
+    if model is None or model.max_thinking_tokens is None:
+        raise UnsupportedSettingError(
+            f"`reasoning_effort={effort!r}` becomes a share of the model's longest thought on "
+            f"`gateway={gateway.name!r}`, which is not known here: pass `thinking_budget`."
+        )
+    return _budget(model.max_thinking_tokens * _SHARES[effort] // 100, gateway)
+
+
+def _keeps_all(
+    preserve: bool | None,
+    gateway: Gateway,
+    model: Model | None,
+    *,
+    with_tools: bool,
+    replay: Replay,
+) -> bool:
+    """Whether earlier turns' thoughts are kept: as said, else with tools where the model can."""
+    if preserve and replay == "never":
+        raise UnsupportedSettingError(
+            '`preserve_thinking=True` and `replay_reasoning="never"` contradict: what is not sent '
+            "back cannot be kept."
+        )
+    if preserve is not None:
+        return preserve
+    asked_for = gateway.preserve_thinking != "by_replay"
+    listed = model is not None and bool(model.preserve_thinking)
+    return with_tools and asked_for and listed and replay != "never"
+
+
+def _preserve(gateway: Gateway) -> dict[str, Any]:
+    match gateway.preserve_thinking:
+        case "preserve_thinking":
+            return {"preserve_thinking": True}
+        case "chat_template_kwargs":
+            return {"chat_template_kwargs": {"preserve_thinking": True}}
+        case "by_replay":
+            return {}
+        case never:
+            assert_never(never)
+
+
+def _merge(fields: dict[str, Any], more: Mapping[str, Any]) -> None:
+    """Add fields, nested ones key by key."""
+    for key, value in more.items():
+        fields[key] = (
+            {**fields[key], **value} if isinstance(value, dict) and key in fields else value
+        )

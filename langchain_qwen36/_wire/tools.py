@@ -1,0 +1,224 @@
+"""Tools and the choice among them, on their way out."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from langchain_qwen36._wire.types import ToolChoice
+
+Tool = dict[str, Any]
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_FUNCTION_KEYS = ("name", "description", "parameters", "strict")
+_SCHEMA_KEYS = frozenset({"function", "parameters", "input_schema", "properties", "title"})
+_DEFINITIONS = frozenset({"$defs", "definitions"})
+_EMPTY_SCHEMA: Mapping[str, Any] = {"type": "object", "properties": {}}
+
+
+def to_wire(
+    tools: Sequence[Mapping[str, Any] | type | Callable[..., Any] | BaseTool],
+    *,
+    strict: bool | None = None,
+) -> list[Tool]:
+    """Tools in wire form.
+
+    Args:
+        tools: Functions, pydantic classes, TypedDicts, LangChain tools, and dicts in OpenAI's,
+            Anthropic's or JSON schema's form; a server's own tools (`{"type": …}`) go as they are.
+        strict: Whether the arguments must fit the schema; None says nothing of it.
+
+    Raises:
+        ValueError: something that is no tool, or two tools of one name, or a name that servers
+            refuse.
+    """
+    wire = [_tool(tool, strict) for tool in tools]
+    names = [tool["function"]["name"] for tool in wire if "function" in tool]
+    for name in names:
+        if not _NAME.fullmatch(name):
+            raise ValueError(
+                f"The tool name {name!r} is refused by servers: use 1 to 64 of A-Z, a-z, 0-9, "
+                "`_` and `-`."
+            )
+        if names.count(name) > 1:
+            raise ValueError(f"Two tools are called {name!r}: rename one.")
+    return wire
+
+
+def _tool(tool: Any, strict: bool | None) -> Tool:
+    if isinstance(tool, dict) and _is_servers_own(tool):
+        return dict(tool)
+    converted = convert_to_openai_tool(tool, strict=strict)
+    # Core hands the flat form of OpenAI's Responses through: name and schema beside the type.
+    function = converted.get("function", converted)
+    if converted.get("type") != "function" or not isinstance(function.get("name"), str):
+        raise ValueError(f"This is no tool that a Chat Completions server takes: {tool!r}.")
+    function = {key: function[key] for key in _FUNCTION_KEYS if function.get(key) is not None}
+    wire = {"type": "function", "function": {"parameters": dict(_EMPTY_SCHEMA)} | function}
+    if mark := _cache_mark(tool):
+        wire["cache_control"] = mark
+    return wire
+
+
+def _is_servers_own(tool: Mapping[str, Any]) -> bool:
+    """Whether a dict names a tool that the server runs, such as a web search."""
+    kind = tool.get("type")
+    return kind not in {None, "function", "custom", "object"} and not _SCHEMA_KEYS & tool.keys()
+
+
+def _cache_mark(tool: Any) -> Any:
+    """The `cache_control` that a LangChain tool keeps in its `extras`, a dict beside its name."""
+    if isinstance(tool, BaseTool):
+        return (tool.extras or {}).get("cache_control")
+    return tool.get("cache_control") if isinstance(tool, dict) else None
+
+
+def names_of(tools: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The names of the functions among tools in wire form."""
+    return [tool["function"]["name"] for tool in tools if "function" in tool]
+
+
+def choice_to_wire(tool_choice: Any, tools: Sequence[Mapping[str, Any]]) -> ToolChoice | None:
+    """LangChain's, OpenAI's and Anthropic's ways to choose, as one.
+
+    Args:
+        tool_choice: "auto", "none"; "any", "required" or True for some tool; a tool's name; the
+            dict forms of OpenAI and Anthropic; None, False or "" for nothing.
+        tools: The bound tools in wire form.
+
+    Returns:
+        "auto", "none", "required" or a named function. Where only one tool is bound, "some
+        tool" is that one: more servers take a name than take "required".
+
+    Raises:
+        ValueError: no such tool, no tools at all, or a form that is not known.
+    """
+    names = names_of(tools)
+    match tool_choice:
+        case None | False | "":
+            return None
+        case "auto" | {"type": "auto"}:
+            return "auto"
+        case "none" | {"type": "none"}:
+            return "none"
+        case True | "any" | "required" | {"type": "any" | "required"}:
+            if not tools:
+                raise ValueError(f"tool_choice={tool_choice!r} needs tools, and none are bound.")
+            return _named(names[0]) if len(tools) == len(names) == 1 else "required"
+        case (
+            {"type": "function", "function": {"name": str(name)}}
+            | {"type": "function" | "tool", "name": str(name)}
+            | str(name)
+        ):
+            if name not in names:
+                bound = ", ".join(repr(known) for known in names) or "none are bound"
+                raise ValueError(f"tool_choice names {name!r}, which is no bound tool ({bound}).")
+            return _named(name)
+        case _:
+            raise ValueError(
+                f"tool_choice={tool_choice!r} is not known: give 'auto', 'any', 'none', a tool's "
+                'name, or {"type": "function", "function": {"name": …}}.'
+            )
+
+
+def _named(name: str) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name}}
+
+
+def schemas_by_name(tools: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """JSON schema of each function's parameters, `$ref` written out."""
+    return {
+        function["name"]: inline_refs(function.get("parameters") or _EMPTY_SCHEMA)
+        for function in (tool["function"] for tool in tools if "function" in tool)
+    }
+
+
+def with_inlined_refs(tools: Sequence[Mapping[str, Any]]) -> list[Tool]:
+    """Tools whose schemas stand without `$ref` (P70); the given ones are not touched."""
+    return [
+        {
+            **tool,
+            "function": {
+                **tool["function"],
+                "parameters": inline_refs(tool["function"]["parameters"]),
+            },
+        }
+        if "function" in tool
+        else dict(tool)
+        for tool in tools
+    ]
+
+
+def inline_refs(schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A schema with each local `$ref` replaced by what it names.
+
+    A `$ref` into a definition that leads back to itself stays, with the definitions; so does one
+    that points outside or nowhere.
+    """
+    if not any(_refs(schema)):
+        return schema
+    written: dict[str, Any] = _inlined(schema, schema)
+    bare = {key: value for key, value in written.items() if key not in _DEFINITIONS}
+    return written if any(_refs(bare)) else bare
+
+
+def _inlined(node: Any, root: Mapping[str, Any]) -> Any:
+    if isinstance(node, list):
+        return [_inlined(item, root) for item in node]
+    if not isinstance(node, dict):
+        return node
+    ref = node.get("$ref")
+    if isinstance(ref, str):
+        target = _target(ref, root)
+        if target is None or _leads_to(ref, target, root):
+            return node
+        beside = {key: value for key, value in node.items() if key != "$ref"}
+        return _inlined(target, root) | _inlined(beside, root)
+    return {
+        key: value if key in _DEFINITIONS else _inlined(value, root) for key, value in node.items()
+    }
+
+
+def _leads_to(ref: str, start: Any, root: Mapping[str, Any]) -> bool:
+    """Whether `ref` is met on some way from `start`: it would be written out without end."""
+    ahead, met = set(_refs(start)), set()
+    while ahead:
+        found = ahead.pop()
+        if found == ref:
+            return True
+        met.add(found)
+        ahead |= set(_refs(_target(found, root))) - met
+    return False
+
+
+def _refs(node: Any) -> Iterator[str]:
+    """Every `$ref` in a schema, definitions left aside."""
+    if isinstance(node, list):
+        for item in node:
+            yield from _refs(item)
+    elif isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for key, value in node.items():
+            if key not in _DEFINITIONS:
+                yield from _refs(value)
+
+
+def _target(ref: str, root: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What `#/…` names, or None."""
+    node: Any = root
+    steps = ref.split("/")
+    if steps[0] != "#":
+        return None
+    for step in steps[1:]:
+        key = step.replace("~1", "/").replace("~0", "~")
+        if not isinstance(node, dict) or key not in node:
+            return None
+        node = node[key]
+    return node if isinstance(node, dict) else None
