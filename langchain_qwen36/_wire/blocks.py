@@ -1,0 +1,69 @@
+"""Our messages' content as LangChain's standard content blocks (langchain.md §1.8)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from langchain_core.messages.block_translators import register_translator
+
+from langchain_qwen36._wire.types import PROVIDER
+
+if TYPE_CHECKING:
+    from langchain_core.messages import AIMessage, AIMessageChunk
+    from langchain_core.messages.content import ContentBlock
+
+
+def register() -> None:
+    """Tell langchain-core how to read messages whose model_provider is ours (T2, T18)."""
+    register_translator(PROVIDER, translate_content, translate_content_chunk)
+
+
+def translate_content(message: AIMessage) -> list[ContentBlock]:
+    """A message as blocks: thoughts, text, tool calls, invalid tool calls.
+
+    Raises:
+        NotImplementedError: The content is a list already; core then reads it by itself.
+    """
+    return _typed([*_prose(message), *_calls(message)])
+
+
+def translate_content_chunk(chunk: AIMessageChunk) -> list[ContentBlock]:
+    """A chunk, or merged chunks, as blocks.
+
+    Each has a string index that starts with `lc_`: core merges by index, and numbers of its own
+    would fuse thoughts with tool calls (T2).
+
+    Raises:
+        NotImplementedError: The content is a list already; core then reads it by itself.
+    """
+    blocks = [
+        {**block, "index": "lc_rs_0" if block["type"] == "reasoning" else "lc_txt_0"}
+        for block in _prose(chunk)
+    ]
+    if chunk.chunk_position == "last":
+        return _typed([*blocks, *_calls(chunk)])
+    for call in chunk.tool_call_chunks:
+        block = {"type": "tool_call_chunk", "id": call["id"], "name": call["name"]}
+        blocks.append({**block, "args": call["args"], "index": f"lc_tc_{call['index']}"})
+    return _typed(blocks)
+
+
+def _prose(message: AIMessage) -> list[dict[str, Any]]:
+    if not isinstance(message.content, str):
+        raise NotImplementedError
+    blocks: list[dict[str, Any]] = []
+    thoughts = message.additional_kwargs.get("reasoning_content")
+    if thoughts and isinstance(thoughts, str):
+        blocks.append({"type": "reasoning", "reasoning": thoughts})
+    if message.content:
+        blocks.append({"type": "text", "text": message.content})
+    return blocks
+
+
+def _calls(message: AIMessage) -> list[dict[str, Any]]:
+    calls = [dict(call, type="tool_call") for call in message.tool_calls]
+    return calls + [dict(call, type="invalid_tool_call") for call in message.invalid_tool_calls]
+
+
+def _typed(blocks: list[dict[str, Any]]) -> list[ContentBlock]:
+    return cast("list[ContentBlock]", blocks)

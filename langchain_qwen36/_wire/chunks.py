@@ -1,0 +1,63 @@
+"""Deltas as LangChain's chunks: one kind of payload each (T7), metadata on the last (T25)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, assert_never
+
+from langchain_core.messages import AIMessageChunk
+from langchain_core.messages.tool import tool_call_chunk
+from langchain_core.outputs import ChatGenerationChunk
+
+from langchain_qwen36._wire import usage
+from langchain_qwen36._wire.metadata import additional_kwargs, alternatives, response_metadata
+from langchain_qwen36._wire.types import PROVIDER
+
+if TYPE_CHECKING:
+    from langchain_qwen36._wire.stream import StreamReader
+    from langchain_qwen36._wire.types import Delta, Meta
+
+
+class ChunkWriter:
+    """Writes one stream as chunks; every chunk names the provider, for its translator (T2)."""
+
+    def write(self, delta: Delta) -> ChatGenerationChunk:
+        """One delta as one chunk; its message has no id (T24)."""
+        metadata: dict[str, Any] = {"model_provider": PROVIDER}
+        match delta.kind:
+            case "text":
+                message = AIMessageChunk(content=delta.text, response_metadata=metadata)
+            case "reasoning":
+                message = AIMessageChunk(
+                    content="",
+                    additional_kwargs={"reasoning_content": delta.text},
+                    response_metadata=metadata,
+                )
+            case "tool_call":
+                call = tool_call_chunk(
+                    name=delta.name, args=delta.text, id=delta.id, index=delta.call
+                )
+                message = AIMessageChunk(
+                    content="", tool_call_chunks=[call], response_metadata=metadata
+                )
+            case "logprobs":
+                metadata["logprobs"] = delta.logprobs
+                message = AIMessageChunk(content="", response_metadata=metadata)
+            case _:
+                assert_never(delta.kind)
+        return ChatGenerationChunk(message=message)
+
+    def last(self, reader: StreamReader, meta: Meta) -> ChatGenerationChunk:
+        """The empty chunk that closes the stream and carries all that is said once."""
+        metadata = response_metadata(reader, reader.first, meta) | alternatives(reader)
+        # They went out as they came, and would be added to themselves.
+        metadata.pop("logprobs", None)
+        return ChatGenerationChunk(
+            message=AIMessageChunk(
+                content="",
+                additional_kwargs=additional_kwargs(reader.first),
+                response_metadata=metadata,
+                usage_metadata=usage.from_wire(reader.raw_usage),
+                chunk_position="last",
+            ),
+            generation_info={"finish_reason": metadata["finish_reason"]},
+        )

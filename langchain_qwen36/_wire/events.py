@@ -1,0 +1,127 @@
+"""Deltas as events of LangChain's v3 protocol, without the detour over chunks (langchain.md §1.3).
+
+Thoughts end before the answer starts (P42). Tool calls stay open to the end: their arguments may
+interleave, and only the end tells whether a call can be run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, assert_never
+
+from langchain_qwen36._wire import usage
+from langchain_qwen36._wire.metadata import additional_kwargs, alternatives, response_metadata
+from langchain_qwen36._wire.types import PROVIDER
+
+if TYPE_CHECKING:
+    from langchain_qwen36._wire.stream import StreamReader
+    from langchain_qwen36._wire.types import Delta, Meta, Request
+
+Event = dict[str, Any]
+
+
+class EventWriter:
+    """Writes one stream as protocol events, dicts ready to be yielded."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._started = False
+        self._blocks = 0
+        self._open: str | None = None
+        self._pieces: list[str] = []
+        self._calls: dict[int, int] = {}
+
+    def write(self, delta: Delta) -> list[Event]:
+        """The events of one delta; the first call also starts the message."""
+        events = [] if self._started else [self._message_start()]
+        match delta.kind:
+            case "text" | "reasoning":
+                self._prose(delta.kind, delta.text, events)
+            case "tool_call":
+                self._tool_call(delta, events)
+            case "logprobs":
+                pass  # the protocol has no such event; they come with message-finish
+            case _:
+                assert_never(delta.kind)
+        return events
+
+    def finish(self, reader: StreamReader, meta: Meta) -> list[Event]:
+        """The events that close the open blocks and the message.
+
+        The caller closes the HTTP response before it yields the last one (T19).
+        """
+        events = [] if self._started else [self._message_start()]
+        self._close(events)
+        events += [
+            _finish(self._calls[call.number], dict(call.block))
+            for call in reader.first.settled_calls()
+        ]
+        kwargs = additional_kwargs(reader.first)
+        if thoughts := reader.first.full_thoughts():
+            kwargs["reasoning_content"] = thoughts
+        metadata = response_metadata(reader, reader.first, meta) | alternatives(reader)
+        end: Event = {
+            "event": "message-finish",
+            "metadata": metadata,
+            "additional_kwargs": kwargs,
+        }
+        if counted := usage.from_wire(reader.raw_usage):
+            end["usage"] = counted
+        return [*events, end]
+
+    def _message_start(self) -> Event:
+        self._started = True
+        return {
+            "event": "message-start",
+            "role": "ai",
+            # Empty, so that LangChain gives the run's id (T24).
+            "id": "",
+            "metadata": {"provider": PROVIDER, "model": self._request.requested_model},
+        }
+
+    def _prose(self, kind: str, text: str, events: list[Event]) -> None:
+        if self._open != kind:
+            self._close(events)
+            self._open = kind
+            events.append(_start(self._blocks, {"type": kind, kind: ""}))
+            self._blocks += 1
+        self._pieces.append(text)
+        events.append(
+            {
+                "event": "content-block-delta",
+                "index": self._blocks - 1,
+                "delta": {"type": f"{kind}-delta", kind: text},
+            }
+        )
+
+    def _tool_call(self, delta: Delta, events: list[Event]) -> None:
+        index = self._calls.get(delta.call)
+        if index is None:
+            self._close(events)
+            index = self._calls[delta.call] = self._blocks
+            self._blocks += 1
+            block = {"type": "tool_call_chunk", "id": delta.id, "name": delta.name, "args": ""}
+            events.append(_start(index, {**block, "index": delta.call}))
+        if delta.text:
+            events.append(
+                {
+                    "event": "content-block-delta",
+                    "index": index,
+                    "delta": {"type": "tool-call-delta", "args": delta.text},
+                }
+            )
+
+    def _close(self, events: list[Event]) -> None:
+        """Finish the open block of text or thoughts."""
+        if self._open is not None:
+            block = {"type": self._open, self._open: "".join(self._pieces)}
+            events.append(_finish(self._blocks - 1, block))
+            self._open = None
+            self._pieces = []
+
+
+def _start(index: int, block: dict[str, Any]) -> Event:
+    return {"event": "content-block-start", "index": index, "content": block}
+
+
+def _finish(index: int, block: dict[str, Any]) -> Event:
+    return {"event": "content-block-finish", "index": index, "content": block}

@@ -1,0 +1,110 @@
+"""What is said of an answer beside its content: response_metadata and additional_kwargs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from langchain_qwen36._wire import usage
+from langchain_qwen36._wire.types import PROVIDER
+
+if TYPE_CHECKING:
+    from langchain_qwen36._wire.choice import Choice
+    from langchain_qwen36._wire.stream import StreamReader
+    from langchain_qwen36._wire.types import Meta
+
+_FINISH: dict[str, Literal["stop", "length", "tool_calls"]] = {
+    "eos": "stop",
+    "eos_token": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "completed": "stop",
+    "STOP": "stop",
+    "max_tokens": "length",
+    "MAX_TOKENS": "length",
+    "tool_use": "tool_calls",
+    "function_call": "tool_calls",
+}
+
+
+def response_metadata(reader: StreamReader, choice: Choice, meta: Meta) -> dict[str, Any]:
+    """The whole response_metadata of one choice, for the message or for the last chunk (T25).
+
+    `model_name` is the served model as the server names it, `requested_model` the one that was
+    asked for and is priced (P44). The server's own facts (`provider`, `generationId`, `meta`,
+    `provider_metadata`, `timings`, …) stand under their own names; ours win over them.
+    """
+    request = reader.request
+    facts = {**reader.facts, **choice.facts}
+    metadata = {
+        **facts,
+        "model_name": facts.pop("model", None) or request.requested_model,
+        "requested_model": request.requested_model,
+        "model_provider": PROVIDER,
+        "gateway": request.gateway.name,
+        "finish_reason": finish_reason(choice, done=reader.done),
+        "native_finish_reason": choice.native_finish or choice.raw_finish,
+        "request_id": meta.request_id or facts.get("request_id"),
+        "attempts": meta.attempts if meta.attempts > 1 else None,
+        "usage": dict(reader.raw_usage) if reader.raw_usage else None,
+        "notes": _notes(reader, choice) or None,
+        "empty_answer": _empty_answer(choice) or None,
+        "logprobs": choice.logprobs or None,
+        "model": None,
+    }
+    if request.price is not None:
+        metadata["cost"] = request.price(usage.from_wire(reader.raw_usage), metadata)
+    return {name: value for name, value in metadata.items() if value is not None}
+
+
+def additional_kwargs(choice: Choice) -> dict[str, Any]:
+    """What else came with the message: `reasoning_details` whole (P26), annotations, a refusal."""
+    kwargs = dict(choice.extras)
+    if choice.details.items:
+        kwargs["reasoning_details"] = [dict(item) for item in choice.details.items]
+    return kwargs
+
+
+def alternatives(reader: StreamReader) -> dict[str, Any]:
+    """The choices beside the streamed one, whole, under `alternatives`; {} if there are none."""
+    others = [
+        {
+            "index": index,
+            "content": choice.full_text(),
+            "reasoning_content": choice.full_thoughts() or None,
+            "tool_calls": [call.block for call in choice.settled_calls()],
+            "finish_reason": finish_reason(choice, done=reader.done),
+            "logprobs": choice.logprobs or None,
+        }
+        for index, choice in sorted(reader.choices.items())
+        if index
+    ]
+    return {"alternatives": others} if others else {}
+
+
+def finish_reason(choice: Choice, *, done: bool) -> str | None:
+    """The finish reason that agrees with what came (P62); None while nothing ended the answer.
+
+    Calls make a "stop" a "tool_calls" and the other way round. A proper end without any reason
+    is read from the content; `notes` say so.
+    """
+    raw = choice.raw_finish
+    if raw is None and not done:
+        return None
+    reason = _FINISH.get(raw or "stop", raw or "stop")
+    if reason in ("stop", "tool_calls"):
+        return "tool_calls" if choice.calls else "stop"
+    return reason
+
+
+def _notes(reader: StreamReader, choice: Choice) -> dict[str, str]:
+    notes = dict(reader.request.notes)
+    if choice.recovered:
+        notes["tool_calls"] = "recovered from the text of the answer"
+    if reader.done and choice.raw_finish is None:
+        notes["finish_reason"] = "inferred: the server sent none"
+    return notes
+
+
+def _empty_answer(choice: Choice) -> bool:
+    """Whether all that came was thinking (P36)."""
+    return bool(choice.thoughts) and not choice.calls and not choice.full_text().strip()

@@ -1,0 +1,38 @@
+"""A finished answer as LangChain's `ChatResult`, from one payload or from a stream's reader."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.outputs import ChatGeneration, ChatResult
+
+from langchain_qwen36._wire.answer import message
+from langchain_qwen36._wire.metadata import response_metadata
+from langchain_qwen36._wire.stream import StreamReader
+
+if TYPE_CHECKING:
+    from langchain_qwen36._wire.types import Meta, Request
+
+
+def from_wire(payload: dict[str, Any], request: Request, meta: Meta) -> ChatResult:
+    """Read a one-shot answer with the same code as a stream.
+
+    Raises:
+        UnexpectedResponseError: The payload holds no choices.
+    """
+    reader = StreamReader(request)
+    reader.feed(payload)
+    reader.finish(done=True)
+    return result(reader, meta)
+
+
+def result(reader: StreamReader, meta: Meta) -> ChatResult:
+    """The answer of a reader that has finished: one generation per choice."""
+    generations = []
+    for _, choice in sorted(reader.choices.items()):
+        metadata = response_metadata(reader, choice, meta)
+        info = {name: metadata[name] for name in ("finish_reason", "logprobs") if name in metadata}
+        generations.append(
+            ChatGeneration(message=message(reader, choice, metadata), generation_info=info)
+        )
+    return ChatResult(generations=generations)

@@ -1,0 +1,140 @@
+"""Reads an answer, payload by payload; a one-shot answer is one payload."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_qwen36._wire import usage
+from langchain_qwen36._wire.answer import message
+from langchain_qwen36._wire.choice import Choice
+from langchain_qwen36._wire.metadata import response_metadata
+from langchain_qwen36._wire.types import Meta
+from langchain_qwen36.errors import StreamInterruptedError, UnexpectedResponseError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from langchain_core.messages import AIMessage
+
+    from langchain_qwen36._wire.types import Delta, Request
+
+# What the reader itself reads of a payload, and bulk that says nothing of the answer.
+_NO_FACTS = frozenset(
+    {
+        "choices",
+        "usage",
+        "object",
+        "kv_transfer_params",
+        "obfuscation",
+        "prompt_logprobs",
+        "prompt_text",
+        "prompt_token_ids",
+    }
+)
+# Facts that name the answer: the first one stays, for a gateway may change them midway.
+_FIRST_WINS = ("id", "model", "created")
+
+
+class StreamReader:
+    """The state of one answer; deltas, chunks, events and messages all come from it.
+
+    `chunks` counts the payloads, `raw_usage` is the last usage object that counted anything,
+    `facts` are the payloads' other top-level values. `failure` is the error object of a choice
+    that ended with finish_reason "error", which the caller raises.
+    """
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.chunks = 0
+        self.choices: dict[int, Choice] = {}
+        self.facts: dict[str, Any] = {}
+        self.raw_usage: Mapping[str, Any] | None = None
+        self.done = False
+        self._first: Choice | None = None
+        self._names: frozenset[str] = frozenset()
+
+    @property
+    def first(self) -> Choice:
+        """Choice 0: the one that is streamed."""
+        if self._first is None:
+            self._first = self.choices[0] = Choice(0, self.request)
+        return self._first
+
+    @property
+    def failure(self) -> Mapping[str, Any] | None:
+        """The error of a choice that failed with HTTP 200 (gateways.md §6), else None."""
+        return next((c.failure for c in self.choices.values() if c.failure is not None), None)
+
+    def feed(self, payload: dict[str, Any]) -> list[Delta]:
+        """Take one payload, give back what it adds to choice 0; other choices are only kept.
+
+        An error inside the payload is the caller's to see first.
+        """
+        self.chunks += 1
+        choices = payload.get("choices")
+        if not choices or payload.get("usage") or not payload.keys() <= self._names:
+            self._absorb(payload)
+            if not isinstance(choices, list):
+                return []
+        deltas: list[Delta] = []
+        for choice in choices:
+            if choice.get("index"):
+                self._other(choice)
+            else:
+                deltas += (self._first or self.first).feed(choice)
+        return deltas
+
+    def finish(self, *, done: bool) -> list[Delta]:
+        """Settle what was held back; `done` says that [DONE], or a whole body, came.
+
+        Raises:
+            StreamInterruptedError: Neither `done` nor a finish_reason came; what came is in
+                its `partial`.
+            UnexpectedResponseError: The answer ended properly without a single choice.
+        """
+        if not done and not any(choice.raw_finish for choice in self.choices.values()):
+            raise StreamInterruptedError(
+                f"The stream ended early, after {self.chunks} chunks: neither finish_reason nor "
+                "[DONE] came. What had come is in `partial`.",
+                gateway=self.request.gateway.name,
+                partial=self.partial(),
+                chunks=self.chunks,
+            )
+        if not self.choices:
+            raise UnexpectedResponseError(
+                f"The answer holds no choices: {str(self.facts)[:200]}",
+                gateway=self.request.gateway.name,
+                body=self.facts,
+                chunks=self.chunks,
+            )
+        self.done = True
+        for index, choice in self.choices.items():
+            if index:
+                choice.finish()
+        return self.first.finish()
+
+    def partial(self) -> AIMessage | None:
+        """What has come so far, for an error to carry; None before anything came.
+
+        A tool call that is not whole is among its invalid ones.
+        """
+        if not self.choices:
+            return None
+        metadata = response_metadata(self, self.first, Meta())
+        return message(self, self.first, metadata, interrupted=True)
+
+    def _absorb(self, payload: Mapping[str, Any]) -> None:
+        self._names |= payload.keys()
+        raw = payload.get("usage")
+        if isinstance(raw, dict) and raw and (self.raw_usage is None or usage.counted(raw)):
+            self.raw_usage = raw
+        for name, value in payload.items():
+            known = name in self.facts and name in _FIRST_WINS
+            if value not in (None, "") and name not in _NO_FACTS and not known:
+                self.facts[name] = value
+
+    def _other(self, choice: Mapping[str, Any]) -> None:
+        index = choice["index"]
+        if index not in self.choices:
+            self.choices[index] = Choice(index, self.request)
+        self.choices[index].feed(choice)

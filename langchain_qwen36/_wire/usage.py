@@ -1,0 +1,109 @@
+"""Reads a usage object, in any gateway's spelling, into LangChain's `UsageMetadata`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
+
+# Where each count may stand: dotted paths into the usage object, the first number wins.
+# Two names for one number (dashscope.md §5.3) therefore never add up.
+_INPUT = ("prompt_tokens", "input_tokens")
+_OUTPUT = ("completion_tokens", "output_tokens")
+_CACHE_READ = (
+    "prompt_tokens_details.cached_tokens",
+    "input_tokens_details.cached_tokens",
+    "prompt_cache_hit_tokens",
+    "cache_read_input_tokens",
+    "cached_tokens",
+)
+_CACHE_CREATION = (
+    "prompt_tokens_details.cache_creation_input_tokens",
+    "prompt_tokens_details.cache_creation.ephemeral_5m_input_tokens",
+    "prompt_tokens_details.cache_write_tokens",
+    "cache_creation_input_tokens",
+)
+_REASONING = (
+    "completion_tokens_details.reasoning_tokens",
+    "output_tokens_details.reasoning_tokens",
+    "reasoning_tokens",
+)
+_MODALITIES = ("image", "video", "audio")
+
+
+def from_wire(raw: Mapping[str, Any] | None) -> UsageMetadata | None:
+    """Read a usage object; None where the server counted nothing.
+
+    All values are ints and none is None, so that sums never fail (T1). The input details are
+    disjoint (T31): `text_tokens` are left out, and so are image, video and audio tokens where
+    they overlap with cached ones. Reasoning is a part of the output, never on top of it (P30).
+    """
+    if not raw:
+        return None
+    read = _first(raw, _INPUT)
+    written = _first(raw, _OUTPUT)
+    total = _count(raw.get("total_tokens"))
+    if read is None and written is None and total is None:
+        return None
+    if read is None:
+        read = max((total or 0) - (written or 0), 0)
+    if written is None:
+        written = max((total or 0) - read, 0)
+    usage = UsageMetadata(
+        input_tokens=read, output_tokens=written, total_tokens=total or read + written
+    )
+    if input_details := _input_details(raw, read):
+        usage["input_token_details"] = input_details
+    if output_details := _output_details(raw, written):
+        usage["output_token_details"] = output_details
+    return usage
+
+
+def counted(raw: Mapping[str, Any]) -> bool:
+    """Whether a usage object counts anything: all zeros must not replace real numbers (P09)."""
+    return bool(_first(raw, _INPUT) or _first(raw, _OUTPUT) or _count(raw.get("total_tokens")))
+
+
+def _input_details(raw: Mapping[str, Any], read: int) -> InputTokenDetails:
+    details: dict[str, Any] = {}
+    for name, paths in (("cache_read", _CACHE_READ), ("cache_creation", _CACHE_CREATION)):
+        if (count := _first(raw, paths)) is not None:
+            details[name] = count
+    media = {
+        kind: count
+        for kind in _MODALITIES
+        if (count := _first(raw, (f"prompt_tokens_details.{kind}_tokens",)))
+    }
+    if sum(details.values()) + sum(media.values()) <= read:
+        details |= media
+    # Core allows kinds that its type does not name.
+    return cast("InputTokenDetails", details)
+
+
+def _output_details(raw: Mapping[str, Any], written: int) -> OutputTokenDetails:
+    details = OutputTokenDetails()
+    reasoning = _first(raw, _REASONING)
+    if reasoning is not None:
+        # Some gateways count thoughts beside the answer (gateways.md §0.13); a part cannot be
+        # more than the whole. The raw numbers stay in response_metadata.
+        details["reasoning"] = min(reasoning, written)
+    if audio := _first(raw, ("completion_tokens_details.audio_tokens",)):
+        details["audio"] = audio
+    return details
+
+
+def _first(raw: Mapping[str, Any], paths: tuple[str, ...]) -> int | None:
+    for path in paths:
+        value: Any = raw
+        for key in path.split("."):
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if (count := _count(value)) is not None:
+            return count
+    return None
+
+
+def _count(value: Any) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value)
