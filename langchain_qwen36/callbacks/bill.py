@@ -1,0 +1,138 @@
+"""What one call cost: the bill on its message, else its usage times a price list."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from langchain_qwen36.catalog import PriceBook
+from langchain_qwen36.gateways import GATEWAYS
+from langchain_qwen36.pricing import Money, UsageError, cost, cost_record, money_of, reported_cost
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from langchain_qwen36.callbacks.records import PriceSource
+    from langchain_qwen36.catalog import Offer
+
+logger = logging.getLogger(__name__)
+
+PriceOf = Callable[[str | None, str | None, Mapping[str, Any]], Money | None]
+"""Your own price: `(model, gateway, usage_metadata) -> Money`, or None to leave it to the list."""
+
+
+class Bill(NamedTuple):
+    """What a call cost, and how we know."""
+
+    money: Money | None
+    source: PriceSource
+    tier: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pricer:
+    """Where prices are looked for: a handler's settings."""
+
+    book: PriceBook | None = None
+    """None: the bundled one."""
+    price_as: str | None = None
+    """The gateway whose list prices calls of a gateway that is not known."""
+    price_of: PriceOf | None = None
+    discount: Decimal | float | str | None = None
+    _unknown: set[str] = field(default_factory=set, repr=False)
+    """Models that were warned of."""
+
+    def __post_init__(self) -> None:
+        cost({}, None, discount=self.discount)  # raises where it is no discount
+        if self.price_as is not None and self.price_as not in GATEWAYS:
+            raise ValueError(
+                f"`price_as={self.price_as!r}` is no known gateway; it is one of "
+                f"{', '.join(GATEWAYS)}."
+            )
+
+    def model_id(self, *names: str | None) -> str | None:
+        """One id for all spellings of a model (P12); the first name where none is known."""
+        given = [name for name in names if name]
+        known = (self._book.model(name) for name in given)
+        found = next((model.id for model in known if model), None)
+        return found or next(iter(given), None)
+
+    def price(
+        self,
+        usage: Mapping[str, Any],
+        metadata: Mapping[str, Any],
+        names: tuple[str | None, ...],
+        gateway: str | None,
+    ) -> Bill:
+        """The bill of one call.
+
+        Your `price_of` goes first, then what the gateway reports, then the list (P28); never
+        two of them together.
+
+        Args:
+            usage: LangChain's `UsageMetadata`.
+            metadata: The message's `response_metadata`.
+            names: The model as it was asked for, and as it was answered.
+            gateway: Name of the gateway's row, where it is known.
+        """
+        if self.price_of and (money := self.price_of(self.model_id(*names), gateway, usage)):
+            return Bill(money, "user")
+        own = metadata.get("cost")
+        record = own if isinstance(own, Mapping) and "basis" in own else None
+        if record is None or (record["basis"] == "list" and self._own_list):
+            record = self._record(usage, metadata, names, gateway) or record
+        if record is None:
+            self._warn(self.model_id(*names), gateway)
+            return Bill(None, "unknown")
+        return Bill(money_of(record), record["basis"], record["tier"])
+
+    @property
+    def _book(self) -> PriceBook:
+        return self.book or PriceBook.bundled()
+
+    @property
+    def _own_list(self) -> bool:
+        """Whether our list is another than the one the model used."""
+        return self.book is not None or self.discount is not None
+
+    def _record(
+        self,
+        usage: Mapping[str, Any],
+        metadata: Mapping[str, Any],
+        names: tuple[str | None, ...],
+        gateway: str | None,
+    ) -> Mapping[str, Any] | None:
+        raw = metadata.get("usage") or metadata.get("token_usage")
+        raw = raw if isinstance(raw, dict) else {}
+        details = raw.get("prompt_tokens_details")
+        cache_type = details.get("cache_type") if isinstance(details, dict) else None
+        offer = self._offer(gateway or self.price_as, names)
+        try:
+            listed = cost(usage, offer, discount=self.discount, cache_type=cache_type)
+        except UsageError as error:
+            logger.warning("A call of %s cannot be priced: %s", names[0], error)
+            listed = None
+        # Other chat classes leave the bill in the raw usage, or lift it out (gateways.md §5).
+        return cost_record(listed, reported_cost({"cost": metadata.get("cost"), **raw}, metadata))
+
+    def _offer(self, gateway: str | None, names: tuple[str | None, ...]) -> Offer | None:
+        if gateway is None:
+            return None
+        row = GATEWAYS.get(gateway)
+        seller = (row.prices if row else None) or gateway
+        offers = (self._book.offer(seller, name) for name in names if name)
+        return next((offer for offer in offers if offer), None)
+
+    def _warn(self, model: str | None, gateway: str | None) -> None:
+        name = f"{model or 'a model without a name'} at {gateway or 'an unknown gateway'}"
+        if name in self._unknown:
+            return
+        self._unknown.add(name)
+        logger.warning(
+            "No price is known for %s: its calls are counted in `unpriced_calls`, the total cost "
+            "is partial and a budget does not see them. Give the handler `price_of=`, "
+            "`price_as=` or a `book=` with its price.",
+            name,
+        )

@@ -1,0 +1,205 @@
+"""A call from its start to its record: what its start says, how it ended, what it cost."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.exceptions import ModelTimeoutError
+
+from langchain_qwen36 import tokens
+from langchain_qwen36.callbacks.bill import Bill, Pricer
+from langchain_qwen36.callbacks.records import CallRecord, Ending, Parent, TokenCounts
+from langchain_qwen36.callbacks.seen import Seen, seen_in_messages
+from langchain_qwen36.errors import GatewayTimeoutError, QwenError, StreamInterruptedError
+from langchain_qwen36.gateways import GATEWAYS, gateway_of_host
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from uuid import UUID
+
+    from langchain_core.messages import BaseMessage
+
+
+@dataclass(slots=True, kw_only=True)
+class OpenCall:
+    """A call that has begun. Its prompt and chunks are let go when it ends."""
+
+    run_id: UUID
+    parents: tuple[Parent, ...]
+    name: str | None
+    tags: tuple[str, ...]
+    model: str | None
+    """As it was asked for."""
+    gateway: str | None
+    messages: Sequence[BaseMessage]
+    tools: Sequence[Any] | None
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    chunks: list[BaseMessage] = field(default_factory=list)
+    prompt_tokens: int | None = None
+    """Our count of the prompt; made only where the gateway's never came."""
+    given_up: bool = False
+    """It was booked as abandoned; should it end after all, its real end replaces that."""
+
+    def give_up(self) -> None:
+        """Keep only what a late end needs."""
+        self.given_up, self.messages, self.chunks = True, (), []
+
+
+def gateway_of_start(
+    serialized: Mapping[str, Any] | None, params: Mapping[str, Any], metadata: Mapping[str, Any]
+) -> str | None:
+    """The gateway that a call goes to, as far as its start tells.
+
+    Our model says it in its parameters; a class that was made for one gateway is named like it;
+    of others the base URL may be known.
+    """
+    for name in (params.get("gateway"), metadata.get("ls_provider")):
+        if isinstance(name, str) and name in GATEWAYS:
+            return name
+    kwargs = (serialized or {}).get("kwargs") or {}
+    for key in ("base_url", "openai_api_base", "api_base"):
+        if isinstance(url := kwargs.get(key), str) and (row := gateway_of_host(url)):
+            return row.name
+    return None
+
+
+def ended(call: OpenCall, seen: Seen, pricer: Pricer) -> CallRecord:
+    """The record of a call that ended well; without usage it is estimated."""
+    if _from_llm_cache(seen):
+        bill = Bill(None, "llm_cache")
+        return _record(call, seen.usage or {}, bill, seen.metadata, pricer, ending="ok")
+    return _priced(call, seen, pricer, ending="ok", estimated=False)
+
+
+def failed(call: OpenCall, error: BaseException, pricer: Pricer) -> CallRecord:
+    """The record of a call that an exception ended: billed as far as it may have been (P31)."""
+    seen = seen_in_messages(call.chunks)
+    if isinstance(error, QwenError) and error.partial is not None:
+        seen = seen_in_messages([error.partial])
+    ending = ending_of(error)
+    if seen.usage is None and not seen.text and not _may_be_billed(error):
+        bill = Bill(None, "not_billed")
+        return _record(call, {}, bill, seen.metadata, pricer, ending=ending, error=error)
+    # The last usage of a cut answer is the whole usage only when the answer had its finish.
+    estimated = "finish_reason" not in seen.metadata
+    return _priced(call, seen, pricer, ending=ending, estimated=estimated, error=error)
+
+
+def abandoned(call: OpenCall, cause: BaseException | None, pricer: Pricer) -> CallRecord:
+    """The record of a call of whose end nobody told (T3), given what ended the run around it."""
+    seen = seen_in_messages(call.chunks)
+    ending = ending_of(cause) if cause and not isinstance(cause, Exception) else "abandoned"
+    return _priced(call, seen, pricer, ending=ending, estimated=True)
+
+
+def ending_of(error: BaseException) -> Ending:
+    """How an exception ends a call."""
+    if isinstance(error, GeneratorExit):
+        return "abandoned"
+    if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
+        return "cancelled"
+    return "error"
+
+
+def _may_be_billed(error: BaseException) -> bool:
+    """Whether a call of which nothing came back may still be on the bill.
+
+    Gateways do not bill a refusal or a failure before inference (gateways.md §7 "billed"); a
+    request that was accepted and then left alone runs on and is billed (§7 "cancel").
+    """
+    if isinstance(error, GatewayTimeoutError):
+        return error.clock not in ("connect", "pool")
+    if isinstance(error, StreamInterruptedError | ModelTimeoutError | TimeoutError):
+        return True
+    return not isinstance(error, Exception)
+
+
+def _from_llm_cache(seen: Seen) -> bool:
+    """LangChain marks a hit with the integer 0 (T14); a free call's float is no such mark."""
+    mark = (seen.usage or {}).get("total_cost")
+    return type(mark) is int and mark == 0
+
+
+def _priced(
+    call: OpenCall,
+    seen: Seen,
+    pricer: Pricer,
+    *,
+    ending: Ending,
+    estimated: bool,
+    error: BaseException | None = None,
+) -> CallRecord:
+    usage = seen.usage
+    if usage is None:
+        usage, estimated = _estimate(call, seen.text), True
+    bill = pricer.price(
+        usage, seen.metadata, _names(call, seen.metadata), _gateway(call, seen.metadata)
+    )
+    return _record(
+        call, usage, bill, seen.metadata, pricer, ending=ending, estimated=estimated, error=error
+    )
+
+
+def _record(
+    call: OpenCall,
+    usage: Mapping[str, Any],
+    bill: Bill,
+    metadata: Mapping[str, Any],
+    pricer: Pricer,
+    *,
+    ending: Ending,
+    estimated: bool = False,
+    error: BaseException | None = None,
+) -> CallRecord:
+    free = bill.source in ("llm_cache", "not_billed")
+    return CallRecord(
+        run_id=call.run_id,
+        parents=call.parents,
+        name=call.name,
+        tags=call.tags,
+        model=pricer.model_id(*_names(call, metadata)),
+        gateway=_gateway(call, metadata),
+        tier=bill.tier,
+        tokens=_counts(usage),
+        cost=bill.money.amount if bill.money else Decimal(0) if free else None,
+        currency=bill.money.currency if bill.money else None,
+        price_source=bill.source,
+        estimated=estimated,
+        ending=ending,
+        error=type(error).__name__ if error else None,
+        started=call.started,
+        ended=datetime.now(UTC),
+    )
+
+
+def _names(call: OpenCall, metadata: Mapping[str, Any]) -> tuple[str | None, ...]:
+    """The model as it was asked for, which is how it is priced, and as it was answered (P44)."""
+    return (metadata.get("requested_model") or call.model, metadata.get("model_name"))
+
+
+def _gateway(call: OpenCall, metadata: Mapping[str, Any]) -> str | None:
+    said = metadata.get("gateway")
+    return said if isinstance(said, str) else call.gateway
+
+
+def _counts(usage: Mapping[str, Any]) -> TokenCounts:
+    ins = usage.get("input_token_details") or {}
+    outs = usage.get("output_token_details") or {}
+    return TokenCounts(
+        input=usage.get("input_tokens") or 0,
+        output=usage.get("output_tokens") or 0,
+        cache_read=ins.get("cache_read") or 0,
+        cache_write=ins.get("cache_creation") or 0,
+        reasoning=outs.get("reasoning") or 0,
+    )
+
+
+def _estimate(call: OpenCall, text: str) -> dict[str, int]:
+    if call.prompt_tokens is None:
+        call.prompt_tokens = tokens.count_messages(call.messages, call.tools)
+    read, written = call.prompt_tokens, tokens.count_text(text)
+    return {"input_tokens": read, "output_tokens": written, "total_tokens": read + written}

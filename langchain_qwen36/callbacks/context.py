@@ -1,0 +1,69 @@
+"""`with get_qwen_cost_callback() as cb:` counts every call made inside, however deep."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, TypedDict
+
+from langchain_core.tracers.context import register_configure_hook
+
+from langchain_qwen36.callbacks.handler import QwenCostCallbackHandler
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from decimal import Decimal
+    from typing import Unpack
+
+    from langchain_qwen36.callbacks.bill import PriceOf
+    from langchain_qwen36.callbacks.records import CallRecord
+    from langchain_qwen36.catalog import PriceBook
+    from langchain_qwen36.pricing import Money
+
+_current: ContextVar[QwenCostCallbackHandler | None] = ContextVar(
+    "langchain_qwen36_cost", default=None
+)
+# Once for the process: a hook can never be taken away again (T30).
+register_configure_hook(_current, inheritable=True)
+
+
+class CostSettings(TypedDict, total=False):
+    """The keywords of `QwenCostCallbackHandler`, which says what they mean."""
+
+    budget: str | Money | None
+    warn_at: float | None
+    book: PriceBook | None
+    price_as: str | None
+    price_of: PriceOf | None
+    discount: Decimal | float | str | None
+    on_record: Callable[[CallRecord], None] | None
+
+
+@contextmanager
+def get_qwen_cost_callback(**settings: Unpack[CostSettings]) -> Iterator[QwenCostCallbackHandler]:
+    """Count the calls made inside the block, without passing a handler anywhere.
+
+        with get_qwen_cost_callback(budget="0.50 USD") as cb:
+            agent.invoke({"messages": [...]})
+        print(cb)
+
+    Blocks nest: a call counts in each block around it, and the budget of each holds. On leaving,
+    calls whose end was never told are booked as abandoned (`close_open_calls`).
+
+    Tasks, `batch`, `RunnableParallel` and graphs are followed. A plain thread begins with an
+    empty context: start it with `contextvars.copy_context().run` (T30).
+
+    Args:
+        **settings: The keywords of `QwenCostCallbackHandler`.
+
+    Raises:
+        ValueError: A setting that cannot be.
+    """
+    handler = QwenCostCallbackHandler(**settings)
+    handler.count_also_in(_current.get())
+    token = _current.set(handler)
+    try:
+        yield handler
+    finally:
+        _current.reset(token)
+        handler.close_open_calls()

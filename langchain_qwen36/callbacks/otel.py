@@ -1,0 +1,82 @@
+"""Each call as an OpenTelemetry span, under the GenAI semantic conventions (extra `otel`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from opentelemetry.trace import TracerProvider
+
+    from langchain_qwen36.callbacks.records import CallRecord
+
+Attribute = str | int | float | bool
+
+
+def export_span(record: CallRecord, tracer_provider: TracerProvider | None = None) -> None:
+    """Write one finished client span for a call, below the current span.
+
+    Give it to a handler: `QwenCostCallbackHandler(on_record=export_span)`. The span begins and
+    ends when the call did.
+
+    Args:
+        record: The call.
+        tracer_provider: Where the span goes; the global provider when None.
+
+    Raises:
+        ImportError: The extra `otel` is not installed.
+    """
+    try:
+        from opentelemetry import trace  # noqa: PLC0415 (an extra)
+    except ImportError as error:
+        raise ImportError(
+            "`export_span` needs opentelemetry-api, which is not installed: "
+            'pip install "langchain-qwen36[otel]".'
+        ) from error
+    tracer = trace.get_tracer("langchain_qwen36", tracer_provider=tracer_provider)
+    span = tracer.start_span(
+        f"chat {record.model}" if record.model else "chat",
+        kind=trace.SpanKind.CLIENT,
+        attributes=genai_attributes(record),
+        start_time=_nanoseconds(record.started),
+    )
+    if record.ending != "ok":
+        span.set_status(trace.StatusCode.ERROR, record.ending)
+    span.end(_nanoseconds(record.ended))
+
+
+def genai_attributes(record: CallRecord) -> dict[str, Attribute]:
+    """A call's `gen_ai.*` attributes; what is unknown is left out.
+
+    The cost keys follow the proposal that the GenAI conventions are discussing
+    (open-telemetry/semantic-conventions-genai#443): an amount, its currency, and whether the
+    provider said it or we worked it out.
+    """
+    tokens = record.tokens
+    known: dict[str, Attribute | None] = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": record.gateway,
+        "gen_ai.request.model": record.model,
+        "gen_ai.usage.input_tokens": tokens.input,
+        "gen_ai.usage.output_tokens": tokens.output,
+        "gen_ai.usage.cache_read.input_tokens": tokens.cache_read,
+        "gen_ai.usage.cache_creation.input_tokens": tokens.cache_write,
+        "gen_ai.usage.reasoning.output_tokens": tokens.reasoning,
+        "error.type": record.error,
+        "langchain_qwen36.price_tier": record.tier,
+        "langchain_qwen36.estimated": record.estimated,
+    }
+    if record.cost is not None and record.currency is not None:
+        known |= {
+            "gen_ai.usage.cost.amount": float(record.cost),
+            "gen_ai.usage.cost.currency": record.currency,
+            "gen_ai.usage.cost.source": "provider"
+            if record.price_source == "reported"
+            else "local",
+        }
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def _nanoseconds(moment: datetime) -> int:
+    return int(moment.timestamp() * 1_000_000) * 1000

@@ -1,0 +1,159 @@
+"""What is written down of each call, and what many of them come to. Pure values."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+    from uuid import UUID
+
+Ending = Literal["ok", "error", "cancelled", "abandoned"]
+"""How a call ended; `abandoned`: nobody read it to its end, or nobody was told of its end (T3)."""
+
+PriceSource = Literal[
+    "reported",  # the gateway said what it charged (P28)
+    "list",  # usage x our price list
+    "user",  # your `price_of=`
+    "llm_cache",  # answered by LangChain's cache: no call was made (T14)
+    "not_billed",  # failed before there was anything to bill (gateways.md §7)
+    "unknown",  # no price is known (P12)
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenCounts:
+    """Tokens of one or many calls; cache and reasoning counts are parts of input and output."""
+
+    input: int = 0
+    output: int = 0
+    cache_read: int = 0
+    cache_write: int = 0
+    reasoning: int = 0
+
+    def __add__(self, other: TokenCounts) -> TokenCounts:
+        return TokenCounts(
+            input=self.input + other.input,
+            output=self.output + other.output,
+            cache_read=self.cache_read + other.cache_read,
+            cache_write=self.cache_write + other.cache_write,
+            reasoning=self.reasoning + other.reasoning,
+        )
+
+    @property
+    def total(self) -> int:
+        """Input and output."""
+        return self.input + self.output
+
+
+class Parent(NamedTuple):
+    """A run that a call was made in: a chain, an agent, a node, a tool."""
+
+    run_id: UUID
+    name: str | None
+    """None where its start was not seen: it began before the handler was there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRecord:
+    """One call of a chat model. What is not known is None."""
+
+    run_id: UUID
+    parents: tuple[Parent, ...]
+    """The runs it was made in, outermost first."""
+    name: str | None
+    tags: tuple[str, ...]
+    model: str | None
+    """The catalogue's id where the name is known, else the name as it was given."""
+    gateway: str | None
+    tier: str | None
+    """Label of the price tier of the whole call, e.g. `≤256K`."""
+    tokens: TokenCounts
+    cost: Decimal | None
+    """What the call cost, in `currency`; None: no price is known (never 0)."""
+    currency: str | None
+    """None where the price is unknown or nothing was charged."""
+    price_source: PriceSource
+    estimated: bool
+    """TokenCounts were counted by us, or the usage seen before the cut may not be the last."""
+    ending: Ending
+    error: str | None
+    """Class of the exception that ended it."""
+    started: datetime
+    ended: datetime
+
+    @property
+    def parent_run_id(self) -> UUID | None:
+        """The run directly above."""
+        return self.parents[-1].run_id if self.parents else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What a set of calls comes to."""
+
+    calls: int
+    """Calls that went to a gateway; LLM-cache hits are counted apart (P45)."""
+    cached_calls: int
+    """Answered by LangChain's cache: no cost, and their tokens only in `llm_cache_tokens`."""
+    failed_calls: int
+    aborted_calls: int
+    """Cancelled or abandoned."""
+    estimated_calls: int
+    unpriced_calls: int
+    """Calls without a known price: `costs` does not hold them."""
+    tokens: TokenCounts
+    llm_cache_tokens: TokenCounts
+    costs: Mapping[str, Decimal]
+    """Sum per currency; currencies are never added."""
+
+    @property
+    def partial(self) -> bool:
+        """Whether the cost of some calls is missing from the sums."""
+        return self.unpriced_calls > 0
+
+    @property
+    def cost(self) -> Decimal | None:
+        """The sum where there is one currency, as a Decimal; None: no call's price is known.
+
+        Raises:
+            ValueError: Calls were paid in several currencies; `costs` has a sum for each.
+        """
+        if len(self.costs) > 1:
+            raise ValueError(
+                f"Calls were paid in {' and '.join(self.costs)}, which are never added: "
+                "read `.costs`, a sum per currency."
+            )
+        if self.costs:
+            return next(iter(self.costs.values()))
+        return None if self.partial else Decimal(0)
+
+
+def summarise(records: Iterable[CallRecord]) -> Summary:
+    """Add up records; `Summary.costs` is sorted by currency."""
+    records = list(records)
+    paid = [record for record in records if record.price_source != "llm_cache"]
+    cached = [record for record in records if record.price_source == "llm_cache"]
+    return Summary(
+        calls=len(paid),
+        cached_calls=len(cached),
+        failed_calls=sum(record.ending == "error" for record in paid),
+        aborted_calls=sum(record.ending in ("cancelled", "abandoned") for record in paid),
+        estimated_calls=sum(record.estimated for record in paid),
+        unpriced_calls=sum(record.cost is None for record in paid),
+        tokens=sum((record.tokens for record in paid), TokenCounts()),
+        llm_cache_tokens=sum((record.tokens for record in cached), TokenCounts()),
+        costs=_costs(paid),
+    )
+
+
+def _costs(records: Iterable[CallRecord]) -> dict[str, Decimal]:
+    sums: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for record in records:
+        if record.cost is not None and record.currency is not None:
+            sums[record.currency] += record.cost
+    return dict(sorted(sums.items()))

@@ -1,0 +1,57 @@
+"""Which run stands in which: names and parents, for as long as a run is open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from langchain_qwen36.callbacks.records import Parent
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+
+@dataclass(slots=True)
+class _Run:
+    name: str | None
+    parent: UUID | None
+    calls: set[UUID] = field(default_factory=set)
+
+
+class OpenRuns:
+    """The chains, tools and retrievers that are running, and the calls open directly in each.
+
+    Each change is one dictionary or set operation, so no lock is needed. A run is forgotten when
+    it ends: the records hold the names by then.
+    """
+
+    def __init__(self) -> None:
+        self._runs: dict[UUID, _Run] = {}
+
+    def start(self, run_id: UUID, parent: UUID | None, name: str | None) -> None:
+        """A chain, tool or retriever begins."""
+        self._runs[run_id] = _Run(name, parent)
+
+    def end(self, run_id: UUID) -> set[UUID]:
+        """It ends; the calls that were begun in it and have not ended are given back."""
+        run = self._runs.pop(run_id, None)
+        return run.calls if run else set()
+
+    def enter(self, call: UUID, parents: tuple[Parent, ...]) -> None:
+        """A call begins in the last of `parents`."""
+        if parents and (run := self._runs.get(parents[-1].run_id)):
+            run.calls.add(call)
+
+    def leave(self, call: UUID, parents: tuple[Parent, ...]) -> None:
+        """A call has ended."""
+        if parents and (run := self._runs.get(parents[-1].run_id)):
+            run.calls.discard(call)
+
+    def path(self, run_id: UUID | None) -> tuple[Parent, ...]:
+        """A run and those above it, outermost first."""
+        found: list[Parent] = []
+        while run_id is not None:
+            run = self._runs.get(run_id)
+            found.append(Parent(run_id, run.name if run else None))
+            run_id = run.parent if run else None
+        return tuple(reversed(found))

@@ -1,0 +1,67 @@
+"""What was seen of an answer: from a whole message, from what an error carries, or from chunks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.outputs import ChatGeneration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from langchain_core.messages import BaseMessage
+    from langchain_core.outputs import LLMResult
+
+
+class Seen(NamedTuple):
+    """What is needed of an answer to price it; nothing of the answer itself is kept."""
+
+    text: str
+    """Answer, thoughts and tool calls, to be counted where no usage came."""
+    usage: Mapping[str, Any] | None
+    metadata: Mapping[str, Any]
+    """The message's `response_metadata`."""
+
+
+def seen_in_result(result: LLMResult) -> Seen:
+    """A finished call. Usage stands on the first of several generations (T26)."""
+    generation = next((each for batch in result.generations for each in batch), None)
+    if isinstance(generation, ChatGeneration):
+        return seen_in_messages([generation.message])
+    return Seen("", None, {})
+
+
+def seen_in_messages(messages: Iterable[BaseMessage]) -> Seen:
+    """A message, or the chunks of one: texts joined, the last usage, all metadata."""
+    texts: list[str] = []
+    usage: Mapping[str, Any] | None = None
+    metadata: dict[str, Any] = {}
+    for message in messages:
+        texts += _texts(message)
+        usage = getattr(message, "usage_metadata", None) or usage
+        metadata |= message.response_metadata
+    return Seen("".join(texts), dict(usage) if usage else None, metadata)
+
+
+def _texts(message: BaseMessage) -> list[str]:
+    thoughts = message.additional_kwargs.get("reasoning_content")
+    if not isinstance(thoughts, str):
+        thoughts = "".join(_thoughts(message.content))
+    return [thoughts, str(message.text), *_calls(message)]
+
+
+def _thoughts(content: str | list[str | dict[str, Any]]) -> list[str]:
+    """Reasoning blocks, where thoughts stand in the content only (T20)."""
+    if isinstance(content, str):
+        return []
+    blocks = (block for block in content if isinstance(block, dict))
+    return [str(block.get("reasoning") or "") for block in blocks]
+
+
+def _calls(message: BaseMessage) -> list[str]:
+    if isinstance(message, AIMessageChunk):
+        return [(call["name"] or "") + (call["args"] or "") for call in message.tool_call_chunks]
+    if isinstance(message, AIMessage):
+        return [f"{call['name']}{call['args']}" for call in message.tool_calls]
+    return []
