@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from langchain_qwen36._wire.content import joined, sayable
+from langchain_qwen36._wire.content import beside, joined, sayable
 from langchain_qwen36._wire.types import PROVIDER
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
 
     from langchain_qwen36.gateways import Gateway
+
+_NAMELESS = "unknown_tool"
+"""The name of a broken call that has none: an empty one is refused."""
 
 
 class Call(NamedTuple):
@@ -39,13 +42,16 @@ def content_to_wire(message: AIMessage, gateway: Gateway) -> str | list[dict[str
     content = message.content
     if isinstance(content, str):
         return sayable(content)
+    if not content:
+        return ""
     parts = []
     for block in content:
         if (text := _text_of(block)) is None:
             continue
         part: dict[str, Any] = {"type": "text", "text": sayable(text)}
-        if gateway.cache_control and isinstance(block, dict) and block.get("cache_control"):
-            part["cache_control"] = block["cache_control"]
+        if gateway.cache_control and isinstance(block, dict):
+            mark = beside(block, "cache_control")
+            part |= {"cache_control": mark} if mark else {}
         parts.append(part)
     return joined(parts, "")
 
@@ -61,13 +67,14 @@ def _text_of(block: str | Mapping[str, Any]) -> str | None:
 def calls_of(message: AIMessage) -> list[Call]:
     """The calls of a message: its own, those that stand only in its blocks, the broken ones."""
     calls = [
-        Call(call["id"] or "", call["name"], _json(call["args"])) for call in message.tool_calls
+        Call(call["id"] or "", call["name"] or _NAMELESS, _json(call["args"]))
+        for call in message.tool_calls
     ]
     if isinstance(message.content, list):
         known = {call.id for call in calls}
         calls += [call for call in _calls_in(message.content) if call.id not in known]
     calls += [
-        Call(call["id"] or "", call["name"] or "unknown_tool", "{}", broken=True)
+        Call(call["id"] or "", call["name"] or _NAMELESS, "{}", broken=True)
         for call in message.invalid_tool_calls
     ]
     return calls
@@ -82,7 +89,7 @@ def _calls_in(content: list[Any]) -> Iterator[Call]:
         usable = isinstance(args, dict)
         yield Call(
             block.get("id") or "",
-            block.get("name") or "unknown_tool",
+            block.get("name") or _NAMELESS,
             _json(args) if isinstance(args, dict) else "{}",
             broken=not usable,
         )

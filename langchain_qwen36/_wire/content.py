@@ -104,6 +104,8 @@ def text_content(content: str | Sequence[Any], reader: Reader, who: str) -> str 
     """
     if isinstance(content, str):
         return sayable(content)
+    if not isinstance(content, list | tuple):
+        raise MessageError(f"A {who} message has no content that can be sent: {content!r}.")
     parts = []
     for block in content:
         if not isinstance(block, str) and block.get("type") not in {"text", "text-plain"}:
@@ -132,7 +134,7 @@ def part_to_wire(block: str | Mapping[str, Any], reader: Reader) -> Part:
     if isinstance(block.get("value"), dict) and block.get("type") == "non_standard":
         return part_to_wire(block["value"], reader)
     part = _part(block, reader)
-    if reader.gateway.cache_control and (mark := _beside(block, "cache_control")):
+    if reader.gateway.cache_control and (mark := beside(block, "cache_control")):
         part["cache_control"] = mark
     return part
 
@@ -172,7 +174,7 @@ def _string(block: Mapping[str, Any], key: str) -> str:
     return value
 
 
-def _beside(block: Mapping[str, Any], key: str) -> Any:
+def beside(block: Mapping[str, Any], key: str) -> Any:
     """A key of a block, or of its `extras`, where v1 blocks keep what is not standard."""
     value = block.get(key)
     extras = block.get("extras")
@@ -180,7 +182,7 @@ def _beside(block: Mapping[str, Any], key: str) -> Any:
 
 
 def _siblings(block: Mapping[str, Any]) -> Part:
-    return {key: value for key in _SIBLINGS if (value := _beside(block, key)) is not None}
+    return {key: value for key in _SIBLINGS if (value := beside(block, key)) is not None}
 
 
 def _verbatim(block: Mapping[str, Any]) -> Part:
@@ -206,7 +208,7 @@ def _image(block: Mapping[str, Any], reader: Reader) -> Part:
     if source.data is not None and reader.check:
         _check_image(source.data, source.mime)
     image = {"url": _url(source, "image", reader, mime=source.mime or _sniff(source.data))}
-    if detail := _beside(block, "detail"):
+    if detail := beside(block, "detail"):
         image["detail"] = detail
     return {"type": "image_url", "image_url": image} | _siblings(block)
 
@@ -261,7 +263,7 @@ def _plain_text(block: Mapping[str, Any], source: _Source, reader: Reader) -> Pa
     """A text document: its title, its context and its text."""
     if source.text is None:
         return _file(block, reader)
-    said = [_beside(block, "title"), _beside(block, "context"), source.text]
+    said = [beside(block, "title"), beside(block, "context"), source.text]
     return {"type": "text", "text": sayable("\n".join(line for line in said if line))}
 
 
@@ -269,7 +271,7 @@ def _file(block: Mapping[str, Any], reader: Reader) -> Part:
     source = _source(block)
     if source.text is not None:
         return _plain_text(block, source, reader)
-    name = source.name or _beside(block, "filename") or _beside(block, "name") or "document"
+    name = source.name or beside(block, "filename") or beside(block, "name") or "document"
     mime = source.mime or "application/pdf"
     match reader.gateway.files:
         case "file_data" if source.file_id:

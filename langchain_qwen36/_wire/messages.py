@@ -197,8 +197,6 @@ class _Writer:
             self._say("user", user_content(rest, self._reader), name)
 
     def _system_text(self, content: Any, name: str | None) -> None:
-        if content is None:
-            raise MessageError("A system message has no content.")
         wire: Wire = {
             "role": "system",
             "content": text_content(content, self._reader, "system"),

@@ -127,11 +127,16 @@ def _plan(settings: Settings, gateway: Gateway, model: Model | None) -> _Plan:
         ask_again=False,
         notes=thinking.notes,
     )
+    forced = plan.choice not in (None, "auto", "none")
+    if not forced and plan.response_format is None:
+        return plan
     off = None
     if said is None and thinking.on is not False and wire_thinking.can_switch_off(gateway, model):
-        silent = replace(settings.thinking, enabled=False, budget=None, effort=None)
+        silent = replace(settings.thinking, enabled=False)
         off = _thinking(replace(settings, thinking=silent), gateway, model, None)
-    return _format(_force(plan, settings, gateway, off), gateway, model, off)
+    if forced:
+        plan = _force(plan, settings, gateway, off)
+    return _format(plan, gateway, model, off)
 
 
 def _thinking(
@@ -160,8 +165,6 @@ def _force(
         gateway: Which choices it takes.
         off: The plan with thinking off; None where it is off, or cannot be switched.
     """
-    if plan.choice in (None, "auto", "none"):
-        return plan
     if (why := _refusal(plan, gateway)) is None:
         return plan
     if why == _WHILE_THINKING and off and settings.forced_tool_choice == "disable_thinking":
@@ -228,8 +231,13 @@ def _format(
         case "always":
             return plan
         case "unless_thinking":
-            if plan.thinking.on is False or off is None:
+            if plan.thinking.on is False:
                 return plan
+            if off is None:
+                raise UnsupportedSettingError(
+                    f"`response_format` on `gateway={gateway.name!r}` needs thinking off, and here "
+                    'it cannot be: use `method="function_calling"` or ask for JSON in words.'
+                )
             note = {"thinking": "Switched off for this call: a response format was asked (P35)."}
             return replace(plan, thinking=off, notes={**plan.notes, **off.notes, **note})
         case never:

@@ -15,12 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-def _dashscope(name: str, host: str, *, region_host: str, legacy: bool = True) -> Gateway:
-    """A region of Alibaba's Model Studio; all speak alike, keys and prices are the region's."""
+def _dashscope(name: str, *hosts: str) -> Gateway:
+    """A region of Alibaba's Model Studio; all speak alike, keys and prices are the region's.
+
+    The first host is the address, unless it is only the end of workspace hosts.
+    """
     return Gateway(
         name=name,
-        base_url=f"https://{host}/compatible-mode/v1" if legacy else None,
-        hosts=(host, region_host) if legacy else (region_host,),
+        base_url=None if hosts[0].startswith(".") else f"https://{hosts[0]}/compatible-mode/v1",
+        hosts=hosts,
         key_env=("DASHSCOPE_API_KEY",),
         base_url_env=("DASHSCOPE_BASE_URL",),
         needs_key=True,
@@ -84,32 +87,20 @@ _LLAMACPP = replace(
 )
 
 _ROWS = (
-    replace(
-        _dashscope(
-            "dashscope", "dashscope.aliyuncs.com", region_host=".cn-beijing.maas.aliyuncs.com"
-        ),
-        hosts=(
-            "dashscope.aliyuncs.com",
-            "coding.dashscope.aliyuncs.com",
-            "batch.dashscope.aliyuncs.com",
-            ".cn-beijing.maas.aliyuncs.com",
-        ),
-    ),
-    replace(
-        _dashscope(
-            "dashscope-intl",
-            "dashscope-intl.aliyuncs.com",
-            region_host=".ap-southeast-1.maas.aliyuncs.com",
-        ),
-        hosts=(
-            "dashscope-intl.aliyuncs.com",
-            "coding-intl.dashscope.aliyuncs.com",
-            ".ap-southeast-1.maas.aliyuncs.com",
-        ),
+    _dashscope(
+        "dashscope",
+        "dashscope.aliyuncs.com",
+        "coding.dashscope.aliyuncs.com",
+        "batch.dashscope.aliyuncs.com",
+        ".cn-beijing.maas.aliyuncs.com",
     ),
     _dashscope(
-        "dashscope-us", "dashscope-us.aliyuncs.com", region_host=".us-east-1.maas.aliyuncs.com"
+        "dashscope-intl",
+        "dashscope-intl.aliyuncs.com",
+        "coding-intl.dashscope.aliyuncs.com",
+        ".ap-southeast-1.maas.aliyuncs.com",
     ),
+    _dashscope("dashscope-us", "dashscope-us.aliyuncs.com", ".us-east-1.maas.aliyuncs.com"),
     # gateways.md §4.1: measured on the relay with qwen3.8 only; for 3.6 "fields per official".
     Gateway(
         name="apiyi",
@@ -239,12 +230,10 @@ _ROWS = (
     ),
     # Regions of Model Studio that are reached by a workspace's own base_url; no price list known.
     _dashscope(
-        "dashscope-hk",
-        "cn-hongkong.dashscope.aliyuncs.com",
-        region_host=".cn-hongkong.maas.aliyuncs.com",
+        "dashscope-hk", "cn-hongkong.dashscope.aliyuncs.com", ".cn-hongkong.maas.aliyuncs.com"
     ),
-    _dashscope("dashscope-eu", "", region_host=".eu-central-1.maas.aliyuncs.com", legacy=False),
-    _dashscope("dashscope-jp", "", region_host=".ap-northeast-1.maas.aliyuncs.com", legacy=False),
+    _dashscope("dashscope-eu", ".eu-central-1.maas.aliyuncs.com"),
+    _dashscope("dashscope-jp", ".ap-northeast-1.maas.aliyuncs.com"),
 )
 
 GATEWAYS: Mapping[str, Gateway] = {row.name: row for row in _ROWS}

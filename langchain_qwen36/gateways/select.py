@@ -31,7 +31,7 @@ class Endpoint:
 
 def gateway_of_host(base_url: str) -> Gateway | None:
     """The row that a URL's host belongs to, or None."""
-    host = (urlsplit(base_url).hostname or "").lower()
+    host = (urlsplit(base_url).hostname or "").rstrip(".")
     for row in GATEWAYS.values():
         for known in row.hosts:
             if host == known or (known.startswith(".") and host.endswith(known)):
@@ -62,8 +62,10 @@ def select_endpoint(
     env = os.environ if env is None else env
     row = _row(gateway, base_url, env)
     url = base_url or _first(env, row.base_url_env) or row.base_url
-    if url and gateway is None and (owner := gateway_of_host(url)):
-        row = owner
+    if url and not isinstance(gateway, Gateway):
+        row = _owner(row, url, named=gateway is not None)
+    if url and not url.startswith(("http://", "https://")):
+        raise UnsupportedSettingError(f"`base_url={url!r}` must begin with http:// or https://.")
     if not url and not row.embedded:
         raise UnsupportedSettingError(
             f"`gateway={row.name!r}` has no address of its own: pass `base_url=` or set "
@@ -77,7 +79,19 @@ def select_endpoint(
             f"No key for `gateway={row.name!r}`: set {_either(row.key_env)} or pass `api_key=`. "
             'Without a key, `ChatQwen36(gateway="local")` runs a small model on this machine.'
         )
-    return Endpoint(gateway=row, base_url=url.rstrip("/") if url else None, key=key)
+    return Endpoint(gateway=row, base_url=_trimmed(url) if url else None, key=key)
+
+
+def _owner(row: Gateway, url: str, *, named: bool) -> Gateway:
+    """The row that a URL belongs to; a named row only gives way to its own other regions (P68)."""
+    owner = gateway_of_host(url)
+    if owner is None or (named and not set(owner.key_env) & set(row.key_env)):
+        return row
+    return owner
+
+
+def _trimmed(url: str) -> str:
+    return url.rstrip("/").removesuffix("/chat/completions").rstrip("/")
 
 
 def _row(gateway: str | Gateway | None, base_url: str | None, env: Mapping[str, str]) -> Gateway:
@@ -87,19 +101,17 @@ def _row(gateway: str | Gateway | None, base_url: str | None, env: Mapping[str, 
         return _named(gateway, "gateway")
     if base_url is not None:
         return gateway_of_host(base_url) or PLAIN
-    if name := env.get("QWEN36_GATEWAY"):
+    if name := _first(env, ("QWEN36_GATEWAY",)):
         return _named(name, "QWEN36_GATEWAY")
     for row in GATEWAYS.values():
-        if variable := next((name for name in row.key_env if env.get(name)), None):
+        if variable := next((name for name in row.key_env if _first(env, (name,))), None):
             logger.info("Gateway %r was chosen because %s is set.", row.name, variable)
             return row
-    variables = ", ".join(
-        row.key_env[0] for row in GATEWAYS.values() if row.needs_key and row.base_url
-    )
-    variables = ", ".join(dict.fromkeys(variables.split(", ")))
+    variables = dict.fromkeys(row.key_env[0] for row in GATEWAYS.values() if row.needs_key)
     raise MissingKeyError(
-        f"No gateway was named and no key is set. Set one of {variables}, or pass `base_url=` of "
-        'your own server, or `gateway="local"` to run a small model on this machine.'
+        "No gateway was named and no key is set. Set one of "
+        f"{', '.join(variables)}, or pass `base_url=` of your own server, or "
+        '`gateway="local"` to run a small model on this machine.'
     )
 
 
@@ -123,7 +135,7 @@ def _refuse_foreign_key(row: Gateway, url: str) -> None:
 
 
 def _first(env: Mapping[str, str], names: tuple[str, ...]) -> str | None:
-    return next((value for name in names if (value := env.get(name))), None)
+    return next((value for name in names if (value := env.get(name, "").strip())), None)
 
 
 def _either(names: tuple[str, ...]) -> str:
