@@ -1,0 +1,51 @@
+"""What every test has: no network but this machine, no key from the environment, a gateway."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from loopback import LoopbackGateway
+
+from langchain_qwen36.gateways import GATEWAYS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from langchain_qwen36.gateways import Gateway
+
+_PREFIXES = ("LANGSMITH", "LANGCHAIN", "LC_", "QWEN36", "OPENAI")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Let sockets reach this machine only, before pytest-socket reads its options.
+
+    The embedded engine and asyncio keep working: the guard is on `connect`, not on sockets.
+    """
+    config.option.allow_hosts = config.option.allow_hosts or "127.0.0.1,::1"
+    config.option.allow_unix_socket = True
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide keys, base URLs, tracing and proxies that the developer's machine may have set."""
+    rows = GATEWAYS.values()
+    ours = {name for row in rows for name in (*row.key_env, *row.base_url_env)}
+    for name in list(os.environ):
+        is_proxy = name.lower().endswith("_proxy")
+        if name in ours or is_proxy or name.startswith(_PREFIXES):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def gateway_server() -> Iterator[Callable[..., LoopbackGateway]]:
+    """Start gateways: `gateway_server("openrouter")`; they end with the test."""
+    with ExitStack() as stack:
+
+        def start(row: Gateway | str = "dashscope", **options: Any) -> LoopbackGateway:
+            return stack.enter_context(LoopbackGateway(row, **options))
+
+        yield start
