@@ -65,8 +65,10 @@ def plan(
         _merge(fields, _budget(budget, gateway))
     if thinking.effort is not None:
         _merge(fields, _effort(thinking.effort, gateway, model))
-    keeps_all = _keeps_all(thinking.preserve, gateway, model, with_tools=with_tools, replay=replay)
-    if keeps_all and on is not False:
+    keeps_all = on is not False and _keeps_all(
+        thinking.preserve, gateway, model, with_tools=with_tools, replay=replay
+    )
+    if keeps_all:
         _merge(fields, _preserve(gateway))
     return Plan(on=on, fields=fields, keeps_all=keeps_all, notes=notes)
 
