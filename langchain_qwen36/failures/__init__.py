@@ -48,10 +48,21 @@ def error_from(
 
 
 def error_in(
-    payload: Mapping[str, Any], *, gateway: Gateway, headers: Mapping[str, str]
+    payload: Mapping[str, Any],
+    *,
+    gateway: Gateway,
+    headers: Mapping[str, str],
+    certain: bool = False,
 ) -> QwenError | None:
-    """Read the error that an HTTP 200 carries, or None when it carries none (F12, F24 to F28)."""
-    told = told_by_payload(payload)
+    """Read the error that an HTTP 200 carries, or None when it carries none (F12, F24 to F28).
+
+    Args:
+        payload: A JSON object: a whole answer or a chunk of a stream.
+        gateway: As in `error_from`.
+        headers: Lower-case names.
+        certain: It is an error by its frame, whatever it says (an event of that name).
+    """
+    told = told_by_payload(payload, certain=certain)
     if told is None:
         return None
     return _error(told, told.status, headers, payload, gateway)

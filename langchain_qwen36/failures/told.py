@@ -54,9 +54,9 @@ def told_by_body(body: bytes) -> tuple[Any, Told]:
     return head(text), Told(message=message)
 
 
-def told_by_payload(payload: Mapping[str, Any]) -> Told | None:
+def told_by_payload(payload: Mapping[str, Any], *, certain: bool) -> Told | None:
     """Read the error in a JSON object of an HTTP 200; None when there is none."""
-    if payload.get("error") or payload.get("object") == "error":
+    if certain or payload.get("error") or payload.get("object") == "error":
         return _told(payload)
     choices = payload.get("choices")
     if choices and isinstance(choices, list):

@@ -1,0 +1,243 @@
+"""One attempt's stream: bytes in, deltas out, and the verdict at its end; no I/O."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Protocol
+
+import orjson
+
+from langchain_qwen36._call.call import completion, loads, refusal
+from langchain_qwen36._http import Reply
+from langchain_qwen36._wire.sse import SSEDecoder
+from langchain_qwen36.errors import (
+    ContentFilterError,
+    GatewayConnectionError,
+    GatewayTimeoutError,
+    QwenError,
+    StreamInterruptedError,
+    UnexpectedResponseError,
+)
+from langchain_qwen36.failures import head, request_id
+
+if TYPE_CHECKING:
+    from langchain_core.messages import AIMessage
+
+    from langchain_qwen36._call.call import Call
+    from langchain_qwen36._http import Answer, Clock
+    from langchain_qwen36._wire.sse import Event
+    from langchain_qwen36._wire.types import Delta
+
+_REFUSED = 300
+_DONE = b"[DONE]"
+_DRAIN_SECONDS = 0.1
+_DRAIN_BYTES = 64 * 1024
+"""How far a stream is read after [DONE], so that its connection can serve the next call."""
+_HEAD_BYTES = 64 * 1024
+_OF_THE_WAY = (GatewayConnectionError, GatewayTimeoutError)
+"""Failures that leave open whether the answer had ended before them (F9, F40)."""
+
+
+class Reader(Protocol):
+    """What makes deltas of payloads: `_wire.stream.StreamReader`, one per attempt."""
+
+    @property
+    def chunks(self) -> int:
+        """How many payloads it has taken."""
+        ...
+
+    def feed(self, payload: dict[str, Any]) -> list[Delta]:
+        """Take one payload."""
+        ...
+
+    def finish(self, *, done: bool) -> list[Delta]:
+        """Take the end; raises `StreamInterruptedError` where nothing says that it is one."""
+        ...
+
+    def partial(self) -> AIMessage | None:
+        """Return what has come so far."""
+        ...
+
+
+class Feed:
+    """Takes the bytes of one answer and says when it is enough.
+
+    What fails on the way is kept until `finish`, for what came before it is handed out first.
+    """
+
+    def __init__(self, call: Call, reader: Reader, answer: Answer, clock: Clock) -> None:
+        self.ended = False
+        """No more bytes are wanted."""
+        self._call = call
+        self._reader = reader
+        self._answer = answer
+        self._clock = clock
+        self._decoder = SSEDecoder(call.max_event_bytes)
+        self._head = b""
+        self._done = False
+        self._drained = 0
+        self._failure: QwenError | None = None
+        self._last: list[Delta] = []
+
+    @property
+    def is_whole(self) -> bool:
+        """The answer is no stream: an error, a page, or a gateway that ignores `stream`."""
+        kind = self._answer.headers.get("content-type", "").lower()
+        return self._answer.status >= _REFUSED or "json" in kind or "html" in kind
+
+    def take_whole(self, content: bytes) -> None:
+        """Take an answer in one piece; its end is an end.
+
+        Raises:
+            QwenError: it is no completion.
+        """
+        answer = self._answer
+        payload = completion(self._call, Reply(answer.status, answer.headers, content))
+        self._last += self._reader.feed(payload)
+        self._done = True
+
+    def take(self, data: bytes) -> list[Delta]:
+        """Take the next bytes; what comes with [DONE] is kept for `finish`."""
+        if self._done:
+            self._drain(data)
+            return []
+        deltas: list[Delta] = []
+        try:
+            self._bytes(data, deltas)
+        except QwenError as error:
+            self._failure = error
+            self.ended = True
+        if self._done:
+            self._last = deltas
+            return []
+        return deltas
+
+    def broke(self, error: QwenError) -> None:
+        """The connection failed, or a clock ran out; after [DONE] neither matters."""
+        if not self._done:
+            self._failure = error
+
+    def finish(self) -> list[Delta]:
+        """Decide what the end was.
+
+        Returns:
+            The deltas that came with it.
+
+        Raises:
+            QwenError: the stream failed, with `partial` and `chunks`.
+        """
+        try:
+            return self._end()
+        except QwenError as error:
+            if self._reader.chunks:
+                error.partial = self._reader.partial()
+                error.chunks = self._reader.chunks
+                if isinstance(error, ContentFilterError) and "input" not in error.message.lower():
+                    error.side = "output"
+            error.request_id = error.request_id or request_id(self._answer.headers)
+            raise
+
+    def _bytes(self, data: bytes, deltas: list[Delta]) -> None:
+        events = self._decoder.feed(data)
+        if events:
+            self._clock.event()
+        elif not self._reader.chunks:
+            self._head = (self._head + data)[:_HEAD_BYTES]
+        for event in events:
+            self._event(event, deltas)
+
+    def _event(self, event: Event, deltas: list[Delta]) -> None:
+        data = event.data
+        if data == _DONE or self._done:
+            self._after_done(event)
+            return
+        try:
+            payload = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            for payload in self._mended(event):
+                self._odd(payload, event, deltas)
+            return
+        # Looking into the bytes for a word costs 0.1 µs; asking the JSON for every place in which
+        # an error may hide would cost 2.
+        if b'"error"' in data or b'"choices"' not in data or event.name == "error":
+            self._odd(payload, event, deltas)
+        elif type(payload) is dict:
+            deltas += self._reader.feed(payload)
+
+    def _odd(self, payload: Any, event: Event, deltas: list[Delta]) -> None:
+        """A payload that may be an error; a chunk that has both is a chunk first (F24)."""
+        certain = event.name == "error"
+        if not isinstance(payload, dict):
+            payload = {"message": str(payload)} if certain else {}
+        error = refusal(self._call, payload, self._answer.headers, certain=certain)
+        if error is None or payload.get("choices"):
+            deltas += self._reader.feed(payload)
+        if error is not None:
+            raise error
+
+    def _mended(self, event: Event) -> list[Any]:
+        """Payloads of an event that is no JSON as it stands (F29, F30, F32)."""
+        if event.name == "error":
+            return [event.data.decode("utf-8", "replace")]
+        try:
+            return [loads(event.data)]
+        except orjson.JSONDecodeError:
+            pass
+        try:
+            return [loads(line) for line in event.data.split(b"\n")]
+        except orjson.JSONDecodeError as error:
+            text = head(self._call.without_key(event.data).decode("utf-8", "replace"))
+            raise UnexpectedResponseError(
+                f"Chunk {self._reader.chunks + 1} of the stream is no JSON: {text!r}"
+            ) from error
+
+    def _after_done(self, event: Event) -> None:
+        """Nothing after [DONE] counts but usage (F43, F44)."""
+        if not self._done:
+            self._done = True
+            self._clock.limit(_DRAIN_SECONDS)
+            self.ended = not self._answer.is_clocked
+            return
+        with suppress(orjson.JSONDecodeError):
+            payload = orjson.loads(event.data)
+            if isinstance(payload, dict) and payload.get("usage") and not payload.get("choices"):
+                self._last += self._reader.feed(payload)
+
+    def _drain(self, data: bytes) -> None:
+        self._drained += len(data)
+        self.ended = self._drained > _DRAIN_BYTES
+        with suppress(UnexpectedResponseError):
+            for event in self._decoder.feed(data):
+                self._after_done(event)
+
+    def _end(self) -> list[Delta]:
+        failure = self._failure
+        if failure is not None and not isinstance(failure, _OF_THE_WAY):
+            raise failure
+        self._flush()
+        try:
+            return self._last + self._reader.finish(done=self._done)
+        except StreamInterruptedError:
+            if failure is None:
+                raise
+        if isinstance(failure, GatewayConnectionError) and self._reader.chunks:
+            raise StreamInterruptedError(
+                f"The stream broke off after {self._reader.chunks} chunks. {failure.message}"
+            ) from failure
+        raise failure
+
+    def _flush(self) -> None:
+        """The last event counts without its blank line if it is whole (F41, F42)."""
+        for event in self._decoder.close():
+            if event.data == _DONE or _is_json(event.data):
+                self._event(event, self._last)
+        if not self._reader.chunks and self._head.lstrip()[:1] in (b"{", b"<"):
+            self.take_whole(self._head)
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return False
+    return True

@@ -1,0 +1,195 @@
+"""The connections that all models of a process share, by where they go.
+
+Sync ones are one pool per process, async ones one per running event loop: what belongs to one
+loop cannot be used from another (P16). A model holds none of this, so that it can be copied and
+pickled at any time (T23).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+import ssl
+import threading
+import urllib.request
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+import httpx
+
+from langchain_qwen36._http.network import AsyncioBackend, ClockedBackend, keep_alive_options
+from langchain_qwen36._http.pool import AsyncPool
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+_KEEPALIVE_EXPIRY = 30.0
+"""Seconds: an agent's next call after its tools still finds the connection warm."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """What decides which connections may be shared."""
+
+    origin: str
+    """`scheme://host[:port]`."""
+    proxy: str | None = None
+    """A proxy's URL; None takes the environment's (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`)."""
+    max_connections: int = 1000
+
+
+class _OfLoop(NamedTuple):
+    """One loop's connections, and the generator whose end is the loop's end."""
+
+    transport: httpx.AsyncBaseTransport
+    guard: AsyncGenerator[None, None]
+
+
+_lock = threading.Lock()
+_sync: dict[ClientSettings, httpx.HTTPTransport] = {}
+_async: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[ClientSettings, _OfLoop]] = (
+    WeakKeyDictionary()
+)
+_of_the_parent: list[object] = []
+"""After a fork: the parent's connections, kept so that nothing is ever closed or sent on them."""
+
+
+def transport(settings: ClientSettings) -> httpx.BaseTransport:
+    """Return the process's connections to an origin; opens none yet."""
+    try:
+        return _sync[settings]
+    except KeyError:
+        with _lock:
+            if settings not in _sync:
+                _sync[settings] = _sync_transport(settings)
+            return _sync[settings]
+
+
+async def async_transport(settings: ClientSettings) -> httpx.AsyncBaseTransport:
+    """Return the running loop's connections to an origin; they close when the loop is shut down."""
+    loop = asyncio.get_running_loop()
+    try:
+        return _async[loop][settings].transport
+    except KeyError:
+        return await _first_of_loop(loop, settings)
+
+
+async def _first_of_loop(
+    loop: asyncio.AbstractEventLoop, settings: ClientSettings
+) -> httpx.AsyncBaseTransport:
+    if settings.origin.startswith("https:"):
+        # Reading the certificates takes 15 ms, which the loop's other tasks need not wait (T33).
+        await loop.run_in_executor(None, _ssl_context)
+    with _lock:
+        for other in [other for other in _async if other.is_closed()]:
+            del _async[other]
+        of_loop = _async.setdefault(loop, {})
+        if settings in of_loop:
+            return of_loop[settings].transport
+        new = _async_transport(settings)
+        guard = _closing_with_loop(new)
+        of_loop[settings] = _OfLoop(new, guard)
+    await anext(guard)
+    return new
+
+
+async def _closing_with_loop(of_loop: httpx.AsyncBaseTransport) -> AsyncGenerator[None, None]:
+    """Wait, suspended, for the loop to shut its generators down, as `asyncio.run` does at its end.
+
+    It is the one moment at which a library that was never told of the end can still close
+    connections on the loop that they belong to (F68, F69).
+    """
+    try:
+        yield
+    finally:
+        await of_loop.aclose()
+
+
+def _sync_transport(settings: ClientSettings) -> httpx.HTTPTransport:
+    new = httpx.HTTPTransport(
+        verify=_context_for(settings.origin),
+        trust_env=False,
+        limits=_limits(settings),
+        proxy=_proxy_of(settings),
+        socket_options=keep_alive_options(),
+    )
+    # httpx has no way to name a backend; vcrpy records what goes through an HTTPTransport.
+    new._pool._network_backend = ClockedBackend()  # noqa: SLF001
+    return new
+
+
+def _async_transport(settings: ClientSettings) -> httpx.AsyncHTTPTransport:
+    context = _context_for(settings.origin)
+    proxy = _proxy_of(settings)
+    if proxy is None:
+        return _PooledTransport(settings, context)
+    new = httpx.AsyncHTTPTransport(
+        verify=context,
+        trust_env=False,
+        limits=_limits(settings),
+        proxy=proxy,
+        socket_options=keep_alive_options(),
+    )
+    new._pool._network_backend = AsyncioBackend()  # noqa: SLF001
+    return new
+
+
+class _PooledTransport(httpx.AsyncHTTPTransport):
+    """httpx's transport, for its errors and for vcrpy, on our pool."""
+
+    def __init__(self, settings: ClientSettings, ssl_context: ssl.SSLContext) -> None:
+        self._pool = AsyncPool(  # type: ignore[assignment]
+            ssl_context=ssl_context,
+            max_connections=settings.max_connections,
+            keepalive_expiry=_KEEPALIVE_EXPIRY,
+        )
+
+
+def _limits(settings: ClientSettings) -> httpx.Limits:
+    return httpx.Limits(
+        max_connections=settings.max_connections,
+        max_keepalive_connections=settings.max_connections,
+        keepalive_expiry=_KEEPALIVE_EXPIRY,
+    )
+
+
+def _context_for(origin: str) -> ssl.SSLContext:
+    if origin.startswith("https:"):
+        return _ssl_context()
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used, and 15 ms cheaper (T33)
+
+
+@functools.cache
+def _ssl_context() -> ssl.SSLContext:
+    """Certificates as httpx finds them, `SSL_CERT_FILE` and `SSL_CERT_DIR` included."""
+    return httpx.create_ssl_context()
+
+
+def proxy_for(origin: str) -> str | None:
+    """The environment's proxy for an origin, if any."""
+    parts = urlsplit(origin)
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get(parts.scheme) or proxies.get("all")
+    if not proxy or urllib.request.proxy_bypass(parts.netloc):
+        return None
+    return proxy if "://" in proxy else f"http://{proxy}"
+
+
+def _proxy_of(settings: ClientSettings) -> str | None:
+    return settings.proxy or proxy_for(settings.origin)
+
+
+def _forget_the_parents() -> None:
+    """In a forked child: what the parent opened stays the parent's (F70)."""
+    global _lock  # noqa: PLW0603, another thread may have held it at the fork
+    _lock = threading.Lock()
+    _of_the_parent.extend((dict(_sync), dict(_async)))
+    _sync.clear()
+    _async.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_the_parents)

@@ -1,0 +1,164 @@
+"""The clocks of a call, and how a user sets them."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+from langchain_qwen36.errors import GatewayTimeoutError, UnsupportedSettingError
+
+if TYPE_CHECKING:
+    from langchain_qwen36.errors import Clock as ClockName
+
+_LEAST = 0.001
+"""Seconds; a socket given 0 does not wait at all and answers with another error."""
+_PAIR = 2
+_QUADRUPLE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long a call waits for what, in seconds; None is for ever.
+
+    The gap is counted between events: a gateway's keep-alive comments do not reset it, so that a
+    stalled model is noticed however lively the connection (F8).
+    """
+
+    connect: float | None = 5.0
+    """For a connection, and again for its TLS handshake."""
+    first_event: float | None = 600.0
+    """From the request to the first event, or to the headers of an answer in one piece, which
+    come when the model is done."""
+    gap: float | None = 120.0
+    """Between two events, or two reads of an answer in one piece."""
+    total: float | None = None
+    """For the whole call, with its retries and with what the caller does between chunks."""
+    pool: float | None = 600.0
+    """For one of the process's connections to come free."""
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value is not None and not _is_seconds(value):
+                raise UnsupportedSettingError(
+                    f"`Timeouts({field.name}={value!r})`: seconds above 0, or None for no limit."
+                )
+
+    @classmethod
+    def of(cls, value: Any) -> Timeouts:
+        """Read what `timeout=` takes.
+
+        Args:
+            value: None for the defaults; seconds, which set `first_event` and `gap` (and
+                `connect`, where they are fewer); `Timeouts`; an `httpx.Timeout`, or the tuples
+                that httpx takes, whose `read` sets `first_event` and `gap`.
+
+        Raises:
+            UnsupportedSettingError: anything else, or a number that is no time.
+        """
+        if value is None:
+            return cls()
+        if isinstance(value, cls):
+            return value
+        if _is_seconds(value):
+            return cls(connect=min(5.0, value), first_event=value, gap=value)
+        if isinstance(value, tuple) and len(value) in (_PAIR, _QUADRUPLE):
+            connect, read, *rest = value
+            return cls(connect, first_event=read, gap=read, pool=rest[1] if rest else cls().pool)
+        if all(hasattr(value, name) for name in ("connect", "read", "pool")):
+            return cls(value.connect, first_event=value.read, gap=value.read, pool=value.pool)
+        raise UnsupportedSettingError(
+            f"`timeout={value!r}`: seconds, `Timeouts(...)` or an `httpx.Timeout`."
+        )
+
+    def deadline(self) -> float | None:
+        """When a call that starts now must be over, on the monotonic clock (F77)."""
+        return None if self.total is None else time.monotonic() + self.total
+
+
+class Clock:
+    """The running clocks of one attempt.
+
+    It goes down to the socket as the read timeout, where `left` is asked before every read: so a
+    read ends at the deadline, whatever trickles in.
+    """
+
+    __slots__ = ("_deadline", "_name", "_until", "timeouts")
+
+    def __init__(self, timeouts: Timeouts, deadline: float | None = None) -> None:
+        self.timeouts = timeouts
+        self._deadline = deadline
+        self._name: ClockName = "first_event"
+        self._until = _after(timeouts.first_event)
+
+    @property
+    def connect(self) -> float | None:
+        """Seconds for connecting."""
+        return _least(self.timeouts.connect, self._total_left())
+
+    @property
+    def pool(self) -> float | None:
+        """Seconds for waiting for a free connection."""
+        return _least(self.timeouts.pool, self._total_left())
+
+    def event(self) -> None:
+        """An event came, and the caller is back for the next: the gap starts now."""
+        self._name = "gap"
+        self._until = _after(self.timeouts.gap)
+
+    def limit(self, seconds: float) -> None:
+        """What is still read must come within this time from now on, event or not."""
+        self._until = _least(self._until, time.monotonic() + seconds)
+
+    def left(self) -> float | None:
+        """Seconds until the first clock runs out; never 0."""
+        until = None if self._until is None else self._until - time.monotonic()
+        left = _least(until, self._total_left())
+        return None if left is None else max(left, _LEAST)
+
+    def check(self) -> None:
+        """Raise `TimeoutError` if a clock ran out, for clients whose reads end when they like."""
+        left = self.left()
+        if left is not None and left <= _LEAST:
+            raise TimeoutError
+
+    def ran_out(self, where: str, name: ClockName | None = None) -> GatewayTimeoutError:
+        """The error that says which clock it was, and at which address."""
+        total = self._total_left()
+        if total is not None and total <= _LEAST:
+            name = "total"
+        name = name or self._name
+        error = GatewayTimeoutError(
+            f"{where}: {_WAITED_FOR[name]} within {getattr(self.timeouts, name)} s "
+            f"(`timeout=Timeouts({name}=...)`).",
+            is_retryable=name != "total",
+        )
+        error.clock = name
+        return error
+
+    def _total_left(self) -> float | None:
+        return None if self._deadline is None else max(self._deadline - time.monotonic(), _LEAST)
+
+
+_WAITED_FOR: dict[ClockName, str] = {
+    "connect": "no connection",
+    "pool": "none of this process's connections came free",
+    "first_event": "the gateway sent no event",
+    "gap": "the gateway sent no further event",
+    "total": "the call was not over",
+}
+
+
+def _after(seconds: float | None) -> float | None:
+    return None if seconds is None else time.monotonic() + seconds
+
+
+def _least(*seconds: float | None) -> float | None:
+    return min((value for value in seconds if value is not None), default=None)
+
+
+def _is_seconds(value: object) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return number and math.isfinite(value) and value > 0  # type: ignore[operator,arg-type]

@@ -1,0 +1,105 @@
+"""What httpx raises, as our errors.
+
+By name, not by class: a user's own client may be httpx's or that of its fork httpx2, whose
+exceptions have the same names and no common base (T32).
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from langchain_qwen36.errors import (
+    CertificateError,
+    GatewayConnectionError,
+    InvalidRequestError,
+    QwenError,
+    UnexpectedResponseError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from langchain_qwen36._http.clocks import Clock
+
+_TOLD: dict[str, Callable[[Exception, str, Clock], QwenError]] = {
+    "ConnectTimeout": lambda _, where, clock: clock.ran_out(where, "connect"),
+    "PoolTimeout": lambda _, where, clock: clock.ran_out(where, "pool"),
+    "TimeoutException": lambda _, where, clock: clock.ran_out(where),
+    # Its text quotes the header, and the header may be the key.
+    "LocalProtocolError": lambda _, where, __: InvalidRequestError(
+        f"The request to {where} cannot be sent: a header, or the key, holds a character that no "
+        "header can."
+    ),
+    "UnsupportedProtocol": lambda error, where, _: InvalidRequestError(f"{where}: {error}"),
+    "DecodingError": lambda error, where, _: UnexpectedResponseError(
+        f"The answer of {where} cannot be decoded: {error}"
+    ),
+    "TransportError": lambda error, where, _: GatewayConnectionError(
+        f"The connection to {where} broke: {_text(error)}"
+    ),
+    "ConnectError": lambda error, where, _: _unreachable(error, where),
+    "ProxyError": lambda error, where, _: GatewayConnectionError(
+        f"The proxy on the way to {where} failed: {_text(error)}"
+    ),
+    "HTTPError": lambda error, where, _: GatewayConnectionError(
+        f"The call to {where} failed: {_text(error)}"
+    ),
+    "StreamError": lambda error, where, _: GatewayConnectionError(
+        f"The answer of {where} cannot be read: {_text(error)}"
+    ),
+    # A user's client, or our own wait around its reads, may let these through as they are.
+    "TimeoutError": lambda _, where, clock: clock.ran_out(where),
+    "OSError": lambda error, where, _: GatewayConnectionError(
+        f"The connection to {where} broke: {_text(error)}"
+    ),
+    "InvalidURL": lambda error, where, _: InvalidRequestError(f"{where} is no URL: {error}"),
+    "CookieConflict": lambda error, where, _: InvalidRequestError(f"{where}: {error}"),
+}
+"""By the name of the exception's class or, from the nearest on, of a base of it."""
+
+
+def told(error: Exception, where: str, clock: Clock) -> QwenError | None:
+    """Return our error for an exception of a client's; None when it is none of those.
+
+    Args:
+        error: What was raised.
+        where: The address, for the message; no key may be in it.
+        clock: Says which clock ran out.
+    """
+    for cls in type(error).__mro__:
+        if make := _TOLD.get(cls.__name__):
+            return make(error, where, clock)
+    return None
+
+
+def address(url: str, proxy: str | None = None) -> str:
+    """A URL without its query and user, as messages quote it; and the proxy on the way."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    said = f"{parts.scheme}://{host}{parts.path}"
+    return said if proxy is None else f"{said} through the proxy {address(proxy)}"
+
+
+def _unreachable(error: Exception, where: str) -> QwenError:
+    causes = list(_causes(error))
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+        return CertificateError(
+            f"The TLS certificate of {where} does not verify: {_text(error)}. Set SSL_CERT_FILE to "
+            "your CA's certificate, or pass an `http_client=` with its own `verify=`."
+        )
+    if any(isinstance(cause, socket.gaierror) for cause in causes):
+        return GatewayConnectionError(f"No address is known for the host of {where}.")
+    return GatewayConnectionError(f"{where} cannot be reached: {_text(error)}.")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _text(error: Exception) -> str:
+    return str(error) or type(error).__name__
