@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -20,7 +21,9 @@ from loopback.plain import (
     chunks,
     message,
     off,
+    payloads,
     post,
+    spelled,
 )
 
 from langchain_qwen36.gateways import GATEWAYS
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
     Server = Callable[..., LoopbackGateway]
 
+SUM = [{"role": "user", "content": "add 3 and 4"}]
 ROWS = [name for name, row in GATEWAYS.items() if not row.embedded]
 ALL_ROWS = pytest.mark.parametrize("row", ROWS)
 
@@ -325,6 +329,115 @@ def test_content_of_an_answer_that_only_calls(
     )
     assert found["content"] == expected
     assert found["tool_calls"][0]["function"]["arguments"] == '{"a": 3, "b": 4}'
+
+
+RECORDED = Path(__file__).parents[2] / "shared" / "wire"
+THOUGHTS = {
+    "choices[].delta.reasoning_content",
+    "choices[].message.reasoning_content",
+    "usage.completion_tokens_details",
+    "usage.completion_tokens_details.reasoning_tokens",
+    "usage.completion_tokens_details.text_tokens",
+    "usage.prompt_tokens_details.text_tokens",
+}
+"""Documented (dashscope.md §5), on no recording of Alibaba's own server."""
+CALLS = {
+    f"choices[].message.tool_calls{rest}"
+    for rest in ("", "[].id", "[].type", *(f"[].function{r}" for r in ("", ".name", ".arguments")))
+}
+SHAPES = [
+    pytest.param(
+        "dashscope",
+        True,
+        ["dashscope/qwen-turbo-tool-stream-14-deltas.sse", "dashscope/qwen3-max-text-stream.sse"],
+        THOUGHTS,
+        id="dashscope-stream",
+    ),
+    pytest.param(
+        "dashscope",
+        False,
+        ["dashscope/qwen3-max-tool-call.json", "dashscope/qwen3-max-text.json"],
+        THOUGHTS,
+        id="dashscope",
+    ),
+    pytest.param(
+        "openrouter",
+        True,
+        [
+            "openrouter/qwen3-max--object-streaming.sse",
+            "openrouter/qwen3-30b-a3b-thinking-2507--streaming.sse",
+            "openrouter/reasoning-delta-17-comments-stream.sse",
+        ],
+        set(),
+        id="openrouter-stream",
+    ),
+    pytest.param(
+        "openrouter",
+        False,
+        ["openrouter/qwen3-235b-reasoning.json", "openrouter/qwen3-235b-parallel-tools.json"],
+        set(),
+        id="openrouter",
+    ),
+    pytest.param(
+        "vercel",
+        True,
+        ["vercel-gateway/gpt5-thinking-stream.sse"],
+        {
+            "choices[].delta.content",
+            "choices[].delta.reasoning_details[].text",
+            "choices[].delta.provider_metadata.gateway.inferenceCost",
+        },
+        id="vercel-stream",
+    ),
+    pytest.param("aimlapi", False, ["aimlapi/qwen3.6-27b_nonstream.json"], CALLS, id="aimlapi"),
+    pytest.param("vllm", False, ["vllm/glm52-reasoning-tool.json"], set(), id="vllm"),
+    pytest.param(
+        "llamacpp",
+        True,
+        [
+            "llamacpp/streaming-tools--example-streaming-with-tools.sse",
+            "llamacpp/response-shape-matrix--reasoning-streaming.sse",
+        ],
+        set(),
+        id="llamacpp-stream",
+    ),
+    pytest.param(
+        "ollama", True, ["ollama/qwen3-zero-arg-tool-stream.sse"], set(), id="ollama-stream"
+    ),
+]
+
+
+def key_paths(value: Any, at: str = "") -> set[str]:
+    """Every key of a JSON value by the way to it; items of a list share theirs."""
+    if isinstance(value, dict):
+        here = {name: f"{at}.{name}" if at else name for name in value}
+        return set(here.values()).union(*(key_paths(value[n], here[n]) for n in value))
+    if isinstance(value, list):
+        return set().union(*(key_paths(item, f"{at}[]") for item in value))
+    return set()
+
+
+def read(text: str) -> list[dict[str, Any]]:
+    """The JSON of an answer: one body, or the payloads of a stream."""
+    return [json.loads(text)] if text.lstrip().startswith("{") else payloads(text)
+
+
+@pytest.mark.skipif(not RECORDED.is_dir(), reason="the recordings are not on this machine")
+@pytest.mark.parametrize(("row", "stream", "recordings", "documented"), SHAPES)
+def test_no_key_is_made_up(
+    gateway_server: Server, row: str, stream: bool, recordings: list[str], documented: set[str]
+) -> None:
+    """Every key stands on a recording of that gateway, or in the named part of its pages."""
+    server = gateway_server(row)
+    asking: dict[str, Any] = {
+        "model": spelled(row, "qwen3.6-plus" if row == "dashscope" else "qwen3.6-27b")
+    }
+    asking |= {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
+    questions = [{}, {"messages": SUM, "tools": [ADD]}]
+    found = [post(server, body_of(row) | question | asking) for question in questions]
+    ours = [key_paths(one) for answer in found for one in read(answer.text)]
+    truth = [key_paths(one) for name in recordings for one in read((RECORDED / name).read_text())]
+    assert set().union(*ours) - set().union(*truth) <= documented
 
 
 TWO = [{"role": "user", "content": "Use add for 3 and 4, then get_weather in Paris."}]

@@ -62,7 +62,7 @@ def _choice(turn: Turn, place: int, reply: Reply) -> JSONObject:
             for number, call in enumerate(reply.calls)
         ]
     choice = {"index": place, "message": message, **_finish(dialect, reply.finish_reason)}
-    return choice | {"logprobs": _logprobs(turn, pieces(reply.text))}
+    return choice | _logprobs(turn, pieces(reply.text))
 
 
 def _call(turn: Turn, place: int, call: Call) -> JSONObject:
@@ -89,11 +89,11 @@ def _finish(dialect: Dialect, reason: str | None) -> JSONObject:
     return {"finish_reason": reason, "native_finish_reason": native}
 
 
-def _logprobs(turn: Turn, tokens: list[str]) -> JSONObject | None:
+def _logprobs(turn: Turn, tokens: list[str]) -> JSONObject:
     """Alibaba's own servers have none for these models (dashscope.md §4.2)."""
     if not turn.body.get("logprobs") or turn.dialect.usage == "dashscope":
-        return None
-    return {"content": [_logprob(turn, token) for token in tokens]}
+        return {"logprobs": None} if turn.dialect.null_logprobs else {}
+    return {"logprobs": {"content": [_logprob(turn, token) for token in tokens]}}
 
 
 def _logprob(turn: Turn, token: str) -> JSONObject:
@@ -182,7 +182,7 @@ def _choice_chunks(turn: Turn, place: int, reply: Reply) -> Iterator[JSONObject]
     dialect = turn.dialect
     role = {"role": "assistant"}
     if dialect.role == "alone":
-        yield _delta_choice(dialect, place, role | dict(dialect.opening))
+        yield _delta_choice(turn, place, role | dict(dialect.opening), [])
     first = dialect.role == "first"
     for delta, tokens in _deltas(turn, reply):
         is_closer = dialect.tool_deltas == "empty_ids" and tokens is None
@@ -191,13 +191,14 @@ def _choice_chunks(turn: Turn, place: int, reply: Reply) -> Iterator[JSONObject]
         if is_closer:  # dashscope.md §0.7: without finish_reason and logprobs
             yield {"index": place, "delta": said}
         else:
-            yield _delta_choice(dialect, place, said) | {"logprobs": _logprobs(turn, tokens or [])}
+            yield _delta_choice(turn, place, said, tokens or [])
     closing = dict(dialect.closing) | (role if dialect.role == "every" or first else {})
     yield {"index": place, "delta": closing, **_finish(dialect, reply.finish_reason)}
 
 
-def _delta_choice(dialect: Dialect, place: int, delta: JSONObject) -> JSONObject:
-    return {"index": place, "delta": delta, **_finish(dialect, None), "logprobs": None}
+def _delta_choice(turn: Turn, place: int, delta: JSONObject, tokens: list[str]) -> JSONObject:
+    ending = _finish(turn.dialect, None) | _logprobs(turn, tokens)
+    return {"index": place, "delta": delta, **ending}
 
 
 def _deltas(turn: Turn, reply: Reply) -> Iterator[tuple[JSONObject, list[str] | None]]:
@@ -219,8 +220,11 @@ def _call_deltas(turn: Turn, place: int, call: Call) -> Iterator[JSONObject]:
     if turn.dialect.tool_deltas == "whole":
         yield {"index": place, **whole}
         return
-    yield {"index": place, **whole, "function": {"name": call.name, "arguments": ""}}
-    for piece in pieces(call.arguments):
+    first, *rest = pieces(call.arguments)
+    if turn.dialect.tool_deltas != "opened":
+        first, rest = "", [first, *rest]
+    yield {"index": place, **whole, "function": {"name": call.name, "arguments": first}}
+    for piece in rest:
         yield {"index": place, "function": {"arguments": piece}} | _continued(turn.dialect)
     if turn.dialect.tool_deltas == "empty_ids":
         yield {"index": place, "function": {"arguments": ""}} | _continued(turn.dialect)

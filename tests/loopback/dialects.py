@@ -82,6 +82,8 @@ class Dialect:
     call_index: bool = False
     """Whether a one-shot tool call carries its `index`."""
     native_finish: bool = False
+    null_logprobs: bool = True
+    """Whether a choice says that it has no log probabilities."""
 
     role: Literal["alone", "first", "every"] = "alone"
     """In which deltas the role stands."""
@@ -95,7 +97,8 @@ class Dialect:
     """Beside a piece of a tool call."""
     closing: Mapping[str, Any] = field(default_factory=dict)
     """The delta that comes with finish_reason."""
-    tool_deltas: Literal["by_index", "empty_ids", "whole"] = "by_index"
+    tool_deltas: Literal["by_index", "empty_ids", "opened", "whole"] = "by_index"
+    """`opened`: the name comes with the first piece of the arguments."""
     chunk: Mapping[str, Any] = field(default_factory=dict)
     """Keys beside `choices` of every chunk but the one with usage."""
     comments: bool = False
@@ -103,7 +106,9 @@ class Dialect:
     done: bool = True
     """Whether `[DONE]` ends a stream."""
 
-    usage: Literal["dashscope", "openrouter", "vercel", "aimlapi", "llamacpp", "plain"] = "plain"
+    usage: Literal["dashscope", "openrouter", "vercel", "aimlapi", "llamacpp", "plain", "bare"] = (
+        "plain"
+    )
     usage_chunk: Literal["no_choices", "repeats_finish", "with_finish"] = "no_choices"
     usage_unasked: bool = False
     """Whether a stream has usage without `include_usage`."""
@@ -141,7 +146,9 @@ _LLAMACPP = Dialect(
     envelope="llamacpp",
     served="anything",
     top={"system_fingerprint": "b10499-6d05498"},
+    null_logprobs=False,
     opening={"content": None},
+    tool_deltas="opened",
     usage="llamacpp",
     cache_from=1,
 )
@@ -226,6 +233,8 @@ DIALECTS: Mapping[str, Dialect] = {
         calling={"content": ""},
         closing={"content": ""},
         tool_deltas="whole",
+        null_logprobs=False,
+        usage="bare",
     ),
     "openai-compatible": Dialect(),
 }

@@ -80,7 +80,12 @@ def post(server: LoopbackGateway, body: dict[str, Any], key: str | None = None) 
 
 def chunks(response: httpx.Response) -> list[dict[str, Any]]:
     """The JSON payloads of a stream."""
-    lines = [line[6:] for line in response.text.splitlines() if line.startswith("data: ")]
+    return payloads(response.text)
+
+
+def payloads(text: str) -> list[dict[str, Any]]:
+    """The JSON payloads of server-sent events."""
+    lines = [line[6:] for line in text.splitlines() if line.startswith("data: ")]
     return [json.loads(line) for line in lines if line != "[DONE]"]
 
 

@@ -89,7 +89,7 @@ def _prompt(turn: Turn) -> tuple[list[str], int]:
     return prompt, marked
 
 
-def usage(turn: Turn, count: Count) -> dict[str, Any]:
+def usage(turn: Turn, count: Count) -> dict[str, Any]:  # noqa: PLR0911 - one for each shape
     """The `usage` object as this gateway writes it (dashscope.md §5.3, gateways.md §5)."""
     totals = {
         "prompt_tokens": count.prompt,
@@ -110,6 +110,8 @@ def usage(turn: Turn, count: Count) -> dict[str, Any]:
             }
         case "llamacpp":
             return totals | {"prompt_tokens_details": {"cached_tokens": count.cached}}
+        case "bare":
+            return totals
         case "plain":
             return totals | {
                 "prompt_tokens_details": {"cached_tokens": count.cached},
