@@ -15,14 +15,26 @@ if TYPE_CHECKING:
 
     from langchain_qwen36._wire.types import Request
 
-_PLAIN = frozenset({"role", "content"})
+_PLAIN = frozenset({"role", "content", "reasoning_content"})
 _KNOWN = _PLAIN | {
-    "reasoning_content",
     "reasoning",
     "reasoning_details",
     "tool_calls",
     "refusal",
     "provider_metadata",
+}
+# Servers' own words for the reasons that every client knows; other words stay as they are.
+_REASONS = {
+    "eos": "stop",
+    "eos_token": "stop",
+    "end_turn": "stop",
+    "stop_sequence": "stop",
+    "completed": "stop",
+    "STOP": "stop",
+    "max_tokens": "length",
+    "MAX_TOKENS": "length",
+    "tool_use": "tool_calls",
+    "function_call": "tool_calls",
 }
 
 
@@ -51,9 +63,14 @@ class Choice:
         self._finder = ToolCallFinder(request.tools) if request.tools else None
 
     @property
+    def reason(self) -> str | None:
+        """The finish reason in the words every client knows, as the server gave it."""
+        return _REASONS.get(self.raw_finish, self.raw_finish) if self.raw_finish else None
+
+    @property
     def cut(self) -> bool:
-        """Whether the answer ended before the model was done with it."""
-        return self.raw_finish in ("length", "max_tokens", "MAX_TOKENS")
+        """Whether the answer ended before the model was done: by a limit, a filter, a failure."""
+        return self.reason not in (None, "stop", "tool_calls")
 
     def feed(self, choice: Mapping[str, Any]) -> list[Delta]:
         """Take the choice of one chunk, give back what it adds."""
@@ -65,34 +82,37 @@ class Choice:
         if choice.get("finish_reason"):
             self._finish_reason(choice)
         if choice.get("logprobs"):
-            return self._logprobs(choice["logprobs"]) + self._delta(delta, whole=whole)
-        if not delta:
+            return self._logprobs(choice["logprobs"]) + self._delta(delta or {}, whole=whole)
+        if not delta or not isinstance(delta, dict):
             return []
-        content = delta.get("content")
-        if (
-            content
-            and self._tags is None
-            and self._finder is None
-            and type(content) is str
-            and delta.keys() <= _PLAIN
-        ):
-            self.text.append(content)
-            return [Delta("text", 0, content)]
+        if self._tags is None and delta.keys() <= _PLAIN:
+            # Nearly every chunk of an answer; the rest of this class is for the others.
+            content = delta.get("content")
+            thought = delta.get("reasoning_content")
+            if content and not thought and type(content) is str:
+                if self._finder is not None:
+                    content = self._finder.feed(content)
+                    if not content:
+                        return []
+                self.text.append(content)
+                return [Delta("text", 0, content)]
+            if thought and not content and type(thought) is str:
+                self.thoughts.append(thought)
+                return [Delta("reasoning", 0, thought)]
         return self._delta(delta, whole=whole)
 
-    def finish(self, *, interrupted: bool = False) -> list[Delta]:
+    def finish(self) -> list[Delta]:
         """Settle what is held; after it nothing more may be fed."""
         deltas: list[Delta] = []
         self._settle_tags(deltas)
         if self._finder is not None:
-            before = "".join(self.text)
-            text, found = self._finder.finish(before)
+            text, found = self._finder.finish("".join(self.text))
             self._show(text, deltas)
             for name, args in found:
                 deltas += self.calls.add(name, args)
             self.recovered = bool(found)
             self._finder = None
-        return deltas + self.calls.finish(cut=self.cut or interrupted)
+        return deltas + self.calls.finish(cut=self.cut)
 
     def settled_calls(self, *, interrupted: bool = False) -> list[Settled]:
         """The tool calls, as they are if the answer ends here."""
@@ -109,9 +129,7 @@ class Choice:
         held = self._tags.held().reasoning if self._tags is not None else ""
         return "".join(self.thoughts) + held
 
-    def _delta(self, delta: Any, *, whole: bool) -> list[Delta]:
-        if not isinstance(delta, dict):
-            return []
+    def _delta(self, delta: dict[str, Any], *, whole: bool) -> list[Delta]:
         deltas: list[Delta] = []
         thought = self._structured_thought(delta)
         if thought:
@@ -122,6 +140,8 @@ class Choice:
             self._content(content, deltas)
         tool_calls = delta.get("tool_calls")
         if tool_calls and isinstance(tool_calls, list):
+            # What was held for its tags comes before the call.
+            self._settle_tags(deltas)
             self._release_finder(deltas)
             deltas += self.calls.feed(tool_calls, whole=whole)
         if not delta.keys() <= _KNOWN or delta.get("refusal") or delta.get("provider_metadata"):
@@ -181,7 +201,7 @@ class Choice:
             deltas.append(Delta("reasoning", 0, thought))
 
     def _settle_tags(self, deltas: list[Delta]) -> None:
-        """Structured thoughts came, or the end: tags in the content are text from here on."""
+        """Something structured came, or the end: tags in the content are text from here on."""
         if self._tags is not None:
             thought, content = self._tags.finish()
             self._tags = None

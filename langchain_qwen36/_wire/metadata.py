@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from langchain_qwen36._wire import usage
 from langchain_qwen36._wire.types import PROVIDER
@@ -11,19 +11,6 @@ if TYPE_CHECKING:
     from langchain_qwen36._wire.choice import Choice
     from langchain_qwen36._wire.stream import StreamReader
     from langchain_qwen36._wire.types import Meta
-
-_FINISH: dict[str, Literal["stop", "length", "tool_calls"]] = {
-    "eos": "stop",
-    "eos_token": "stop",
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "completed": "stop",
-    "STOP": "stop",
-    "max_tokens": "length",
-    "MAX_TOKENS": "length",
-    "tool_use": "tool_calls",
-    "function_call": "tool_calls",
-}
 
 
 def response_metadata(reader: StreamReader, choice: Choice, meta: Meta) -> dict[str, Any]:
@@ -59,8 +46,8 @@ def response_metadata(reader: StreamReader, choice: Choice, meta: Meta) -> dict[
 def additional_kwargs(choice: Choice) -> dict[str, Any]:
     """What else came with the message: `reasoning_details` whole (P26), annotations, a refusal."""
     kwargs = dict(choice.extras)
-    if choice.details.items:
-        kwargs["reasoning_details"] = [dict(item) for item in choice.details.items]
+    if items := choice.details.items:
+        kwargs["reasoning_details"] = items
     return kwargs
 
 
@@ -87,10 +74,7 @@ def finish_reason(choice: Choice, *, done: bool) -> str | None:
     Calls make a "stop" a "tool_calls" and the other way round. A proper end without any reason
     is read from the content; `notes` say so.
     """
-    raw = choice.raw_finish
-    if raw is None and not done:
-        return None
-    reason = _FINISH.get(raw or "stop", raw or "stop")
+    reason = choice.reason or ("stop" if done else None)
     if reason in ("stop", "tool_calls"):
         return "tool_calls" if choice.calls else "stop"
     return reason

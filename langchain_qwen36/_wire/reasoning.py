@@ -2,11 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 # The fields that come in fragments (gateways.md §4.3); every other field comes whole.
-_FRAGMENTS = ("text", "summary", "data")
+_FRAGMENTS = frozenset({"text", "summary", "data"})
+_SHOWN = ("text", "summary")
+
+
+class _Item:
+    """One item while its fragments come in."""
+
+    __slots__ = ("fields", "pieces")
+
+    def __init__(self) -> None:
+        self.fields: dict[str, Any] = {}
+        self.pieces: dict[str, list[str]] = {}
+
+    def add(self, fragment: Mapping[str, Any]) -> None:
+        for name, value in fragment.items():
+            if name in _FRAGMENTS and isinstance(value, str):
+                self.pieces.setdefault(name, []).append(value)
+                # Its place among the fields.
+                self.fields.setdefault(name, "")
+            elif value is not None or name not in self.fields:
+                self.fields[name] = value
+
+    def whole(self) -> dict[str, Any]:
+        return self.fields | {name: "".join(pieces) for name, pieces in self.pieces.items()}
 
 
 class ReasoningDetails:
@@ -17,37 +42,32 @@ class ReasoningDetails:
     """
 
     def __init__(self) -> None:
-        self.items: list[dict[str, Any]] = []
-        self._open: dict[tuple[Any, Any], dict[str, Any]] = {}
+        self._items: list[_Item] = []
+        self._open: dict[tuple[Any, Any], _Item] = {}
+
+    @property
+    def items(self) -> list[dict[str, Any]]:
+        """The items as they go back to the server."""
+        return [item.whole() for item in self._items]
 
     def add(self, fragments: Iterable[Any]) -> str:
         """Take the items of one delta, give back the thoughts in them as text."""
-        shown: list[str] = []
+        shown = ""
         for fragment in fragments:
-            if isinstance(fragment, Mapping):
-                self._add(fragment)
-                shown += [
-                    text
-                    for key in ("text", "summary")
-                    if isinstance(text := fragment.get(key), str)
-                ]
-        return "".join(shown)
+            if isinstance(fragment, dict):
+                self._item(fragment).add(fragment)
+                for name in _SHOWN:
+                    text = fragment.get(name)
+                    if text and isinstance(text, str):
+                        shown += text
+        return shown
 
-    def _add(self, fragment: Mapping[str, Any]) -> None:
-        index = fragment.get("index")
-        key = (fragment.get("type"), index)
-        item = self._open.get(key) if index is not None else None
-        if item is None or _other_id(item, fragment):
-            item = dict(fragment)
-            self.items.append(item)
-            self._open[key] = item
-            return
-        for name, value in fragment.items():
-            if name in _FRAGMENTS and isinstance(value, str) and isinstance(item.get(name), str):
-                item[name] += value
-            elif value is not None or name not in item:
-                item[name] = value
-
-
-def _other_id(item: Mapping[str, Any], fragment: Mapping[str, Any]) -> bool:
-    return bool(item.get("id") and fragment.get("id") and item["id"] != fragment["id"])
+    def _item(self, fragment: Mapping[str, Any]) -> _Item:
+        """The item that a fragment goes on with, or a new one."""
+        key = (fragment.get("type"), fragment.get("index"))
+        item = self._open.get(key)
+        ids = {item.fields.get("id") if item else None, fragment.get("id")} - {None, ""}
+        if item is None or key[1] is None or len(ids) > 1:
+            item = self._open[key] = _Item()
+            self._items.append(item)
+        return item

@@ -78,6 +78,8 @@ class StreamReader:
                 return []
         deltas: list[Delta] = []
         for choice in choices:
+            if not isinstance(choice, dict):
+                continue
             if choice.get("index"):
                 self._other(choice)
             else:

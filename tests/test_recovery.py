@@ -1,0 +1,190 @@
+"""Tool calls that a server left as text (P24)."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+import pytest
+from answers import WEATHER, agreed, chunk, completion, read, request, text_chunks, tool_delta
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+XML = (
+    "<tool_call>\n<function=get_weather>\n<parameter=city>\nParis\n</parameter>\n"
+    "</function>\n</tool_call>"
+)
+HERMES = '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Paris"}}\n</tool_call>'
+CALL = [("get_weather", {"city": "Paris"})]
+BOUND = request(tools=WEATHER)
+
+
+@pytest.mark.parametrize(
+    ("text", "calls", "rest"),
+    [
+        pytest.param(XML, CALL, "", id="xml"),
+        pytest.param(HERMES, CALL, "", id="hermes"),
+        pytest.param(f"Let me look.\n\n{XML}\n", CALL, "Let me look.", id="text-before"),
+        pytest.param(f"{XML}\n{HERMES}", CALL * 2, "", id="two-calls"),
+        pytest.param(f"Hm {XML} so", CALL, "Hm  so", id="text-behind"),
+        pytest.param(
+            '<tool_call><function=get_weather>{"city": "Paris"}</function></tool_call>',
+            CALL,
+            "",
+            id="json-in-the-function",
+        ),
+        pytest.param(
+            '<tool_call>{"name":"get_weather","arguments":"{\\"city\\":\\"Paris\\"}"}</tool_call>',
+            CALL,
+            "",
+            id="p18-hermes-double-encoded",
+        ),
+        pytest.param(
+            '<tool_call>{"name": "get_weather"}</tool_call>',
+            [("get_weather", {})],
+            "",
+            id="hermes-without-arguments",
+        ),
+    ],
+)
+def test_p24_whole_blocks_become_calls(text: str, calls: list, rest: str) -> None:
+    """P24: a whole block that names a bound tool is a call; it is noted and leaves the text."""
+    answer = agreed(text_chunks([text]), BOUND)
+    assert (calls, rest, "tool_calls") == (answer["calls"], answer["text"], answer["finish"])
+    assert answer == agreed(text_chunks(list(text)), BOUND)
+    notes = read(text_chunks([text]), BOUND).merged.response_metadata["notes"]
+    assert notes == {"tool_calls": "recovered from the text of the answer"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("The tag <tool_call> opens a call.", id="prose"),
+        pytest.param("The tags `<tool_call>` and <tool_call>", id="prose-at-the-end"),
+        pytest.param(XML.replace("get_weather", "rm_rf"), id="unknown-tool"),
+        pytest.param(HERMES.replace("get_weather", "rm_rf"), id="unknown-tool-hermes"),
+        pytest.param(XML[:-3], id="not-whole"),
+        pytest.param(HERMES[: len(HERMES) // 2], id="cut"),
+        pytest.param(f"Like so:\n```xml\n{XML}\n```", id="fenced"),
+        pytest.param(f"Like so: `{HERMES}`", id="in-backticks"),
+        pytest.param("<tool_call>{not json}</tool_call>", id="no-json"),
+        pytest.param('<tool_call>{"name": "get_weather", "arguments": [1]}</tool_call>', id="list"),
+        pytest.param(XML.replace("<parameter", "junk <parameter"), id="junk-in-the-function"),
+        pytest.param("a < b \n", id="a-lone-bracket"),
+    ],
+)
+def test_p24_everything_else_is_text(text: str) -> None:
+    """P24: prose, unknown tools, quotations and half blocks stay untouched."""
+    answer = agreed(text_chunks([text]), BOUND)
+    assert (text, [], []) == (answer["text"], answer["calls"], answer["invalid"])
+    assert answer == agreed(text_chunks(list(text)), BOUND)
+
+
+def test_p24_needs_bound_tools() -> None:
+    """Without tools there is nothing to call, and nothing is held."""
+    chunks = read(text_chunks(["<tool_", "call>"])).chunks
+    assert [c.message.content for c in chunks[:2]] == ["<tool_", "call>"]
+
+
+def test_p24_structured_calls_win() -> None:
+    """A structured call beside the text means that the text is only text, not a second call."""
+    payloads = [
+        chunk({"content": XML}),
+        chunk({"tool_calls": [tool_delta('{"city": "Rome"}', id="c", name="get_weather")]}),
+        chunk(finish="tool_calls"),
+    ]
+    answer = agreed(payloads, BOUND)
+    assert (answer["text"], answer["calls"]) == (XML, [("get_weather", {"city": "Rome"})])
+
+
+def test_p24_thoughts_are_not_searched() -> None:
+    """A call in the thoughts is a thought."""
+    answer = agreed([completion({"reasoning_content": XML, "content": "ok"})], BOUND)
+    assert (answer["thoughts"], answer["text"], answer["calls"]) == (XML, "ok", [])
+
+
+def test_only_what_may_be_a_call_is_held() -> None:
+    """Text streams as it comes, but for a tag's beginning and the space before it."""
+    chunks = read(text_chunks(["one", " two", " <b>", "bold ", "end"]), BOUND).chunks
+    shown = [c.message.content for c in chunks]
+    assert shown == ["one", " two", " <b>", "bold", " end", ""]
+
+
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "s": {"type": "string"},
+        "i": {"type": "integer"},
+        "b": {"type": "boolean"},
+        "o": {"$ref": "#/$defs/Point"},
+        "a": {"anyOf": [{"type": "array"}, {"type": "null"}]},
+        "n": {"anyOf": [{"type": "string"}, {"type": "null"}]},
+        "t": {"type": ["number", "string"]},
+        "x": {},
+    },
+    "$defs": {"Point": {"type": "object"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "written", "expected"),
+    [
+        pytest.param("s", "5", "5", id="string-stays"),
+        pytest.param("s", " a\nb ", " a\nb ", id="string-keeps-its-space"),
+        pytest.param("i", " 5 ", 5, id="integer"),
+        pytest.param("i", "five", "five", id="no-integer"),
+        pytest.param("b", "True", True, id="python-true"),
+        pytest.param("b", "false", False, id="json-false"),
+        pytest.param("o", '{"x": 1}', {"x": 1}, id="ref"),
+        pytest.param("a", "[1, 2]", [1, 2], id="any-of-array"),
+        pytest.param("a", "null", None, id="any-of-null"),
+        pytest.param("n", "None", None, id="string-or-null"),
+        pytest.param("n", "7", "7", id="string-or-null-keeps-text"),
+        pytest.param("t", "7", "7", id="string-wins"),
+        pytest.param("x", "7", "7", id="no-type-is-text"),
+        pytest.param("unknown", "7", "7", id="no-schema-is-text"),
+    ],
+)
+def test_p24_xml_parameters_are_typed_by_the_schema(name: str, written: str, expected) -> None:
+    """P24: XML knows only text; the tool's schema says what it is."""
+    parameter = f"<parameter={name}>\n{written}\n</parameter>"
+    text = f"<tool_call><function=f>{parameter}</function></tool_call>"
+    answer = agreed(text_chunks([text]), request(tools={"f": SCHEMA}))
+    assert [("f", {name: expected})] == answer["calls"]
+
+
+PARTS = [
+    "<think>",
+    "</think>",
+    "<tool_call>",
+    "</tool_call>",
+    "<function=get_weather>",
+    "</function>",
+    json.dumps({"name": "get_weather", "arguments": {}}),
+    XML,
+    "```",
+    "`",
+    "\n",
+    " ",
+    "<",
+    "word",
+]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from(PARTS), max_size=8),
+    st.data(),
+    st.sampled_from(["vllm", "openrouter"]),
+    st.sampled_from(["stop", "length"]),
+)
+def test_cuts_do_not_matter(parts: list[str], data: st.DataObject, row: str, finish: str) -> None:
+    """However an answer is cut: the same text, thoughts and calls, in every style."""
+    text = "".join(parts)
+    cuts = data.draw(st.sets(st.integers(0, len(text)), max_size=6))
+    edges = [0, *sorted(cuts), len(text)]
+    pieces = [text[a:b] for a, b in pairwise(edges)]
+    said = request(tools=WEATHER, gateway=row)
+    whole = agreed([completion({"content": text}, finish)], said)
+    assert whole == agreed(text_chunks(pieces, finish), said)
+    assert whole == agreed(text_chunks(list(text), finish), said)

@@ -1,0 +1,391 @@
+"""Whole answers: what a message says beside its content (P25, P26, P44, P62, T1, T24 to T26)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from answers import (
+    USAGE,
+    agreed,
+    call_chunks,
+    chunk,
+    completion,
+    read,
+    request,
+    text_chunks,
+    tool_delta,
+)
+from inline_snapshot import snapshot
+
+from langchain_qwen36._wire import response
+from langchain_qwen36._wire.types import Meta
+from langchain_qwen36.errors import UnexpectedResponseError
+
+SERVED = Meta(request_id="req-1", attempts=2)
+
+
+def test_the_whole_metadata_of_an_answer() -> None:
+    """A one-shot answer and the last chunk of a stream say the same of themselves."""
+    top = {"system_fingerprint": "fp", "service_tier": "default", "usage": USAGE}
+    said = request(notes={"tool_choice": "sent as auto"})
+    whole = read([completion({"content": "a"}, **top, object="chat.completion")], said, meta=SERVED)
+    streamed = read([*text_chunks(["a"]), {"choices": [], **top}], said, meta=SERVED)
+    expected = snapshot(
+        {
+            "id": "chatcmpl-1",
+            "created": 1,
+            "system_fingerprint": "fp",
+            "service_tier": "default",
+            "model_name": "qwen3.6-plus",
+            "requested_model": "qwen3.6-plus",
+            "model_provider": "qwen36",
+            "gateway": "dashscope",
+            "finish_reason": "stop",
+            "native_finish_reason": "stop",
+            "request_id": "req-1",
+            "attempts": 2,
+            "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
+            "notes": {"tool_choice": "sent as auto"},
+        }
+    )
+    assert expected == whole.invoke.response_metadata
+    assert expected == streamed.merged.response_metadata
+    v3 = streamed.v3.response_metadata
+    assert expected == {name: value for name, value in v3.items() if name != "output_version"}
+
+
+def test_t24_no_message_has_an_id_of_its_own() -> None:
+    """T24: LangChain gives the ids; the server's is in the metadata."""
+    answer = read(text_chunks(["a"]))
+    assert {None} == {answer.invoke.id, answer.v3.id, *(c.message.id for c in answer.chunks)}
+
+
+def test_t7_t25_chunks_carry_one_thing_and_the_last_one_the_rest() -> None:
+    """T7, T25: metadata comes once, on an empty last chunk; only the provider is on each."""
+    payloads = [chunk({"reasoning_content": "t", "content": "a"}), chunk(finish="stop")]
+    *early, last = [c.message for c in read(payloads).chunks]
+    assert [(m.content, m.additional_kwargs) for m in early] == [
+        ("", {"reasoning_content": "t"}),
+        ("a", {}),
+    ]
+    assert all(m.response_metadata == {"model_provider": "qwen36"} for m in early)
+    assert (last.content, last.chunk_position) == ("", "last")
+
+
+@pytest.mark.parametrize(
+    ("payloads", "finish", "native", "noted"),
+    [
+        pytest.param(text_chunks(["a"]), "stop", "stop", False, id="stop"),
+        pytest.param(text_chunks(["a"], "tool_calls"), "stop", "tool_calls", False, id="no-calls"),
+        pytest.param(
+            call_chunks(tool_delta("{}", id="c", name="f"), finish="stop"),
+            "tool_calls",
+            "stop",
+            False,
+            id="stop-with-calls",
+        ),
+        pytest.param(text_chunks(["a"], "eos_token"), "stop", "eos_token", False, id="eos"),
+        pytest.param(text_chunks(["a"], "odd"), "odd", "odd", False, id="unknown-words-stay"),
+        pytest.param([chunk({"content": "a"})], "stop", None, True, id="f54-never"),
+        pytest.param(
+            [chunk({"tool_calls": [tool_delta("{}", id="c", name="f")]})],
+            "tool_calls",
+            None,
+            True,
+            id="f54-never-with-calls",
+        ),
+        pytest.param(
+            [*text_chunks(["a"]), chunk(finish="stop", usage=USAGE)],
+            "stop",
+            "stop",
+            False,
+            id="p25-twice",
+        ),
+    ],
+)  # fmt: skip
+def test_p62_the_finish_reason_agrees_with_what_came(
+    payloads: list[dict], finish: str, native: str | None, noted: bool
+) -> None:
+    """P25, P62: once, in known words, in accord with the calls; the server's own word is kept."""
+    metadata = read(payloads).merged.response_metadata
+    assert (finish, native) == (
+        metadata["finish_reason"],
+        metadata.get("native_finish_reason"),
+    )
+    assert noted == ("finish_reason" in metadata.get("notes", {}))
+
+
+def test_native_finish_reason_of_the_model_behind_a_gateway() -> None:
+    """A router's own `native_finish_reason` wins over its translation."""
+    payload = completion({"content": "a"})
+    payload["choices"][0]["native_finish_reason"] = "end_turn"
+    assert read([payload]).invoke.response_metadata["native_finish_reason"] == "end_turn"
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        pytest.param("qwen/qwen3.6-plus-04-02", "qwen/qwen3.6-plus-04-02", id="dated"),
+        pytest.param(None, "qwen3.6-plus", id="server-says-nothing"),
+        pytest.param("", "qwen3.6-plus", id="server-says-empty"),
+    ],
+)
+def test_p44_a_model_name_is_always_there(model: str | None, expected: str) -> None:
+    """P44: the served name where there is one, the requested one is kept beside it."""
+    metadata = read([completion({"content": "a"}, model=model)]).invoke.response_metadata
+    assert (expected, "qwen3.6-plus") == (metadata["model_name"], metadata["requested_model"])
+
+
+def test_p25_facts_that_change_midway_are_kept_from_the_first_chunk() -> None:
+    """A gateway that changes id and time within a stream gives one id and one time."""
+    payloads = [chunk({"content": "a"}), chunk(finish="stop", id="gen-2", created=2)]
+    metadata = read(payloads).merged.response_metadata
+    assert (metadata["id"], metadata["created"]) == ("chatcmpl-1", 1)
+
+
+def test_facts_that_come_late_are_kept() -> None:
+    """What stands only on a later chunk, even mid-stream, is not lost."""
+    payloads = [
+        chunk({"content": "a"}, service_tier=None),
+        chunk({"content": "b"}, search_info={"results": [1]}),
+        chunk(finish="stop", service_tier="flex", usage=USAGE, provider="Alibaba"),
+    ]
+    metadata = read(payloads).merged.response_metadata
+    assert (
+        metadata["service_tier"],
+        metadata["provider"],
+        metadata["search_info"],
+    ) == ("flex", "Alibaba", {"results": [1]})
+
+
+def test_p28_the_gateways_own_money_is_kept() -> None:
+    """P28: in the usage object, beside it, or in the message, wherever a gateway puts it."""
+    money = {"provider_metadata": {"gateway": {"cost": "0.001"}}}
+    payloads = [
+        chunk({"content": "a"}),
+        chunk(money, "stop", usage=USAGE | {"cost": 0.001}, meta={"usage": {"usd_spent": 0.001}}),
+    ]
+    metadata = read(payloads).merged.response_metadata
+    assert (
+        metadata["usage"]["cost"],
+        metadata["meta"],
+        metadata["provider_metadata"],
+    ) == (0.001, {"usage": {"usd_spent": 0.001}}, {"gateway": {"cost": "0.001"}})
+
+
+def test_t1_the_price_goes_to_the_metadata_once() -> None:
+    """T1: a cost never stands in usage_metadata, and on the last chunk only."""
+    seen = []
+
+    def price(usage, metadata) -> dict:
+        seen.append((usage["total_tokens"], metadata["usage"], metadata["requested_model"]))
+        return {"total": Decimal("0.5")}
+
+    payloads = [*text_chunks(["a"]), {"choices": [], "usage": USAGE}]
+    answer = read(payloads, request(price=price))
+    assert {"total": Decimal("0.5")} == answer.merged.response_metadata["cost"]
+    assert seen == [(15, USAGE, "qwen3.6-plus")] * 3
+    assert ["cost" in c.message.response_metadata for c in answer.chunks] == [False, True]
+
+
+def test_an_unknown_price_is_not_said() -> None:
+    """No price is no entry, never 0."""
+    answer = read(text_chunks(["a"]), request(price=lambda usage, metadata: None))
+    assert "cost" not in answer.invoke.response_metadata
+
+
+@pytest.mark.parametrize("names", [("reasoning_content",), ("reasoning",),
+                                   ("reasoning", "reasoning_content")])  # fmt: skip
+def test_p13_thoughts_have_many_names(names: tuple[str, ...]) -> None:
+    """P01, P13: every name is read, and the same text under two names counts once."""
+    payloads = [chunk({**dict.fromkeys(names, t), "content": None}) for t in ("th", "ink")]
+    assert agreed([*payloads, *text_chunks(["a"])])["thoughts"] == "think"
+    assert agreed([completion({**dict.fromkeys(names, "think"), "content": "a"})])["text"] == "a"
+
+
+def detail(text: str, **said) -> dict:
+    """One item of `reasoning_details`."""
+    return {"type": "reasoning.text", "text": text, "format": "qwen", "index": 0, **said}
+
+
+def test_p26_reasoning_details_come_whole() -> None:
+    """P26: fragments are joined by type and index, no field doubles, text is told once."""
+    payloads = [
+        chunk({"reasoning": "a", "reasoning_details": [detail("a")]}),
+        chunk({"reasoning": "b", "reasoning_details": [detail("b", signature=None)]}),
+        chunk({"reasoning_details": [{"type": "reasoning.encrypted", "data": "x", "index": 0}]}),
+        chunk({"reasoning_details": [{"type": "reasoning.text", "signature": "s", "index": 0}]}),
+        chunk({"reasoning_details": [{"type": "reasoning.encrypted", "data": "y", "index": 0}]}),
+        *text_chunks(["c"]),
+    ]
+    expected = [
+        detail("ab", signature="s"),
+        {"type": "reasoning.encrypted", "data": "xy", "index": 0},
+    ]
+    answer = agreed(payloads)
+    assert (expected, "ab") == (answer["details"], answer["thoughts"])
+
+
+@pytest.mark.parametrize(
+    ("second", "count"),
+    [
+        pytest.param(detail("b", index=None), 2, id="no-index"),
+        pytest.param(detail("b", id="rs_2"), 2, id="another-id"),
+        pytest.param(detail("b", index=1), 2, id="another-index"),
+        pytest.param(detail("b", id=None), 1, id="unknown-id"),
+    ],
+)
+def test_p26_items_are_told_apart(second: dict, count: int) -> None:
+    """P26: another index or id, or none at all, is another item."""
+    payload = completion({"reasoning_details": [detail("a", id="rs_1"), second], "content": "c"})
+    answer = agreed([payload])
+    assert (count, "ab") == (len(answer["details"]), answer["thoughts"])
+
+
+def test_gateway_additions_to_the_message_are_kept() -> None:
+    """Annotations, citations and a refusal go to additional_kwargs, joined over chunks."""
+    payloads = [
+        chunk({"annotations": [{"url": 1}], "refusal": "I ca"}),
+        chunk({"annotations": [{"url": 2}], "refusal": "nnot", "token_id": 7, "audio": {"id": 1}}),
+        chunk(finish="stop"),
+    ]
+    answer = read(payloads)
+    expected = {
+        "annotations": [{"url": 1}, {"url": 2}],
+        "refusal": "I cannot",
+        "audio": {"id": 1},
+    }
+    assert expected == answer.invoke.additional_kwargs
+    assert expected == answer.merged.additional_kwargs
+    assert expected == answer.v3.additional_kwargs
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(["a", {"type": "text", "text": "b"}], id="parts"),
+        pytest.param([{"text": "ab"}, {"type": "image_url"}, 0], id="with-others"),
+    ],
+)
+def test_content_in_parts(content: list) -> None:
+    """A list of parts is read as its text."""
+    assert agreed([completion({"content": content})])["text"] == "ab"
+
+
+def test_thinking_parts_and_unknown_parts() -> None:
+    """Thoughts in a part are thoughts; a part that is no text is kept."""
+    parts = [{"type": "thinking", "thinking": "t"}, {"type": "text", "text": "a"}, {"type": "odd"}]
+    answer = read([completion({"content": parts})])
+    assert (answer.invoke.additional_kwargs) == {
+        "reasoning_content": "t",
+        "content_parts": [{"type": "odd"}],
+    }
+
+
+def choice(index: int, content: str) -> dict:
+    """One of several choices of a stream."""
+    return {"index": index, "delta": {"content": content}, "finish_reason": None}
+
+
+N2 = [
+    chunk(choices=[choice(0, "a"), choice(1, "x")]),
+    chunk(choices=[choice(1, "y")]),
+    chunk(choices=[choice(0, "b")]),
+    chunk(choices=[{"index": i, "delta": {}, "finish_reason": "stop"} for i in (0, 1)]),
+    {"choices": [], "usage": USAGE},
+]
+
+
+def test_n2_streams_the_first_choice_and_keeps_the_other() -> None:
+    """Only choice 0 is streamed; the other stands whole in the metadata, in chunks and v3."""
+    answer = read(N2)
+    [other] = answer.merged.response_metadata["alternatives"]
+    assert (
+        answer.merged.text,
+        other["content"],
+        other["index"],
+        other["finish_reason"],
+    ) == ("ab", "xy", 1, "stop")
+    assert [other] == answer.v3.response_metadata["alternatives"]
+
+
+def test_t26_n2_is_two_generations_with_usage_on_the_first() -> None:
+    """T26: usage stands once, or LangSmith sums it."""
+    choices = [
+        {"index": i, "message": {"content": "ab"[i]}, "finish_reason": "stop"} for i in (0, 1)
+    ]
+    payload = {"model": "m", "choices": choices, "usage": USAGE}
+    first, second = response.from_wire(payload, request(), Meta()).generations
+    assert (first.text, second.text) == ("a", "b")
+    assert first.message.usage_metadata["total_tokens"] == 15
+    assert second.message.usage_metadata is None
+    assert "alternatives" not in first.message.response_metadata
+
+
+def test_logprobs_come_with_their_tokens_and_whole() -> None:
+    """Logprobs stream beside the text and add up to what one-shot says."""
+    entries = [{"token": t, "logprob": -0.5, "bytes": [97]} for t in "ab"]
+    payloads = text_chunks(["a", "b"])
+    for payload, entry in zip(payloads, entries, strict=False):
+        payload["choices"][0]["logprobs"] = {"content": [entry], "refusal": None}
+    answer = read(payloads)
+    assert {"content": entries} == answer.invoke.response_metadata["logprobs"]
+    assert entries == answer.merged.response_metadata["logprobs"]["content"]
+
+
+def test_generations_say_why_they_ended() -> None:
+    """generation_info has the finish reason, as LangChain's callbacks expect."""
+    [generation] = response.from_wire(completion({"content": "a"}), request(), Meta()).generations
+    assert generation.generation_info == {"finish_reason": "stop"}
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pytest.param({"message": "Success"}, id="f13"),
+        pytest.param({"choices": None}, id="null"),
+        pytest.param({"choices": []}, id="empty"),
+        pytest.param({"choices": {}}, id="object"),
+        pytest.param({"choices": [None]}, id="null-in-it"),
+    ],
+)
+def test_f13_what_is_no_completion_is_an_error(payload: dict) -> None:
+    """F13, P33: a body without choices is no empty answer."""
+    with pytest.raises(UnexpectedResponseError, match="no choices"):
+        response.from_wire(payload, request(), Meta())
+
+
+def test_p36_an_answer_that_was_all_thinking_is_flagged() -> None:
+    """P36: the flag is set, and only then."""
+    thought = read([completion({"reasoning_content": "t", "content": "\n"}, "stop")])
+    call = [tool_delta("{}", id="c", name="f")]
+    called = read([completion({"reasoning_content": "t", "tool_calls": call})])
+    assert [m.response_metadata.get("empty_answer") for m in (thought.invoke, called.invoke)] == [
+        True,
+        None,
+    ]
+
+
+def test_what_was_read_is_not_changed_by_its_message() -> None:
+    """Writing into a message writes into nothing that the caller gave."""
+    payload = completion({"content": "a", "annotations": [1]}, usage=USAGE | {"cost": 1.5})
+    message = read([payload]).invoke
+    message.additional_kwargs["annotations"].append(2)
+    message.response_metadata["usage"]["cost"] = 0
+    assert payload["choices"][0]["message"]["annotations"] == [1]
+    assert payload["usage"]["cost"] == 1.5
+
+
+def test_merging_chunks_one_by_one_gives_the_same() -> None:
+    """Users add chunks with `+`; numbers are not added and words are not doubled (T25)."""
+    payloads = [*text_chunks(["a", "b"]), {"choices": [], "usage": USAGE}]
+    chunks = [c.message for c in read(payloads).chunks]
+    total = chunks[0]
+    for piece in chunks[1:]:
+        total += piece
+    assert (
+        total.response_metadata["created"],
+        total.response_metadata["model_name"],
+        total.usage_metadata["total_tokens"],
+    ) == (1, "qwen3.6-plus", 15)

@@ -1,0 +1,200 @@
+"""The reader's state: what it is fed, how a stream may end, what an error carries (F3, F46-F57)."""
+
+from __future__ import annotations
+
+import pytest
+from answers import (
+    USAGE,
+    WEATHER,
+    agreed,
+    call_chunks,
+    chunk,
+    completion,
+    read,
+    request,
+    text_chunks,
+    tool_delta,
+)
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from langchain_qwen36._wire.stream import StreamReader
+from langchain_qwen36.errors import StreamInterruptedError, UnexpectedResponseError
+
+
+def reader_of(payloads: list[dict], **said) -> StreamReader:
+    """A reader that has read these payloads and not finished."""
+    reader = StreamReader(request(**said))
+    for payload in payloads:
+        reader.feed(payload)
+    return reader
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param({"choices": None}, id="f49-choices-null"),
+        pytest.param({"choices": []}, id="no-choices"),
+        pytest.param({"type": "ping"}, id="f50-no-choices-key"),
+        pytest.param({}, id="nothing"),
+        pytest.param({"choices": [{"index": 0, "delta": None}]}, id="f51-delta-null"),
+        pytest.param({"choices": [{"index": 0, "delta": {}}]}, id="empty-delta"),
+        pytest.param({"choices": [{"index": 0}]}, id="no-delta"),
+        pytest.param({"choices": [None, "text"]}, id="choices-of-something-else"),
+        pytest.param(chunk({"role": "assistant", "content": ""}), id="only-a-role"),
+        pytest.param(chunk({"content": None, "reasoning_content": None}), id="all-null"),
+        pytest.param(chunk({"content": 5, "tool_calls": [None], "reasoning": {}}), id="odd-types"),
+        pytest.param(chunk({"tool_calls": {"0": {}}, "function_call": None}), id="calls-no-list"),
+        pytest.param({"choices": [{"delta": "text"}]}, id="delta-a-string"),
+        pytest.param({"choices": [{"delta": {}, "logprobs": [1]}]}, id="logprobs-a-list"),
+    ],
+)
+def test_f49_to_f51_chunks_of_nothing_are_skipped(odd: dict) -> None:
+    """A chunk that says nothing, before, amid and after an answer, changes nothing."""
+    first, second, end = text_chunks(["a", "b"])
+    expected = agreed([first, second, end])
+    assert expected == agreed([odd, first, odd, second, end, odd])
+
+
+def test_a_message_beside_a_delta_is_not_read() -> None:
+    """A proxy sends a message with every delta; reading both would double the answer."""
+    payloads = text_chunks(["a", "b"])
+    for payload in payloads:
+        payload["choices"][0]["message"] = {"content": "ab"}
+    last = {"choices": [{"index": 0, "delta": None, "message": {"content": "ab"}}]}
+    assert agreed([*payloads, last])["text"] == "ab"
+
+
+def test_one_delta_with_everything() -> None:
+    """Thoughts, text, a call and the end in one delta come apart, in this order (T7)."""
+    payload = chunk(
+        {
+            "tool_calls": [tool_delta("{}", id="c", name="f")],
+            "content": "a",
+            "reasoning_content": "t",
+        },
+        "tool_calls",
+    )
+    reader = StreamReader(request(gateway="openrouter"))
+    assert [d.kind for d in reader.feed(payload)] == ["reasoning", "text", "tool_call"]
+
+
+def test_space_before_a_call_comes_before_it() -> None:
+    """What the tag search holds goes out before a call, as the server sent it."""
+    payloads = [
+        chunk({"content": "\n\n"}),
+        *call_chunks(tool_delta("{}", index=0, id="c", name="f")),
+    ]
+    assert [block["type"] for block in read(payloads).v3.content] == ["text", "tool_call"]
+
+
+@pytest.mark.parametrize(
+    ("payloads", "done"),
+    [
+        pytest.param(text_chunks(["a"]), False, id="f4-finish-without-done"),
+        pytest.param([chunk({"content": "a"})], True, id="f54-done-without-finish"),
+    ],
+)
+def test_evidence_of_an_end_is_enough(payloads: list[dict], done: bool) -> None:
+    """reliability.md §4.2: a finish_reason or [DONE] is success."""
+    assert agreed(payloads, done=done)["text"] == "a"
+
+
+def test_f3_a_stream_without_an_end_is_an_error_with_what_came() -> None:
+    """F3: neither finish_reason nor [DONE]: never a success; the partial message has it all."""
+    payloads = [
+        chunk({"reasoning_content": "t"}, usage=USAGE),
+        chunk({"content": "half"}),
+        chunk({"tool_calls": [tool_delta('{"a"', index=0, id="c", name="f")]}),
+    ]
+    reader = reader_of(payloads)
+    with pytest.raises(StreamInterruptedError) as caught:
+        reader.finish(done=False)
+    error = caught.value
+    assert (error.chunks, error.gateway, error.is_retryable) == (3, "dashscope", True)
+    partial = error.partial
+    assert (partial.text, partial.additional_kwargs) == ("half", {"reasoning_content": "t"})
+    assert (partial.tool_calls, [c["args"] for c in partial.invalid_tool_calls]) == ([], ['{"a"]'])
+    assert partial.usage_metadata["total_tokens"] == 15
+    assert partial.response_metadata["model_name"] == "qwen3.6-plus"
+    assert "finish_reason" not in partial.response_metadata
+
+
+@pytest.mark.parametrize(
+    ("payloads", "said", "text", "thoughts"),
+    [
+        pytest.param(["Hm <tool_ca"], {"tools": WEATHER}, "Hm <tool_ca", "", id="call-opener"),
+        pytest.param(["so far"], {"gateway": "vllm"}, "so far", "", id="lone-tag-awaited"),
+        pytest.param(["<think>so f", "ar </th"], {}, "", "so far </th", id="in-thoughts"),
+        pytest.param(["\n <th"], {}, "\n <th", "", id="tag-opener"),
+    ],
+)
+def test_a_partial_message_has_what_is_held_and_changes_nothing(
+    payloads: list[str], said: dict, text: str, thoughts: str
+) -> None:
+    """What is held back is part of what came; asking for it settles nothing."""
+    reader = reader_of([chunk({"content": piece}) for piece in payloads], **said)
+    for _ in range(2):
+        partial = reader.partial()
+        assert (text, thoughts) == (
+            partial.text,
+            partial.additional_kwargs.get("reasoning_content", ""),
+        )
+
+
+def test_a_call_without_arguments_is_cut_in_a_partial_message() -> None:
+    """F57: nobody knows whether its arguments would have come."""
+    partial = reader_of([chunk({"tool_calls": [tool_delta(id="c", name="f")]})]).partial()
+    assert (partial.tool_calls, len(partial.invalid_tool_calls)) == ([], 1)
+
+
+def test_nothing_came_is_no_partial_message() -> None:
+    """Before the first choice there is nothing to show."""
+    assert reader_of([{"choices": []}]).partial() is None
+
+
+def test_a_proper_end_of_nothing_is_an_error() -> None:
+    """F15: [DONE] alone is no answer."""
+    with pytest.raises(UnexpectedResponseError):
+        StreamReader(request()).finish(done=True)
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        pytest.param({"code": 502, "message": "no"}, {"code": 502, "message": "no"}, id="object"),
+        pytest.param("no", {"message": "no"}, id="string"),
+        pytest.param(None, {"message": ""}, id="nothing"),
+    ],
+)
+def test_p33_a_choice_that_failed_says_so(error, expected: dict) -> None:
+    """P33: finish_reason "error" with HTTP 200; the caller raises what the reader found."""
+    payload = completion({"content": "a"}, "error")
+    payload["choices"][0]["error"] = error
+    assert expected == reader_of([payload]).failure
+    assert reader_of([completion({"content": "a"})]).failure is None
+
+
+def test_chunks_are_counted() -> None:
+    """Every payload counts, whatever is in it."""
+    assert reader_of([*text_chunks(["a"]), {"choices": []}]).chunks == 3
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(["reasoning_content", "content"]), st.text(max_size=5)),
+             max_size=8),
+    st.lists(st.text(alphabet='{}"a:1', max_size=6), max_size=2),
+    st.sampled_from(["stop", "length", "tool_calls"]),
+    st.booleans(),
+)  # fmt: skip
+def test_every_style_says_the_same(prose, args, finish: str, tools: bool) -> None:
+    """Whatever comes: invoke, merged chunks and protocol events agree."""
+    calls = [tool_delta(a, index=i, id=f"c{i}", name="f") for i, a in enumerate(args)]
+    payloads = [chunk({name: text}) for name, text in prose]
+    payloads += [chunk({"tool_calls": [call]}) for call in calls]
+    payloads += [chunk(finish=finish), {"choices": [], "usage": USAGE}]
+    answer = agreed(payloads, request(tools=WEATHER if tools else {}))
+    assert "".join(t for n, t in prose if n == "reasoning_content") == answer["thoughts"]
+    assert "".join(t for n, t in prose if n == "content") == answer["text"]
+    assert len(calls) == len(answer["calls"]) + len(answer["invalid"])

@@ -1,0 +1,116 @@
+"""Thoughts between tags, however the text is cut (P15)."""
+
+from __future__ import annotations
+
+import pytest
+from answers import agreed, chunk, completion, read, request, text_chunks
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from langchain_qwen36._wire.think_tags import ThinkTagSplitter
+
+
+def split(pieces: list[str], *, lone: bool = False) -> tuple[str, str]:
+    """The thoughts and the answer in these pieces."""
+    splitter = ThinkTagSplitter(lone=lone)
+    parts = [*(splitter.feed(piece) for piece in pieces), splitter.finish()]
+    return "".join(p.reasoning for p in parts), "".join(p.content for p in parts)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("<think>\ndraft\n</think>\n\nans", ("draft", "ans"), id="as-the-template"),
+        pytest.param(" \n<think>draft</think>ans", ("draft", "ans"), id="space-before"),
+        pytest.param("<think>\n\n</think>\n\nans", ("", "ans"), id="empty-thoughts"),
+        pytest.param("<think>a\n\nb</think>ans", ("a\n\nb", "ans"), id="newlines-inside"),
+        pytest.param("<think>cut off </thi", ("cut off </thi", ""), id="never-closed"),
+        pytest.param("<think>a</think>b</think>c", ("a", "b</think>c"), id="literal-tag-later"),
+        pytest.param("a <think>b</think> c", ("", "a <think>b</think> c"), id="not-at-the-start"),
+        pytest.param("draft</think>ans", ("", "draft</think>ans"), id="lone-tag-is-text"),
+        pytest.param("<thin ice", ("", "<thin ice"), id="almost-a-tag"),
+        pytest.param("  \n ", ("", "  \n "), id="only-space"),
+        pytest.param("", ("", ""), id="nothing"),
+    ],
+)
+def test_paired_tags_count_only_at_the_start(text: str, expected: tuple[str, str]) -> None:
+    """Paired tags count at the start of the answer; the same character by character."""
+    assert expected == split([text])
+    assert expected == split(list(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        pytest.param("draft</think>\n\nans", ("draft", "ans"), id="lone"),
+        pytest.param("\ndraft\n</think>\n\nans", ("draft", "ans"), id="newlines"),
+        pytest.param("draft</think>a</think>b", ("draft", "a</think>b"), id="literal-tag-later"),
+        pytest.param("an answer", ("", "an answer"), id="never-closed"),
+        pytest.param("<think>draft</think>ans", ("draft", "ans"), id="paired-all-the-same"),
+        pytest.param("</think>\n\nans", ("", "ans"), id="empty-thoughts"),
+    ],
+)
+def test_a_lone_tag_ends_thoughts_that_the_prompt_opened(
+    text: str, expected: tuple[str, str]
+) -> None:
+    """Text before a lone closing tag is thought, and an answer if the tag never comes."""
+    assert expected == split([text], lone=True)
+    assert expected == split(list(text), lone=True)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from(["<think>", "</think>", "\n", " ", "a", "<", "/think>"]), max_size=9),
+    st.booleans(),
+)
+def test_cuts_do_not_matter(parts: list[str], lone: bool) -> None:
+    """However a text is cut, the same is thought and the same is answer."""
+    text = "".join(parts)
+    assert split([text], lone=lone) == split(parts, lone=lone) == split(list(text), lone=lone)
+
+
+def test_thoughts_stream_while_they_come() -> None:
+    """Thoughts between paired tags are not held to the end."""
+    splitter = ThinkTagSplitter(lone=False)
+    shown = [splitter.feed(piece).reasoning for piece in ("<think>", "one ", "two")]
+    assert shown == ["", "one ", "two"]
+
+
+def test_p15_a_lone_tag_over_chunk_borders() -> None:
+    """P15: a self-hosted server without a reasoning parser."""
+    said = request(gateway="vllm")
+    answer = agreed(text_chunks(["dra", "ft</th", "ink>\n\nans"]), said)
+    assert (answer["thoughts"], answer["text"]) == ("draft", "ans")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        pytest.param(request(gateway="vllm", thinking=False), id="thinking-off"),
+        pytest.param(request(gateway="openrouter"), id="row-without-lone-tags"),
+    ],
+)
+def test_without_cause_a_lone_tag_is_text_and_nothing_is_held(said) -> None:
+    """Where thinking is off, or the row knows no lone tags, text goes out as it comes."""
+    answer = read(text_chunks(["dra", "ft</think>", "ans"]), said)
+    assert [c.message.content for c in answer.chunks[:3]] == ["dra", "ft</think>", "ans"]
+
+
+def test_structured_thoughts_end_the_search_for_tags() -> None:
+    """After structured thoughts a literal tag in the answer is text, and text is not held."""
+    payloads = [chunk({"reasoning_content": "t"}), *text_chunks(["see </think>", "."])]
+    answer = read(payloads, request(gateway="vllm"))
+    assert [c.message.content for c in answer.chunks[:3]] == ["", "see </think>", "."]
+
+
+def test_p36_thoughts_cut_by_the_limit_stay_thoughts() -> None:
+    """P15, P36: an unclosed tag at finish length is thought, and the empty answer is flagged."""
+    answer = read(text_chunks(["<think>", "so ", "far"], finish="length"))
+    assert (answer.invoke.additional_kwargs["reasoning_content"], answer.v3.text) == ("so far", "")
+    assert answer.merged.response_metadata["empty_answer"] is True
+
+
+def test_a_one_shot_answer_is_split_the_same_way() -> None:
+    """P15: DashScope's leak in one-shot answers."""
+    answer = agreed([completion({"content": "<think>\nhm\n</think>\n\nyes"})])
+    assert (answer["thoughts"], answer["text"]) == ("hm", "yes")

@@ -1,0 +1,343 @@
+"""The assembler of tool calls: one test or row per recorded server (P18 to P23, F52 to F57)."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from answers import agreed, call_chunks, chunk, completion, read, request, tool_delta
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from langchain_core.utils.json import parse_partial_json
+
+from langchain_qwen36._wire.tool_calls import ToolCallAssembler, as_object, seal
+
+ARGS = '{"a": 1}'
+ONE = [("f", {"a": 1})]
+TWO = [("f", {"a": 1}), ("g", {"b": 2})]
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        pytest.param(
+            [
+                tool_delta(index=0, id="c1", name="f"),
+                tool_delta('{"a"', index=0, id=""),
+                tool_delta(": 1}", index=0, id=""),
+                tool_delta("", index=0, id=""),
+                tool_delta(None, index=0, id="", name=None),
+            ],
+            ONE,
+            id="p22-dashscope-empty-ids",
+        ),
+        pytest.param(
+            [
+                tool_delta(index=0, id="c1", name="f"),
+                tool_delta(index=0, id="c1", name=""),
+                tool_delta(ARGS, index=0, id="c1"),
+            ],
+            ONE,
+            id="p22-repeated-id",
+        ),
+        pytest.param(
+            [tool_delta(index=1, id="c1", name="f"), tool_delta(ARGS, index=0)],
+            ONE,
+            id="p20-index-drifts-to-0",
+        ),
+        pytest.param(
+            [
+                tool_delta(ARGS, index=0, id="c1", name="f"),
+                tool_delta(index=1, id="c2", name="g"),
+                tool_delta('{"b": 2}', index=0),
+            ],
+            TWO,
+            id="p20-index-drifts-to-a-complete-call",
+        ),
+        pytest.param(
+            [
+                tool_delta(index=0, id="c1", name="f"),
+                tool_delta(ARGS, index=0),
+                tool_delta(index=0, id="c2", name="g"),
+                tool_delta('{"b": 2}', index=0),
+            ],
+            TWO,
+            id="p20-all-at-index-0",
+        ),
+        pytest.param(
+            [
+                tool_delta(index=0, id="c1", name="f"),
+                tool_delta(index=1, id="c2", name="g"),
+                tool_delta('{"a"', index=0),
+                tool_delta('{"b"', index=1),
+                tool_delta(": 1}", index=0),
+                tool_delta(": 2}", index=1),
+            ],
+            TWO,
+            id="interleaved",
+        ),
+        pytest.param(
+            [
+                tool_delta(id="c1", name="f"),
+                tool_delta(ARGS),
+                tool_delta(id="c2", name="g"),
+                tool_delta('{"b": 2}'),
+            ],
+            TWO,
+            id="p20-no-index",
+        ),
+        pytest.param(
+            [
+                tool_delta(ARGS, index=0, name="f"),
+                tool_delta('{"b": 2}', index=0, name="g"),
+            ],
+            TWO,
+            id="p23-no-ids-at-all",
+        ),
+        pytest.param(
+            [
+                tool_delta(ARGS, index=0, name="f"),
+                tool_delta(index=0, name="g"),
+                tool_delta('{"b": 2}', index=0),
+            ],
+            TWO,
+            id="p23-no-ids-and-a-bare-opener",
+        ),
+        pytest.param(
+            [
+                tool_delta(ARGS, index=0, id="c1", name="f"),
+                tool_delta('{"b": 2}', index=1, id="c1", name="g"),
+            ],
+            TWO,
+            id="p23-duplicate-id",
+        ),
+        pytest.param(
+            [
+                tool_delta(index=0, id="c1", name="f"),
+                tool_delta('{"a"', index=0, id="c1", name="f"),
+                tool_delta(": 1}", index=0, id="c1", name="f"),
+            ],
+            ONE,
+            id="p21-name-and-id-in-each-delta",
+        ),
+        pytest.param(
+            [
+                tool_delta(index=0, name="f"),
+                tool_delta(index=0, name="f"),
+                tool_delta(ARGS, index=0, name="f"),
+            ],
+            ONE,
+            id="p21-name-in-each-delta-without-id",
+        ),
+        pytest.param(
+            [
+                tool_delta(index=0, id="c1", name="get"),
+                tool_delta(index=0, id="c1", name="get_wea"),
+                tool_delta("{}", index=0, id="c1", name="get_weather"),
+            ],
+            [("get_weather", {})],
+            id="p21-growing-name",
+        ),
+        pytest.param(
+            [
+                tool_delta(index=0, id="c1", name="get_"),
+                tool_delta(index=0, id="", name="weather"),
+                tool_delta("{}", index=0),
+            ],
+            [("get_weather", {})],
+            id="p21-name-in-fragments",
+        ),
+        pytest.param(
+            [
+                tool_delta(index=0, id="x1", name="f"),
+                tool_delta('{"a"', index=0, id="x2"),
+                tool_delta(": 1}", index=0, id="x3"),
+            ],
+            ONE,
+            id="a-new-id-on-every-delta",
+        ),
+        pytest.param(
+            [tool_delta(index=0, name="f"), tool_delta(ARGS, index=0, id="c1")],
+            ONE,
+            id="id-comes-late",
+        ),
+        pytest.param(
+            [tool_delta({"a": 1}, index=0, id="c1", name="f")], ONE, id="arguments-an-object"
+        ),
+        pytest.param(
+            [
+                tool_delta(index=0, id="c1", name="f"),
+                tool_delta(ARGS, index=0, id="c1", name="f"),
+                tool_delta(ARGS, index=0, id="c1", name="f"),
+            ],
+            ONE,
+            id="p21-whole-arguments-repeated",
+        ),
+        pytest.param(
+            [tool_delta(index=0, id="", name=""), tool_delta(ARGS, index=0, id="c1", name="f")],
+            ONE,
+            id="an-empty-delta-opens-nothing",
+        ),
+    ],
+)
+def test_p20_to_p23_deltas_become_the_right_calls(entries: list[dict], expected: list) -> None:
+    """Each server's deltas give the right calls, in all styles, with distinct ids."""
+    answer = agreed(call_chunks(*entries))
+    assert (expected, []) == (answer["calls"], answer["invalid"])
+
+
+def test_several_calls_in_one_delta() -> None:
+    """F55: calls in one delta without ids or indexes are told apart by their places."""
+    entries = [tool_delta(ARGS, name="f"), tool_delta('{"b": 2}', name="g")]
+    assert agreed([chunk({"tool_calls": entries}), chunk(finish="tool_calls")])["calls"] == TWO
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        pytest.param([{"name": "f"}, {"name": "f"}], id="no-ids-same-name"),
+        pytest.param([{"name": "f", "id": "c"}, {"name": "f", "id": "c"}], id="same-id"),
+        pytest.param([{"name": "f", "id": "c", "index": 0}, {"name": "f", "index": 0}], id="index"),
+    ],
+)
+def test_p23_each_entry_of_a_finished_message_is_a_call(entries: list[dict]) -> None:
+    """A one-shot message repeats nothing, so every entry is a call with an id of its own."""
+    calls = [tool_delta(**entry) for entry in entries]
+    answer = agreed([completion({"content": None, "tool_calls": calls}, "tool_calls")])
+    assert answer["calls"] == [("f", {}), ("f", {})]
+
+
+def test_p23_a_good_id_is_kept_and_a_used_one_is_not() -> None:
+    """Ids come through; one that the conversation has used already is replaced."""
+    entries = [
+        tool_delta(index=0, id="call_new", name="f"),
+        tool_delta(index=1, id="call_0", name="f"),
+    ]
+    said = request(used_ids=frozenset({"call_0"}))
+    kept, replaced = read(call_chunks(*entries), said).merged.tool_calls
+    assert (kept["id"], replaced["id"][:5]) == ("call_new", "call_")
+    assert replaced["id"] != "call_0"
+
+
+def test_t6_id_and_name_go_out_once() -> None:
+    """T6: a name sent with every delta stands on one chunk only, and whole."""
+    entries = [
+        tool_delta(index=0, id="c1", name="get"),
+        tool_delta('{"a', index=0, id="c1", name="get_x"),
+        tool_delta('": 1}', index=0, id="c1", name="get_x"),
+    ]
+    chunks = [c.message.tool_call_chunks for c in read(call_chunks(*entries)).chunks]
+    sent = [(c["id"], c["name"], c["args"]) for [c] in (c for c in chunks if c)]
+    assert sent == [("c1", "get_x", '{"a'), (None, None, '": 1}')]
+
+
+def test_calls_keep_their_order_when_the_first_has_no_arguments() -> None:
+    """An opener that is held goes out before a later call's, or merged chunks change order."""
+    entries = [
+        tool_delta(index=0, id="c1", name="f"),
+        tool_delta('{"b": 2}', index=1, id="c2", name="g"),
+    ]
+    assert agreed(call_chunks(*entries))["calls"] == [("f", {}), ("g", {"b": 2})]
+
+
+@pytest.mark.parametrize(
+    ("args", "expected"),
+    [
+        pytest.param("", {}, id="empty"),
+        pytest.param(" \n", {}, id="space"),
+        pytest.param(None, {}, id="null"),
+        pytest.param("null", {}, id="null-as-text"),
+        pytest.param('"{\\"a\\": 1}"', {"a": 1}, id="json-in-json"),
+        pytest.param('"null"', {}, id="null-in-json"),
+        pytest.param('""', {}, id="empty-in-json"),
+        pytest.param(' {"a": "x\ny"}', {"a": "x\ny"}, id="raw-newline-in-a-string"),
+        pytest.param("[]", None, id="list"),
+        pytest.param("5", None, id="number"),
+        pytest.param('"words"', None, id="string"),
+        pytest.param('{"a": 1}}', None, id="p19-extra-brace"),
+        pytest.param('{"a": tru', None, id="t8-cut-word"),
+        pytest.param('{"a": "x', None, id="f57-cut-string"),
+        pytest.param('{"a": "x\\', None, id="cut-escape"),
+        pytest.param('{"a": [1, {"b": 2', None, id="cut-nested"),
+        pytest.param("{", None, id="only-a-brace"),
+        pytest.param("a=1", None, id="no-json"),
+    ],
+)
+def test_p18_arguments_are_an_object_or_the_call_is_invalid(args, expected: dict | None) -> None:
+    """P18, T8: nothing is repaired, nothing raises; one-shot, cut in pieces, all styles agree."""
+    whole = agreed([completion({"tool_calls": [tool_delta(args, id="c", name="f")]})])
+    pieces = [tool_delta(p, index=0) for p in args or ""]
+    cut = agreed(call_chunks(tool_delta(index=0, id="c", name="f"), *pieces))
+    assert whole["calls"] == cut["calls"] == ([] if expected is None else [("f", expected)])
+    assert whole["invalid"] == cut["invalid"]
+    assert len(whole["invalid"]) == (expected is None)
+
+
+def test_a_list_as_arguments_keeps_its_text() -> None:
+    """Arguments that are whole JSON but no object are invalid as they are, without a seal."""
+    assert agreed(call_chunks(tool_delta("[1]", id="c", name="f")))["invalid"] == [("f", "[1]")]
+
+
+@pytest.mark.parametrize("finish", ["length", "max_tokens", "content_filter", "abort"])
+def test_f57_a_cut_call_cannot_be_run(finish: str) -> None:
+    """F57, T8: a call cut before or within its arguments is invalid, a whole one before it runs."""
+    entries = [
+        tool_delta(ARGS, index=0, id="c1", name="f"),
+        tool_delta('{"b": 2', index=1, id="c2", name="g"),
+        tool_delta("", index=2, id="c3", name="h"),
+    ]
+    answer = agreed(call_chunks(*entries, finish=finish))
+    assert answer["calls"] == ONE
+    assert [name for name, _ in answer["invalid"]] == ["g", "h"]
+
+
+def test_a_call_without_a_name_cannot_be_run() -> None:
+    """Whole arguments do not help a call that names no tool."""
+    answer = agreed(call_chunks(tool_delta(ARGS, index=0, id="c1")))
+    assert (answer["calls"], [name for name, _ in answer["invalid"]]) == ([], [None])
+
+
+JSON_PIECES = ["{", "}", "[", "]", '"', "\\", ":", ",", " ", "\n", "1", "a", '"a":', "null", "tru"]
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(JSON_PIECES), max_size=14).map("".join))
+@example("")
+@example('{"a": "\\')
+@example('{"a": "\\"')
+@example('{"a": ["b')
+@example('{"a": 1}')
+@example("[1")
+def test_t8_a_seal_stops_core_from_repairing(raw: str) -> None:
+    """T8: whatever the arguments, core reads no object from the sealed ones."""
+    text = raw + seal(raw)
+    try:
+        value = parse_partial_json(text) if text else {}
+    except json.JSONDecodeError:
+        value = None
+    assert not isinstance(value, dict)
+
+
+@settings(deadline=None)
+@given(st.lists(st.sampled_from(JSON_PIECES), max_size=10), st.sampled_from(["stop", "length"]))
+def test_only_whole_objects_can_be_run(pieces: list[str], finish: str) -> None:
+    """However arguments are cut, all styles agree, and only a JSON object makes a call."""
+    opener = tool_delta(index=0, id="c", name="f")
+    entries = [tool_delta(piece, index=0) for piece in pieces]
+    answer = agreed(call_chunks(opener, *entries, finish=finish))
+    whole = agreed(
+        call_chunks(tool_delta("".join(pieces), index=0, id="c", name="f"), finish=finish)
+    )
+    assert whole == answer
+    if as_object("".join(pieces)) is not None:
+        assert [("f", as_object("".join(pieces)))] == answer["calls"]
+
+
+def test_a_settled_call_leaves_the_assembler_as_it_is() -> None:
+    """Looking at a half-way call, as a partial message does, changes nothing in it."""
+    calls = ToolCallAssembler()
+    calls.feed([tool_delta('{"a"', index=0, id="c", name="f")])
+    calls.settled(cut=True)
+    calls.feed([tool_delta(": 1}", index=0)])
+    calls.finish(cut=False)
+    assert [call.args for call in calls.settled(cut=False)] == [{"a": 1}]

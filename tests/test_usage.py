@@ -1,0 +1,164 @@
+"""Usage objects of every spelling, and usage over a stream (P09, P29, P30, T1, T31)."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from answers import USAGE, agreed, chunk, request, text_chunks
+
+from langchain_qwen36._wire import usage
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        pytest.param(None, None, id="none"),
+        pytest.param({}, None, id="empty"),
+        pytest.param({"cost": 0.1}, None, id="no-counts"),
+        pytest.param(
+            {"prompt_tokens": 3, "completion_tokens": 4},
+            {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7},
+            id="total-is-the-sum",
+        ),
+        pytest.param(
+            {"prompt_tokens": 3, "total_tokens": 7},
+            {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7},
+            id="output-is-the-rest",
+        ),
+        pytest.param(
+            {"input_tokens": 3, "output_tokens": 4, "total_tokens": 8},
+            {"input_tokens": 3, "output_tokens": 4, "total_tokens": 8},
+            id="other-names-and-given-total",
+        ),
+        pytest.param(
+            {
+                "prompt_tokens": 3019,
+                "completion_tokens": 104,
+                "total_tokens": 3123,
+                "completion_tokens_details": {"text_tokens": 104, "reasoning_tokens": 90},
+                "prompt_tokens_details": {
+                    "text_tokens": 3019,
+                    "cached_tokens": 2048,
+                    "cache_creation": {"ephemeral_5m_input_tokens": 900},
+                    "cache_creation_input_tokens": 900,
+                    "cache_type": "ephemeral",
+                },
+            },
+            {
+                "input_tokens": 3019,
+                "output_tokens": 104,
+                "total_tokens": 3123,
+                "input_token_details": {"cache_read": 2048, "cache_creation": 900},
+                "output_token_details": {"reasoning": 90},
+            },
+            id="p29-two-names-for-one-number",
+        ),
+        pytest.param(
+            USAGE | {"prompt_tokens_details": {"cached_tokens": 4, "cache_write_tokens": 2}},
+            {
+                "input_tokens": 10,
+                "output_tokens": 5,
+                "total_tokens": 15,
+                "input_token_details": {"cache_read": 4, "cache_creation": 2},
+            },
+            id="cache-write-tokens",
+        ),
+        pytest.param(
+            USAGE | {"prompt_cache_hit_tokens": 4, "prompt_tokens_details": None},
+            {
+                "input_tokens": 10,
+                "output_tokens": 5,
+                "total_tokens": 15,
+                "input_token_details": {"cache_read": 4},
+            },
+            id="prompt-cache-hit-tokens",
+        ),
+        pytest.param(
+            USAGE | {"prompt_tokens_details": {"cached_tokens": None}},
+            {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15},
+            id="p29-null-is-unknown",
+        ),
+        pytest.param(
+            USAGE | {"prompt_tokens_details": {"image_tokens": 6, "video_tokens": 0}},
+            {
+                "input_tokens": 10,
+                "output_tokens": 5,
+                "total_tokens": 15,
+                "input_token_details": {"image": 6},
+            },
+            id="image-tokens",
+        ),
+        pytest.param(
+            USAGE | {"prompt_tokens_details": {"image_tokens": 6, "cached_tokens": 8}},
+            {
+                "input_tokens": 10,
+                "output_tokens": 5,
+                "total_tokens": 15,
+                "input_token_details": {"cache_read": 8},
+            },
+            id="t31-overlapping-kinds-are-left-out",
+        ),
+        pytest.param(
+            USAGE | {"completion_tokens_details": {"reasoning_tokens": 61, "audio_tokens": 1}},
+            {
+                "input_tokens": 10,
+                "output_tokens": 5,
+                "total_tokens": 15,
+                "output_token_details": {"reasoning": 5, "audio": 1},
+            },
+            id="a-part-is-no-more-than-the-whole",
+        ),
+        pytest.param(
+            {"prompt_tokens": 10.0, "completion_tokens": 5.0, "total_tokens": True},
+            {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15},
+            id="t1-ints-only",
+        ),
+        pytest.param(
+            {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
+            {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0},
+            id="a-cached-response-cost-nothing",
+        ),
+    ],
+)
+def test_from_wire(raw: dict | None, expected: dict | None) -> None:
+    """Every spelling becomes ints, disjoint, with what is unknown left out."""
+    assert expected == usage.from_wire(raw)
+    assert "." not in json.dumps(usage.from_wire(raw))
+
+
+def payloads_with(usages: list[dict | None]) -> list[dict]:
+    """A stream that carries these usage objects, the last one on a chunk of its own."""
+    return [
+        *(chunk({"content": "a"}, usage=raw) for raw in usages[:-1]),
+        chunk(finish="stop"),
+        {"choices": [], "usage": usages[-1]},
+    ]
+
+
+ZERO = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
+
+
+@pytest.mark.parametrize(
+    "usages",
+    [
+        pytest.param([None, None, USAGE], id="usage-only-chunk"),
+        pytest.param([USAGE, USAGE, USAGE], id="p09-repeated"),
+        pytest.param(
+            [USAGE | {"completion_tokens": n, "total_tokens": 10 + n} for n in (1, 3, 5)],
+            id="p09-cumulative",
+        ),
+        pytest.param([ZERO, ZERO, USAGE], id="f48-zeros-first"),
+        pytest.param([USAGE, ZERO, ZERO], id="zeros-last"),
+        pytest.param([USAGE, None, {}], id="empty-last"),
+    ],
+)
+def test_p09_the_last_count_is_the_count(usages: list[dict | None]) -> None:
+    """Usage on several chunks is never summed, and zeros replace nothing."""
+    expected = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
+    assert expected == agreed(payloads_with(usages))["usage"]
+
+
+def test_missing_usage_is_none() -> None:
+    """A server that counts nothing leaves usage unknown, not 0."""
+    assert agreed(text_chunks(["a"]), request())["usage"] is None
