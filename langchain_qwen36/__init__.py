@@ -1,1 +1,21 @@
-"""`ChatQwen36`: the LangChain chat model for Qwen3.6."""
+"""`ChatQwen36`: the LangChain chat model for Qwen3.6, on any gateway that sells or runs it."""
+
+from langchain_qwen36._call import Timeouts
+from langchain_qwen36._model.calling import QwenWarning
+from langchain_qwen36._version import __version__
+from langchain_qwen36._wire.blocks import register as _register_blocks
+from langchain_qwen36.catalog import PriceBook
+from langchain_qwen36.chat_models import ChatQwen36
+from langchain_qwen36.gateways import GATEWAYS, Gateway
+
+__all__ = [
+    "GATEWAYS",
+    "ChatQwen36",
+    "Gateway",
+    "PriceBook",
+    "QwenWarning",
+    "Timeouts",
+    "__version__",
+]
+
+_register_blocks()

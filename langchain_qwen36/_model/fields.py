@@ -8,11 +8,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models.chat_models import BaseChatModel
-from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import ConfigDict, Field, InstanceOf, SecretStr, field_validator, model_validator
 
-from langchain_qwen36._http import Timeouts
 from langchain_qwen36._version import __version__
 from langchain_qwen36._wire.types import Effort, ForcedToolChoice, Replay
+from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.gateways import GATEWAYS, Gateway
 
 if TYPE_CHECKING:
@@ -110,15 +110,24 @@ class QwenFields(BaseChatModel):
     model_kwargs: JSONObject = Field(default_factory=dict)
     """Further parameters of the body, under everything that has a field."""
 
+    check_inputs: bool = True
+    """Whether an image or a video is refused before sending when the model cannot see it."""
+
+    # What it costs.
+    price_book: InstanceOf[PriceBook] | None = Field(default=None, exclude=True, repr=False)
+    """Your own prices over the bundled ones; `PriceBook.from_toml(path)`."""
+    price_discount: float | None = None
+    """What your account pays of the list, such as 0.85."""
+
     # Where it goes.
-    gateway: str | Gateway | None = None
+    gateway: str | InstanceOf[Gateway] | None = None
     """A row of `langchain_qwen36.gateways`; DESIGN §4.4 says how one is chosen without it."""
     base_url: str | None = Field(default=None, alias="api_base")
     """The server's URL up to and without `/chat/completions`."""
     api_key: ApiKey | None = None
     """The key, or a function that gives it. None: the gateway's variable."""
-    timeout: float | Timeouts | None = Field(default=None, alias="request_timeout")
-    """Seconds for each silence, or `Timeouts` to set each clock."""
+    timeout: Any = Field(default=None, alias="request_timeout")
+    """Seconds for each silence, `Timeouts` to set each clock, or what httpx takes."""
     max_retries: int = Field(default=2, ge=0)
     """How often a failed request is sent again, while nothing was handed out."""
     default_headers: Mapping[str, str] | None = Field(default=None, exclude=True, repr=False)

@@ -56,6 +56,7 @@ _PER_CALL = frozenset(
         "timeout",
         "max_retries",
         "include_response_headers",
+        "check_inputs",
     }
 )
 """Fields that a call may set anew."""
@@ -67,6 +68,7 @@ _CALL_ONLY = frozenset(
         "tools",
         "tool_choice",
         "strict",
+        "json_hint",
         "extra_headers",
         "extra_query",
         "stream",
@@ -119,9 +121,11 @@ def merge(
         tool_choice=wire_tools.choice_to_wire(kwargs.get("tool_choice"), tools),
         parallel_tool_calls=said["parallel_tool_calls"],
         response_format=said["response_format"],
+        json_hint=kwargs.get("json_hint"),
         forced_tool_choice=said["forced_tool_choice"],
         replay_reasoning=said["replay_reasoning"],
         stream_usage=said["stream_usage"],
+        check_inputs=said["check_inputs"],
         extra_body=said["extra_body"] or {},
     )
 

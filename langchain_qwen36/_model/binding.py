@@ -1,0 +1,86 @@
+"""What `bind_tools` and `with_structured_output` bind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, assert_never
+
+from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
+
+from langchain_qwen36._model.structured import StructuredOutputParser, target_of
+from langchain_qwen36._wire import tools as wire_tools
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from langchain_core.tools import BaseTool
+
+Method = Literal["function_calling", "json_schema", "json_mode"]
+Tools = "Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool]"
+ToolChoice = dict[str, Any] | str | bool | None
+
+
+def tool_kwargs(
+    tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+    tool_choice: ToolChoice,
+    *,
+    strict: bool | None,
+) -> dict[str, Any]:
+    """The keywords that carry tools; none at all without tools, for `tools: []` is refused (T17).
+
+    Schemas are converted here, once, not at each call.
+
+    Raises:
+        ValueError: a tool that cannot be said, or a choice that names none of them.
+    """
+    wire = wire_tools.to_wire(tools, strict=strict)
+    choice = wire_tools.choice_to_wire(tool_choice, wire)
+    kwargs: dict[str, Any] = {"tools": wire} if wire else {}
+    return kwargs if choice is None else kwargs | {"tool_choice": choice}
+
+
+def response_format_of(schema: Any, *, strict: bool | None = None) -> dict[str, Any]:
+    """`response_format` for a schema in any of LangChain's forms, or for one ready-made."""
+    if isinstance(schema, dict) and schema.get("type") in {"json_schema", "json_object", "text"}:
+        return schema
+    function = convert_to_openai_tool(schema, strict=strict)["function"]
+    body = {"name": function["name"], "schema": function["parameters"]}
+    if function.get("description"):
+        body["description"] = function["description"]
+    if strict is not None:
+        body["strict"] = strict
+    return {"type": "json_schema", "json_schema": body}
+
+
+def structured_kwargs(
+    schema: Any, method: Method, *, strict: bool | None, tools: Sequence[Any]
+) -> tuple[dict[str, Any], StructuredOutputParser]:
+    """What to bind for a structured answer, and the parser that reads it.
+
+    Raises:
+        ValueError: no schema where one is needed, or tools beside `function_calling`.
+    """
+    if schema is None and method != "json_mode":
+        raise ValueError(f"`method={method!r}` needs a `schema`; only json_mode goes without.")
+    trace = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
+    kwargs: dict[str, Any] = {"ls_structured_output_format": trace} if schema is not None else {}
+    parser = StructuredOutputParser(target=target_of(schema), may_call_tools=bool(tools))
+    match method:
+        case "function_calling":
+            if tools:
+                raise ValueError(
+                    '`tools` go with `method="json_schema"`, where text is the answer.'
+                )
+            parser.tool_name = convert_to_openai_tool(schema)["function"]["name"]
+            kwargs |= tool_kwargs([schema], parser.tool_name, strict=strict)
+            kwargs["parallel_tool_calls"] = False
+        case "json_schema":
+            kwargs |= tool_kwargs(tools, None, strict=strict)
+            kwargs["response_format"] = response_format_of(schema, strict=strict)
+        case "json_mode":
+            kwargs |= tool_kwargs(tools, None, strict=strict)
+            kwargs["response_format"] = {"type": "json_object"}
+            if schema is not None:
+                kwargs["json_hint"] = convert_to_json_schema(schema)
+        case never:
+            assert_never(never)
+    return kwargs, parser

@@ -1,0 +1,181 @@
+"""One call's preparation: what is asked, where, and with which key."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import warnings
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+import orjson
+from pydantic import SecretStr
+
+from langchain_qwen36 import pricing
+from langchain_qwen36._call import Call, Target, Timeouts
+from langchain_qwen36._model import settings as call_settings
+from langchain_qwen36._version import __version__
+from langchain_qwen36._wire import request as wire_request
+from langchain_qwen36.catalog import PriceBook, find_model, wire_id
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Mapping, Sequence
+
+    from langchain_core.messages import BaseMessage
+    from langchain_core.messages.ai import UsageMetadata
+
+    from langchain_qwen36._model.fields import QwenFields
+    from langchain_qwen36._wire.types import Request
+    from langchain_qwen36.catalog import Model, Offer
+    from langchain_qwen36.gateways import Endpoint, Gateway
+
+
+logger = logging.getLogger(__name__)
+
+
+class QwenWarning(UserWarning):
+    """Something was done otherwise than asked; the message's `notes` say it too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question ready to be sent, and what its reader must know."""
+
+    request: Request
+    call: Call
+
+
+def prepare(
+    fields: QwenFields,
+    endpoint: Endpoint,
+    key: str | None,
+    messages: Sequence[BaseMessage],
+    *,
+    stop: list[str] | None,
+    kwargs: Mapping[str, Any],
+    stream: bool,
+) -> Asked:
+    """Build the request and the call.
+
+    Args:
+        fields: The model object.
+        endpoint: Where it goes; `base_url` is set by now.
+        key: The key, or None to send none.
+        messages: The conversation.
+        stop: LangChain's own argument.
+        kwargs: The call's keywords.
+        stream: Whether the caller wants a stream; invoke may stream inside all the same.
+
+    Raises:
+        TypeError: a keyword that a call cannot take.
+        ValueError: a message or a setting that cannot be sent (`MessageError`,
+            `UnsupportedSettingError`).
+    """
+    call_settings.check_call(kwargs)
+    gateway = endpoint.gateway
+    prices = gateway.prices or gateway.name
+    name = call_settings.model_name(fields, kwargs)
+    model = find_model(name)
+    settings = call_settings.merge(fields, wire_id(prices, name), stop, kwargs)
+    stream = stream or wire_request.streams_inside(settings, gateway, model)
+    request = wire_request.build(messages, settings, gateway, model, stream=stream)
+    price = partial(
+        _price,
+        fields.price_discount,
+        (fields.price_book or PriceBook.bundled()).offer(prices, name),
+    )
+    request = replace(request, price=price)
+    for note in request.notes.values():
+        warnings.warn(note, QwenWarning, stacklevel=2)
+    return Asked(request, _call(fields, endpoint, key, request, kwargs))
+
+
+def _call(
+    fields: QwenFields,
+    endpoint: Endpoint,
+    key: str | None,
+    request: Request,
+    kwargs: Mapping[str, Any],
+) -> Call:
+    query = {**(fields.default_query or {}), **(kwargs.get("extra_query") or {})}
+    url = f"{endpoint.base_url}/chat/completions"
+    headers = {
+        **_own_headers(),
+        **({"authorization": f"Bearer {key}"} if key else {}),
+        **(fields.default_headers or {}),
+        **(kwargs.get("extra_headers") or {}),
+    }
+    return Call(
+        target=Target(
+            url=f"{url}?{urlencode(query)}" if query else url,
+            headers=headers,
+            proxy=fields.proxy,
+            http_client=fields.http_client,
+            http_async_client=fields.http_async_client,
+        ),
+        body=orjson.dumps(request.body),
+        gateway=endpoint.gateway,
+        model=request.requested_model,
+        timeouts=Timeouts.of(kwargs.get("timeout", fields.timeout)),
+        max_retries=kwargs.get("max_retries", fields.max_retries),
+    )
+
+
+def key_of(fields: QwenFields, endpoint: Endpoint) -> str | Awaitable[str] | None:
+    """The key as it is now: the caller's, or the variable's; a function is asked at each call."""
+    if fields.api_key is None:
+        return endpoint.key
+    if isinstance(fields.api_key, SecretStr):
+        return fields.api_key.get_secret_value()
+    return fields.api_key()
+
+
+def sync_key(fields: QwenFields, endpoint: Endpoint) -> str | None:
+    """The key, for a sync call.
+
+    Raises:
+        TypeError: `api_key` is an async function.
+    """
+    key = key_of(fields, endpoint)
+    if inspect.iscoroutine(key):
+        key.close()
+        raise TypeError("`api_key` is an async function: use ainvoke, astream or abatch.")
+    return key  # type: ignore[return-value]
+
+
+async def async_key(fields: QwenFields, endpoint: Endpoint) -> str | None:
+    """The key, for an async call."""
+    key = key_of(fields, endpoint)
+    return await key if inspect.isawaitable(key) else key
+
+
+def can_structure(gateway: Gateway, model: Model | None) -> bool:
+    """Whether the server keeps to a schema by itself (P38)."""
+    return gateway.json_schema or (model is not None and model.json_schema is True)
+
+
+@cache
+def _own_headers() -> Mapping[str, str]:
+    return {"user-agent": f"langchain-qwen36/{__version__}"}
+
+
+def _price(
+    discount: float | None,
+    offer: Offer | None,
+    usage: UsageMetadata | None,
+    metadata: Mapping[str, Any],
+) -> dict[str, Any] | None:
+    """What an answer cost, by our list and by what the gateway says (P28)."""
+    raw = metadata.get("usage") or {}
+    listed = None
+    try:
+        if usage is not None:
+            kind = (raw.get("prompt_tokens_details") or {}).get("cache_type")
+            listed = pricing.cost(usage, offer, discount=discount, cache_type=kind)
+    except pricing.UsageError as error:
+        # The answer is paid for and good: an impossible count must not take it away.
+        logger.warning("The gateway counts tokens that cannot be, so no price is given: %s", error)
+    record = pricing.cost_record(listed, pricing.reported_cost(raw, metadata))
+    return dict(record) if record else None

@@ -1,0 +1,86 @@
+"""What traces, caches and copies know of a model: never a key, never a header."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.language_models.base import LangSmithParams
+
+from langchain_qwen36._model.calling import can_structure
+from langchain_qwen36._model.fields import QwenFields
+from langchain_qwen36._model.settings import model_name
+from langchain_qwen36._wire.types import PROVIDER
+from langchain_qwen36.catalog import find_model, profile_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from langchain_core.language_models import BaseChatModel, ModelProfile
+
+    from langchain_qwen36.gateways import Endpoint, Gateway
+
+_NOT_THE_ANSWER = frozenset(
+    {
+        "api_key",
+        "base_url",
+        "gateway",
+        "include_response_headers",
+        "max_retries",
+        "proxy",
+        "streaming",
+        "timeout",
+    }
+)
+"""Fields that are secret, said otherwise, or change nothing of the answer."""
+
+
+def params(fields: QwenFields, endpoint: Endpoint) -> dict[str, Any]:
+    """Everything that was set and changes the answer, and where it is asked for."""
+    said = {
+        name: value
+        for name in _identifying()
+        if (value := getattr(fields, name)) not in (None, {}) and name in fields.model_fields_set
+    }
+    where = {"gateway": endpoint.gateway.name, "base_url": endpoint.base_url}
+    return {"model_name": fields.model_name, **where, **said}
+
+
+def langsmith_params(
+    fields: QwenFields, stop: list[str] | None, kwargs: Mapping[str, Any]
+) -> LangSmithParams:
+    """How a trace names the call; a call's own settings win."""
+    found = LangSmithParams(
+        ls_provider=PROVIDER, ls_model_name=model_name(fields, kwargs), ls_model_type="chat"
+    )
+    temperature = kwargs.get("temperature", fields.temperature)
+    if temperature is not None:
+        found["ls_temperature"] = temperature
+    for name in ("max_tokens", "max_completion_tokens"):
+        if limit := kwargs.get(name, getattr(fields, name)):
+            found["ls_max_tokens"] = limit
+    if stops := stop or kwargs.get("stop") or fields.stop:
+        found["ls_stop"] = [stops] if isinstance(stops, str) else list(stops)
+    return found
+
+
+def profile(name: str, gateway: Gateway) -> ModelProfile | None:
+    """LangChain's profile of a model at a gateway; None when it is unknown."""
+    model = find_model(name)
+    return profile_of(model, structured_output=can_structure(gateway, model)) or None
+
+
+def is_stale(found: Mapping[str, Any], name: str) -> bool:
+    """Whether a profile is our own one of another model, carried over by a copy (T12)."""
+    theirs, ours = find_model(str(found.get("name"))), find_model(name)
+    if theirs is None or theirs == ours:
+        return False
+    bundled = (profile_of(theirs, structured_output=yes) for yes in (True, False))
+    return found in bundled
+
+
+@cache
+def _identifying() -> tuple[str, ...]:
+    base: type[BaseChatModel] = QwenFields.__mro__[1]
+    own = QwenFields.model_fields.keys() - base.model_fields.keys() - _NOT_THE_ANSWER
+    return tuple(sorted(n for n in own if not QwenFields.model_fields[n].exclude))
