@@ -24,7 +24,7 @@ from langchain_qwen36.catalog.rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 T = TypeVar("T")
 D = TypeVar("D")
@@ -80,6 +80,7 @@ def read_models(text: str, file: str) -> list[Model]:
     root.take("offer", _tables, ())
     models = [_model(row) for row in root.tables("model")]
     root.end()
+    _once((model.id for model in models), f"{file}, model")
     return models
 
 
@@ -93,7 +94,17 @@ def read_offers(text: str, file: str, models: Mapping[str, Model]) -> list[Offer
     root.take("model", _tables, ())
     offers = [_offer(row, models) for row in root.tables("offer")]
     root.end()
+    _once((f"{offer.gateway} {offer.model.id}" for offer in offers), f"{file}, offer")
     return offers
+
+
+def _once(names: Iterable[str], where: str) -> None:
+    """Two rows of one thing: the later one would silently win."""
+    seen: set[str] = set()
+    for n, name in enumerate(names, 1):
+        if name in seen:
+            raise CatalogError(f"{where} {n} ({name}): there is a row of it already")
+        seen.add(name)
 
 
 def _root(text: str, file: str) -> _Row:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _TOOLS_HEAD = "# Tools\n\nYou have access to the following functions:\n\n<tools>"
 
-# What follows the tools is the same in every request: 177 tokens, by its tokenizer and by recordings.
+# What follows the tools is the same in every request; recordings show the same 177.
 _TOOLS_TAIL_TOKENS = 177
 
 
