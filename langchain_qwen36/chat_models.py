@@ -7,15 +7,12 @@ from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.load import dumpd
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 from langchain_core.runnables.config import run_in_executor
-from pydantic import PrivateAttr
 
-from langchain_qwen36 import tokens
 from langchain_qwen36._call import StreamCall
-from langchain_qwen36._model import asking, binding, calling, identity, location
-from langchain_qwen36._model.fields import QwenFields
+from langchain_qwen36._model import asking, binding, calling, location
+from langchain_qwen36._model.described import DescribedModel
 from langchain_qwen36._wire.chunks import ChunkWriter
 from langchain_qwen36._wire.events import EventWriter
 from langchain_qwen36._wire.stream import StreamReader
@@ -27,17 +24,15 @@ if TYPE_CHECKING:
         AsyncCallbackManagerForLLMRun,
         CallbackManagerForLLMRun,
     )
-    from langchain_core.language_models import LanguageModelInput, ModelProfile
-    from langchain_core.language_models.base import LangSmithParams
+    from langchain_core.language_models import LanguageModelInput
     from langchain_core.messages import AIMessage, BaseMessage
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
     from langchain_core.tools import BaseTool
 
     from langchain_qwen36._wire.types import Delta
-    from langchain_qwen36.gateways import Endpoint
 
 
-class ChatQwen36(QwenFields):
+class ChatQwen36(DescribedModel):
     """Qwen3.6 and its siblings, on any gateway that speaks Chat Completions.
 
     Setup:
@@ -76,9 +71,6 @@ class ChatQwen36(QwenFields):
 
     Errors are those of `langchain_qwen36.errors`.
     """
-
-    _located: Any = PrivateAttr(default=None)
-    """What `_endpoint` was found for, and what was found."""
 
     def __init__(self, **data: Any) -> None:
         """Check the settings, and that there is a gateway with a key.
@@ -201,16 +193,7 @@ class ChatQwen36(QwenFields):
         for event in writer.finish(stream.reader, stream.meta):
             yield event
 
-    # Where it goes.
-
-    @property
-    def _endpoint(self) -> Endpoint:
-        """The gateway, its address and key; found again when what was said has changed."""
-        said = (self.gateway, self.base_url, self.api_key is None)
-        if self._located is None or self._located[0] != said:
-            self._located = (said, location.find(self))
-        found: Endpoint = self._located[1]
-        return found
+    # Preparing.
 
     def _ask(
         self,
@@ -315,63 +298,6 @@ class ChatQwen36(QwenFields):
         return RunnableMap(raw=model) | parsed.with_fallbacks(
             [failed], exception_key="parsing_error"
         )
-
-    # What LangChain asks about the model.
-
-    @property
-    def model(self) -> str:
-        """The model's id; the same as `model_name`."""
-        return self.model_name
-
-    @property
-    def _llm_type(self) -> str:
-        return "qwen36-chat"
-
-    @property
-    def _identifying_params(self) -> dict[str, Any]:
-        return identity.params(self, self._endpoint)
-
-    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
-        return identity.langsmith_params(self, stop, kwargs)
-
-    def _get_invocation_params(
-        self, stop: list[str] | None = None, **kwargs: Any
-    ) -> dict[str, Any]:
-        """Leave headers out: a key may stand in them, and these go into traces (T21)."""
-        kwargs.pop("extra_headers", None)
-        return super()._get_invocation_params(stop=stop, **kwargs)
-
-    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
-        """The cache's key, made anew: core remembers it over changes of the settings (T11)."""
-        said = {**self._identifying_params, **kwargs, "stop": stop}
-        return f"{type(self).__name__}{sorted(said.items())}"
-
-    @property
-    def _serialized(self) -> dict[str, Any]:  # type: ignore[override]
-        return dumpd(self)  # type: ignore[no-any-return]  # core caches it (T11)
-
-    def _resolve_model_profile(self) -> ModelProfile | None:
-        return identity.profile(self.model_name, self._endpoint.gateway)
-
-    @classmethod
-    def is_lc_serializable(cls) -> bool:
-        """Whether `dumps` and `loads` take it: yes, without any key."""
-        return True
-
-    @property
-    def lc_secrets(self) -> dict[str, str]:
-        """The key's variable, which `loads` reads it from."""
-        return {"api_key": next(iter(self._endpoint.gateway.key_env), "QWEN36_API_KEY")}
-
-    def get_num_tokens(self, text: str) -> int:
-        """How many tokens a text is, by our estimate or the extra `tokenizer` (P39)."""
-        return tokens.count_text(text)
-
-    def get_num_tokens_from_messages(
-        self, messages: Sequence[BaseMessage], tools: Sequence[Any] | None = None
-    ) -> int:
-        """How many tokens messages and tools are, with what the chat template adds."""
-        return tokens.count_messages(messages, tools)
 
 
 def _token(delta: Delta) -> str:

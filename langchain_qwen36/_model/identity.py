@@ -75,8 +75,8 @@ def is_stale(found: Mapping[str, Any], name: str) -> bool:
     theirs, ours = find_model(str(found.get("name"))), find_model(name)
     if theirs is None or theirs == ours:
         return False
-    bundled = (profile_of(theirs, structured_output=yes) for yes in (True, False))
-    return found in bundled
+    bundled = [profile_of(theirs, structured_output=yes) for yes in (True, False)]
+    return dict(found) in bundled
 
 
 @cache

@@ -102,7 +102,7 @@ def merge(
         stop: LangChain's own argument; it wins over a field.
         kwargs: The call's keywords, checked before.
     """
-    said = fields.__dict__ | kwargs
+    said = {**fields.__dict__, **kwargs}
     if stop is not None:
         said["stop"] = list(stop)
     tools = wire_tools.to_wire(kwargs.get("tools") or (), strict=kwargs.get("strict"))

@@ -79,7 +79,7 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
             ) from error
 
     def _partial(self, message: AIMessage) -> Any:
-        text = message.text
+        text = str(message.text)
         if isinstance(message, AIMessageChunk):
             pieces = [c["args"] for c in message.tool_call_chunks if c["name"] == self.tool_name]
             text = next((piece for piece in pieces if piece), text)
@@ -116,7 +116,7 @@ class _Accumulator:
         self._last: Any = None
 
     def add(self, piece: str | BaseMessage) -> Iterator[Any]:
-        chunk = AIMessageChunk(piece) if isinstance(piece, str) else piece
+        chunk = AIMessageChunk(content=piece) if isinstance(piece, str) else piece
         self._message = chunk if self._message is None else self._message + chunk
         if isinstance(chunk, AIMessageChunk):
             parsed = self._parser.parse_result(
