@@ -113,6 +113,22 @@ TWO = [("f", {"a": 1}), ("g", {"b": 2})]
         ),
         pytest.param(
             [
+                tool_delta(ARGS, id="c1", name="f"),
+                tool_delta('{"b": 2}', id="c1", name="g"),
+            ],
+            TWO,
+            id="p23-duplicate-id-without-index",
+        ),
+        pytest.param(
+            [
+                {"index": 0, "id": "c1", "function": None},
+                tool_delta(ARGS, index=0, id="c1", name="f"),
+            ],
+            ONE,
+            id="function-null",
+        ),
+        pytest.param(
+            [
                 tool_delta(index=0, id="c1", name="f"),
                 tool_delta('{"a"', index=0, id="c1", name="f"),
                 tool_delta(": 1}", index=0, id="c1", name="f"),
@@ -188,8 +204,10 @@ def test_p20_to_p23_deltas_become_the_right_calls(entries: list[dict], expected:
 
 def test_several_calls_in_one_delta() -> None:
     """F55: calls in one delta without ids or indexes are told apart by their places."""
-    entries = [tool_delta(ARGS, name="f"), tool_delta('{"b": 2}', name="g")]
-    assert agreed([chunk({"tool_calls": entries}), chunk(finish="tool_calls")])["calls"] == TWO
+    openers = [tool_delta('{"a"', name="f"), tool_delta('{"b"', name="g")]
+    rests = [tool_delta(": 1}"), tool_delta(": 2}")]
+    payloads = [chunk({"tool_calls": openers}), chunk({"tool_calls": rests})]
+    assert agreed([*payloads, chunk(finish="tool_calls")])["calls"] == TWO
 
 
 @pytest.mark.parametrize(
@@ -260,6 +278,7 @@ def test_calls_keep_their_order_when_the_first_has_no_arguments() -> None:
         pytest.param('{"a": "x\\', None, id="cut-escape"),
         pytest.param('{"a": [1, {"b": 2', None, id="cut-nested"),
         pytest.param("{", None, id="only-a-brace"),
+        pytest.param('{"a":' + "[" * 2_000, None, id="nested-too-deep"),
         pytest.param("a=1", None, id="no-json"),
     ],
 )

@@ -183,5 +183,5 @@ def _typed(text: str, types: set[str]) -> Any:
 def _loads(text: str) -> Any:
     try:
         return json.loads(text, strict=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

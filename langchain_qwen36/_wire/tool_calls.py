@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import InvalidToolCall, ToolCall
 
+_NO_JSON = object()
+
 
 class _Call:
     """One call while it grows."""
@@ -151,7 +153,8 @@ class ToolCallAssembler:
         if given_id is not None:
             known = self._by_id.get(given_id)
             if known is not None:
-                return None if name and known.wire != wire and known.complete else known
+                other = known.wire != wire or name != known.name
+                return None if name and other and known.complete else known
             if here is None or name or (here.given_id and here.complete):
                 return None
             return self._identify(here, given_id)
@@ -221,10 +224,7 @@ class ToolCallAssembler:
 
 def as_object(raw: str) -> dict[str, Any] | None:
     """The JSON object in `raw`, read as leniently as langchain-core reads it, else None."""
-    try:
-        value = json.loads(raw, strict=False)
-    except ValueError:
-        return None
+    value = _parsed(raw)
     return value if isinstance(value, dict) else None
 
 
@@ -238,7 +238,8 @@ def seal(raw: str) -> str:
     >>> seal('{"city": "Par')
     '"]'
     """
-    if as_object(raw) is None and _is_json(raw):
+    value = _parsed(raw)
+    if value is not _NO_JSON and not isinstance(value, dict):
         return ""
     brackets: list[str] = []
     in_string = escaped = False
@@ -259,12 +260,11 @@ def seal(raw: str) -> str:
     return quotes + ("]" if brackets and brackets[-1] == "}" else "}")
 
 
-def _is_json(raw: str) -> bool:
+def _parsed(raw: str) -> Any:
     try:
-        json.loads(raw, strict=False)
-    except ValueError:
-        return False
-    return True
+        return json.loads(raw, strict=False)
+    except (ValueError, RecursionError):
+        return _NO_JSON
 
 
 def _goes_on(call: _Call, name: str, args: str) -> bool:
@@ -287,10 +287,7 @@ def _decoded(raw: str, *, cut: bool) -> str:
         return "" if cut else "{}"
     if text == "null":
         return "{}"
-    try:
-        inner = json.loads(text, strict=False)
-    except ValueError:
-        return raw
+    inner = _parsed(text)
     if not isinstance(inner, str):
         return raw
     if inner.strip() in ("", "null"):
