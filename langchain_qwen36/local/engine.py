@@ -24,10 +24,11 @@ __all__ = ["EngineOptions", "LocalEngine", "shared_engine"]
 
 _TINY_TEMPLATE = Path(__file__).with_name("templates") / "smollm2.jinja"
 
-# What a request gets that does not say. The tiny model rambles until its window is full, and
-# few of its thoughts are long; llama.cpp would keep 8 GiB of old prompts for either.
-_TINY_DEFAULTS = {"max_tokens": 1024, "thinking_budget": 128, "prompt_cache_mib": 256}
-_DEFAULTS = {"max_tokens": -1, "thinking_budget": -1, "prompt_cache_mib": 8192}
+# For a real model, llama.cpp's own (-1: no bound; as many threads as cores). The tiny one rambles
+# until its window is full. On two busy cores it wrote 2 tokens/s with two threads, which spin
+# while they wait for each other, and 80 with one.
+_DEFAULTS = {"threads": -1, "max_tokens": -1, "thinking_budget": -1, "prompt_cache_mib": 8192}
+_TINY_DEFAULTS = {"threads": 1, "max_tokens": 1024, "thinking_budget": 128, "prompt_cache_mib": 256}
 
 
 class EngineOptions(TypedDict, total=False):
@@ -57,7 +58,8 @@ class LocalEngine:
         chat_template: a Jinja template's text, or the `Path` of its file. Not given: the GGUF
             file's own, except for the tiny default model, which gets one that shows it how to
             think and to call tools.
-        threads: CPU threads; llama.cpp's choice when not given.
+        threads: CPU threads. Not given: one for each core, except for the tiny default model, which
+            is fastest with one as soon as anything else runs.
         start_timeout: seconds after which an engine that is not up is given up. The tiny model
             needs one, 20 GB from a cold disk need minutes.
 
@@ -84,12 +86,9 @@ class LocalEngine:
         self._gguf = gguf
         self._chat_template = chat_template
         self._start_timeout = start_timeout
-        self._options = {
-            "context_tokens": context_tokens,
-            "slots": slots,
-            "port": port or 0,
-            "threads": threads,
-        }
+        self._options = {"context_tokens": context_tokens, "slots": slots, "port": port or 0}
+        if threads is not None:
+            self._options["threads"] = threads
         self._api_key = SecretStr(secrets.token_urlsafe(32))
         self._lock = threading.Lock()
         self._process: EngineProcess | None = None
@@ -198,8 +197,8 @@ class LocalEngine:
         # By size: whoever downloads the file by hand may call it as they like.
         tiny = gguf.stat().st_size == SMOLLM2.size
         return {
-            **self._options,
             **(_TINY_DEFAULTS if tiny else _DEFAULTS),
+            **self._options,
             "gguf": str(gguf),
             "name": gguf.stem,
             "chat_template": self._template(tiny=tiny),

@@ -68,9 +68,8 @@ def _serve(settings: dict[str, Any]) -> Any:
     params.n_predict = settings["max_tokens"]
     params.sampling.reasoning_budget_tokens = settings["thinking_budget"]
     params.cache_ram_mib = settings["prompt_cache_mib"]
-    if settings["threads"]:
-        params.cpuparams.n_threads = settings["threads"]
-        params.cpuparams_batch.n_threads = settings["threads"]
+    params.cpuparams.n_threads = settings["threads"]
+    params.cpuparams_batch.n_threads = settings["threads"]
     params.ui = False
     # Warnings and errors: at the next level every request adds ten lines to the log for ever.
     params.verbosity = 2
