@@ -30,6 +30,9 @@ _PIECE = re.compile(
 _KEPT = 50_000
 """Pieces whose weight is remembered; most texts use a few thousand."""
 
+_KEPT_LENGTH = 64
+"""A longer piece is a run of signs or letters that is hardly met twice."""
+
 
 def count_text(text: str) -> int:
     """Tokens of a text: exact where the extra `tokenizer` is installed, else estimated."""
@@ -59,7 +62,9 @@ class _Weights(dict[str, float]):
     """The weight of each piece, worked out when it is first met."""
 
     def __missing__(self, piece: str) -> float:
-        weight = self[piece] = _weight(piece)
+        weight = _weight(piece)
+        if len(piece) <= _KEPT_LENGTH:
+            self[piece] = weight
         return weight
 
 
