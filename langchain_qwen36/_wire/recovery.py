@@ -21,6 +21,8 @@ _FUNCTION = re.compile(r"<function=([^>]+)>\s*(.*?)\s*</function>", re.DOTALL)
 _PARAMETER = re.compile(r"<parameter=([^>]+)>(.*?)</parameter>", re.DOTALL)
 # What may stand behind the opening tag while the block is still coming in.
 _HEAD = "<function="
+# More space than this behind the tag is a model that has lost its way, not a call.
+_MOST_SPACE = 64
 
 
 class Found(NamedTuple):
@@ -37,13 +39,15 @@ class ToolCallFinder:
         self._tools = tools
         self._parts: list[str] = []
         self._holding = False
+        self._only_space = False
 
     def feed(self, text: str) -> str:
         """Take a piece of the answer, give back what is surely text."""
         if not self._parts and "<" not in text and not text[-1:].isspace():
             return text
         self._parts.append(text)
-        if self._holding:
+        # Neither a call's inside nor a run of space is looked at again with every piece.
+        if self._holding or (self._only_space and text.isspace()):
             return ""
         held = "".join(self._parts)
         start = 0
@@ -55,6 +59,7 @@ class ToolCallFinder:
             start += len(_OPEN)
         end = _settled_end(held) if start < 0 else len(held[:start].rstrip())
         self._parts = [held[end:]] if end < len(held) else []
+        self._only_space = held[end:].isspace()
         return held[:end]
 
     def held(self) -> str:
@@ -85,7 +90,10 @@ class ToolCallFinder:
 
     def _plausible(self, rest: str) -> bool | None:
         """Whether what follows an opening tag is a call of a bound tool; None: not yet known."""
+        space = len(rest)
         rest = rest.lstrip()
+        if space - len(rest) > _MOST_SPACE:
+            return False
         if rest.startswith("{"):
             return True
         if rest.startswith(_HEAD):

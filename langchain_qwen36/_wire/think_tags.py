@@ -6,6 +6,10 @@ from typing import Literal, NamedTuple
 
 _OPEN = "<think>"
 _CLOSE = "</think>"
+# How much space may stand before the opening tag, and how many newlines before the closing one are
+# its own: without bounds, a model that writes newlines for ever would cost time squared.
+_MOST_SPACE = 64
+_MOST_NEWLINES = 2
 
 
 class Split(NamedTuple):
@@ -76,10 +80,11 @@ class ThinkTagSplitter:
 
     def _start(self, text: str) -> Split:
         shown = text.lstrip()
-        if _OPEN.startswith(shown):
+        near = len(text) - len(shown) <= _MOST_SPACE
+        if near and _OPEN.startswith(shown):
             self._held = text
             return _NOTHING
-        if shown.startswith(_OPEN):
+        if near and shown.startswith(_OPEN):
             self._state = "thinking"
             return self._thinking(shown[len(_OPEN) :])
         self._held = ""
@@ -96,7 +101,7 @@ class ThinkTagSplitter:
         if tag:
             self._state = "gap"
             self._held = ""
-            return Split(thought.rstrip("\n"), self._gap(rest).content)
+            return Split(thought[: len(thought) - _newlines(thought)], self._gap(rest).content)
         end = len(text) - _tail(text)
         self._held = text[end:]
         self._begun = self._begun or end > 0
@@ -126,8 +131,11 @@ def _tail(text: str) -> int:
     """How many characters at the end may belong to a closing tag or the newlines before it."""
     for size in range(min(len(_CLOSE) - 1, len(text)), 0, -1):
         if _CLOSE.startswith(text[-size:]):
-            break
-    else:
-        size = 0
-    shown = text[: len(text) - size]
-    return size + len(shown) - len(shown.rstrip("\n"))
+            return size + _newlines(text[:-size])
+    return _newlines(text)
+
+
+def _newlines(text: str) -> int:
+    """How many newlines at the end are the template's, not the thought's."""
+    end = text[-_MOST_NEWLINES:]
+    return len(end) - len(end.rstrip("\n"))

@@ -119,7 +119,6 @@ class ToolCallAssembler:
             elif text:
                 deltas.append(Delta("tool_call", 0, text, call.number))
             call.pieces = [end.raw]
-            call.started = True
         return deltas
 
     def _entry(
