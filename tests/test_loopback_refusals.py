@@ -35,6 +35,16 @@ def refused(
     return pytest.param(row, body_of(row, model, **more), status, text, id=f"{row}-{name}")
 
 
+FILE = {
+    "type": "file",
+    "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,AA=="},
+}
+HUGE = {
+    "type": "image_url",
+    "image_url": {"url": "data:image/png;base64," + "A" * (10 * 2**20 + 200)},
+}
+FRAMES = {"type": "video", "video": ["https://example.com/1.jpg"]}
+BEGUN = [*HI, {"role": "assistant", "content": "We"}]
 TWO_SYSTEM = [
     {"role": "system", "content": "A"},
     *HI,
@@ -97,6 +107,9 @@ REFUSALS = [
         "response_format type json_schema is not supported",
         response_format=SCHEMA,
         **off("dashscope"),
+    ),
+    refused(
+        "json-schema-thinking", "openrouter", 400, rules.JSON_WHILE_THINKING, response_format=SCHEMA
     ),
     # P07
     *[
@@ -276,6 +289,28 @@ REFUSALS = [
         messages=[{"role": "user", "content": [IMAGE]}],
         **off("dashscope"),
     ),
+    refused(
+        "file-form",
+        "vercel",
+        400,
+        "a file needs data",
+        messages=[{"role": "user", "content": [FILE]}],
+    ),
+    refused(
+        "frames",
+        "vercel",
+        400,
+        "<400> InternalError.Algo.InvalidParameter: Unexpected item type in content.",
+        messages=[{"role": "user", "content": [FRAMES]}],
+    ),
+    refused(
+        "huge-image",
+        "dashscope",
+        400,
+        "Multimodal file size is too large",
+        messages=[{"role": "user", "content": [HUGE]}],
+        **off("dashscope"),
+    ),
     # Tools
     refused(
         "no-tools", "dashscope", 400, "[] is too short - 'tools'", tools=[], **off("dashscope")
@@ -314,12 +349,14 @@ REFUSALS = [
         "n-with-tools",
         "dashscope",
         400,
-        "n must be 1 when tools are used",
+        "n must be 1 while thinking or with tools",
         tools=[ADD],
         n=2,
         **off("dashscope"),
     ),
-    refused("n-thinking", "dashscope", 400, "n must be 1 in thinking mode", n=2, **STREAM),
+    refused(
+        "n-thinking", "dashscope", 400, "n must be 1 while thinking or with tools", n=2, **STREAM
+    ),
     # Limits
     refused("seed", "aimlapi", 400, "Range of seed should be [1, inf)", seed=0),
     refused("stop", "aimlapi", 400, "Range of stop should be [0, 4]", stop=list("abcde")),
@@ -337,6 +374,21 @@ REFUSALS = [
         400,
         "Stream options can only be defined when `stream=True`.",
         stream_options={"include_usage": True},
+    ),
+    refused(
+        "effort",
+        "aimlapi",
+        400,
+        "reasoning_effort must be one of low, medium, high",
+        reasoning_effort="max",
+    ),
+    refused(
+        "cap",
+        "dashscope",
+        400,
+        "max_completion_tokens is not supported",
+        max_completion_tokens=9,
+        **off("dashscope"),
     ),
     # Models
     refused(
@@ -407,10 +459,22 @@ ACCEPTED = [
     pytest.param("aimlapi", {"seed": 1, "stop": list("abcd")}, id="aimlapi-limits"),
     pytest.param(
         "openrouter",
-        {"messages": [{"role": "user", "content": [{"type": "file"}]}]},
+        {"messages": [{"role": "user", "content": [FILE]}]},
         id="openrouter-file",
     ),
     pytest.param("vllm", {"model": "Qwen/Qwen3.6-27B-FP8"}, id="vllm-hub-id"),
+    pytest.param(
+        "dashscope",
+        {"messages": [{"role": "user", "content": [FRAMES]}]} | off("dashscope"),
+        id="dashscope-frames",
+    ),
+    pytest.param(
+        "dashscope",
+        {"messages": [*BEGUN[:-1], BEGUN[-1] | {"partial": True}]} | off("dashscope"),
+        id="dashscope-partial",
+    ),
+    pytest.param("llamacpp", {"messages": BEGUN} | off("llamacpp"), id="llamacpp-prefix"),
+    pytest.param("openrouter", {"n": 2, "tools": [ADD]}, id="openrouter-many"),
     pytest.param("ollama", {"model": "qwen3.6:27b"}, id="ollama-tag"),
     pytest.param("llamacpp", {"model": "whatever.gguf"}, id="llamacpp-any-model"),
     pytest.param(

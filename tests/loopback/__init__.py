@@ -8,7 +8,7 @@ the wire, `dialects` the facts that tell one gateway's wording from another's.
 """
 
 from loopback.brain import Call, Reply
-from loopback.rules import Refusal
 from loopback.server import Captured, LoopbackGateway, Raw
+from loopback.turn import Refusal
 
 __all__ = ["Call", "Captured", "LoopbackGateway", "Raw", "Refusal", "Reply"]

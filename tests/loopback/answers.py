@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from loopback.brain import Call, Reply
     from loopback.dialects import Dialect
-    from loopback.rules import Refusal, Turn
+    from loopback.turn import Refusal, Turn
 
 JSONObject = dict[str, Any]
 

@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from loopback.rules import Turn, thinking_budget
 from loopback.schema import Prompt, fill
+from loopback.turn import Turn, thinking_budget
 
 _PIECE = re.compile(r"\s*[^\W_]{1,6}|\s*\S|\s+")
 _WORD = re.compile(r"[a-z]{3,}")
@@ -112,7 +112,8 @@ def _wanted(turn: Turn, tools: list[dict[str, Any]], *, forced: bool) -> list[di
     """The tools the last user message asks for: by name, or else the likeliest one."""
     asked = _asked(turn)
     named = [tool for tool in tools if re.search(rf"\b{tool['name']}\b", asked)]
-    if not forced and (_results(turn) or not (named or "?" in asked)):
+    about = named or any(_is_about(tool, asked) for tool in tools)
+    if not forced and (_results(turn) or not (about or "?" in asked)):
         return []
     called = {call["function"]["name"] for call in _recent_calls(turn)}
     fresh = [tool for tool in tools if tool["name"] not in called] or tools
@@ -120,6 +121,12 @@ def _wanted(turn: Turn, tools: list[dict[str, Any]], *, forced: bool) -> list[di
         several = turn.body.get("parallel_tool_calls", turn.dialect.parallel_by_default)
         return named if several else named[:1]
     return [max(fresh, key=lambda tool: _likeness(tool, asked))]
+
+
+def _is_about(tool: dict[str, Any], asked: str) -> bool:
+    """Whether a longer word of the tool's name stands in the question."""
+    words = [word for word in re.findall(r"[A-Z]?[a-z]+", tool["name"]) if len(word) > 3]
+    return any(re.search(rf"\b{word}\b", asked, re.IGNORECASE) for word in words)
 
 
 def _likeness(tool: dict[str, Any], asked: str) -> int:

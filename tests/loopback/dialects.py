@@ -36,16 +36,18 @@ class Model:
     open_weights: bool = False
     images: bool = True
     json_schema: bool = False
+    caps_thoughts: bool = False
+    """Whether `max_completion_tokens` is taken where the gateway is particular about it."""
 
 
 MODELS: Mapping[str, Model] = {
-    "qwen3.6-plus": Model(one_shot_thinking=True),
-    "qwen3.6-flash": Model(),
+    "qwen3.6-plus": Model(one_shot_thinking=True, caps_thoughts=True),
+    "qwen3.6-flash": Model(caps_thoughts=True),
     "qwen3.6-max-preview": Model(max_thinking=131_072, images=False),
     "qwen3.6-27b": Model(open_weights=True),
     "qwen3.6-35b-a3b": Model(open_weights=True),
-    "qwen3.5-plus": Model(one_shot_thinking=True),
-    "qwen3.5-flash": Model(one_shot_thinking=True),
+    "qwen3.5-plus": Model(one_shot_thinking=True, caps_thoughts=True),
+    "qwen3.5-flash": Model(one_shot_thinking=True, caps_thoughts=True),
     "qwen3-max": Model(thinks="off", images=False, json_schema=True),
     "qwq-plus": Model(thinks="always", max_thinking=32_768, images=False),
 }
@@ -118,8 +120,6 @@ class Dialect:
     parallel_by_default: bool = True
     """Whether several tools are called when the request does not say."""
     max_tokens_caps_thoughts: bool = True
-    files: bool = False
-    """Whether file parts are taken."""
     content_required: bool = False
     """Whether an assistant message must have non-null content (P03)."""
 
@@ -182,7 +182,6 @@ DIALECTS: Mapping[str, Dialect] = {
         usage="openrouter",
         usage_chunk="repeats_finish",
         usage_unasked=True,
-        files=True,
         content_required=True,
     ),
     "vercel": Dialect(
@@ -198,7 +197,6 @@ DIALECTS: Mapping[str, Dialect] = {
         usage="vercel",
         usage_chunk="with_finish",
         usage_unasked=True,
-        files=True,
         content_required=True,
     ),
     "aimlapi": Dialect(

@@ -9,17 +9,14 @@ from __future__ import annotations
 import json
 import math
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from loopback.dialects import Dialect, Model, dialect_of, model_of
+from loopback.turn import Refusal, Turn, thinking_budget, thinking_said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from langchain_qwen36.gateways import Gateway, Range
-
-Body = dict[str, Any]
+    from langchain_qwen36.gateways import Range
 
 FORCED_WHILE_THINKING = (
     "<400> InternalError.Algo.InvalidParameter: The tool_choice parameter does not support being "
@@ -64,117 +61,9 @@ SYSTEM_FIRST = "System message must be at the beginning."
 NAME_RULE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """An error, before a gateway's envelope is put around it."""
-
-    status: int
-    message: str
-    code: str | None = "invalid_parameter_error"
-    type: str = "invalid_request_error"
-    own: bool = False
-    """Whether the gateway itself refuses, where it otherwise passes a provider's refusal on."""
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Turn:
-    """One request that named a known model."""
-
-    row: Gateway
-    dialect: Dialect
-    body: Body
-    bare_model: str
-    model: Model
-    thinks: bool
-    number: int
-    """Counts the server's requests; ids and times are made of it."""
-
-    @property
-    def messages(self) -> list[dict[str, Any]]:
-        """As they came."""
-        return self.body.get("messages") or []
-
-    @property
-    def tools(self) -> list[dict[str, Any]]:
-        """The bound functions, without their wrapping."""
-        return [tool["function"] for tool in self.body.get("tools") or ()]
-
-    @property
-    def stream(self) -> bool:
-        """Whether events are asked for."""
-        return bool(self.body.get("stream"))
-
-
-def read(row: Gateway, body: Body, number: int) -> Turn | Refusal:
-    """The turn that a body asks for, or why the gateway refuses it."""
-    dialect = dialect_of(row.name)
-    wire_id = body.get("model")
-    found = model_of(dialect, wire_id) if isinstance(wire_id, str) else None
-    if found is None:
-        return _unknown_model(dialect, wire_id)
-    bare, model = found
-    turn = Turn(
-        row=row,
-        dialect=dialect,
-        body=body,
-        bare_model=bare,
-        model=model,
-        thinks=_thinks(row, body, model),
-        number=number,
-    )
-    return next((refusal for rule in RULES for refusal in rule(turn)), turn)
-
-
-def _unknown_model(dialect: Dialect, wire_id: object) -> Refusal:
-    match dialect.envelope:
-        case "openrouter":
-            return Refusal(400, f"{wire_id} is not a valid model ID", own=True)
-        case "vercel":
-            return Refusal(404, f"Model '{wire_id}' not found", None, "model_not_found")
-        case "vllm":
-            return Refusal(404, f"The model `{wire_id}` does not exist.", None, "NotFoundError")
-        case _:
-            text = f"The model `{wire_id}` does not exist or you do not have access to it."
-            return Refusal(404, text, "model_not_found")
-
-
-def _thinks(row: Gateway, body: Body, model: Model) -> bool:
-    said = _thinking_said(row, body)
-    if model.thinks == "always" or said is None:
-        return model.thinks != "off"
-    return said
-
-
-def _thinking_said(row: Gateway, body: Body) -> bool | None:
-    """What the body says where this row reads it; anywhere else it is not seen (P14)."""
-    effort = body.get("reasoning_effort")
-    match row.thinking:
-        case "enable_thinking":
-            return body.get("enable_thinking")
-        case "chat_template_kwargs":
-            return (body.get("chat_template_kwargs") or {}).get("enable_thinking")
-        case "reasoning":
-            said = {"effort": effort} | (body.get("reasoning") or {})
-            if "enabled" in said:
-                return said["enabled"]
-            wanted = said["effort"] or said.get("max_tokens")
-            return None if wanted is None else wanted != "none"
-        case "reasoning_effort":
-            return None if effort is None else effort != "none"
-        case "unsupported":
-            return None
-
-
-def thinking_budget(turn: Turn) -> int | None:
-    """Most tokens of thought, where this row reads it."""
-    match turn.row.thinking_budget:
-        case "reasoning.max_tokens":
-            return (turn.body.get("reasoning") or {}).get("max_tokens")
-        case "unsupported":
-            return None
-        case name:
-            return turn.body.get(name)
+def refusal_of(turn: Turn) -> Refusal | None:
+    """Why the gateway refuses a turn; None when it takes it."""
+    return next((refusal for rule in _RULES for refusal in rule(turn)), None)
 
 
 def _roles(turn: Turn) -> Iterator[Refusal]:
@@ -188,10 +77,10 @@ def _roles(turn: Turn) -> Iterator[Refusal]:
 
 
 def _order(turn: Turn) -> Iterator[Refusal]:
-    last = turn.messages[-1]["role"] if turn.messages else None
-    if turn.row.name == "llamacpp" and last == "assistant" and turn.thinks:
-        yield Refusal(400, "Assistant response prefill is incompatible with enable_thinking.")
-    elif last not in ("user", "tool") and not turn.messages[-1:][0].get("partial"):
+    last = turn.messages[-1] if turn.messages else {"role": None}
+    if last["role"] == "assistant" and not _continues(turn, last):
+        yield _no_prefix(turn)
+    elif last["role"] not in ("user", "tool", "assistant"):
         yield Refusal(500, BAD_ORDER, "internal_error", "internal_error")
     open_calls: set[str] = set()
     for message in turn.messages:
@@ -203,6 +92,25 @@ def _order(turn: Turn) -> Iterator[Refusal]:
         if open_calls:
             yield Refusal(400, TOOL_MISSING)
         open_calls = {call["id"] for call in message.get("tool_calls") or ()}
+
+
+def _continues(turn: Turn, last: dict[str, Any]) -> bool:
+    """Whether a last assistant message is taken as the beginning of the answer (P61)."""
+    match turn.row.prefix:
+        case "bare":
+            return True
+        case "bare_unless_thinking":
+            return not turn.thinks
+        case "partial":
+            return last.get("partial") is True
+        case "unsupported":
+            return False
+
+
+def _no_prefix(turn: Turn) -> Refusal:
+    if turn.row.prefix == "bare_unless_thinking":
+        return Refusal(400, "Assistant response prefill is incompatible with enable_thinking.")
+    return Refusal(500, BAD_ORDER, "internal_error", "internal_error")
 
 
 def _assistant(turn: Turn) -> Iterator[Refusal]:
@@ -239,6 +147,11 @@ def _contents(turn: Turn) -> Iterator[Refusal]:
             yield _odd_part(turn)
         if kinds - _parts(turn):
             yield _odd_part(turn)
+        if any(_too_large(turn, part) for part in content):
+            yield Refusal(400, "Multimodal file size is too large")  # (wording assumed)
+        files = [part["file"] for part in content if part.get("type") == "file"]
+        if any(turn.row.files not in file and "file_id" not in file for file in files):
+            yield Refusal(400, f"a file needs {turn.row.files}")  # (wording assumed)
 
 
 def _marked(content: list[dict[str, Any]]) -> bool:
@@ -246,11 +159,21 @@ def _marked(content: list[dict[str, Any]]) -> bool:
 
 
 def _parts(turn: Turn) -> set[str]:
-    """The kinds of part that a user may send here."""
-    images = {"image_url"} if turn.model.images else set()
-    video = {"video_url", "video"} if turn.row.video == "video_url" and images else set()
-    files = {"file"} if turn.dialect.files else set()
-    return {"text"} | images | video | files
+    """The kinds of part that a user may send here; none of the models hears."""
+    kinds = {"text"}
+    if turn.model.images:
+        kinds |= {"image_url"}
+    if turn.model.images and turn.row.video != "unsupported":
+        kinds |= {"video_url"} | ({"video"} if turn.row.video == "video_url_or_frames" else set())
+    if turn.row.files in ("file_data", "data"):
+        kinds |= {"file"}
+    return kinds
+
+
+def _too_large(turn: Turn, part: dict[str, Any]) -> bool:
+    most = turn.row.max_base64
+    url = (part.get("image_url") or part.get("video_url") or {}).get("url", "")
+    return most is not None and url.startswith("data:") and len(url) > most + 100
 
 
 def _odd_part(turn: Turn) -> Refusal:
@@ -270,10 +193,8 @@ def _tools(turn: Turn) -> Iterator[Refusal]:
     names = [tool["name"] for tool in turn.tools]
     if not all(NAME_RULE.fullmatch(name) for name in names):
         yield Refusal(400, "Invalid 'tools[0].function.name': string does not match pattern.")
-    if turn.dialect.envelope == "dashscope" and "search" in names:
-        yield Refusal(400, "Tool names are not allowed to be [search]")
-    if names and body.get("n", 1) > 1:
-        yield Refusal(400, "n must be 1 when tools are used")  # (wording assumed)
+    if reserved := turn.row.reserved_tool_names & set(names):
+        yield Refusal(400, f"Tool names are not allowed to be [{', '.join(reserved)}]")
 
 
 def _forced(turn: Turn) -> Iterator[Refusal]:
@@ -292,18 +213,19 @@ def _forced(turn: Turn) -> Iterator[Refusal]:
 
 def _response_format(turn: Turn) -> Iterator[Refusal]:
     kind = (turn.body.get("response_format") or {}).get("type")
-    if kind == "json_object":
-        if turn.row.json_object == "unless_thinking" and turn.thinks:
-            yield Refusal(400, JSON_WHILE_THINKING)
-        if turn.row.json_word and "json" not in json.dumps(turn.messages).lower():
-            yield Refusal(400, NO_JSON_WORD)
+    is_json = kind in ("json_object", "json_schema")
+    if is_json and turn.row.json_object == "unless_thinking" and turn.thinks:
+        yield Refusal(400, JSON_WHILE_THINKING)
+    needs_word = kind == "json_object" and turn.row.json_word
+    if needs_word and "json" not in json.dumps(turn.messages).lower():
+        yield Refusal(400, NO_JSON_WORD)
     if kind == "json_schema" and not (turn.row.json_schema or turn.model.json_schema):
         yield Refusal(400, "response_format type json_schema is not supported")  # (wording assumed)
 
 
 def _thinking(turn: Turn) -> Iterator[Refusal]:
     body, row = turn.body, turn.row
-    if turn.model.thinks == "always" and _thinking_said(row, body) is False:
+    if turn.model.thinks == "always" and thinking_said(row, body) is False:
         yield Refusal(400, THINKING_ONLY)
     budget = thinking_budget(turn)
     if row.thinking_budget == "thinking_budget" and "thinking_budget" in body:
@@ -314,6 +236,8 @@ def _thinking(turn: Turn) -> Iterator[Refusal]:
     if row.exclusive_effort_and_budget and effort and budget:
         text = 'Only one of "reasoning.effort" and "reasoning.max_tokens" can be specified'
         yield Refusal(400, text, own=True)
+    if row.efforts and effort and effort not in row.efforts:
+        yield Refusal(400, f"reasoning_effort must be one of {', '.join(row.efforts)}")
     if row.one_shot == "stream_inside" and turn.thinks and not turn.stream:
         if not turn.model.one_shot_thinking:
             yield Refusal(400, ONE_SHOT)
@@ -324,8 +248,12 @@ def _thinking(turn: Turn) -> Iterator[Refusal]:
 def _limits(turn: Turn) -> Iterator[Refusal]:
     if "stream_options" in turn.body and not turn.stream:
         yield Refusal(400, "Stream options can only be defined when `stream=True`.")
-    if turn.body.get("n", 1) > 1 and turn.thinks and turn.row.one_shot == "stream_inside":
-        yield Refusal(400, "n must be 1 in thinking mode")  # (wording assumed)
+    one_only = turn.row.many_choices == "unless_thinking_or_tools" and (turn.thinks or turn.tools)
+    if one_only and turn.body.get("n", 1) > 1:
+        yield Refusal(400, "n must be 1 while thinking or with tools")  # (wording assumed)
+    uncapped = turn.row.caps_thoughts == "by_model" and not turn.model.caps_thoughts
+    if uncapped and "max_completion_tokens" in turn.body:
+        yield Refusal(400, "max_completion_tokens is not supported")  # (wording assumed)
     for name, span in turn.row.ranges.items():
         value = turn.body.get(name)
         size = len(value) if isinstance(value, list) else value
@@ -350,7 +278,7 @@ def _interval(span: Range) -> str:
     return f"{low}, {high}"
 
 
-RULES: tuple[Callable[[Turn], Iterator[Refusal]], ...] = (
+_RULES: tuple[Callable[[Turn], Iterator[Refusal]], ...] = (
     _roles,
     _order,
     _assistant,

@@ -16,7 +16,8 @@ from langchain_qwen36.gateways import GATEWAYS, Gateway
 from loopback import answers
 from loopback.brain import Reply, answer
 from loopback.dialects import dialect_of
-from loopback.rules import Refusal, Turn, read
+from loopback.rules import refusal_of
+from loopback.turn import Refusal, Turn, turn_of
 from loopback.usage import PromptCache
 
 if TYPE_CHECKING:
@@ -118,17 +119,18 @@ class LoopbackGateway:
     def _decide(
         self, path: str, headers: Mapping[str, str], body: dict[str, Any], number: int
     ) -> _Answer:
-        refusal = self._at_the_door(path, headers)
-        scripted = self._script.popleft() if self._script and refusal is None else None
+        door = self._at_the_door(path, headers)
+        scripted = self._script.popleft() if self._script and door is None else None
         if isinstance(scripted, Raw):
             return _raw(scripted)
-        turn = refusal or (scripted if isinstance(scripted, Refusal) else None)
-        turn = turn or read(self.row, body, number)
-        if isinstance(turn, Refusal):
-            shown = answers.envelope(self._dialect, turn, number, path)
-            own = answers.headers(self._dialect, number) | dict(turn.headers)
-            return _Answer(turn.status, own, json.dumps(shown).encode())
-        return self._answer(turn, [scripted] if scripted else answer(turn))
+        decided = scripted if isinstance(scripted, Refusal) else door
+        turn = decided or turn_of(self.row, body, number)
+        refusal = turn if isinstance(turn, Refusal) else refusal_of(turn)
+        if refusal is None:
+            return self._answer(turn, [scripted] if scripted else answer(turn))
+        shown = answers.envelope(self._dialect, refusal, number, path)
+        headers = answers.headers(self._dialect, number) | dict(refusal.headers)
+        return _Answer(refusal.status, headers, json.dumps(shown).encode())
 
     def _at_the_door(self, path: str, headers: Mapping[str, str]) -> Refusal | None:
         if path.partition("?")[0] != f"{self._path}/chat/completions":

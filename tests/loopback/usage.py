@@ -9,7 +9,7 @@ from loopback.brain import pieces, text_of
 
 if TYPE_CHECKING:
     from loopback.brain import Reply
-    from loopback.rules import Turn
+    from loopback.turn import Turn
 
 IMAGE = 258
 """Tokens of one picture."""
