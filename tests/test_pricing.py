@@ -248,7 +248,7 @@ class TestFactors:
         bill = price("apiyi", "qwen3.6-plus", usage(1_000, 100), discount=discount)
         assert bill.total == Decimal("0.85") * (mtok("0.30", 1_000) + mtok("1.80", 100))
 
-    @pytest.mark.parametrize("discount", ["0", 1.5, -1])
+    @pytest.mark.parametrize("discount", ["0", 1.5, -1, "15 %", float("nan")])
     def test_a_discount_that_cannot_be_is_refused(self, discount):
         """The message says what the number means."""
         with pytest.raises(ValueError, match="what you pay of the list"):

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import ROUND_CEILING, Decimal
+from decimal import ROUND_CEILING, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
 from langchain_qwen36.pricing.money import Money
@@ -211,8 +211,11 @@ def _discount(value: Decimal | float | str | None) -> Decimal | None:
     """A float is read as it prints: 0.85 means 0.85."""
     if value is None:
         return None
-    factor = Decimal(str(value))
-    if not 0 < factor <= 1:
+    try:
+        factor = Decimal(str(value))
+    except InvalidOperation:
+        factor = Decimal("NaN")
+    if not (factor.is_finite() and 0 < factor <= 1):
         raise ValueError(
             f"discount={value!r} must be what you pay of the list, above 0 and at most 1: "
             '"0.85" for 15 % off'
