@@ -36,17 +36,21 @@ class Wire:
 
     @property
     def path(self) -> str:
+        """The request's path."""
         return self.head.split(" ", 2)[1]
 
     @property
     def headers(self) -> dict[str, str]:
+        """The request's headers, lower-case names."""
         lines = (line.partition(":") for line in self.head.split("\r\n")[1:] if line)
         return {name.lower(): value.strip() for name, _, value in lines}
 
     def send(self, data: bytes) -> None:
+        """Send bytes as they are."""
         self.sock.sendall(data)
 
     def head_of(self, status: int = 200, **headers: str) -> None:
+        """Send the head of an answer."""
         self.send(head(status, **headers))
 
     def chunk(self, data: bytes) -> None:
@@ -127,7 +131,8 @@ class FaultServer:
 
     @property
     def url(self) -> str:
-        return "http://127.0.0.1:%d/v1/chat/completions" % self._socket.getsockname()[1]
+        """Of the completions path."""
+        return f"http://127.0.0.1:{self._socket.getsockname()[1]}/v1/chat/completions"
 
     def __enter__(self) -> Self:
         self._start(self._accept)

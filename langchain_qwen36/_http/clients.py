@@ -57,14 +57,14 @@ _of_the_parent: list[object] = []
 """After a fork: the parent's connections, kept so that nothing is ever closed or sent on them."""
 
 
-def transport(settings: ClientSettings) -> httpx.BaseTransport:
+def sync_transport(settings: ClientSettings) -> httpx.BaseTransport:
     """Return the process's connections to an origin; opens none yet."""
     try:
         return _sync[settings]
     except KeyError:
         with _lock:
             if settings not in _sync:
-                _sync[settings] = _sync_transport(settings)
+                _sync[settings] = _new_sync(settings)
             return _sync[settings]
 
 
@@ -89,14 +89,16 @@ async def _first_of_loop(
         of_loop = _async.setdefault(loop, {})
         if settings in of_loop:
             return of_loop[settings].transport
-        new = _async_transport(settings)
-        guard = _closing_with_loop(new)
+        new = _new_async(settings)
+        guard = _closing_with_loop(loop, new)
         of_loop[settings] = _OfLoop(new, guard)
     await anext(guard)
     return new
 
 
-async def _closing_with_loop(of_loop: httpx.AsyncBaseTransport) -> AsyncGenerator[None, None]:
+async def _closing_with_loop(
+    loop: asyncio.AbstractEventLoop, transport: httpx.AsyncBaseTransport
+) -> AsyncGenerator[None, None]:
     """Wait, suspended, for the loop to shut its generators down, as `asyncio.run` does at its end.
 
     It is the one moment at which a library that was never told of the end can still close
@@ -105,10 +107,11 @@ async def _closing_with_loop(of_loop: httpx.AsyncBaseTransport) -> AsyncGenerato
     try:
         yield
     finally:
-        await of_loop.aclose()
+        _async.pop(loop, None)
+        await transport.aclose()
 
 
-def _sync_transport(settings: ClientSettings) -> httpx.HTTPTransport:
+def _new_sync(settings: ClientSettings) -> httpx.HTTPTransport:
     new = httpx.HTTPTransport(
         verify=_context_for(settings.origin),
         trust_env=False,
@@ -121,7 +124,7 @@ def _sync_transport(settings: ClientSettings) -> httpx.HTTPTransport:
     return new
 
 
-def _async_transport(settings: ClientSettings) -> httpx.AsyncHTTPTransport:
+def _new_async(settings: ClientSettings) -> httpx.AsyncHTTPTransport:
     context = _context_for(settings.origin)
     proxy = _proxy_of(settings)
     if proxy is None:

@@ -224,7 +224,7 @@ async def apost(target: Target, body: bytes, clock: Clock) -> Reply:
 def _send(target: Target, place: _Place, body: bytes, clock: Clock) -> Any:
     client = target.http_client
     if client is None:
-        transport = clients.transport(_settings(target, place))
+        transport = clients.sync_transport(_settings(target, place))
         return transport.handle_request(_request(target, place, body, clock))
     return client.send(_users_request(client, target, place, body, clock), **_AS_STREAM)
 
