@@ -88,14 +88,14 @@ def _calls_in(content: list[Any]) -> Iterator[Call]:
         args = block.get("args") if block["type"] == "tool_call" else block.get("input")
         usable = isinstance(args, dict)
         yield Call(
-            block.get("id") or "",
-            block.get("name") or _NAMELESS,
-            _json(args) if isinstance(args, dict) else "{}",
+            str(block.get("id") or ""),
+            str(block.get("name") or _NAMELESS),
+            _json(args) if usable else "{}",
             broken=not usable,
         )
 
 
-def _json(args: Mapping[str, Any]) -> str:
+def _json(args: Any) -> str:
     try:
         return orjson.dumps(args, option=orjson.OPT_NON_STR_KEYS).decode()
     except TypeError:
@@ -115,7 +115,7 @@ def thoughts_to_wire(message: AIMessage, gateway: Gateway, *, foreign: bool) -> 
     if not foreign and provider not in {None, PROVIDER}:
         return {}
     details = message.additional_kwargs.get("reasoning_details")
-    if gateway.reasoning_details and details:
+    if gateway.reasoning_details and isinstance(details, list) and details:
         return {"reasoning_details": details}
     text = _thoughts(message)
     return {gateway.reasoning_field: sayable(text)} if text else {}
@@ -130,11 +130,13 @@ def _thoughts(message: AIMessage) -> str:
     if text := "".join(_thought_of(block) for block in blocks if isinstance(block, dict)):
         return text
     details = message.additional_kwargs.get("reasoning_details")
-    return "".join(
-        item.get("text") or item.get("summary") or ""
-        for item in (details if isinstance(details, list) else [])
-        if isinstance(item, dict)
-    )
+    items = details if isinstance(details, list) else []
+    return "".join(_detail_of(item) for item in items if isinstance(item, dict))
+
+
+def _detail_of(item: Mapping[str, Any]) -> str:
+    text = item.get("text") or item.get("summary")
+    return text if isinstance(text, str) else ""
 
 
 def _thought_of(block: Mapping[str, Any]) -> str:

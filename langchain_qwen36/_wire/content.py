@@ -108,10 +108,9 @@ def text_content(content: str | Sequence[Any], reader: Reader, who: str) -> str 
         raise MessageError(f"A {who} message has no content that can be sent: {content!r}.")
     parts = []
     for block in content:
-        if not isinstance(block, str) and block.get("type") not in {"text", "text-plain"}:
-            raise MessageError(
-                f"A {who} message can only hold text, not a block of type {block.get('type')!r}."
-            )
+        kind = block.get("type") if isinstance(block, dict) else "text"
+        if kind not in {"text", "text-plain"}:
+            raise MessageError(f"A {who} message can only hold text, not a block of type {kind!r}.")
         parts.append(part_to_wire(block, reader))
     return joined(parts, "\n")
 
@@ -131,6 +130,8 @@ def part_to_wire(block: str | Mapping[str, Any], reader: Reader) -> Part:
     """
     if isinstance(block, str):
         return {"type": "text", "text": sayable(block)}
+    if not isinstance(block, dict):
+        raise MessageError(f"A block of content must be a text or a dict, not {block!r}.")
     if isinstance(block.get("value"), dict) and block.get("type") == "non_standard":
         return part_to_wire(block["value"], reader)
     part = _part(block, reader)
@@ -142,15 +143,14 @@ def part_to_wire(block: str | Mapping[str, Any], reader: Reader) -> Part:
 def _part(block: Mapping[str, Any], reader: Reader) -> Part:  # noqa: PLR0911 (one per kind)
     match block.get("type"):
         case "text":
-            return {"type": "text", "text": sayable(_string(block, "text"))}
+            return {"type": "text", "text": _needed(block, "text")}
         case "text-plain":
             return _plain_text(block, _source(block), reader)
         case "image_url" | "video_url" as kind:
             _check_sight(kind.removesuffix("_url"), reader)
-            value = block.get(kind)
-            return _verbatim(block) | {kind: {"url": value} if isinstance(value, str) else value}
+            return _verbatim(block) | {kind: _addressed(block, kind, reader)}
         case "input_audio":
-            return _verbatim(block) | {"input_audio": _audio(block["input_audio"], reader)}
+            return _verbatim(block) | {"input_audio": _audio(block.get("input_audio"), reader)}
         case "video" if isinstance(block.get("video"), list):
             return _frames(block, reader)
         case "image":
@@ -167,11 +167,19 @@ def _part(block: Mapping[str, Any], reader: Reader) -> Part:  # noqa: PLR0911 (o
             raise MessageError(f"A user message cannot hold a block of type {kind!r}.")
 
 
-def _string(block: Mapping[str, Any], key: str) -> str:
+def _said(block: Mapping[str, Any], key: str) -> str | None:
+    """A text of a block, or of its extras; None when it is missing or empty."""
+    value = beside(block, key)
+    if value is not None and not isinstance(value, str):
+        raise MessageError(f"{key!r} of a block of type {block.get('type')!r} is no text.")
+    return sayable(value) if value else None
+
+
+def _needed(block: Mapping[str, Any], key: str) -> str:
     value = block.get(key)
     if not isinstance(value, str):
         raise MessageError(f"A block of type {block.get('type')!r} has no {key!r}: {value!r}.")
-    return value
+    return sayable(value)
 
 
 def beside(block: Mapping[str, Any], key: str) -> Any:
@@ -188,6 +196,15 @@ def _siblings(block: Mapping[str, Any]) -> Part:
 def _verbatim(block: Mapping[str, Any]) -> Part:
     """A part that is in wire form already, without LangChain's own keys."""
     return {k: v for k, v in block.items() if k not in _LANGCHAIN_KEYS} | _siblings(block)
+
+
+def _addressed(block: Mapping[str, Any], kind: str, reader: Reader) -> Part:
+    """The inside of an `image_url` or a `video_url`, which some write as a bare URL."""
+    value = block.get(kind)
+    inside = value if isinstance(value, dict) else {"url": value}
+    url = _needed({**inside, "type": kind}, "url")
+    _check_size(url, kind.removesuffix("_url"), reader.gateway)
+    return {**inside, "url": url}
 
 
 def _check_sight(kind: str, reader: Reader) -> None:
@@ -230,12 +247,12 @@ def _frames(block: Mapping[str, Any], reader: Reader) -> Part:
     return _verbatim(block)
 
 
-def _audio(audio: Mapping[str, Any], reader: Reader) -> Part:
+def _audio(audio: Any, reader: Reader) -> Part:
     """The inside of an `input_audio` part; `data` may be base64, a data URL or an address."""
     _check_sight("audio", reader)
-    data = audio.get("data")
-    if not isinstance(data, str):
-        raise MessageError("A block of audio has no data: give its base64 or its URL.")
+    if not isinstance(audio, dict):
+        raise MessageError(f"A block of audio holds no sound: {audio!r}.")
+    data = _needed({**audio, "type": "audio"}, "data")
     _check_size(data, "audio", reader.gateway)
     remote = data.startswith(("http://", "https://"))
     match reader.gateway.audio:
@@ -263,15 +280,15 @@ def _plain_text(block: Mapping[str, Any], source: _Source, reader: Reader) -> Pa
     """A text document: its title, its context and its text."""
     if source.text is None:
         return _file(block, reader)
-    said = [beside(block, "title"), beside(block, "context"), source.text]
-    return {"type": "text", "text": sayable("\n".join(line for line in said if line))}
+    said = [_said(block, "title"), _said(block, "context"), source.text]
+    return {"type": "text", "text": "\n".join(line for line in said if line)}
 
 
 def _file(block: Mapping[str, Any], reader: Reader) -> Part:
     source = _source(block)
     if source.text is not None:
         return _plain_text(block, source, reader)
-    name = source.name or beside(block, "filename") or beside(block, "name") or "document"
+    name = source.name or _said(block, "filename") or _said(block, "name") or "document"
     mime = source.mime or "application/pdf"
     match reader.gateway.files:
         case "file_data" if source.file_id:
@@ -279,8 +296,7 @@ def _file(block: Mapping[str, Any], reader: Reader) -> Part:
         case "file_data":
             url = _url(source, "file", reader, mime=mime)
             return {"type": "file", "file": {"filename": name, "file_data": url}}
-        case "data" if not source.file_id:
-            data = source.data or source.url
+        case "data" if data := source.data or source.url:
             return {"type": "file", "file": {"data": data, "media_type": mime, "filename": name}}
         case "fileid":
             raise MessageError(
@@ -311,21 +327,21 @@ def _source(block: Mapping[str, Any]) -> _Source:
     inner = next((v for key in ("source", "file") if isinstance(v := block.get(key), dict)), None)
     said = {**block, **inner, "source_type": inner.get("type")} if inner else block
     source = _Source(
-        url=said.get("url"),
-        data=said.get("base64") or said.get("data"),
-        file_id=said.get("file_id"),
-        mime=said.get("mime_type") or said.get("media_type"),
-        name=said.get("filename"),
-        text=said.get("text"),
+        url=_said(said, "url"),
+        data=_said(said, "base64") or _said(said, "data"),
+        file_id=_said(said, "file_id"),
+        mime=_said(said, "mime_type") or _said(said, "media_type"),
+        name=_said(said, "filename"),
+        text=_said(said, "text"),
     )
-    if packed := said.get("file_data"):
+    if packed := _said(said, "file_data"):
         remote = packed.startswith(("data:", "http"))
         return replace(source, **{"url" if remote else "data": packed})
     match said.get("source_type"):
         case "text" if source.text is None:
             return replace(source, data=None, text=source.data or source.url)
         case "id":
-            return replace(source, file_id=source.file_id or said.get("id"))
+            return replace(source, file_id=source.file_id or _said(said, "id"))
         case _:
             return source
 
@@ -333,7 +349,7 @@ def _source(block: Mapping[str, Any]) -> _Source:
 def _url(source: _Source, kind: str, reader: Reader, *, mime: str | None) -> str:
     """An address, or a data URL made of base64."""
     if source.url:
-        _check_size(source.url if source.url.startswith("data:") else "", kind, reader.gateway)
+        _check_size(source.url, kind, reader.gateway)
         return source.url
     if source.data:
         _check_size(source.data, kind, reader.gateway)

@@ -13,7 +13,7 @@ from langchain_qwen36._wire import tools as wire_tools
 from langchain_qwen36._wire.limits import check_messages, check_settings
 from langchain_qwen36._wire.types import Request
 from langchain_qwen36.catalog import find_offer
-from langchain_qwen36.errors import UnsupportedSettingError
+from langchain_qwen36.errors import MessageError, UnsupportedSettingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -95,6 +95,18 @@ def build(
         ask_again_without_thinking=plan.ask_again,
         used_ids=frozenset(call["id"] for m in wire for call in m.get("tool_calls", ())),
     )
+
+
+def to_bytes(body: Mapping[str, Any]) -> bytes:
+    """A body as JSON.
+
+    Raises:
+        MessageError: something in it that JSON cannot say: a set, half an emoji in a name.
+    """
+    try:
+        return orjson.dumps(body)
+    except TypeError as error:
+        raise MessageError(f"The request cannot be written as JSON: {error}.") from None
 
 
 def streams_inside(settings: Settings, gateway: Gateway, model: Model | None) -> bool:
