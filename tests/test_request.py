@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+from collections import Counter
 from copy import deepcopy
 from dataclasses import replace
 
@@ -602,6 +603,40 @@ def test_any_history_gives_a_valid_body_or_a_typed_error(
     finally:
         assert repr(messages) == repr(before)
     _check_order(orjson.loads(sent)["messages"])
+
+
+@st.composite
+def _turns(draw):
+    """Whole turns: a question, loops of calls with all their results, an answer."""
+    messages = []
+    for _ in range(draw(st.integers(1, 3))):
+        messages.append(HumanMessage(draw(_TEXTS)))
+        for _ in range(draw(st.integers(0, 2))):
+            calls = draw(_CALLS)
+            messages.append(AIMessage(draw(_TEXTS), tool_calls=calls, additional_kwargs=_THOUGHT))
+            messages += [ToolMessage(draw(_TEXTS), tool_call_id=c["id"] or "") for c in calls]
+        messages.append(draw(st.sampled_from([AIMessage("a"), SystemMessage("s")])))
+    return [*messages, HumanMessage("hi")]
+
+
+_THOUGHT = {"reasoning_content": "hm"}
+_TURN = ("user", "assistant", "tool")
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    messages=_turns(),
+    gateway=st.sampled_from(list(GATEWAYS.values())),
+    replay=st.sampled_from(["tool_loop", "all", "never"]),
+)
+def test_every_whole_conversation_can_be_sent(messages, gateway, replay):
+    """Whatever ids, arguments and texts it holds: each message of it, in a valid order."""
+    sent = ask(gateway, messages=messages, replay_reasoning=replay).body["messages"]
+
+    _check_order(sent)
+    said = Counter({"human": "user", "ai": "assistant"}.get(m.type, m.type) for m in messages)
+    out = Counter(message["role"] for message in sent)
+    assert [said[role] for role in _TURN] == [out[role] for role in _TURN]
 
 
 def _check_order(messages):
