@@ -96,6 +96,8 @@ _STATUS_OF_TYPE = {
     "invalid_request": 400,
     "invalid_request_error": 400,
     "invalid_prompt": 400,
+    "invalidparameter": 400,
+    "invalid_parameter_error": 400,
     "authentication": 401,
     "authentication_error": 401,
     "unauthorized": 401,
