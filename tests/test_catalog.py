@@ -395,6 +395,7 @@ class TestOverlay:
         ),
         pytest.param(OFFER + PRICE + FLAT.replace('"1"', '"abc"'), ["`input` = 'abc'"], id="words"),
         pytest.param(OFFER + PRICE + FLAT.replace('"1"', '"NaN"'), ["`input` = 'NaN'"], id="nan"),
+        pytest.param(OFFER + PRICE + FLAT.replace('"1"', '"inf"'), ["`input` = 'inf'"], id="inf"),
         pytest.param(
             OFFER + PRICE + FLAT.replace("output", "up_to = true, output"), ["`up_to`"], id="bool"
         ),

@@ -25,17 +25,16 @@ class Calibration:
     def factor(self) -> float:
         """What an estimate is to be multiplied by; 1.0 before anything was learnt."""
         with self._lock:
-            ratio = self._counted / self._estimated
-        return min(max(ratio, _LOW), _HIGH)
+            return self._counted / self._estimated
 
     def learn(self, estimated: int, counted: int) -> None:
         """Take in one call: our estimate of its input, and the gateway's count."""
         if estimated <= 0 or counted <= 0:
             return
-        counted_here = min(max(counted, _LOW * estimated), _HIGH * estimated)
+        bounded = min(max(counted, _LOW * estimated), _HIGH * estimated)
         with self._lock:
             self._estimated = self._estimated * _FADE + estimated
-            self._counted = self._counted * _FADE + counted_here
+            self._counted = self._counted * _FADE + bounded
 
     def apply(self, estimated: int) -> int:
         """The estimate as the gateway would probably count it."""
