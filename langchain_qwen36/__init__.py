@@ -4,6 +4,7 @@ from langchain_qwen36._call import Timeouts
 from langchain_qwen36._model.calling import QwenWarning
 from langchain_qwen36._version import __version__
 from langchain_qwen36._wire.blocks import register as _register_blocks
+from langchain_qwen36.callbacks import QwenCostCallbackHandler, get_qwen_cost_callback
 from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.chat_models import ChatQwen36
 from langchain_qwen36.gateways import GATEWAYS, Gateway
@@ -13,9 +14,11 @@ __all__ = [
     "ChatQwen36",
     "Gateway",
     "PriceBook",
+    "QwenCostCallbackHandler",
     "QwenWarning",
     "Timeouts",
     "__version__",
+    "get_qwen_cost_callback",
 ]
 
 _register_blocks()
