@@ -8,70 +8,93 @@ from typing import TYPE_CHECKING
 from langchain_qwen36.errors import UnexpectedResponseError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 ACCEPT_ENCODING = "gzip, deflate"
 _STEP = 1024 * 1024
 """Bytes inflated at once: who reads can stop long before a bomb of 64 KiB is 64 MiB."""
+_ZSTD_STEP = 64
+"""Bytes of input at once: zstd has no limit on its output, and 4 bytes may be 128 KiB."""
 _GZIP = 16 + zlib.MAX_WBITS
 
 
-class Inflater:
-    """Undoes gzip or deflate piece by piece, and lets through what is not encoded.
+def inflater(headers: Mapping[str, str]) -> Callable[[bytes], Iterator[bytes]]:
+    """Return what undoes an answer's encoding piece by piece, in steps of a few MiB at most.
+
+    It raises `UnexpectedResponseError` for bytes that are not what their header says (F39). That
+    an encoded answer is cut it does not notice: its content decides (F40).
 
     Raises:
-        UnexpectedResponseError: an encoding that was not asked for (F38).
+        UnexpectedResponseError: an encoding that was not asked for and is not known (F38).
     """
+    encoding = headers.get("content-encoding", "").strip().lower()
+    match encoding:
+        case "" | "identity":
+            return lambda data: iter((data,))
+        case "gzip" | "x-gzip":
+            return _Zlib(encoding, _GZIP).inflate
+        case "deflate":
+            return _Zlib(encoding, zlib.MAX_WBITS).inflate
+        case "zstd":
+            return _zstd()
+        case _:
+            raise _unsupported(encoding)
 
-    def __init__(self, headers: Mapping[str, str]) -> None:
-        encoding = headers.get("content-encoding", "").strip().lower()
+
+class _Zlib:
+    def __init__(self, encoding: str, wbits: int) -> None:
         self._encoding = encoding
-        self._zlib = _decompressor(encoding)
+        self._zlib = zlib.decompressobj(wbits)
         self._started = False
 
     def inflate(self, data: bytes) -> Iterator[bytes]:
-        """Yield the decoded bytes in steps of at most 1 MiB.
-
-        Raises:
-            UnexpectedResponseError: the bytes are not what their header says (F39).
-        """
-        if self._zlib is None:
-            yield data
-            return
-        while data:
+        more = True
+        while data or more:
             piece = self._piece(data)
             data = self._zlib.unconsumed_tail
+            more = len(piece) == _STEP
             if piece:
                 yield piece
 
     def _piece(self, data: bytes) -> bytes:
-        if self._zlib is None:
-            return data
         try:
             piece = self._zlib.decompress(data, _STEP)
         except zlib.error as error:
-            if self._encoding == "deflate" and not self._started:
-                # Half of the servers that say deflate send it without its zlib header.
-                self._started = True
-                self._zlib = zlib.decompressobj(-zlib.MAX_WBITS)
-                return self._piece(data)
-            raise UnexpectedResponseError(
-                f"The answer says `content-encoding: {self._encoding}`, which it is not ({error})."
-            ) from error
+            if self._encoding != "deflate" or self._started:
+                raise _lie(self._encoding, error) from error
+            # Many servers that say deflate send it without its zlib header.
+            self._zlib = zlib.decompressobj(-zlib.MAX_WBITS)
+            self._started = True
+            return self._piece(data)
         self._started = True
         return piece
 
 
-def _decompressor(encoding: str) -> zlib._Decompress | None:
-    match encoding:
-        case "" | "identity":
-            return None
-        case "gzip" | "x-gzip":
-            return zlib.decompressobj(_GZIP)
-        case "deflate":
-            return zlib.decompressobj()
-        case _:
-            raise UnexpectedResponseError(
-                f"Unsupported content-encoding {encoding!r}: only {ACCEPT_ENCODING} was asked for.",
-                is_retryable=False,
-            )
+def _zstd() -> Callable[[bytes], Iterator[bytes]]:
+    try:
+        import zstandard  # noqa: PLC0415, only for who sends what was not asked for
+    except ImportError:
+        raise _unsupported("zstd") from None
+    decompressor = zstandard.ZstdDecompressor().decompressobj()
+
+    def inflate(data: bytes) -> Iterator[bytes]:
+        try:
+            for start in range(0, len(data), _ZSTD_STEP):
+                yield decompressor.decompress(data[start : start + _ZSTD_STEP])
+        except zstandard.ZstdError as error:
+            raise _lie("zstd", error) from error
+
+    return inflate
+
+
+def _lie(encoding: str, error: Exception) -> UnexpectedResponseError:
+    return UnexpectedResponseError(
+        f"The answer says `content-encoding: {encoding}`, which it is not ({error})."
+    )
+
+
+def _unsupported(encoding: str) -> UnexpectedResponseError:
+    return UnexpectedResponseError(
+        f"Unsupported content-encoding {encoding!r}: only {ACCEPT_ENCODING} was asked for.",
+        is_retryable=False,
+    )

@@ -15,7 +15,7 @@ import httpx
 
 from langchain_qwen36._http import clients
 from langchain_qwen36._http.clients import ClientSettings
-from langchain_qwen36._http.encoding import ACCEPT_ENCODING, Inflater
+from langchain_qwen36._http.encoding import ACCEPT_ENCODING, inflater
 from langchain_qwen36._http.faults import address, told
 from langchain_qwen36.errors import InvalidRequestError, QwenError, UnexpectedResponseError
 
@@ -94,11 +94,11 @@ class Answer:
             if self._response.is_stream_consumed:  # a hook of the user's client read it
                 yield self._response.content
                 return
-            inflater = Inflater(self.headers)
+            inflate = inflater(self.headers)
             for data in self._response.stream:
                 if not self.is_clocked:
                     self._clock.check()
-                yield from inflater.inflate(data)
+                yield from inflate(data)
 
     def read(self) -> bytes:
         """Return the whole body; of an error only its start, and whatever came of it."""
@@ -125,12 +125,12 @@ class AsyncAnswer(Answer):
             if self._response.is_stream_consumed:
                 yield self._response.content
                 return
-            inflater = Inflater(self.headers)
+            inflate = inflater(self.headers)
             parts = self._response.stream
             if self._target.http_async_client is not None:
                 parts = _clocked(parts, self._clock)
             async for data in parts:
-                for piece in inflater.inflate(data):
+                for piece in inflate(data):
                     yield piece
 
     async def aread(self) -> bytes:
