@@ -684,10 +684,10 @@ def test_each_record_is_handed_on_as_it_is_booked():
 
 
 def test_the_block_takes_every_setting_of_the_handler():
-    """Two lists of the same keywords must not drift apart."""
-    keywords = inspect.signature(QwenCostCallbackHandler).parameters
+    """Two lists of the same keywords must not drift apart; T28 sets one aside."""
+    keywords = set(inspect.signature(QwenCostCallbackHandler).parameters)
 
-    assert list(CostSettings.__annotations__) == list(keywords)
+    assert set(CostSettings.__annotations__) == keywords - {"trace_costs"}
 
 
 def test_a_handler_that_saw_nothing_costs_nothing():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_qwen36.catalog import PriceBook
@@ -12,8 +13,6 @@ from langchain_qwen36.gateways import GATEWAYS
 from langchain_qwen36.pricing import Money, UsageError, cost, cost_record, money_of, reported_cost
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from langchain_qwen36.callbacks.records import PriceSource
     from langchain_qwen36.catalog import Offer
 
@@ -29,6 +28,15 @@ class Bill(NamedTuple):
     money: Money | None
     source: PriceSource
     tier: str | None = None
+    output: Decimal | None = None
+    """The part for the answer; None where only the total is known."""
+
+    @property
+    def input(self) -> Decimal | None:
+        """The rest: all that went in, cached or not."""
+        if self.money is None or self.output is None:
+            return None
+        return self.money.amount - self.output
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +94,8 @@ class Pricer:
         if record is None:
             self._warn(self.model_id(*names), gateway)
             return Bill(None, "unknown")
-        return Bill(money_of(record), record["basis"], record["tier"])
+        output = Decimal(str(record["output"])) if record["basis"] == "list" else None
+        return Bill(money_of(record), record["basis"], record["tier"], output)
 
     @property
     def _book(self) -> PriceBook:

@@ -167,6 +167,10 @@ def _record(
         tokens=_counts(usage),
         cost=bill.money.amount if bill.money else Decimal(0) if free else None,
         currency=bill.money.currency if bill.money else None,
+        input_cost=bill.money.amount - bill.output
+        if bill.money and bill.output is not None
+        else None,
+        output_cost=bill.output,
         price_source=bill.source,
         estimated=estimated,
         ending=ending,

@@ -28,7 +28,10 @@ register_configure_hook(_current, inheritable=True)
 
 
 class CostSettings(TypedDict, total=False):
-    """The keywords of `QwenCostCallbackHandler`, which says what they mean."""
+    """The keywords of `QwenCostCallbackHandler`, which says what they mean.
+
+    `trace_costs` is not among them: a block's handler always stands after LangSmith's (T28).
+    """
 
     budget: str | Money | None
     warn_at: float | None

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from decimal import Decimal
 
     from langchain_qwen36.callbacks.records import CallRecord, Summary, TokenCounts
 
@@ -29,6 +30,8 @@ _CSV_COLUMNS = (
     "reasoning_tokens",
     "cost",
     "currency",
+    "input_cost",
+    "output_cost",
     "price_source",
     "estimated",
     "ending",
@@ -81,8 +84,10 @@ def _record(record: CallRecord) -> dict[str, Any]:
         "gateway": record.gateway,
         "tier": record.tier,
         "tokens": _tokens(record.tokens),
-        "cost": None if record.cost is None else format(record.cost, "f"),
+        "cost": _digits(record.cost),
         "currency": record.currency,
+        "input_cost": _digits(record.input_cost),
+        "output_cost": _digits(record.output_cost),
         "price_source": record.price_source,
         "estimated": record.estimated,
         "ending": record.ending,
@@ -103,7 +108,7 @@ def _summary(summary: Summary) -> dict[str, Any]:
         "partial": summary.partial,
         "tokens": _tokens(summary.tokens),
         "llm_cache_tokens": _tokens(summary.llm_cache_tokens),
-        "costs": {currency: format(cost, "f") for currency, cost in summary.costs.items()},
+        "costs": {currency: _digits(cost) for currency, cost in summary.costs.items()},
     }
 
 
@@ -115,3 +120,8 @@ def _tokens(tokens: TokenCounts) -> dict[str, int]:
         "cache_write": tokens.cache_write,
         "reasoning": tokens.reasoning,
     }
+
+
+def _digits(cost: Decimal | None) -> str | None:
+    """Plain digits, without an exponent or trailing zeros."""
+    return None if cost is None else format(cost.normalize(), "f")

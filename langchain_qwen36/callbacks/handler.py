@@ -15,6 +15,7 @@ from langchain_qwen36.callbacks.call import OpenCall, abandoned, ended, failed, 
 from langchain_qwen36.callbacks.ledger import Ledger
 from langchain_qwen36.callbacks.runs import OpenRuns
 from langchain_qwen36.callbacks.seen import seen_in_result
+from langchain_qwen36.callbacks.trace import write_costs
 from langchain_qwen36.callbacks.views import LedgerView
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         price_as: str | None = None,
         price_of: PriceOf | None = None,
         discount: Decimal | float | str | None = None,
+        trace_costs: bool = False,
         on_record: Callable[[CallRecord], None] | None = None,
     ) -> None:
         """Say how to price, and where to stop.
@@ -77,6 +79,10 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
             price_as: The gateway whose list prices calls of a gateway that is not known.
             price_of: Your own price of a call, `(model, gateway, usage_metadata) -> Money | None`.
             discount: What your account pays of the list, e.g. `"0.85"`; reported bills stay.
+            trace_costs: Show LangSmith the cost of each call, streams included: the handlers after
+                this one see it in the usage. LangSmith's is after it where this one stands in
+                the `config` of the outermost call. LangChain's own usage callback must not be
+                (T1).
             on_record: Called with each record when it is booked. A call that was booked as
                 abandoned and ends after all comes twice.
 
@@ -85,6 +91,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         """
         self._pricer = Pricer(book=book, price_as=price_as, price_of=price_of, discount=discount)
         self._budget = Budget.of(budget, warn_at)
+        self._trace_costs = trace_costs
         self._on_record = on_record
         self._ledger = Ledger()
         self._runs = OpenRuns()
@@ -148,7 +155,10 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         """Book a call that ended well."""
         if call := self._leave(run_id):
-            self._book(ended(call, seen_in_result(response), self._pricer))
+            record = ended(call, seen_in_result(response), self._pricer)
+            if self._trace_costs:
+                write_costs(response, record)
+            self._book(record)
 
     @override
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:

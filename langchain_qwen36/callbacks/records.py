@@ -77,6 +77,10 @@ class CallRecord:
     """What the call cost, in `currency`; None: no price is known (never 0)."""
     currency: str | None
     """None where the price is unknown or nothing was charged."""
+    input_cost: Decimal | None
+    """The part of `cost` for all input, cached or not; None where only the total is known."""
+    output_cost: Decimal | None
+    """The rest of it."""
     price_source: PriceSource
     estimated: bool
     """TokenCounts were counted by us, or the usage seen before the cut may not be the last."""

@@ -1,0 +1,162 @@
+"""What LangSmith is told of a call, read from what its client posts to a real socket (P67)."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import orjson
+import pytest
+from fake_chat_model import USAGE, FakeQwen
+from langchain_core.runnables import RunnableLambda
+from langchain_core.tracers.context import tracing_v2_enabled
+from langsmith import Client
+
+from langchain_qwen36.callbacks import QwenCostCallbackHandler, get_qwen_cost_callback
+
+PROMPT = "How is the weather in Paris?"
+COSTS = {"input_cost": 0.0005, "output_cost": 0.0003, "total_cost": 0.0008}
+
+
+class _LangSmith(BaseHTTPRequestHandler):
+    """Takes everything and keeps the bodies."""
+
+    bodies: list[bytes]
+
+    def do_POST(self):
+        """Keep what is posted."""
+        self.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+        self.do_GET()
+
+    def do_GET(self):
+        """Say yes to anything; an empty `/info` leaves the client at its defaults."""
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *args):
+        """Be quiet."""
+
+
+@pytest.fixture
+def langsmith(monkeypatch):
+    """A loopback LangSmith; `.traced(call)` makes a call and gives the run that was posted."""
+    monkeypatch.setenv("LANGSMITH_DISABLE_RUN_COMPRESSION", "true")
+    handler = type("Handler", (_LangSmith,), {"bodies": []})
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
+    thread.start()
+    client = Client(
+        api_url=f"http://127.0.0.1:{server.server_port}",
+        api_key="a-test-key",
+    )
+
+    def traced(call):
+        with tracing_v2_enabled(client=client):
+            call()
+        client.flush()
+        return _llm_run(handler.bodies)
+
+    yield traced
+    client.cleanup()
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def _llm_run(bodies):
+    """The model's run out of the multipart bodies; a later part replaces an earlier one."""
+    runs = defaultdict(dict)
+    for body in bodies:
+        for part in body.split(b"\r\nContent-Disposition: form-data; ")[1:]:
+            head, _, rest = part.partition(b"\r\n\r\n")
+            run_id, field = re.search(rb'name="[a-z]+\.([^."]+)\.?([a-z]*)"', head).groups()
+            value = orjson.loads(rest.partition(b"\r\n--")[0])
+            runs[run_id] |= {field.decode(): value} if field else value
+    return next(run for run in runs.values() if run["run_type"] == "llm")
+
+
+def _stream_all(model):
+    return lambda: list(model.stream(PROMPT))
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        pytest.param(lambda model: lambda: model.invoke(PROMPT), id="invoke"),
+        pytest.param(_stream_all, id="stream"),
+    ],
+)
+def test_a_trace_holds_usage_and_the_whole_bill(langsmith, use):
+    """By default tokens stand where LangSmith reads them and the bill on the message."""
+    run = langsmith(use(FakeQwen()))
+
+    message = run["outputs"]["generations"][0][0]["message"]["kwargs"]
+    assert run["extra"]["metadata"]["usage_metadata"] == USAGE
+    assert run["extra"]["metadata"]["ls_model_name"] == "qwen3.6-plus"
+    assert message["response_metadata"]["cost"]["total"] == 0.0008
+    assert message["response_metadata"]["cost"]["tier"] == "≤256K"
+
+
+def test_a_model_may_write_costs_into_a_whole_messages_usage(langsmith):
+    """Three floats in `usage_metadata` reach the place LangSmith takes costs from (T1)."""
+    run = langsmith(lambda: FakeQwen(trace_costs=True).invoke(PROMPT))
+
+    assert run["extra"]["metadata"]["usage_metadata"] == {**USAGE, **COSTS}
+
+
+def test_a_model_must_not_write_costs_into_a_chunks_usage():
+    """LangChain merges a stream's chunks with integers only: the user's loop would raise (T1)."""
+    with pytest.raises(ValueError, match="Only dict and int"):
+        list(FakeQwen(trace_costs=True).stream(PROMPT))
+
+
+CALLS = [
+    pytest.param(lambda model, config: model.invoke(PROMPT, config), id="invoke"),
+    pytest.param(lambda model, config: list(model.stream(PROMPT, config)), id="stream"),
+    pytest.param(
+        lambda model, config: (RunnableLambda(str) | model).invoke(PROMPT, config), id="chain"
+    ),
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_handler_in_the_outermost_config_shows_langsmith_the_cost(langsmith, call):
+    """Streams and chains included, and no message of the caller's is touched."""
+    handler = QwenCostCallbackHandler(trace_costs=True)
+    answers = []
+    run = langsmith(lambda: answers.append(call(FakeQwen(), {"callbacks": [handler]})))
+
+    assert run["extra"]["metadata"]["usage_metadata"] == {**USAGE, **COSTS}
+    last = answers[0][-1] if isinstance(answers[0], list) else answers[0]
+    assert "total_cost" not in (last.usage_metadata or {})
+
+
+@pytest.mark.parametrize(
+    ("model", "costs"),
+    [
+        pytest.param(
+            FakeQwen(gateway="openrouter", reported="0.0123"), {"total_cost": 0.0123}, id="reported"
+        ),
+        pytest.param(FakeQwen(gateway="dashscope"), {}, id="other-currency"),
+        pytest.param(FakeQwen(model_name="gpt-9"), {}, id="unknown-price"),
+    ],
+)
+def test_langsmith_is_told_dollars_that_are_known(langsmith, model, costs):
+    """A reported bill has no parts; yuan and unknown prices are left out."""
+    config = {"callbacks": [QwenCostCallbackHandler(trace_costs=True)]}
+    run = langsmith(lambda: model.invoke(PROMPT, config))
+
+    assert run["extra"]["metadata"]["usage_metadata"] == {**USAGE, **costs}
+
+
+def test_our_handler_is_right_where_costs_are_traced(langsmith):
+    """The floats that break LangChain's own sums (T1) are not read by ours."""
+    model = FakeQwen(trace_costs=True)
+    with get_qwen_cost_callback() as cb:
+        langsmith(lambda: model.batch([PROMPT] * 3))
+
+    assert (cb.calls, str(cb.total_cost), cb.cached_calls) == (3, "0.0024", 0)
