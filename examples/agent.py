@@ -10,7 +10,7 @@ tool by itself, so its first tool call is forced; which tool, and with what, is 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from langchain.agents import create_agent
 from langchain.agents.middleware import wrap_model_call
@@ -24,11 +24,12 @@ from langchain_qwen36.errors import MissingKeyError
 from langchain_qwen36.pricing import cost
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from langchain.agents.middleware import ModelRequest, ModelResponse
 
     from langchain_qwen36.callbacks import CallRecord
+    from langchain_qwen36.pricing import Money
 
 console = Console(highlight=False, soft_wrap=True)
 STAND_IN = ("dashscope-intl", "qwen3.6-flash")
@@ -71,10 +72,9 @@ def show(mode: str, part: object) -> None:
             console.print(chunk.additional_kwargs.get("reasoning_content", ""), style="dim", end="")
             console.print(chunk.text, end="", markup=False)
         case "updates", dict(update):
-            for message in (
-                m for node in update.values() for m in (node or {}).get("messages", [])
-            ):
-                show_tools(message)
+            for node in update.values():
+                for message in (node or {}).get("messages", ()):
+                    show_tools(message)
 
 
 def show_tools(message: object) -> None:
@@ -87,16 +87,24 @@ def show_tools(message: object) -> None:
         console.print(f"← {message.text}\n", style="green", markup=False)
 
 
+def stand_in(_model: str | None, _gateway: str | None, usage: Mapping[str, Any]) -> Money | None:
+    """Price the embedded engine's tokens as a hosted model's."""
+    listed = cost(usage, find_offer(*STAND_IN))
+    return listed.money if listed else None
+
+
 def price_row(number: int, call: CallRecord) -> tuple[str, ...]:
     """One model call: tokens, tier, list price."""
-    tier, price = call.tier, call.cost
-    if price is None:
-        usage = {"input_tokens": call.tokens.input, "output_tokens": call.tokens.output}
-        listed = cost(usage, find_offer(*STAND_IN))
-        tier, price = (listed.tier.label, listed.total) if listed else (None, None)
-    money = "unknown" if price is None else f"{price:.6f} {call.currency or 'USD'}"
-    tokens = call.tokens
-    return str(number), call.model or "?", str(tokens.input), str(tokens.output), tier or "?", money
+    money = "unknown" if call.cost is None else f"{call.cost:.6f} {call.currency}"
+    tier = call.tier or find_tier(call.tokens.input)
+    cells = (number, call.model, call.tokens.input, call.tokens.output, tier, money)
+    return tuple(str(cell) for cell in cells)
+
+
+def find_tier(input_tokens: int) -> str:
+    """The stand-in's price tier for so many tokens."""
+    listed = cost({"input_tokens": input_tokens}, find_offer(*STAND_IN))
+    return listed.tier.label if listed else "unknown"
 
 
 def main(question: str) -> None:
@@ -107,10 +115,9 @@ def main(question: str) -> None:
     agent = create_agent(
         model,
         [get_weather, get_population],
-        system_prompt="Use a tool, then answer in one short sentence with what it said.",
         middleware=[force_first_call] if embedded else [],
     )
-    with get_qwen_cost_callback() as cb:
+    with get_qwen_cost_callback(price_of=stand_in if embedded else None) as cb:
         asked = {"messages": [{"role": "user", "content": question}]}
         for mode, part in agent.stream(asked, stream_mode=["messages", "updates"]):
             show(mode, part)
