@@ -264,7 +264,22 @@ REFUSALS = [
         messages=[{"role": "developer", "content": "A"}, *HI],
         **off("aimlapi"),
     ),
+    refused(
+        "last-system",
+        "dashscope",
+        500,
+        rules.BAD_ORDER,
+        messages=[{"role": "system", "content": "A"}],
+        **off("dashscope"),
+    ),
     # Content
+    refused(
+        "assistant-image",
+        "vllm",
+        400,
+        "<400> InternalError.Algo.InvalidParameter: Unexpected item type in content.",
+        messages=[*HI, {"role": "assistant", "content": [IMAGE]}, *HI],
+    ),
     refused(
         "file",
         "dashscope",
