@@ -301,3 +301,48 @@ def test_a_check_can_be_waved_through():
     model = find_model("qwen3.6-max-preview")
 
     assert user_part(block, model=model, check_inputs=False)["type"] == "image_url"
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        pytest.param({"type": "image_url", "image_url": 3}, ["'url'", "3"], id="no-address"),
+        pytest.param({"type": "image", "url": ["u"]}, ["'url'", "'image'"], id="a-list"),
+        pytest.param({"type": "input_audio"}, ["no sound", "None"], id="no-sound"),
+        pytest.param({"type": "image", "base64": "////////"}, ["no mime_type"], id="no-image"),
+        pytest.param({"type": "text-plain", "url": "https://x/y"}, ["dashscope"], id="text-by-url"),
+    ],
+)
+def test_a_block_of_the_wrong_shape_is_refused_by_name(block, words):
+    """Blocks come from tools and stored histories: anything may be in them."""
+    with pytest.raises(MessageError) as refused:
+        user_part(block)
+
+    assert [word for word in words if word not in str(refused.value)] == []
+
+
+def test_an_unknown_image_without_a_type_cannot_be_named():
+    """A data URL needs its type, even where nothing is checked."""
+    with pytest.raises(MessageError, match="mime_type"):
+        user_part({"type": "image", "base64": "////////"}, check_inputs=False)
+
+
+def test_a_data_url_in_a_document_stays_one():
+    """OpenAI's form has it already."""
+    data = "data:application/pdf;base64,AAAA"
+
+    assert user_part({"type": "file", "base64": data}, OPENROUTER)["file"]["file_data"] == data
+
+
+def test_a_document_by_its_url_goes_by_its_url():
+    """Where the gateway fetches it."""
+    block = {"type": "document", "source": {"type": "url", "url": "https://x/a.pdf"}}
+
+    assert user_part(block, GATEWAYS["vercel"])["file"]["data"] == "https://x/a.pdf"
+
+
+def test_a_v0_file_may_be_named_by_its_id():
+    """v0 calls it `id`."""
+    block = {"type": "file", "source_type": "id", "id": "f1"}
+
+    assert user_part(block, OPENROUTER) == {"type": "file", "file": {"file_id": "f1"}}

@@ -410,6 +410,14 @@ class TestResults:
 
         assert wire[2]["content"] == "The result is in the next user message."
 
+    def test_a_text_document_stays_in_the_result(self):
+        """Only what is not text has to move."""
+        document = {"type": "file", "source_type": "text", "text": "b"}
+
+        assert to_wire(loop(tool=["a", document]), VLLM)[2:] == [
+            {"role": "tool", "tool_call_id": "c1", "content": "a\nb"}
+        ]
+
     def test_p53_a_moved_image_begins_no_turn(self):
         """Thoughts of the loop go on being sent."""
         ai = AIMessage("", tool_calls=[call()], additional_kwargs={"reasoning_content": "hm"})
@@ -458,6 +466,12 @@ class TestResults:
 
         assert to_wire(loop(tool=[part]), DASHSCOPE)[2]["content"] == [part]
         assert to_wire(loop(tool=[part]), VLLM)[2]["content"] == "long"
+
+    def test_a_result_of_numbers_is_refused(self):
+        """Blocks are texts or dicts; a program's value must be said as text."""
+        result = HumanMessage([{"type": "tool_result", "tool_use_id": "c1", "content": [3]}])
+        with pytest.raises(MessageError, match="not 3"):
+            to_wire([*loop()[:2], result], PLAIN)
 
     def test_anthropic_results_in_a_user_message_become_tool_messages(self):
         """The rest of the message stays the user's."""

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from langchain_qwen36._wire.content import beside, joined, sayable
+from langchain_qwen36._wire.content import joined
+from langchain_qwen36._wire.source import beside, sayable
 from langchain_qwen36._wire.types import PROVIDER
 
 if TYPE_CHECKING:

@@ -18,16 +18,9 @@ from langchain_core.messages import (
 )
 
 from langchain_qwen36._wire.assistant import calls_of, content_to_wire, thoughts_to_wire
-from langchain_qwen36._wire.content import (
-    MEDIA_TYPES,
-    Part,
-    Reader,
-    part_to_wire,
-    sayable,
-    text_content,
-    uploaded_file,
-    user_content,
-)
+from langchain_qwen36._wire.content import part_to_wire, text_content, user_content
+from langchain_qwen36._wire.media import Part, Reader, uploaded_file
+from langchain_qwen36._wire.source import sayable
 from langchain_qwen36.errors import MessageError
 
 if TYPE_CHECKING:
@@ -239,15 +232,15 @@ class _Writer:
                 "the AIMessage with that tool call, once, in front of its results."
             )
         self._open.remove(call)
-        blocks = content if isinstance(content, list) else []
-        media = [block for block in blocks if _is(block, *MEDIA_TYPES)]
-        if media:
-            content = [block for block in blocks if not _is(block, *MEDIA_TYPES)]
-            self._media.append({"type": "text", "text": f"From the result of `{call.name}`:"})
-            self._media += [part_to_wire(block, self._reader) for block in media]
+        parts: list[Part] = []
+        if isinstance(content, list):
+            parts = [part_to_wire(block, self._reader) for block in content]
+            content = [part for part in parts if part["type"] == "text"]
         said = text_content(content, self._reader, "tool")
-        if media and not said:
-            said = "The result is in the next user message."
+        if media := [part for part in parts if part["type"] != "text"]:
+            self._media.append({"type": "text", "text": f"From the result of `{call.name}`:"})
+            self._media += media
+            said = said or "The result is in the next user message."
         if failed and isinstance(said, str) and "error" not in said.lower():
             said = f"Error: {said}"
         self._out.append({"role": "tool", "tool_call_id": call.wire, "content": said})

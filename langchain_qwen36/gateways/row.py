@@ -39,7 +39,7 @@ Prefix = Literal[
     "unsupported",
 ]
 VideoPart = Literal["video_url", "video_url_or_frames", "unsupported"]
-AudioPart = Literal["base64", "url", "unsupported"]
+AudioPart = Literal["base64", "url"]
 FilePart = Literal[
     "fileid",  # a system message `fileid://…`, by an uploaded file's id only
     "file_data",  # {"type": "file", "file": {"filename", "file_data"}}

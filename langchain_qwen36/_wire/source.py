@@ -1,0 +1,86 @@
+"""Reading one block of content, whoever's shape it has (T20)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from langchain_qwen36.errors import MessageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a part's bytes are, whichever way the block said it."""
+
+    url: str | None = None
+    data: str | None = None
+    """Base64."""
+    file_id: str | None = None
+    mime: str | None = None
+    name: str | None = None
+    text: str | None = None
+
+
+def sayable(text: str) -> str:
+    """The text with lone surrogates replaced.
+
+    Half of an emoji, cut by a model or a parser, would make every later request of the
+    conversation fail to encode.
+    """
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def said_in(block: Mapping[str, Any], key: str) -> str | None:
+    """A text of a block, or of its extras; None when it is missing or empty."""
+    value = beside(block, key)
+    if value is not None and not isinstance(value, str):
+        raise MessageError(f"{key!r} of a block of type {block.get('type')!r} is no text.")
+    return sayable(value) if value else None
+
+
+def needed(block: Mapping[str, Any], key: str) -> str:
+    """A text that a block must have."""
+    value = block.get(key)
+    if not isinstance(value, str):
+        raise MessageError(f"A block of type {block.get('type')!r} has no {key!r}: {value!r}.")
+    return sayable(value)
+
+
+def beside(block: Mapping[str, Any], key: str) -> Any:
+    """A key of a block, or of its `extras`, where v1 blocks keep what is not standard."""
+    value = block.get(key)
+    extras = block.get("extras")
+    return extras.get(key) if value is None and isinstance(extras, dict) else value
+
+
+def source_of(block: Mapping[str, Any]) -> Source:
+    """Where the bytes are: v1, v0, Anthropic's `source` and OpenAI's `file` differ."""
+    inner = next((v for key in ("source", "file") if isinstance(v := block.get(key), dict)), None)
+    said = {**block, **inner, "source_type": inner.get("type")} if inner else block
+    source = Source(
+        url=said_in(said, "url"),
+        data=said_in(said, "base64") or said_in(said, "data"),
+        file_id=said_in(said, "file_id"),
+        mime=said_in(said, "mime_type") or said_in(said, "media_type"),
+        name=said_in(said, "filename"),
+        text=said_in(said, "text"),
+    )
+    if packed := said_in(said, "file_data"):
+        remote = packed.startswith(("data:", "http"))
+        return replace(source, **{"url" if remote else "data": packed})
+    match said.get("source_type"):
+        case "text" if source.text is None:
+            return replace(source, data=None, text=source.data or source.url)
+        case "id":
+            return replace(source, file_id=source.file_id or said_in(said, "id"))
+        case _:
+            return source
