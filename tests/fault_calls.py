@@ -1,0 +1,182 @@
+"""One call against a `FaultServer`, sync or async, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from contextlib import aclosing, closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from answers import USAGE, chunk, completion, request
+from fault_server import FaultServer, stream, whole
+
+from langchain_qwen36._call import Call, StreamCall, Target, Timeouts, apost, no_waiting, post
+from langchain_qwen36._wire import response
+from langchain_qwen36._wire.stream import StreamReader
+from langchain_qwen36.errors import QwenError
+from langchain_qwen36.gateways import GATEWAYS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator
+
+    from fault_server import Script
+    from langchain_core.messages import AIMessage
+
+    from langchain_qwen36._wire.types import Delta
+
+Mode = Literal["sync", "async"]
+KEY = "sk-canary-0123456789"
+QUICK = Timeouts(connect=2, first_event=0.4, gap=0.3, pool=2)
+"""What the cases wait for; a stalled server is silent for longer."""
+STALL = 1.5
+"""Seconds that a stalled server keeps silent."""
+
+DONE = b"data: [DONE]\n\n"
+
+
+def sse(payload: Any) -> bytes:
+    """An event with this payload."""
+    return b"data: " + json.dumps(payload, ensure_ascii=False).encode() + b"\n\n"
+
+
+def text(piece: str) -> bytes:
+    """A chunk of text."""
+    return sse(chunk({"content": piece}))
+
+
+FINISH = sse(chunk({}, "stop"))
+USED = sse({**chunk(), "choices": [], "usage": USAGE})
+HELLO = [text("Hel"), text("lo")]
+WHOLE = [*HELLO, FINISH, USED, DONE]
+"""A good stream, one network chunk an event."""
+GOOD = stream(WHOLE)
+ANSWER = whole(200, completion({"content": "Hello"}, usage=USAGE))
+"""A good answer in one piece."""
+
+
+def call_to(url: str, **changes: Any) -> Call:
+    """A call, with a canary for a key."""
+    target = {
+        "headers": {"authorization": f"Bearer {KEY}"},
+        **changes.pop("target", {}),
+    }
+    said: dict[str, Any] = {
+        "target": Target(url=url, **target),
+        "body": b'{"model":"qwen3.6-plus","stream":true,"stream_options":{"include_usage":true}}',
+        "gateway": GATEWAYS["dashscope"],
+        "model": "qwen3.6-plus",
+        "timeouts": QUICK,
+    }
+    return Call(**(said | changes))
+
+
+@dataclass
+class Outcome:
+    """What the caller saw."""
+
+    deltas: list[Delta] = field(default_factory=list)
+    message: AIMessage | None = None
+    error: QwenError | None = None
+    attempts: int | None = None
+    seconds: float = 0.0
+    requests: int = 0
+    connections: int = 0
+
+    @property
+    def text(self) -> str:
+        """The text that was handed out."""
+        return "".join(delta.text for delta in self.deltas if delta.kind == "text")
+
+    @property
+    def finish(self) -> str | None:
+        """The finish_reason, and nothing else than one."""
+        return self.message.response_metadata["finish_reason"] if self.message else None
+
+    @property
+    def tokens(self) -> int | None:
+        """All tokens of the usage."""
+        usage = self.message.usage_metadata if self.message else None
+        return usage["total_tokens"] if usage else None
+
+
+def streamed(mode: Mode, server: FaultServer, *, restart: bool = False, **changes: Any) -> Outcome:
+    """Stream one answer, without waiting between attempts."""
+    outcome = Outcome()
+    said = request()
+    answer = StreamCall(call_to(server.url, **changes), lambda: StreamReader(said), restart=restart)
+    started = time.monotonic()
+    try:
+        with no_waiting():
+            if mode == "sync":
+                _take(answer, outcome)
+            else:
+                asyncio.run(_atake(answer, outcome))
+        outcome.message = response.result(answer.reader, answer.meta).generations[0].message
+        outcome.attempts = answer.meta.attempts
+    except QwenError as error:
+        outcome.error = error
+        outcome.attempts = error.attempts
+    return _seen(outcome, server, started)
+
+
+def _take(answer: StreamCall[StreamReader], outcome: Outcome) -> None:
+    with closing(iter(answer)) as batches:
+        for deltas in batches:
+            outcome.deltas += deltas
+
+
+async def _atake(answer: StreamCall[StreamReader], outcome: Outcome) -> None:
+    async with aclosing(aiter(answer)) as batches:
+        async for deltas in batches:
+            outcome.deltas += deltas
+
+
+def posted(mode: Mode, server: FaultServer, **changes: Any) -> Outcome:
+    """Ask for an answer in one piece, without waiting between attempts."""
+    outcome = Outcome()
+    call = call_to(server.url, **changes)
+    started = time.monotonic()
+    try:
+        with no_waiting():
+            payload, meta = post(call) if mode == "sync" else asyncio.run(apost(call))
+        outcome.message = response.from_wire(payload, request(), meta).generations[0].message
+        outcome.attempts = meta.attempts
+    except QwenError as error:
+        outcome.error = error
+        outcome.attempts = error.attempts
+    return _seen(outcome, server, started)
+
+
+def _seen(outcome: Outcome, server: FaultServer, started: float) -> Outcome:
+    outcome.seconds = time.monotonic() - started
+    outcome.requests = len(server.requests)
+    outcome.connections = server.connections
+    return outcome
+
+
+def ask(mode: Mode, *scripts: Script, **options: Any) -> Outcome:
+    """Stream one answer from a server with these scripts."""
+    with FaultServer(*scripts) as server:
+        return streamed(mode, server, **options)
+
+
+def ask_whole(mode: Mode, *scripts: Script, **options: Any) -> Outcome:
+    """Ask a server with these scripts for an answer in one piece."""
+    with FaultServer(*scripts) as server:
+        return posted(mode, server, **options)
+
+
+def begun(answer: StreamCall[Any]) -> Generator[list[Delta], None, None]:
+    """The iterator of a sync stream whose first list has come."""
+    batches = iter(answer)
+    next(batches)
+    return batches
+
+
+async def abegun(answer: StreamCall[Any]) -> AsyncGenerator[list[Delta], None]:
+    """`begun`, async."""
+    batches = aiter(answer)
+    await anext(batches)
+    return batches
