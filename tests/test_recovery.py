@@ -110,6 +110,24 @@ def test_only_what_may_be_a_call_is_held() -> None:
     assert shown == ["one", " two", " <b>", "bold", " end", ""]
 
 
+@pytest.mark.parametrize(
+    ("pieces", "shown"),
+    [
+        pytest.param(["<tool_call>", " opens"], ["<tool_call> opens"], id="prose"),
+        pytest.param(["<tool_call>\n<fun", "ny"], ["<tool_call>\n<funny"], id="no-function"),
+        pytest.param(["<tool_call><function=r", "m"], ["<tool_call><function=r", "m"], id="tool"),
+        pytest.param(["<tool_call><function=get", ">a"], ["<tool_call><function=get>a"], id="half"),
+        pytest.param(["<tool_call>", " " * 65, "a"], ["<tool_call>", " " * 65 + "a"], id="space"),
+        pytest.param(["a <", "b"], ["a", " <b"], id="a-bracket"),
+        pytest.param(["a\n", "\n", " ", "b"], ["a", "\n\n b"], id="space-before-text"),
+    ],
+)
+def test_text_goes_out_as_soon_as_it_is_no_call(pieces: list[str], shown: list[str]) -> None:
+    """Held text is let go when it is decided, not at the end of the answer."""
+    chunks = read(text_chunks([*pieces, "end"]), BOUND).chunks
+    assert [*shown, "end"] == [c.message.content for c in chunks[:-1]]
+
+
 SCHEMA = {
     "type": "object",
     "properties": {

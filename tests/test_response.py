@@ -227,6 +227,16 @@ def test_p26_reasoning_details_come_whole() -> None:
     assert (expected, "ab") == (answer["details"], answer["thoughts"])
 
 
+def test_p26_a_null_is_kept_and_erases_nothing() -> None:
+    """P26: unmodified means nulls too; a later value wins over an earlier one, a null does not."""
+    items = [detail("a", id=None, status="begun"), detail("b", id=None, status="done")]
+    payloads = [chunk({"reasoning_details": [item]}) for item in items]
+    null = {"index": 0, "type": "reasoning.text", "status": None}
+    payloads.append(chunk({"reasoning_details": [null]}))
+    expected = [detail("ab", id=None, status="done")]
+    assert expected == agreed([*payloads, *text_chunks(["c"])])["details"]
+
+
 @pytest.mark.parametrize(
     ("second", "count"),
     [
@@ -241,6 +251,20 @@ def test_p26_items_are_told_apart(second: dict, count: int) -> None:
     payload = completion({"reasoning_details": [detail("a", id="rs_1"), second], "content": "c"})
     answer = agreed([payload])
     assert (count, "ab") == (len(answer["details"]), answer["thoughts"])
+
+
+def test_additions_are_not_what_is_read_anyway() -> None:
+    """What has its own place in a message does not stand among the additions too."""
+    delta = {
+        "annotations": [1],
+        "channel": "final",
+        "content": ["a"],
+        "reasoning_details": [detail("t")],
+        "tool_calls": [tool_delta("{}", id="c", name="f")],
+        "refusal": None,
+    }
+    kwargs = read([chunk(delta, "tool_calls")]).merged.additional_kwargs
+    assert {"annotations", "reasoning_content", "reasoning_details"} == set(kwargs)
 
 
 def test_gateway_additions_to_the_message_are_kept() -> None:
