@@ -30,6 +30,9 @@ _TINY_TEMPLATE = Path(__file__).with_name("templates") / "smollm2.jinja"
 _DEFAULTS = {"threads": -1, "max_tokens": -1, "thinking_budget": -1, "prompt_cache_mib": 8192}
 _TINY_DEFAULTS = {"threads": 1, "max_tokens": 1024, "thinking_budget": 128, "prompt_cache_mib": 256}
 
+# Seconds for the kernel to take a killed engine's memory back, before its end can be seen.
+_DYING = 1.0
+
 
 class EngineOptions(TypedDict, total=False):
     """The keyword arguments of `LocalEngine`."""
@@ -168,13 +171,16 @@ class LocalEngine:
     def check(self) -> None:
         """Do nothing if the engine runs; for when a connection to it failed.
 
+        Blocks for a second if it does: a dying process closes its connections some time before
+        its end can be seen.
+
         Raises:
             EngineError: it was not started, was closed, or died; with the tail of its log.
         """
         process = self._process
         if process is None:
             raise _not_running()
-        if (code := process.exit_code) is not None:
+        if (code := process.ended(_DYING)) is not None:
             raise process.failure(f"the embedded engine died (exit code {code})")
 
     def log_tail(self) -> str:

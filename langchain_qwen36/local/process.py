@@ -51,6 +51,12 @@ class EngineProcess:
         """None while it runs."""
         return self._process.poll()
 
+    def ended(self, within: float) -> int | None:
+        """The exit code, of a process that ends in so many seconds; None if it does not."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(within)
+        return None
+
     def handshake(self, settings: dict[str, Any], timeout: float) -> str:
         """Send the settings; the address the server listens on, once its model answers.
 
