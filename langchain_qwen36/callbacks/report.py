@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
     from langchain_qwen36.callbacks.records import CallRecord, Summary
 
-_HEADINGS = ("Model", "Gateway", "Tier", "Calls", "Tokens in", "Tokens out", "Cost", "Share")
-_TEXT_COLUMNS = 3
+_HEADINGS = ("Model", "Gateway", "Tier", "Calls", "Tokens in", "out", "Cost", "Share")
 
 
 def rich_table(records: Sequence[CallRecord]) -> Table:
@@ -26,26 +25,38 @@ def rich_table(records: Sequence[CallRecord]) -> Table:
         ImportError: The extra `report` is not installed.
     """
     try:
-        from rich.table import Table  # noqa: PLC0415 (an extra)
+        from rich import box  # noqa: PLC0415 (an extra)
+        from rich.table import Table  # noqa: PLC0415
+        from rich.text import Text  # noqa: PLC0415
     except ImportError as error:
         raise ImportError(
             "`report()` draws with rich, which is not installed: "
             'pip install "langchain-qwen36[report]"; `print(handler)` works without it.'
         ) from error
     summary = summarise(records)
-    table = Table(title="Cost of Qwen calls", caption="\n".join(notes(summary)) or None)
+    caption = Text("\n".join(notes(summary)), style="dim")
+    table = Table(title="Cost of Qwen calls", caption=caption, box=box.SIMPLE, padding=(0, 1, 0, 0))
     table.show_footer = True
-    for n, (heading, foot) in enumerate(zip(_HEADINGS, _total(summary), strict=True)):
-        table.add_column(heading, foot, justify="left" if n < _TEXT_COLUMNS else "right")
+    for heading, foot in zip(_HEADINGS, _total(summary), strict=True):
+        if heading != "Gateway":
+            left = heading in ("Model", "Tier")
+            table.add_column(
+                heading,
+                foot.replace(" + ", "\n"),
+                justify="left" if left else "right",
+                no_wrap=True,
+            )
     for row in rows(records):
-        table.add_row(*_cells(row))
+        # In one column, so that no amount is broken in a terminal of 80 characters.
+        model, gateway, *cells = _cells(row)
+        table.add_row(Text(f"{model}\n  {gateway}"), *cells)
     return table
 
 
 def html_table(records: Sequence[CallRecord]) -> str:
     """The report as one self-contained HTML element, with a bar for each line's share."""
     summary = summarise(records)
-    head = "".join(f"<th>{heading}</th>" for heading in _HEADINGS)
+    head = "".join(f"<th>{heading}</th>" for heading in (*_HEADINGS, ""))
     body = "".join(_html_row(row) for row in rows(records))
     foot = "".join(f"<td>{escape(cell)}</td>" for cell in _total(summary))
     said = "".join(f"<div>{escape(note)}</div>" for note in notes(summary))
@@ -57,13 +68,12 @@ def html_table(records: Sequence[CallRecord]) -> str:
 
 
 def _html_row(row: Row) -> str:
-    *cells, share = _cells(row)
-    width = round(100 * (row.share or 0))
+    *cells, share = (f"<td>{escape(cell)}</td>" for cell in _cells(row))
     bar = (
-        f'<div style="display:inline-block;width:6em;background:#8883">'
-        f'<div style="width:{width}%;height:.7em;background:#615ced"></div></div> {share}'
+        '<div style="width:6em;background:#8883">'
+        f'<div style="width:{(row.share or 0):.0%};height:.7em;background:#615ced"></div></div>'
     )
-    return "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + f"<td>{bar}</td></tr>"
+    return f"<tr>{''.join(cells)}{share}<td>{bar}</td></tr>"
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -76,8 +86,14 @@ def _cells(row: Row) -> tuple[str, ...]:
         f"{counted.input:,}",
         f"{counted.output:,}",
         money(row.cost, row.currency),
-        "" if row.share is None else f"{row.share:.0%}",
+        _percent(row.share),
     )
+
+
+def _percent(share: float | None) -> str:
+    if share is None:
+        return ""
+    return "<1%" if 0 < share < 0.01 else f"{share:.0%}"  # noqa: PLR2004 (one in a hundred)
 
 
 def _total(summary: Summary) -> tuple[str, ...]:
