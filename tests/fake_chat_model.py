@@ -16,6 +16,9 @@ from langchain_qwen36.pricing import Reported, cost, cost_record
 
 USAGE = {"input_tokens": 1000, "output_tokens": 100, "total_tokens": 1100}
 MILLION = 1_000_000
+PROMPT = "How is the weather in Paris?"
+ONE = Decimal("0.50") * 1000 / MILLION + Decimal("3.00") * 100 / MILLION
+"""What `USAGE` costs on qwen3.6-plus at dashscope-intl: rate x tokens."""
 
 
 class FakeQwen(BaseChatModel):

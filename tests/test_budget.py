@@ -6,7 +6,7 @@ import asyncio
 from decimal import Decimal
 
 import pytest
-from fake_chat_model import FakeQwen
+from fake_chat_model import PROMPT, FakeQwen
 from langchain.agents import create_agent
 from langchain.agents.middleware import ModelFallbackMiddleware, ModelRetryMiddleware
 
@@ -18,7 +18,6 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore::langchain_core._api.beta_decorator.LangChainBetaWarning"  # v3
 )
 
-PROMPT = "How is the weather in Paris?"
 TWO_CALLS = "0.0016 USD"
 """What two calls of the fake model cost; the third is one too many."""
 

@@ -9,14 +9,13 @@ from threading import Thread
 
 import orjson
 import pytest
-from fake_chat_model import USAGE, FakeQwen
+from fake_chat_model import PROMPT, USAGE, FakeQwen
 from langchain_core.runnables import RunnableLambda
 from langchain_core.tracers.context import tracing_v2_enabled
 from langsmith import Client
 
 from langchain_qwen36.callbacks import QwenCostCallbackHandler, get_qwen_cost_callback
 
-PROMPT = "How is the weather in Paris?"
 COSTS = {"input_cost": 0.0005, "output_cost": 0.0003, "total_cost": 0.0008}
 
 

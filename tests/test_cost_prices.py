@@ -1,0 +1,226 @@
+"""Which price a call is given: the bill, the list, your own, or none."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import httpx2
+import pytest
+from fake_chat_model import MILLION, ONE, PROMPT, USAGE, FakeQwen
+from langchain_core.caches import InMemoryCache
+from langchain_core.callbacks import get_usage_metadata_callback
+from langchain_openai import ChatOpenAI
+
+from langchain_qwen36.callbacks import QwenCostCallbackHandler, get_qwen_cost_callback
+from langchain_qwen36.catalog import PriceBook
+from langchain_qwen36.pricing import Money
+
+
+def test_a_reported_bill_goes_before_the_list():
+    """What the gateway says it charged is the cost, and the record says so (P28)."""
+    with get_qwen_cost_callback() as cb:
+        FakeQwen(gateway="openrouter", reported="0.0123").invoke(PROMPT)
+
+    assert (Decimal("0.0123"), "reported") == (cb.total_cost, cb.runs[0].price_source)
+
+
+def test_an_unknown_model_has_no_price_and_says_so_once(caplog):
+    """The total of unpriced calls is None, never 0 (P12)."""
+    with get_qwen_cost_callback() as cb:
+        for _ in range(3):
+            FakeQwen(model_name="gpt-9").invoke(PROMPT)
+
+    assert (cb.total_cost, cb.unpriced_calls, cb.partial) == (None, 3, True)
+    assert caplog.text.count("No price is known for gpt-9") == 1
+
+
+def test_a_total_beside_unpriced_calls_is_partial():
+    """What is known is summed, and the gap is said."""
+    with get_qwen_cost_callback() as cb:
+        FakeQwen().invoke(PROMPT)
+        FakeQwen(model_name="gpt-9").invoke(PROMPT)
+
+    assert (cb.total_cost, cb.unpriced_calls, cb.partial) == (ONE, 1, True)
+    assert "1 call without a known price: the cost is partial" in str(cb)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("qwen3.6-plus", id="bare"),
+        pytest.param("qwen3.6-plus-2026-04-02", id="dated"),
+        pytest.param("qwen/qwen3.6-plus", id="prefixed"),
+        pytest.param("alibaba/qwen3.6-plus", id="other-prefix"),
+    ],
+)
+def test_other_classes_are_priced_by_the_models_name(name):
+    """A message with usage and a known name needs no bill of ours; spellings are one model."""
+    with get_qwen_cost_callback() as cb:
+        FakeQwen(model_name=name, says_cost=False).invoke(PROMPT)
+
+    assert {model: s.cost for model, s in cb.by_model().items()} == {"qwen3.6-plus": ONE}
+
+
+class _Foreign(FakeQwen):
+    """As a class that says nothing of its gateway but the URL in its settings."""
+
+    url: str | None = None
+
+    @property
+    def _serialized(self):
+        return {"name": "ChatOther", "kwargs": {"openai_api_base": self.url}}
+
+
+@pytest.mark.parametrize(
+    ("url", "settings", "cost"),
+    [
+        pytest.param(
+            "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", {}, ONE, id="known-url"
+        ),
+        pytest.param("https://proxy.example/v1", {}, None, id="unknown-url"),
+        pytest.param(
+            "https://proxy.example/v1", {"price_as": "dashscope-intl"}, ONE, id="price-as"
+        ),
+        pytest.param(
+            None,
+            {
+                "price_of": lambda model, gateway, usage: Money(
+                    Decimal(usage["input_tokens"]), "EUR"
+                )
+            },
+            Decimal(1000),
+            id="price-of",
+        ),
+    ],
+)
+def test_the_gateway_of_other_classes_is_found_or_said(url, settings, cost):
+    """A known base URL names the gateway; otherwise you say whose prices hold."""
+    with get_qwen_cost_callback(**settings) as cb:
+        _Foreign(url=url, gateway=None, says_cost=False).invoke(PROMPT)
+
+    assert cost == cb.total_cost
+
+
+def _completion(request):
+    return httpx2.Response(
+        200,
+        json={
+            "id": "1",
+            "object": "chat.completion",
+            "created": 1,
+            "model": "qwen3.6-plus",
+            "choices": [
+                {
+                    "index": 0,
+                    "finish_reason": "stop",
+                    "message": {"role": "assistant", "content": "18 degrees"},
+                }
+            ],
+            "usage": {"prompt_tokens": 1000, "completion_tokens": 100, "total_tokens": 1100}
+            | ({"cost": 0.0123} if "openrouter" in str(request.url) else {}),
+        },
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "cost", "source"),
+    [
+        pytest.param(
+            "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", ONE, "list", id="list"
+        ),
+        pytest.param("https://openrouter.ai/api/v1", Decimal("0.0123"), "reported", id="reported"),
+    ],
+)
+def test_chatopenai_at_a_qwen_gateway_is_priced(url, cost, source):
+    """The real class: its URL names the gateway, its raw usage may hold the bill."""
+    with httpx2.Client(transport=httpx2.MockTransport(_completion)) as client:
+        model = ChatOpenAI(model="qwen3.6-plus", base_url=url, api_key="x", http_client=client)
+        with get_qwen_cost_callback() as cb:
+            model.invoke(PROMPT)
+
+    assert (cb.total_cost, cb.runs[0].price_source) == (cost, source)
+
+
+def test_a_discount_is_taken_off_the_list_but_not_off_a_bill():
+    """A reported amount is already what was paid."""
+    with get_qwen_cost_callback(discount="0.85") as cb:
+        FakeQwen().invoke(PROMPT)
+        FakeQwen(gateway="openrouter", reported="0.0123").invoke(PROMPT)
+
+    assert [ONE * Decimal("0.85"), Decimal("0.0123")] == [record.cost for record in cb.runs]
+
+
+def test_your_own_book_replaces_the_list(tmp_path):
+    """A row of your file prices the call, though the message carries the bundled price."""
+    path = tmp_path / "prices.toml"
+    path.write_text(
+        '[[offer]]\ngateway = "dashscope-intl"\nmodel = "qwen3.6-plus"\n'
+        '[[offer.price]]\ncurrency = "USD"\ntiers = [{ input = "1.00", output = "1.00" }]\n'
+        'source = "contract"\nchecked = 2026-11-21\n'
+    )
+    with get_qwen_cost_callback(book=PriceBook.from_toml(path)) as cb:
+        FakeQwen().invoke(PROMPT)
+
+    assert Decimal(1100) / MILLION == cb.total_cost
+
+
+def test_an_impossible_usage_is_unpriced_and_its_numbers_are_logged(caplog):
+    """More cached tokens than input tokens cannot be; the call goes on."""
+    usage = {**USAGE, "input_token_details": {"cache_read": 5000}}
+    with get_qwen_cost_callback() as cb:
+        FakeQwen(usage=usage, says_cost=False).invoke(PROMPT)
+
+    assert cb.unpriced_calls == 1
+    assert "cache_read (5000)" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param({"discount": "1.5"}, id="discount"),
+        pytest.param({"price_as": "nowhere"}, id="price-as"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_at_once(settings):
+    """Not at the first call, where LangChain would swallow it."""
+    with pytest.raises(ValueError, match=next(iter(settings))):
+        QwenCostCallbackHandler(**settings)
+
+
+def test_several_answers_to_one_call_are_billed_once():
+    """With n > 1 the usage stands on the first answer (T26)."""
+    with get_qwen_cost_callback() as cb:
+        FakeQwen(n=3).invoke(PROMPT)
+
+    assert (cb.calls, cb.total_cost) == (1, ONE)
+
+
+def test_an_llm_cache_hit_costs_nothing_and_is_counted_apart():
+    """Two equal calls cost one (P45)."""
+    model = FakeQwen(cache=InMemoryCache())
+    with get_qwen_cost_callback() as cb:
+        model.invoke(PROMPT)
+        model.invoke(PROMPT)
+
+    summary = cb.summary()
+    assert (cb.calls, cb.cached_calls, cb.total_cost) == (1, 1, ONE)
+    assert (summary.tokens.total, summary.llm_cache_tokens.total) == (1100, 1100)
+
+
+def test_currencies_are_never_added():
+    """Dollars and yuan keep a sum each, and the one total refuses (P68)."""
+    with get_qwen_cost_callback() as cb:
+        FakeQwen().invoke(PROMPT)
+        FakeQwen(gateway="dashscope").invoke(PROMPT)
+
+    assert list(cb.costs) == ["CNY", "USD"]
+    with pytest.raises(ValueError, match="CNY and USD"):
+        _ = cb.total_cost
+
+
+def test_the_stock_usage_callback_still_adds_up_beside_ours():
+    """Nothing is written into the messages (T1)."""
+    with get_usage_metadata_callback() as stock, get_qwen_cost_callback():
+        FakeQwen().batch([PROMPT] * 3)
+
+    assert stock.usage_metadata["qwen3.6-plus"]["total_tokens"] == 3300
