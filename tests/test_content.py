@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import json
 
 import pytest
 from langchain_core.messages import HumanMessage
@@ -346,3 +347,21 @@ def test_a_v0_file_may_be_named_by_its_id():
     block = {"type": "file", "source_type": "id", "id": "f1"}
 
     assert user_part(block, OPENROUTER) == {"type": "file", "file": {"file_id": "f1"}}
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        pytest.param({"type": "image_url", "image_url": {"url": "data:,{}"}}, id="wire-form"),
+        pytest.param({"type": "video", "url": "data:,{}"}, id="data-url"),
+        pytest.param({"type": "video", "base64": "{}"}, id="base64"),
+        pytest.param({"type": "audio", "base64": "{}"}, id="audio"),
+    ],
+)
+def test_every_part_is_measured(block):
+    """The server counts 10 MB each, however the bytes are packed (dashscope.md §4.6)."""
+    sized = json.loads(json.dumps(block).replace("{}", "A" * (11 * 2**20)))
+    with pytest.raises(MessageError, match=r"11\.0 MB"):
+        user_part(sized)
+
+    assert user_part(sized, VLLM)

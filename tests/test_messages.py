@@ -365,6 +365,12 @@ class TestBegunAnswer:
         """Some servers continue any trailing assistant message."""
         assert to_wire(self.MESSAGES, OPENROUTER)[-1] == {"role": "assistant", "content": "Once"}
 
+    def test_an_earlier_mark_does_not_count(self):
+        """Only the last message can be continued."""
+        history = [*self.MESSAGES, HumanMessage("hi"), AIMessage("a")]
+        with pytest.raises(MessageError, match="HumanMessage"):
+            to_wire(history, DASHSCOPE)
+
     def test_it_is_refused_elsewhere(self):
         """By the gateway's name."""
         with pytest.raises(MessageError, match="vllm"):
@@ -613,6 +619,15 @@ class TestThoughts:
             to_wire([*loop(ai=self.THINKING)[:2], result], DASHSCOPE)[1]["reasoning_content"]
             == "hm"
         )
+
+
+def test_p64_a_marked_answer_keeps_its_part_where_marks_are_read():
+    """History is cached up to a mark; elsewhere the text is enough."""
+    part = {"type": "text", "text": "a", "cache_control": MARK}
+    messages = [HumanMessage("hi"), AIMessage([part]), HumanMessage("hi")]
+
+    assert to_wire(messages, DASHSCOPE)[1]["content"] == [part]
+    assert to_wire(messages, VLLM)[1]["content"] == "a"
 
 
 def test_p60_blocks_of_other_vendors_leave_the_assistant_s_message():

@@ -153,7 +153,7 @@ def test_a_budget_within_bounds_is_sent_as_it_is(model):
             Thinking(enabled=False),
             Gateway(name="plain"),
             PLUS,
-            ["plain", 'gateway="vllm"', "extra_body"],
+            ["plain", "`gateway=`", "extra_body"],
             id="no-switch",
         ),
         pytest.param(

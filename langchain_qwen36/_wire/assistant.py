@@ -98,9 +98,9 @@ def _calls_in(content: list[Any]) -> Iterator[Call]:
 
 def _json(args: Any) -> str:
     try:
-        return orjson.dumps(args, option=orjson.OPT_NON_STR_KEYS).decode()
+        return orjson.dumps(args).decode()
     except TypeError:
-        # Integers beyond 64 bits, lone surrogates, and objects that only `str` can say.
+        # Integers beyond 64 bits, numbers as keys, lone surrogates, what only `str` can say.
         return json.dumps(args, default=str)
 
 

@@ -162,8 +162,8 @@ def _switch(thinking: Thinking, gateway: Gateway, model: Model | None) -> dict[s
             return {} if thinking.effort is not None else {"reasoning_effort": effort}
         case "unsupported":
             raise UnsupportedSettingError(
-                f"`gateway={gateway.name!r}` has no known switch for thinking: name the server "
-                '(`gateway="vllm"`, …), or pass its own field in `extra_body`.'
+                f"`gateway={gateway.name!r}` has no known switch for thinking: name yours "
+                "by `gateway=`, or pass its own field in `extra_body`."
             )
         case never:
             assert_never(never)
