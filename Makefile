@@ -33,7 +33,7 @@ clean:  ## forget the virtual environment and what tools left
 
 .venv/bin/python:
 	@echo "making .venv"
-	$(if $(UV),$(UV) venv .venv,$(PYTHON) -m venv .venv)
+	$(if $(UV),$(UV) venv --seed .venv,$(PYTHON) -m venv .venv)
 
 .venv/.demo: .venv/bin/python pyproject.toml
 	@echo "installing what the demo needs (once)"

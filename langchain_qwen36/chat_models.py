@@ -95,7 +95,7 @@ class ChatQwen36(DescribedModel):
         asked = self._ask(messages, stop, kwargs, stream=False)
         result = asking.answer(asked)
         if asking.is_unforced(asked, result):
-            again = self._ask(messages, stop, asking.without_thinking(kwargs), stream=False)
+            again = self._ask(messages, stop, asking.once_more(asked, kwargs), stream=False)
             return asking.both(result, asking.answer(again))
         return result
 
@@ -109,7 +109,7 @@ class ChatQwen36(DescribedModel):
         asked = await self._aask(messages, stop, kwargs, stream=False)
         result = await asking.aanswer(asked)
         if asking.is_unforced(asked, result):
-            again = await self._aask(messages, stop, asking.without_thinking(kwargs), stream=False)
+            again = await self._aask(messages, stop, asking.once_more(asked, kwargs), stream=False)
             return asking.both(result, await asking.aanswer(again))
         return result
 

@@ -574,11 +574,13 @@ Answer with one JSON object and nothing else. It must fit this JSON schema:
             "tools": {"chat_template_kwargs": {"preserve_thinking": True}},
             "a named tool": {
                 "chat_template_kwargs": {"preserve_thinking": True},
-                "tool_choice": "as asked",
+                "tool_choice": "required",
+                "tools": "g",
             },
             "a named tool, left to the model": {
                 "chat_template_kwargs": {"preserve_thinking": True},
-                "tool_choice": "as asked",
+                "tool_choice": "required",
+                "tools": "g",
             },
             "some tool of two": {
                 "chat_template_kwargs": {"preserve_thinking": True},
@@ -671,11 +673,13 @@ Answer with one JSON object and nothing else. It must fit this JSON schema:
             "tools": {"chat_template_kwargs": {"preserve_thinking": True}},
             "a named tool": {
                 "chat_template_kwargs": {"preserve_thinking": True},
-                "tool_choice": "as asked",
+                "tool_choice": "required",
+                "tools": "g",
             },
             "a named tool, left to the model": {
                 "chat_template_kwargs": {"preserve_thinking": True},
-                "tool_choice": "as asked",
+                "tool_choice": "required",
+                "tools": "g",
             },
             "some tool of two": {
                 "chat_template_kwargs": {"preserve_thinking": True},

@@ -114,7 +114,11 @@ def test_p64_a_tool_s_cache_mark_stays():
         pytest.param([{"name": "ä"}], ["'ä'"], id="umlaut"),
         pytest.param([{"name": "x" * 65}], ["xxx", "64"], id="too-long"),
         pytest.param([{"name": ""}], ["''"], id="empty"),
-        pytest.param([WEATHER, weather], ["'weather'", "Two"], id="twice"),
+        pytest.param(
+            [WEATHER, {"name": "weather", "parameters": {}}],
+            ["'weather'", "Two"],
+            id="two-of-one-name",
+        ),
         pytest.param([{"type": "function"}], ["no tool"], id="no-function"),
         pytest.param(["weather"], ["weather"], id="a-word"),
     ],
@@ -291,3 +295,9 @@ class TestRefs:
 
         assert list(schemas) == ["Outer", "weather"]
         assert schemas["Outer"]["properties"]["inner"]["properties"]["n"]["type"] == "integer"
+
+
+def test_the_same_tool_given_twice_goes_out_once():
+    """As with a class and its own JSON schema, whose titles alone differ."""
+    wire = to_wire([Weather, {**Weather.model_json_schema()}])
+    assert [tool["function"]["name"] for tool in wire] == ["Weather"]

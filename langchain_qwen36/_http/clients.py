@@ -8,6 +8,7 @@ pickled at any time (T23).
 from __future__ import annotations
 
 import asyncio
+import atexit
 import functools
 import os
 import ssl
@@ -37,7 +38,8 @@ class ClientSettings:
     origin: str
     """`scheme://host[:port]`."""
     proxy: str | None = None
-    """A proxy's URL; None takes the environment's (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`)."""
+    """A proxy's URL; "" goes direct, None takes the environment's (`HTTPS_PROXY`, `ALL_PROXY`,
+    `NO_PROXY`, as they are at the first call to this origin)."""
     max_connections: int = 1000
 
 
@@ -116,7 +118,7 @@ def _new_sync(settings: ClientSettings) -> httpx.HTTPTransport:
         verify=_context_for(settings.origin),
         trust_env=False,
         limits=_limits(settings),
-        proxy=_proxy_of(settings),
+        proxy=proxy_of(settings),
         socket_options=keep_alive_options(),
     )
     # httpx has no way to name a backend; vcrpy records what goes through an HTTPTransport.
@@ -126,7 +128,7 @@ def _new_sync(settings: ClientSettings) -> httpx.HTTPTransport:
 
 def _new_async(settings: ClientSettings) -> httpx.AsyncHTTPTransport:
     context = _context_for(settings.origin)
-    proxy = _proxy_of(settings)
+    proxy = proxy_of(settings)
     if proxy is None:
         return _PooledTransport(settings, context)
     new = httpx.AsyncHTTPTransport(
@@ -171,18 +173,16 @@ def _ssl_context() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def proxy_for(origin: str) -> str | None:
-    """The environment's proxy for an origin, if any."""
-    parts = urlsplit(origin)
+def proxy_of(settings: ClientSettings) -> str | None:
+    """The proxy on the way, if any."""
+    if settings.proxy is not None:
+        return settings.proxy or None
+    parts = urlsplit(settings.origin)
     proxies = urllib.request.getproxies()
     proxy = proxies.get(parts.scheme) or proxies.get("all")
     if not proxy or urllib.request.proxy_bypass(parts.netloc):
         return None
     return proxy if "://" in proxy else f"http://{proxy}"
-
-
-def _proxy_of(settings: ClientSettings) -> str | None:
-    return settings.proxy or proxy_for(settings.origin)
 
 
 def _forget_the_parents() -> None:
@@ -194,5 +194,12 @@ def _forget_the_parents() -> None:
     _async.clear()
 
 
+def _close_sync() -> None:
+    """At the interpreter's end; async connections went with their loops (F69)."""
+    for transport in _sync.values():
+        transport.close()
+
+
+atexit.register(_close_sync)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_the_parents)

@@ -69,10 +69,16 @@ def both(first: ChatResult, second: ChatResult) -> ChatResult:
     return second
 
 
-def without_thinking(kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The call's keywords for asking once more."""
-    quiet = {"thinking_budget": None, "reasoning_effort": None, "preserve_thinking": None}
-    return {**kwargs, **quiet, "enable_thinking": False}
+def once_more(asked: Asked, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """The call's keywords for asking again: no thinking, and the tool that answers by name."""
+    quiet: dict[str, Any] = {
+        "thinking_budget": None,
+        "reasoning_effort": None,
+        "preserve_thinking": None,
+        "enable_thinking": False,
+    }
+    name = asked.request.answer_tool
+    return {**kwargs, **quiet, **({"tool_choice": name} if name else {})}
 
 
 def _sum(first: dict[str, Any] | None, second: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, assert_never
 
+from langchain_core.tools import StructuredTool
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
+from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from langchain_qwen36._model.structured import StructuredOutputParser, target_of
 from langchain_qwen36._wire import tools as wire_tools
@@ -35,7 +37,21 @@ def tool_kwargs(
     wire = wire_tools.to_wire(tools, strict=strict)
     choice = wire_tools.choice_to_wire(tool_choice, wire)
     kwargs: dict[str, Any] = {"tools": wire} if wire else {}
-    return kwargs if choice is None else kwargs | {"tool_choice": choice}
+    if choice is not None:
+        kwargs["tool_choice"] = choice
+    if choice == "required" and (answers := [tool for tool in tools if _only_answers(tool)]):
+        kwargs["answer_tool"] = convert_to_openai_tool(answers[-1])["function"]["name"]
+    return kwargs
+
+
+def _only_answers(tool: Any) -> bool:
+    """Whether a tool is a schema with nothing to run: calling it is answering.
+
+    `create_agent` binds its response format so, beside the tools that do things.
+    """
+    if isinstance(tool, StructuredTool):
+        return tool.func is None and tool.coroutine is None
+    return isinstance(tool, type) and is_basemodel_subclass(tool)
 
 
 def response_format_of(schema: Any, *, strict: bool | None = None) -> dict[str, Any]:

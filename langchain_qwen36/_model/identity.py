@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.base import LangSmithParams
 
 from langchain_qwen36._model.calling import can_structure
@@ -16,7 +17,7 @@ from langchain_qwen36.catalog import find_model, profile_of
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from langchain_core.language_models import BaseChatModel, ModelProfile
+    from langchain_core.language_models import ModelProfile
 
     from langchain_qwen36.gateways import Endpoint, Gateway
 
@@ -38,9 +39,7 @@ _NOT_THE_ANSWER = frozenset(
 def params(fields: QwenFields, endpoint: Endpoint) -> dict[str, Any]:
     """Everything that was set and changes the answer, and where it is asked for."""
     said = {
-        name: value
-        for name in _identifying()
-        if (value := getattr(fields, name)) not in (None, {}) and name in fields.model_fields_set
+        name: value for name, default in _defaults() if (value := getattr(fields, name)) != default
     }
     where = {"gateway": endpoint.gateway.name, "base_url": endpoint.base_url}
     return {"model_name": fields.model_name, **where, **said}
@@ -80,7 +79,12 @@ def is_stale(found: Mapping[str, Any], name: str) -> bool:
 
 
 @cache
-def _identifying() -> tuple[str, ...]:
-    base: type[BaseChatModel] = QwenFields.__mro__[1]
-    own = QwenFields.model_fields.keys() - base.model_fields.keys() - _NOT_THE_ANSWER
-    return tuple(sorted(n for n in own if not QwenFields.model_fields[n].exclude))
+def _defaults() -> tuple[tuple[str, Any], ...]:
+    """The fields that change the answer, with what they are when nothing was said."""
+    own = QwenFields.model_fields.keys() - BaseChatModel.model_fields.keys() - _NOT_THE_ANSWER
+    fields = {name: QwenFields.model_fields[name] for name in sorted(own)}
+    return tuple(
+        (name, field.get_default(call_default_factory=True))
+        for name, field in fields.items()
+        if not field.exclude
+    )

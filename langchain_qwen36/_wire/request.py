@@ -93,6 +93,7 @@ def build(
         tools=wire_tools.schemas_by_name(plan.tools),
         notes=plan.notes,
         ask_again_without_thinking=plan.ask_again,
+        answer_tool=settings.answer_tool,
         used_ids=frozenset(call["id"] for m in wire for call in m.get("tool_calls", ())),
     )
 
@@ -178,11 +179,24 @@ def _force(
         off: The plan with thinking off; None where it is off, or cannot be switched.
     """
     if (why := _refusal(plan, gateway)) is None:
-        return plan
+        return _named(plan, gateway)
     if why == _WHILE_THINKING and off and settings.forced_tool_choice == "disable_thinking":
         note = {"thinking": "Switched off for this call: a tool choice was forced (P04)."}
-        return replace(plan, thinking=off, notes={**plan.notes, **off.notes, **note})
+        return _named(
+            replace(plan, thinking=off, notes={**plan.notes, **off.notes, **note}), gateway
+        )
     return _as_auto(plan, settings, gateway, off, why)
+
+
+def _named(plan: _Plan, gateway: Gateway) -> _Plan:
+    """A named tool, said as the gateway reads it."""
+    match gateway.named_tool:
+        case "alone" if isinstance(plan.choice, dict):
+            return replace(plan, tools=_chosen(plan), choice="required")
+        case "object" | "alone":
+            return plan
+        case never:
+            assert_never(never)
 
 
 def _refusal(plan: _Plan, gateway: Gateway) -> str | None:
@@ -213,14 +227,20 @@ def _as_auto(
             f"`tool_choice={plan.choice!r}` on `gateway={gateway.name!r}`: {why}. Pass "
             '`enable_thinking=False`, `tool_choice="auto"`, or another `forced_tool_choice`.'
         )
-    tools = plan.tools
-    if isinstance(plan.choice, dict):
-        name = plan.choice["function"]["name"]
-        tools = [tool for tool in tools if tool.get("function", {}).get("name") == name]
+    tools = _chosen(plan)
     note = {"tool_choice": f'Sent as "auto": {why} (P04).'}
-    return replace(
-        plan, tools=tools, choice="auto", ask_again=off is not None, notes={**plan.notes, **note}
-    )
+    # With thinking off, most rows take the name of one tool, which must be one that does nothing.
+    can_name = bool(settings.answer_tool) and gateway.forced_tools != "never"
+    again = off is not None or (can_name and plan.thinking.on is False)
+    return replace(plan, tools=tools, choice="auto", ask_again=again, notes={**plan.notes, **note})
+
+
+def _chosen(plan: _Plan) -> Sequence[Mapping[str, Any]]:
+    """The tools that the choice leaves: the named one, else all."""
+    if not isinstance(plan.choice, dict):
+        return plan.tools
+    name = plan.choice["function"]["name"]
+    return [tool for tool in plan.tools if tool.get("function", {}).get("name") == name]
 
 
 def _format(

@@ -9,7 +9,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from langchain_qwen36._wire.types import ToolChoice
 
@@ -35,10 +35,10 @@ def to_wire(
         strict: Whether the arguments must fit the schema; None says nothing of it.
 
     Raises:
-        ValueError: something that is no tool, or two tools of one name, or a name that servers
-            refuse.
+        ValueError: something that is no tool, or two different tools of one name, or a name that
+            servers refuse.
     """
-    wire = [_tool(tool, strict) for tool in tools]
+    wire = _distinct(_tool(tool, strict) for tool in tools)
     names = [tool["function"]["name"] for tool in wire if "function" in tool]
     for name in names:
         if not _NAME.fullmatch(name):
@@ -49,6 +49,30 @@ def to_wire(
         if names.count(name) > 1:
             raise ValueError(f"Two tools are called {name!r}: rename one.")
     return wire
+
+
+def _distinct(tools: Iterable[Tool]) -> list[Tool]:
+    """Tools with the same one given twice left out: a class, say, and its own JSON schema."""
+    seen: list[Any] = []
+    distinct: list[Tool] = []
+    for tool in tools:
+        if (meaning := _without_titles(tool)) not in seen:
+            seen.append(meaning)
+            distinct.append(tool)
+    return distinct
+
+
+def _without_titles(schema: Any) -> Any:
+    """A schema without the titles that pydantic writes into its own."""
+    if isinstance(schema, list):
+        return [_without_titles(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        key: _without_titles(value)
+        for key, value in schema.items()
+        if not (key == "title" and isinstance(value, str))
+    }
 
 
 def _tool(tool: Any, strict: bool | None) -> Tool:

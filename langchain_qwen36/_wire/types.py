@@ -47,6 +47,8 @@ class Settings:
     """Tools in wire form."""
     tool_choice: ToolChoice | None = None
     parallel_tool_calls: bool | None = None
+    answer_tool: str | None = None
+    """A bound tool that only carries the answer's schema; it may be forced in another's stead."""
     response_format: Mapping[str, Any] | None = None
     json_hint: Mapping[str, Any] | None = None
     """JSON schema of the wanted answer, told in words where `response_format` cannot carry it."""
@@ -77,6 +79,8 @@ class Request:
     """What was done otherwise than asked, by setting; goes to response_metadata["notes"]."""
     ask_again_without_thinking: bool = False
     """A forced call went out as "auto": invoke asks once more if no call comes back."""
+    answer_tool: str | None = None
+    """The tool that is named then: the caller's settings know it to be harmless."""
     used_ids: frozenset[str] = frozenset()
     """Ids of the tool calls in the history, so that an answer never uses one again (P23)."""
     price: Callable[[UsageMetadata | None, Mapping[str, Any]], dict[str, Any] | None] | None = None

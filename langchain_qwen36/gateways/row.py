@@ -131,6 +131,8 @@ class Gateway:
     it stands, and the servers' parsers read types from it without following `$ref` (P70)."""
     forced_tools: ForcedTools = "always"
     """Which forced tool choices are taken (P04)."""
+    named_tool: Literal["object", "alone"] = "object"
+    """How one tool is forced: by its name, or by `required` with no other tool sent."""
     parallel_tool_calls: bool | None = None
     """What is sent when tools are bound and the user said nothing (P56)."""
 

@@ -81,6 +81,7 @@ def _self_hosted(name: str, port: int, *, key_env: str, base_url_env: str) -> Ga
 _LLAMACPP = replace(
     _self_hosted("llamacpp", 8080, key_env="LLAMACPP_API_KEY", base_url_env="LLAMACPP_BASE_URL"),
     thinking_budget="reasoning_budget_tokens",
+    named_tool="alone",  # its server takes a named tool for "auto"; seen on a running one
     reasoning_effort="as_budget",
     video="unsupported",
     prefix="bare_unless_thinking",
