@@ -135,9 +135,14 @@ async def _atake(answer: StreamCall[StreamReader], outcome: Outcome) -> None:
 
 def posted(mode: Mode, server: FaultServer, **changes: Any) -> Outcome:
     """Ask for an answer in one piece, without waiting between attempts."""
-    outcome = Outcome()
-    call = call_to(server.url, **changes)
     started = time.monotonic()
+    return _seen(posted_to(mode, server.url, **changes), server, started)
+
+
+def posted_to(mode: Mode, url: str, **changes: Any) -> Outcome:
+    """The same, at any address."""
+    outcome = Outcome()
+    call = call_to(url, **changes)
     try:
         with no_waiting():
             payload, meta = post(call) if mode == "sync" else asyncio.run(apost(call))
@@ -146,7 +151,7 @@ def posted(mode: Mode, server: FaultServer, **changes: Any) -> Outcome:
     except QwenError as error:
         outcome.error = error
         outcome.attempts = error.attempts
-    return _seen(outcome, server, started)
+    return outcome
 
 
 def _seen(outcome: Outcome, server: FaultServer, started: float) -> Outcome:
@@ -180,3 +185,10 @@ async def abegun(answer: StreamCall[Any]) -> AsyncGenerator[list[Delta], None]:
     batches = aiter(answer)
     await anext(batches)
     return batches
+
+
+async def stream_to_end(call: Call) -> None:
+    """Read a stream and throw it away."""
+    said = request()
+    async for _ in StreamCall(call, lambda: StreamReader(said)):
+        pass

@@ -7,9 +7,11 @@ repeats.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -32,6 +34,8 @@ class Wire:
         self.sock = sock
         self.head = head
         self.body = body
+        is_tls = isinstance(sock, ssl.SSLSocket)
+        self.alpn = sock.selected_alpn_protocol() if is_tls else None
         self._stop = stop
 
     @property
@@ -119,7 +123,11 @@ def stream(
 class FaultServer:
     """`with FaultServer(script, ...) as server: server.url`."""
 
-    def __init__(self, *scripts: Script) -> None:
+    def __init__(
+        self, *scripts: Script, tls: ssl.SSLContext | None = None, greeting: bytes = b""
+    ) -> None:
+        self._tls = tls
+        self._greeting = greeting
         self.scripts = list(scripts)
         self.requests: list[Wire] = []
         self.connections = 0
@@ -132,7 +140,8 @@ class FaultServer:
     @property
     def url(self) -> str:
         """Of the completions path."""
-        return f"http://127.0.0.1:{self._socket.getsockname()[1]}/v1/chat/completions"
+        scheme = "https" if self._tls else "http"
+        return f"{scheme}://127.0.0.1:{self._socket.getsockname()[1]}/v1/chat/completions"
 
     def __enter__(self) -> Self:
         self._start(self._accept)
@@ -153,6 +162,10 @@ class FaultServer:
             time.sleep(0.005)
         return self.open
 
+    async def until_open(self, count: int) -> int:
+        """`wait_until_open` for a test that runs on a loop, which has to close them."""
+        return await asyncio.to_thread(self.wait_until_open, count)
+
     def _start(self, target: Callable[..., None], *args: object) -> None:
         thread = threading.Thread(target=target, args=args, daemon=True)
         self._threads.append(thread)
@@ -169,10 +182,11 @@ class FaultServer:
                 self.open += 1
             self._start(self._serve, sock)
 
-    def _serve(self, sock: socket.socket) -> None:
-        with contextlib.suppress(Gone, OSError), sock:
+    def _serve(self, plain: socket.socket) -> None:
+        with contextlib.suppress(Gone, OSError), plain, self._wrapped(plain) as sock:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             sock.settimeout(0.1)
+            sock.sendall(self._greeting)
             while (wire := self._request(sock)) is not None:
                 with self._lock:
                     number = len(self.requests)
@@ -182,6 +196,9 @@ class FaultServer:
                 sock.settimeout(0.1)
         with self._lock:
             self.open -= 1
+
+    def _wrapped(self, sock: socket.socket) -> socket.socket:
+        return self._tls.wrap_socket(sock, server_side=True) if self._tls else sock
 
     def _request(self, sock: socket.socket) -> Wire | None:
         data = b""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _LEAST = 0.001
 """Seconds; a socket given 0 does not wait at all and answers with another error."""
+_SLACK = 0.05
+"""Seconds by which a system timer may be early."""
 _PAIR = 2
 _QUADRUPLE = 4
 
@@ -126,8 +128,7 @@ class Clock:
 
     def ran_out(self, where: str, name: ClockName | None = None) -> GatewayTimeoutError:
         """The error that says which clock it was, and at which address."""
-        total = self._total_left()
-        if total is not None and total <= _LEAST:
+        if self._is_total(name):
             name = "total"
         name = name or self._name
         error = GatewayTimeoutError(
@@ -137,6 +138,14 @@ class Clock:
         )
         error.clock = name
         return error
+
+    def _is_total(self, name: ClockName | None) -> bool:
+        """Whether the deadline of the whole call came before that of the named clock."""
+        if self._deadline is None:
+            return False
+        if name is None:
+            return self._until is None or self._deadline <= self._until
+        return self._deadline - time.monotonic() < _SLACK
 
     def _total_left(self) -> float | None:
         return None if self._deadline is None else max(self._deadline - time.monotonic(), _LEAST)

@@ -47,7 +47,7 @@ class Target:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """With the key in it; over those that the transport sets itself."""
     proxy: str | None = None
-    """None takes the environment's."""
+    """None takes the environment's, "" none at all."""
     max_connections: int = 1000
     """Of this process to the URL's origin, and of each event loop."""
     http_client: Any = None
@@ -342,8 +342,14 @@ def _translated(target: Target, clock: Clock) -> Iterator[None]:
     except QwenError:
         raise
     except Exception as error:
-        found = told(error, address(target.url, target.proxy), clock)
+        found = told(error, _where(target), clock)
         if found is None:
             raise
         # What httpx cannot send it quotes, and that may be the key.
         raise found from (None if isinstance(found, InvalidRequestError) else error)
+
+
+def _where(target: Target) -> str:
+    if target.http_client is not None or target.http_async_client is not None:
+        return address(target.url)
+    return address(target.url, clients.proxy_of(_settings(target, _place(target.url))))
