@@ -15,11 +15,16 @@ from langchain_qwen36._http import apost as http_apost
 from langchain_qwen36._http import post as http_post
 from langchain_qwen36._http.faults import address
 from langchain_qwen36._wire.types import Meta
-from langchain_qwen36.errors import InvalidRequestError, QwenError, UnexpectedResponseError
+from langchain_qwen36.errors import (
+    GatewayConnectionError,
+    InvalidRequestError,
+    QwenError,
+    UnexpectedResponseError,
+)
 from langchain_qwen36.failures import error_from, error_in, head, request_id
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from langchain_qwen36.gateways import Gateway
 
@@ -45,6 +50,8 @@ class Call:
     max_retries: int = 2
     max_event_bytes: int | None = None
     """Of a stream; None is no limit."""
+    check: Callable[[], None] | None = None
+    """Asked when a connection fails; raises where the server is known to be dead."""
 
     def without_key(self, data: bytes) -> bytes:
         """Blot the key out of what a gateway sent: some quote it in their errors."""
@@ -81,6 +88,8 @@ class Attempts:
         Raises:
             QwenError: this error, when it is final.
         """
+        if self._call.check is not None and isinstance(error, GatewayConnectionError):
+            self._call.check()
         if not handed_out and self._without_stream_options(error):
             return 0.0
         seconds = None if handed_out else delay(error, self.count, self._call.max_retries)

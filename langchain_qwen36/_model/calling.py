@@ -120,6 +120,7 @@ def _call(
         model=request.requested_model,
         timeouts=Timeouts.of(kwargs.get("timeout", fields.timeout)),
         max_retries=kwargs.get("max_retries", fields.max_retries),
+        check=endpoint.check,
     )
 
 

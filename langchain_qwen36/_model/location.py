@@ -33,4 +33,5 @@ def started(endpoint: Endpoint) -> Endpoint:
     from langchain_qwen36.local import shared_engine  # noqa: PLC0415  # the extra `local`
 
     engine = shared_engine()
-    return replace(endpoint, base_url=engine.base_url, key=engine.api_key.get_secret_value())
+    key = engine.api_key.get_secret_value()
+    return replace(endpoint, base_url=engine.base_url, key=key, check=engine.check)

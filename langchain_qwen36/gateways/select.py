@@ -13,7 +13,7 @@ from langchain_qwen36.gateways.row import Gateway
 from langchain_qwen36.gateways.rows import GATEWAYS, PLAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +27,8 @@ class Endpoint:
     """None for the embedded engine, which is started on first use."""
     key: str | None = field(repr=False)
     """The key found in the environment; None when there is none or the caller gave his own."""
+    check: Callable[[], None] | None = None
+    """Asked when a connection fails; raises where the server is ours and known to be dead."""
 
 
 def gateway_of_host(base_url: str) -> Gateway | None:
