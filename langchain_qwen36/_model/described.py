@@ -8,17 +8,18 @@ from langchain_core.load import dumpd
 from pydantic import PrivateAttr, model_validator
 
 from langchain_qwen36 import tokens
-from langchain_qwen36._model import identity, location
+from langchain_qwen36._model import estimate, identity, location
 from langchain_qwen36._model.fields import QwenFields, check_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Self
 
-    from langchain_core.language_models import ModelProfile
+    from langchain_core.language_models import LanguageModelInput, ModelProfile
     from langchain_core.language_models.base import LangSmithParams
     from langchain_core.messages import BaseMessage
 
+    from langchain_qwen36._model.estimate import CostEstimate
     from langchain_qwen36.gateways import Endpoint
 
 
@@ -126,5 +127,22 @@ class DescribedModel(QwenFields):
     def get_num_tokens_from_messages(
         self, messages: Sequence[BaseMessage], tools: Sequence[Any] | None = None
     ) -> int:
-        """How many tokens messages and tools are, with what the chat template adds."""
-        return tokens.count_messages(messages, tools)
+        """How many tokens messages and tools are, with what the chat template adds (P40)."""
+        return estimate.count(self, self._endpoint.gateway, messages, tools or ())
+
+    def estimate_cost(
+        self,
+        messages: LanguageModelInput,
+        *,
+        tools: Sequence[Any] = (),
+        max_tokens: int | None = None,
+    ) -> CostEstimate:
+        """Say what a call would cost at most, and how far the next price tier is.
+
+        Args:
+            messages: What `invoke` would take.
+            tools: What `bind_tools` would take.
+            max_tokens: The longest answer to reckon with; the model's own limit when left out.
+        """
+        asked = self._convert_input(messages).to_messages()
+        return estimate.estimate(self, self._endpoint.gateway, asked, tools, max_tokens)
