@@ -11,6 +11,7 @@ from langchain.agents import create_agent
 from langchain.agents.middleware import ModelFallbackMiddleware, ModelRetryMiddleware
 
 from langchain_qwen36.callbacks import QwenCostCallbackHandler, get_qwen_cost_callback
+from langchain_qwen36.callbacks.budget import Budget
 from langchain_qwen36.errors import BudgetExceededError
 from langchain_qwen36.pricing import Money
 
@@ -146,6 +147,13 @@ def test_a_cost_in_another_currency_closes_the_budget():
     assert cb.calls == 1
 
 
+def test_an_estimate_that_was_replaced_does_not_close_the_budget():
+    """Yuan that were taken back are no foreign money."""
+    budget = Budget.of("1 USD", None)
+
+    assert budget.check({"CNY": Decimal(0), "USD": Decimal("0.5")}) is None
+
+
 def test_free_calls_do_not_spend_it():
     """A failed call costs 0, so the budget stays open."""
     model = FakeQwen(error=ValueError("no"))
@@ -157,13 +165,14 @@ def test_free_calls_do_not_spend_it():
     assert model.answered == 3
 
 
-def test_without_a_budget_a_handlers_own_errors_stay_out_of_the_call(caplog):
-    """LangChain logs them; only a budget may stop a call."""
+@pytest.mark.parametrize("budget", [None, "1 USD"])
+def test_your_own_function_never_stops_a_call(budget, caplog):
+    """Only a spent budget may; the fault is logged."""
 
     def broken(record):
         raise RuntimeError("your disk is full")
 
-    with get_qwen_cost_callback(on_record=broken) as cb:
+    with get_qwen_cost_callback(on_record=broken, budget=budget) as cb:
         FakeQwen().invoke(PROMPT)
 
     assert cb.calls == 1

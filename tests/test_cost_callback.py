@@ -21,6 +21,8 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 
 from langchain_qwen36.callbacks import QwenCostCallbackHandler, get_qwen_cost_callback
 from langchain_qwen36.callbacks.context import CostSettings
+from langchain_qwen36.chat_models import ChatQwen36
+from langchain_qwen36.pricing import money_of
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::langchain_core._api.beta_decorator.LangChainBetaWarning"  # v3
@@ -245,3 +247,47 @@ def test_events_of_calls_begun_before_the_handler_are_passed_over(caplog):
     handler.on_llm_error(ValueError(), run_id=uuid4())
 
     assert (handler.runs, caplog.text) == ((), "")
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        pytest.param("dashscope-intl", "list", id="list"),
+        pytest.param("openrouter", "reported", id="reported"),
+        pytest.param("vercel", "reported", id="reported-elsewhere"),
+    ],
+)
+def test_chatqwen36_costs_what_its_messages_say(gateway_server, name, source):
+    """The real model over a socket: the sum of the bills, however it is called."""
+    server = gateway_server(name)
+    model = ChatQwen36(gateway=name, base_url=server.base_url, api_key=server.key)
+    with get_qwen_cost_callback() as cb:
+        answers = [
+            model.invoke(PROMPT),
+            list(model.stream(PROMPT))[-1],
+            model.stream_events(PROMPT, version="v3").output,
+            asyncio.run(model.ainvoke(PROMPT)),
+        ]
+
+    bills = [money_of(answer.response_metadata["cost"]).amount for answer in answers]
+    assert [record.cost for record in cb.runs] == bills
+    assert {record.price_source for record in cb.runs} == {source}
+    assert min(bills) > 0
+
+
+def test_chatqwen36_tells_its_gateway_before_it_answers(gateway_server):
+    """A call that was broken off has no bill: its gateway and model come from its start."""
+    server = gateway_server("dashscope-intl")
+    model = ChatQwen36(
+        gateway="dashscope-intl",
+        model="qwen3.6-flash",
+        base_url=server.base_url,
+        api_key=server.key,
+    )
+    with get_qwen_cost_callback() as cb:
+        for _ in model.stream(PROMPT):
+            break
+
+    (record,) = cb.runs
+    assert (record.gateway, record.model) == ("dashscope-intl", "qwen3.6-flash")
+    assert (record.price_source, record.estimated, record.cost > 0) == ("list", True, True)

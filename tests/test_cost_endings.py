@@ -108,6 +108,17 @@ def test_a_cancelled_call_that_streamed_inside_counts_the_text_so_far():
     assert tokens.count_text(model.pieces[0]) == cb.runs[0].tokens.output
 
 
+def test_a_stream_closed_after_its_last_chunk_is_exact():
+    """Its finish and usage had come; nothing needs to be guessed."""
+    with get_qwen_cost_callback() as cb:
+        for chunk in FakeQwen().stream(PROMPT):
+            if chunk.usage_metadata:
+                break
+
+    (record,) = cb.runs
+    assert (record.ending, record.estimated, record.cost) == ("abandoned", False, ONE)
+
+
 async def _leave_v3(model):
     stream = await model.astream_events(PROMPT, version="v3")
     async for _ in stream.text:

@@ -224,3 +224,40 @@ def test_the_stock_usage_callback_still_adds_up_beside_ours():
         FakeQwen().batch([PROMPT] * 3)
 
     assert stock.usage_metadata["qwen3.6-plus"]["total_tokens"] == 3300
+
+
+def test_a_call_on_your_own_machine_costs_nothing():
+    """The embedded engine has no price because nobody charges for it."""
+    with get_qwen_cost_callback() as cb:
+        FakeQwen(gateway="local", says_cost=False).invoke(PROMPT)
+
+    assert (cb.total_cost, cb.unpriced_calls, cb.tokens.total) == (0, 0, 1100)
+
+
+def test_price_as_also_serves_a_gateway_without_a_list():
+    """A self-hosted model may be compared with what a gateway would have charged."""
+    with get_qwen_cost_callback(price_as="dashscope-intl") as cb:
+        FakeQwen(gateway="vllm", says_cost=False).invoke(PROMPT)
+
+    assert cb.total_cost == ONE
+
+
+def test_a_price_function_that_fails_leaves_the_call_unpriced(caplog):
+    """The call is in the book, and the fault in the log."""
+
+    def broken(model, gateway, usage):
+        raise KeyError("no such row")
+
+    with get_qwen_cost_callback(price_of=broken, budget="1 USD") as cb:
+        FakeQwen().invoke(PROMPT)
+
+    assert (cb.total_cost, cb.unpriced_calls) == (None, 1)
+    assert "no such row" in caplog.text
+
+
+def test_a_price_function_may_leave_a_call_to_the_list():
+    """None means: not mine."""
+    with get_qwen_cost_callback(price_of=lambda model, gateway, usage: None) as cb:
+        FakeQwen().invoke(PROMPT)
+
+    assert cb.total_cost == ONE

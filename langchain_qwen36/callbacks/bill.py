@@ -32,6 +32,13 @@ class Bill(NamedTuple):
     """The part for the answer; None where only the total is known."""
 
     @property
+    def amount(self) -> Decimal | None:
+        """What was paid: 0 where nothing was, None where nobody knows."""
+        if self.money is not None:
+            return self.money.amount
+        return None if self.source == "unknown" else Decimal(0)
+
+    @property
     def input(self) -> Decimal | None:
         """The rest: all that went in, cached or not."""
         if self.money is None or self.output is None:
@@ -46,7 +53,7 @@ class Pricer:
     book: PriceBook | None = None
     """None: the bundled one."""
     price_as: str | None = None
-    """The gateway whose list prices calls of a gateway that is not known."""
+    """The gateway whose list prices calls that no list of their own gateway does."""
     price_of: PriceOf | None = None
     discount: Decimal | float | str | None = None
     _unknown: set[str] = field(default_factory=set, repr=False)
@@ -85,8 +92,11 @@ class Pricer:
             names: The model as it was asked for, and as it was answered.
             gateway: Name of the gateway's row, where it is known.
         """
-        if self.price_of and (money := self.price_of(self.model_id(*names), gateway, usage)):
-            return Bill(money, "user")
+        if bill := self._users(usage, names, gateway):
+            return bill
+        row = GATEWAYS.get(gateway or "")
+        if row is not None and row.embedded:
+            return Bill(None, "not_billed")
         own = metadata.get("cost")
         record = own if isinstance(own, Mapping) and "basis" in own else None
         if record is None or (record["basis"] == "list" and self._own_list):
@@ -96,6 +106,19 @@ class Pricer:
             return Bill(None, "unknown")
         output = Decimal(str(record["output"])) if record["basis"] == "list" else None
         return Bill(money_of(record), record["basis"], record["tier"], output)
+
+    def _users(
+        self, usage: Mapping[str, Any], names: tuple[str | None, ...], gateway: str | None
+    ) -> Bill | None:
+        if self.price_of is None:
+            return None
+        try:
+            money = self.price_of(self.model_id(*names), gateway, usage)
+        except Exception:
+            # Neither may the call be lost from the book for it, nor the user's own call fail.
+            logger.exception("`price_of` failed, so a call of %s is unpriced", names[0])
+            return Bill(None, "unknown")
+        return Bill(money, "user") if money is not None else None
 
     @property
     def _book(self) -> PriceBook:
@@ -117,7 +140,7 @@ class Pricer:
         raw = raw if isinstance(raw, dict) else {}
         details = raw.get("prompt_tokens_details")
         cache_type = details.get("cache_type") if isinstance(details, dict) else None
-        offer = self._offer(gateway or self.price_as, names)
+        offer = self._offer(gateway, names) or self._offer(self.price_as, names)
         try:
             listed = cost(usage, offer, discount=self.discount, cache_type=cache_type)
         except UsageError as error:

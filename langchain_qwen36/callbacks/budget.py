@@ -57,7 +57,8 @@ class Budget:
             BudgetExceededError: The next call must not be made.
         """
         currency = self.limit.currency
-        foreign = [str(Money(cost, name)) for name, cost in spent.items() if name != currency]
+        others = {name: cost for name, cost in spent.items() if cost and name != currency}
+        foreign = [str(Money(cost, name)) for name, cost in others.items()]
         if foreign:
             raise BudgetExceededError(
                 f"Calls cost {' and '.join(foreign)}, which a budget in {currency} cannot count; "

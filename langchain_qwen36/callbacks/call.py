@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from langchain_core.exceptions import ModelTimeoutError
 
@@ -57,9 +56,10 @@ def gateway_of_start(
     Our model says it in its parameters; a class that was made for one gateway is named like it;
     of others the base URL may be known.
     """
-    for name in (params.get("gateway"), metadata.get("ls_provider")):
-        if isinstance(name, str) and name in GATEWAYS:
-            return name
+    if isinstance(gateway := params.get("gateway"), str):
+        return gateway
+    if (provider := metadata.get("ls_provider")) in GATEWAYS:
+        return cast("str", provider)
     kwargs = (serialized or {}).get("kwargs") or {}
     for key in ("base_url", "openai_api_base", "api_base"):
         if isinstance(url := kwargs.get(key), str) and (row := gateway_of_host(url)):
@@ -70,9 +70,8 @@ def gateway_of_start(
 def ended(call: OpenCall, seen: Seen, pricer: Pricer) -> CallRecord:
     """The record of a call that ended well; without usage it is estimated."""
     if _from_llm_cache(seen):
-        bill = Bill(None, "llm_cache")
-        return _record(call, seen.usage or {}, bill, seen.metadata, pricer, ending="ok")
-    return _priced(call, seen, pricer, ending="ok", estimated=False)
+        return _record(call, seen, Bill(None, "llm_cache"), _End("ok"), pricer)
+    return _priced(call, seen, _End("ok"), pricer)
 
 
 def failed(call: OpenCall, error: BaseException, pricer: Pricer) -> CallRecord:
@@ -80,20 +79,19 @@ def failed(call: OpenCall, error: BaseException, pricer: Pricer) -> CallRecord:
     seen = seen_in_messages(call.chunks)
     if isinstance(error, QwenError) and error.partial is not None:
         seen = seen_in_messages([error.partial])
-    ending = ending_of(error)
+    name = type(error).__name__
     if seen.usage is None and not seen.text and not _may_be_billed(error):
-        bill = Bill(None, "not_billed")
-        return _record(call, {}, bill, seen.metadata, pricer, ending=ending, error=error)
+        end = _End(ending_of(error), error=name)
+        return _record(call, seen, Bill(None, "not_billed"), end, pricer)
     # The last usage of a cut answer is the whole usage only when the answer had its finish.
-    estimated = "finish_reason" not in seen.metadata
-    return _priced(call, seen, pricer, ending=ending, estimated=estimated, error=error)
+    cut = "finish_reason" not in seen.metadata
+    return _priced(call, seen, _End(ending_of(error), estimated=cut, error=name), pricer)
 
 
 def abandoned(call: OpenCall, cause: BaseException | None, pricer: Pricer) -> CallRecord:
     """The record of a call of whose end nobody told (T3), given what ended the run around it."""
-    seen = seen_in_messages(call.chunks)
     ending = ending_of(cause) if cause and not isinstance(cause, Exception) else "abandoned"
-    return _priced(call, seen, pricer, ending=ending, estimated=True)
+    return _priced(call, seen_in_messages(call.chunks), _End(ending, estimated=True), pricer)
 
 
 def ending_of(error: BaseException) -> Ending:
@@ -124,57 +122,42 @@ def _from_llm_cache(seen: Seen) -> bool:
     return type(mark) is int and mark == 0
 
 
-def _priced(
-    call: OpenCall,
-    seen: Seen,
-    pricer: Pricer,
-    *,
-    ending: Ending,
-    estimated: bool,
-    error: BaseException | None = None,
-) -> CallRecord:
+class _End(NamedTuple):
+    """How a call ended."""
+
+    ending: Ending
+    estimated: bool = False
+    error: str | None = None
+
+
+def _priced(call: OpenCall, seen: Seen, end: _End, pricer: Pricer) -> CallRecord:
     usage = seen.usage
     if usage is None:
-        usage, estimated = _estimate(call, seen.text), True
-    bill = pricer.price(
-        usage, seen.metadata, _names(call, seen.metadata), _gateway(call, seen.metadata)
-    )
-    return _record(
-        call, usage, bill, seen.metadata, pricer, ending=ending, estimated=estimated, error=error
-    )
+        usage = _estimate(call, seen.text)
+        seen, end = seen._replace(usage=usage), end._replace(estimated=True)
+    names, gateway = _names(call, seen.metadata), _gateway(call, seen.metadata)
+    bill = pricer.price(usage, seen.metadata, names, gateway)
+    return _record(call, seen, bill, end, pricer)
 
 
-def _record(
-    call: OpenCall,
-    usage: Mapping[str, Any],
-    bill: Bill,
-    metadata: Mapping[str, Any],
-    pricer: Pricer,
-    *,
-    ending: Ending,
-    estimated: bool = False,
-    error: BaseException | None = None,
-) -> CallRecord:
-    free = bill.source in ("llm_cache", "not_billed")
+def _record(call: OpenCall, seen: Seen, bill: Bill, end: _End, pricer: Pricer) -> CallRecord:
     return CallRecord(
         run_id=call.run_id,
         parents=call.parents,
         name=call.name,
         tags=call.tags,
-        model=pricer.model_id(*_names(call, metadata)),
-        gateway=_gateway(call, metadata),
+        model=pricer.model_id(*_names(call, seen.metadata)),
+        gateway=_gateway(call, seen.metadata),
         tier=bill.tier,
-        tokens=_counts(usage),
-        cost=bill.money.amount if bill.money else Decimal(0) if free else None,
+        tokens=_counts(seen.usage or {}),
+        cost=bill.amount,
         currency=bill.money.currency if bill.money else None,
-        input_cost=bill.money.amount - bill.output
-        if bill.money and bill.output is not None
-        else None,
+        input_cost=bill.input,
         output_cost=bill.output,
         price_source=bill.source,
-        estimated=estimated,
-        ending=ending,
-        error=type(error).__name__ if error else None,
+        estimated=end.estimated,
+        ending=end.ending,
+        error=end.error,
         started=call.started,
         ended=datetime.now(UTC),
     )

@@ -48,8 +48,8 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
     long as it lives, so give each job its own. It pickles and copies with its records; calls that
     are open just then are not taken along.
 
-    Errors that your own callables raise are logged by LangChain; with a budget they are raised,
-    for a call that is not counted would not be held.
+    Nothing but a spent budget ever raises in a call: errors of your own `price_of` and `on_record`
+    are logged.
     """
 
     run_inline = True  # In async code too: before the call goes on, in its own context.
@@ -76,7 +76,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
                 then on calls are refused.
             warn_at: Share of the budget at which one warning is logged, e.g. 0.8.
             book: Prices to use instead of the bundled ones: `PriceBook.from_toml(path)`.
-            price_as: The gateway whose list prices calls of a gateway that is not known.
+            price_as: The gateway whose list prices calls that no list of their own gateway does.
             price_of: Your own price of a call, `(model, gateway, usage_metadata) -> Money | None`.
             discount: What your account pays of the list, e.g. `"0.85"`; reported bills stay.
             trace_costs: Show LangSmith the cost of each call, streams included: the handlers after
@@ -233,8 +233,13 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         if self._budget and not self._warned and self._budget.warns(self._ledger.spent):
             self._warned = True
             logger.warning("%s of a budget of %s.", self, self._budget.limit)
-        if self._on_record:
+        if self._on_record is None:
+            return
+        try:
             self._on_record(record)
+        except Exception:
+            # With a budget LangChain would raise it in the call, which has nothing to do with it.
+            logger.exception("`on_record` failed for %s", record.run_id)
 
     def _check_budget(self) -> None:
         if self._budget:

@@ -20,7 +20,7 @@ PriceSource = Literal[
     "list",  # usage x our price list
     "user",  # your `price_of=`
     "llm_cache",  # answered by LangChain's cache: no call was made (T14)
-    "not_billed",  # failed before there was anything to bill (gateways.md §7)
+    "not_billed",  # it ran in your own process, or failed before inference (gateways.md §7)
     "unknown",  # no price is known (P12)
 ]
 
