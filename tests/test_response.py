@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 from answers import (
     USAGE,
+    WEATHER,
     agreed,
     call_chunks,
     chunk,
@@ -147,7 +148,7 @@ def test_p25_facts_that_change_midway_are_kept_from_the_first_chunk() -> None:
 def test_facts_that_come_late_are_kept() -> None:
     """What stands only on a later chunk, even mid-stream, is not lost."""
     payloads = [
-        chunk({"content": "a"}, service_tier=None),
+        chunk({"content": "a"}, service_tier=None, provider="Unknown"),
         chunk({"content": "b"}, search_info={"results": [1]}),
         chunk(finish="stop", service_tier="flex", usage=USAGE, provider="Alibaba"),
     ]
@@ -332,6 +333,24 @@ def test_n2_streams_the_first_choice_and_keeps_the_other() -> None:
         other["finish_reason"],
     ) == ("ab", "xy", 1, "stop")
     assert [other] == answer.v3.response_metadata["alternatives"]
+
+
+def test_n2_the_other_choice_is_settled_too() -> None:
+    """P15, P24: the kept choice is read with the same care as the streamed one."""
+    text = '<think>t</think><tool_call>{"name": "get_weather"}</tool_call>'
+    logprobs = {"content": [{"token": "t"}]}
+    others = choice(1, text) | {"logprobs": logprobs}
+    payloads = [chunk(choices=[choice(0, "a"), others]), chunk(finish="stop")]
+    [other] = read(payloads, request(tools=WEATHER)).merged.response_metadata["alternatives"]
+    [call] = other.pop("tool_calls")
+    assert (call["name"], call["args"]) == ("get_weather", {})
+    assert other == {
+        "index": 1,
+        "content": "",
+        "reasoning_content": "t",
+        "finish_reason": "tool_calls",
+        "logprobs": logprobs,
+    }
 
 
 def test_t26_n2_is_two_generations_with_usage_on_the_first() -> None:

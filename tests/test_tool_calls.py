@@ -156,6 +156,14 @@ TWO = [("f", {"a": 1}), ("g", {"b": 2})]
         ),
         pytest.param(
             [
+                tool_delta('{"a"', index=0, id="c1", name="f"),
+                tool_delta(": 1}", index=0, id="c1", name="f_too_late"),
+            ],
+            ONE,
+            id="a-name-that-went-out-stays",
+        ),
+        pytest.param(
+            [
                 tool_delta(index=0, id="c1", name="get_"),
                 tool_delta(index=0, id="", name="weather"),
                 tool_delta("{}", index=0),
@@ -235,6 +243,24 @@ def test_p23_a_good_id_is_kept_and_a_used_one_is_not() -> None:
     kept, replaced = read(call_chunks(*entries), said).merged.tool_calls
     assert (kept["id"], replaced["id"][:5]) == ("call_new", "call_")
     assert replaced["id"] != "call_0"
+
+
+@pytest.mark.parametrize(
+    ("first", "kept"),
+    [
+        pytest.param(tool_delta(index=0, name="f"), True, id="before-the-call-went-out"),
+        pytest.param(tool_delta('{"a"', index=0, name="f"), False, id="after-it"),
+    ],
+)
+def test_p23_an_id_that_comes_late(first: dict, kept: bool) -> None:
+    """A late id is taken while nothing went out; later the call keeps ours, and is still known."""
+    rest = first["function"]["arguments"]
+    late = tool_delta('{"a": 1}'.removeprefix(rest), index=0, id="late")
+    again = tool_delta(" ", index=5, id="late")
+    answer = read(call_chunks(first, late, again))
+    [call] = answer.merged.tool_calls
+    assert (kept, {"a": 1}) == (call["id"] == "late", call["args"])
+    assert call["id"] == answer.invoke.tool_calls[0]["id"] == answer.v3.tool_calls[0]["id"]
 
 
 def test_t6_id_and_name_go_out_once() -> None:

@@ -27,6 +27,11 @@ from langchain_qwen36._wire import usage
             id="output-is-the-rest",
         ),
         pytest.param(
+            {"completion_tokens": 4, "total_tokens": 7},
+            {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7},
+            id="input-is-the-rest",
+        ),
+        pytest.param(
             {"input_tokens": 3, "output_tokens": 4, "total_tokens": 8},
             {"input_tokens": 3, "output_tokens": 4, "total_tokens": 8},
             id="other-names-and-given-total",
