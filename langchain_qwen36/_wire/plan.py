@@ -1,0 +1,192 @@
+"""What is decided of a call before a message is looked at.
+
+Thinking, a forced tool choice and a response format exclude each other on many servers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, assert_never
+
+from langchain_qwen36._wire import thinking as wire_thinking
+from langchain_qwen36.catalog import find_offer
+from langchain_qwen36.errors import UnsupportedSettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from langchain_qwen36._wire.types import Settings, ToolChoice
+    from langchain_qwen36.catalog import Model
+    from langchain_qwen36.gateways import Gateway
+
+_WHILE_THINKING = "the gateway does not take it while thinking"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CallPlan:
+    """The decisions, and what was decided otherwise than asked."""
+
+    thinking: wire_thinking.Plan
+    tools: Sequence[Mapping[str, Any]]
+    choice: ToolChoice | None
+    response_format: Mapping[str, Any] | None
+    hint: Mapping[str, Any] | None
+    ask_again: bool
+    notes: Mapping[str, str] = field(default_factory=dict)
+
+
+def plan_call(settings: Settings, gateway: Gateway, model: Model | None) -> CallPlan:
+    """Decide on thinking, tools and format together.
+
+    Raises:
+        UnsupportedSettingError: a setting that the gateway or the model cannot take.
+    """
+    said = wire_thinking.said_in(settings.extra_body)
+    thinking = _thinking(settings, gateway, model, said)
+    plan = CallPlan(
+        thinking=thinking,
+        tools=settings.tools,
+        choice=settings.tool_choice if settings.tools else None,
+        response_format=settings.response_format,
+        hint=settings.json_hint,
+        ask_again=False,
+        notes=thinking.notes,
+    )
+    forced = plan.choice not in (None, "auto", "none")
+    if not forced and plan.response_format is None:
+        return plan
+    off = None
+    if said is None and thinking.on is not False and wire_thinking.can_switch_off(gateway, model):
+        silent = replace(settings.thinking, enabled=False)
+        off = _thinking(replace(settings, thinking=silent), gateway, model, None)
+    if forced:
+        plan = _force(plan, settings, gateway, off)
+    return _format(plan, gateway, model, off)
+
+
+def _thinking(
+    settings: Settings, gateway: Gateway, model: Model | None, said: bool | None
+) -> wire_thinking.Plan:
+    offer = find_offer(gateway.prices or gateway.name, settings.model)
+    plan = wire_thinking.plan(
+        settings.thinking,
+        gateway,
+        model,
+        served=offer.thinking if offer else None,
+        with_tools=bool(settings.tools),
+        replay=settings.replay_reasoning,
+    )
+    return plan if said is None else replace(plan, on=said)
+
+
+def _force(
+    plan: CallPlan, settings: Settings, gateway: Gateway, off: wire_thinking.Plan | None
+) -> CallPlan:
+    """A forced tool choice, where the row refuses it (P04, DESIGN §4.6).
+
+    Args:
+        plan: What is decided so far.
+        settings: The policy and the choice.
+        gateway: Which choices it takes.
+        off: The plan with thinking off; None where it is off, or cannot be switched.
+    """
+    if (why := _refusal(plan, gateway)) is None:
+        return _named(plan, gateway)
+    if why == _WHILE_THINKING and off and settings.forced_tool_choice == "disable_thinking":
+        note = {"thinking": "Switched off for this call: a tool choice was forced (P04)."}
+        return _named(
+            replace(plan, thinking=off, notes={**plan.notes, **off.notes, **note}), gateway
+        )
+    return _as_auto(plan, settings, gateway, off, why)
+
+
+def _named(plan: CallPlan, gateway: Gateway) -> CallPlan:
+    """A named tool, said as the gateway reads it."""
+    match gateway.named_tool:
+        case "alone" if isinstance(plan.choice, dict):
+            return replace(plan, tools=_chosen(plan), choice="required")
+        case "object" | "alone":
+            return plan
+        case never:
+            assert_never(never)
+
+
+def _refusal(plan: CallPlan, gateway: Gateway) -> str | None:
+    """Why the gateway would not take the forced choice; None when it does."""
+    match gateway.forced_tools:
+        case "always":
+            return None
+        case "never":
+            return "the gateway does not read it"
+        case "named_unless_thinking" if plan.choice == "required":
+            return 'the gateway does not take "required"'
+        case "unless_thinking" | "named_unless_thinking":
+            return None if plan.thinking.on is False else _WHILE_THINKING
+        case never:
+            assert_never(never)
+
+
+def _as_auto(
+    plan: CallPlan,
+    settings: Settings,
+    gateway: Gateway,
+    off: wire_thinking.Plan | None,
+    why: str,
+) -> CallPlan:
+    """The choice left to the model, among the named tool only where one was named."""
+    if settings.forced_tool_choice == "error":
+        raise UnsupportedSettingError(
+            f"`tool_choice={plan.choice!r}` on `gateway={gateway.name!r}`: {why}. Pass "
+            '`enable_thinking=False`, `tool_choice="auto"`, or another `forced_tool_choice`.'
+        )
+    tools = _chosen(plan)
+    note = {"tool_choice": f'Sent as "auto": {why} (P04).'}
+    # With thinking off, most rows take the name of one tool, which must be one that does nothing.
+    can_name = bool(settings.answer_tool) and gateway.forced_tools != "never"
+    again = off is not None or (can_name and plan.thinking.on is False)
+    return replace(plan, tools=tools, choice="auto", ask_again=again, notes={**plan.notes, **note})
+
+
+def _chosen(plan: CallPlan) -> Sequence[Mapping[str, Any]]:
+    """The tools that the choice leaves: the named one, else all."""
+    if not isinstance(plan.choice, dict):
+        return plan.tools
+    name = plan.choice["function"]["name"]
+    return [tool for tool in plan.tools if tool.get("function", {}).get("name") == name]
+
+
+def _format(
+    plan: CallPlan, gateway: Gateway, model: Model | None, off: wire_thinking.Plan | None
+) -> CallPlan:
+    """The response format that works here, and thinking off where it must be (P35)."""
+    wanted = plan.response_format
+    if wanted is None or wanted.get("type") not in {"json_object", "json_schema"}:
+        return plan
+    if wanted["type"] == "json_schema" and not _takes_schema(gateway, model):
+        inner = wanted.get("json_schema") or {}
+        note = {"response_format": "json_schema is not taken here: json_object, schema in words."}
+        plan = replace(
+            plan,
+            response_format={"type": "json_object"},
+            hint=inner.get("schema") or plan.hint,
+            notes={**plan.notes, **note},
+        )
+    match gateway.json_object:
+        case "always":
+            return plan
+        case "unless_thinking":
+            if plan.thinking.on is False:
+                return plan
+            if off is None:
+                raise UnsupportedSettingError(
+                    f"`response_format` on `gateway={gateway.name!r}` needs thinking off, and here "
+                    'it cannot be: use `method="function_calling"` or ask for JSON in words.'
+                )
+            note = {"thinking": "Switched off for this call: a response format was asked (P35)."}
+            return replace(plan, thinking=off, notes={**plan.notes, **off.notes, **note})
+        case never:
+            assert_never(never)
+
+
+def _takes_schema(gateway: Gateway, model: Model | None) -> bool:
+    return gateway.json_schema or (model is not None and model.json_schema is True)
