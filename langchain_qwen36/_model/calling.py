@@ -86,7 +86,8 @@ def prepare(
         fields.price_discount,
         (fields.price_book or PriceBook.bundled()).offer(prices, name),
     )
-    request = replace(request, price=price)
+    headers = kwargs.get("include_response_headers", fields.include_response_headers)
+    request = replace(request, price=price, tell_headers=headers)
     for note in request.notes.values():
         warnings.warn(note, QwenWarning, stacklevel=2)
     return Asked(request, _call(fields, endpoint, key, request, kwargs))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -188,6 +189,8 @@ class QwenFields(BaseChatModel):
 
 def _is_embedded(data: Mapping[str, Any]) -> bool:
     gateway = data.get("gateway")
+    if gateway is None and data.get("base_url") is None:
+        gateway = os.environ.get("QWEN36_GATEWAY")
     row = GATEWAYS.get(gateway) if isinstance(gateway, str) else gateway
     return isinstance(row, Gateway) and row.embedded
 

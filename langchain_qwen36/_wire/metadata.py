@@ -32,6 +32,7 @@ def response_metadata(reader: StreamReader, choice: Choice, meta: Meta) -> dict[
         "native_finish_reason": choice.native_finish or choice.raw_finish,
         "request_id": meta.request_id or facts.get("request_id"),
         "attempts": meta.attempts if meta.attempts > 1 else None,
+        "headers": dict(meta.headers) if request.tell_headers else None,
         "usage": dict(reader.raw_usage) if reader.raw_usage else None,
         "notes": _notes(reader, choice) or None,
         "empty_answer": _empty_answer(choice) or None,

@@ -81,6 +81,8 @@ class Request:
     """A forced call went out as "auto": invoke asks once more if no call comes back."""
     answer_tool: str | None = None
     """The tool that is named then: the caller's settings know it to be harmless."""
+    tell_headers: bool = False
+    """Whether the answer's headers go to response_metadata["headers"]."""
     used_ids: frozenset[str] = frozenset()
     """Ids of the tool calls in the history, so that an answer never uses one again (P23)."""
     price: Callable[[UsageMetadata | None, Mapping[str, Any]], dict[str, Any] | None] | None = None

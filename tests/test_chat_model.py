@@ -1,0 +1,204 @@
+"""`ChatQwen36`'s constructor, its per-call settings, and what it says of itself."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import warnings
+
+import pytest
+from langchain_core.load import dumps
+from pydantic import BaseModel, SecretStr
+
+from langchain_qwen36 import ChatQwen36, QwenWarning, Timeouts
+from langchain_qwen36.errors import MissingKeyError, UnsupportedSettingError
+from langchain_qwen36.gateways import Gateway
+
+CANARY = "sk-canary-5f1e0c9d7b"
+
+
+def model(**settings) -> ChatQwen36:
+    """A model that is never called."""
+    return ChatQwen36(**{"gateway": "dashscope", "api_key": CANARY, **settings})
+
+
+class TestConstructor:
+    @pytest.mark.parametrize(
+        ("misspelt", "nearest"),
+        [
+            pytest.param("temprature", "temperature", id="letter"),
+            pytest.param("thinking_buget", "thinking_budget", id="budget"),
+            pytest.param("max_token", "max_tokens", id="singular"),
+        ],
+    )
+    def test_a_misspelt_keyword_names_the_nearest(self, misspelt, nearest):
+        """T13: pydantic would drop it in silence."""
+        with pytest.raises(TypeError, match=f"{misspelt}.*{nearest}"):
+            model(**{misspelt: 1})
+
+    def test_a_misspelt_keyword_of_a_call_names_the_nearest(self):
+        """The same for one call, before anything is sent."""
+        with pytest.raises(TypeError, match=r"tempurature.*temperature"):
+            model().invoke("hi", tempurature=0)
+
+    def test_a_constructor_setting_is_refused_for_one_call(self):
+        """Where a call goes is the model's, for a key goes with it."""
+        with pytest.raises(TypeError, match="constructor"):
+            model().invoke("hi", base_url="http://localhost:1/v1")
+
+    def test_no_key_anywhere_names_the_variables_and_the_embedded_engine(self):
+        """The first thing that a newcomer sees."""
+        with pytest.raises(MissingKeyError) as missing:
+            ChatQwen36()
+        words = ("DASHSCOPE_API_KEY", "OPENROUTER_API_KEY", "base_url", 'gateway="local"')
+        assert [word in str(missing.value) for word in words] == [True] * 4
+
+    def test_an_unknown_gateway_lists_the_known_ones(self):
+        """By name, before anything is sent."""
+        with pytest.raises(UnsupportedSettingError, match=r"openroute.*openrouter"):
+            model(gateway="openroute")
+
+    @pytest.mark.parametrize(
+        ("given", "expected"),
+        [
+            pytest.param({"model": "openrouter:qwen/qwen3.6-plus"}, "qwen/qwen3.6-plus", id="p63"),
+            pytest.param({"model": "qwen3.6:27b", "gateway": "ollama"}, "qwen3.6:27b", id="colon"),
+            pytest.param(
+                {"model_name": "qwen3.6-flash", "gateway": "apiyi"}, "qwen3.6-flash", id="by-field"
+            ),
+            pytest.param({"gateway": "apiyi"}, "qwen3.6-plus", id="default"),
+        ],
+    )
+    def test_the_model_may_be_named_in_several_ways(self, given, expected):
+        """A gateway's name in front chooses it; any other colon is the model's."""
+        assert ChatQwen36(api_key=CANARY, **given).model == expected
+
+    def test_the_embedded_engines_model_has_its_own_name(self, monkeypatch):
+        """It is not Qwen, however the engine was chosen."""
+        monkeypatch.setenv("QWEN36_GATEWAY", "local")
+        names = {ChatQwen36().model, ChatQwen36(gateway="local").model}
+        assert names == {"smollm2-135m-instruct"}
+
+    def test_an_empty_key_is_refused(self):
+        """It would be sent, and come back as somebody else's error."""
+        with pytest.raises(ValueError, match="api_key"):
+            model(api_key="")
+
+
+class TestSecrets:
+    @pytest.mark.parametrize(
+        "say",
+        [
+            pytest.param(repr, id="repr"),
+            pytest.param(str, id="str"),
+            pytest.param(dumps, id="dumps"),
+            pytest.param(lambda m: str(m._identifying_params), id="identifying"),
+            pytest.param(lambda m: str(m._get_invocation_params()), id="invocation"),
+            pytest.param(lambda m: str(m._get_ls_params()), id="langsmith"),
+            pytest.param(lambda m: m._get_llm_string(), id="cache-key"),
+            pytest.param(lambda m: str(m.model_dump()), id="dump"),
+        ],
+    )
+    def test_the_key_stands_nowhere(self, say):
+        """In nothing that is printed, traced, cached or serialised."""
+        assert CANARY not in say(model(default_headers={"x-secret": CANARY}))
+
+    def test_headers_of_a_call_stay_out_of_traces(self):
+        """T21: a key may stand in them."""
+        params = model()._get_invocation_params(extra_headers={"authorization": CANARY})
+        assert CANARY not in str(params)
+
+
+class TestCopies:
+    @pytest.mark.parametrize(
+        "duplicate",
+        [
+            pytest.param(lambda m: pickle.loads(pickle.dumps(m)), id="pickle"),  # noqa: S301
+            pytest.param(copy.deepcopy, id="deepcopy"),
+            pytest.param(copy.copy, id="copy"),
+            pytest.param(lambda m: m.model_copy(), id="model-copy"),
+        ],
+    )
+    def test_a_copy_is_equal(self, duplicate):
+        """P66: no client, socket or lock is part of a model."""
+        original = model(temperature=0.5, timeout=Timeouts(gap=9))
+        assert duplicate(original) == original
+
+    def test_a_copy_with_another_model_gets_its_profile(self):
+        """T12: summarising middleware would act on the wrong window."""
+        changed = model(model="qwen3.6-plus").model_copy(update={"model": "qwen3.6-27b"})
+        assert (changed.model, changed.profile["max_input_tokens"]) == ("qwen3.6-27b", 262_144)
+
+    def test_a_copy_with_other_settings_has_another_cache_key(self):
+        """T11: core would give the first configuration's cached answer."""
+        original = model(temperature=0)
+        before = original._get_llm_string()
+        assert original.model_copy(update={"temperature": 1})._get_llm_string() != before
+
+    def test_a_users_own_profile_is_kept(self):
+        """Only what we looked up ourselves is looked up again."""
+        kept = model(profile={"max_input_tokens": 5}).model_copy(update={"model": "qwen3.6-27b"})
+        assert kept.profile == {"max_input_tokens": 5}
+
+
+def test_the_key_may_be_a_function_that_is_asked_at_each_call(gateway_server):
+    """A rotating key."""
+    server = gateway_server("openrouter")
+    keys = iter(["wrong", server.key])
+    rotating = ChatQwen36(
+        gateway="openrouter", base_url=server.base_url, api_key=lambda: next(keys), max_retries=0
+    )
+    with pytest.raises(ValueError, match="401"):
+        rotating.invoke("hi")
+    assert rotating.invoke("hi").text
+
+
+async def test_the_key_may_be_an_async_function(gateway_server):
+    """A token service; sync calls say that they cannot wait for it."""
+
+    async def token() -> str:
+        return server.key
+
+    server = gateway_server("openrouter")
+    asked = ChatQwen36(gateway="openrouter", base_url=server.base_url, api_key=token)
+    assert (await asked.ainvoke("hi")).text
+    with pytest.raises(TypeError, match="ainvoke"):
+        asked.invoke("hi")
+
+
+def test_what_is_done_otherwise_is_warned_of_and_noted(gateway_server):
+    """P04: thinking is off for the forced call only, and the message says so."""
+    server = gateway_server("dashscope")
+    asked = ChatQwen36(gateway="dashscope", base_url=server.base_url, api_key=server.key)
+
+    class City(BaseModel):
+        """A city."""
+
+        name: str
+
+    with pytest.warns(QwenWarning, match="tool choice was forced"):
+        message = asked.bind_tools([City], tool_choice="any").invoke("Paris?")
+    assert "thinking" in message.response_metadata["notes"]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert asked.invoke("hi").additional_kwargs["reasoning_content"]
+
+
+def test_headers_come_back_where_asked_for(gateway_server):
+    """Off by default: they may hold cookies."""
+    server = gateway_server("openrouter")
+    asked = ChatQwen36(gateway="openrouter", base_url=server.base_url, api_key=server.key)
+    assert "headers" not in asked.invoke("hi").response_metadata
+    told = asked.invoke("hi", include_response_headers=True).response_metadata["headers"]
+    assert told["content-type"].startswith("application/json")
+
+
+def test_a_gateway_of_ones_own_is_a_row(gateway_server):
+    """Facts of the user's server, with the class's defaults for the rest."""
+    server = gateway_server("vllm")
+    mine = Gateway(name="mine", base_url=server.base_url, thinking="chat_template_kwargs")
+    asked = ChatQwen36(
+        model="qwen3.6-27b", gateway=mine, api_key=SecretStr("x"), enable_thinking=False
+    )
+    assert asked.invoke("hi").response_metadata["gateway"] == "mine"
+    assert server.bodies[-1]["chat_template_kwargs"] == {"enable_thinking": False}
