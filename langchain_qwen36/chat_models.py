@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+# `with_fallbacks` resolves the annotations of the public methods when it binds tools through.
+# ruff: noqa: TC002, TC003
+from collections.abc import Callable, Sequence
 from contextlib import aclosing, closing
 from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 from langchain_core.runnables.config import run_in_executor
+from langchain_core.tools import BaseTool
 
 from langchain_qwen36._call import StreamCall
 from langchain_qwen36._model import asking, binding, calling, location
@@ -18,16 +24,14 @@ from langchain_qwen36._wire.events import EventWriter
 from langchain_qwen36._wire.stream import StreamReader
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from langchain_core.callbacks import (
         AsyncCallbackManagerForLLMRun,
         CallbackManagerForLLMRun,
     )
-    from langchain_core.language_models import LanguageModelInput
-    from langchain_core.messages import AIMessage, BaseMessage
+    from langchain_core.messages import BaseMessage
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
-    from langchain_core.tools import BaseTool
 
     from langchain_qwen36._wire.types import Delta
 

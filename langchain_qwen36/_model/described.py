@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+# `with_fallbacks` resolves the annotations of the public methods it passes on.
+# ruff: noqa: TC003
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from langchain_core.load import dumpd
+from langchain_core.messages import BaseMessage
 from pydantic import PrivateAttr, model_validator
 
 from langchain_qwen36 import tokens
@@ -12,9 +16,6 @@ from langchain_qwen36._model import estimate, identity, location
 from langchain_qwen36._model.fields import QwenFields, check_names
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from typing import Self
-
     from langchain_core.language_models import LanguageModelInput, ModelProfile
     from langchain_core.language_models.base import LangSmithParams
     from langchain_core.messages import BaseMessage
