@@ -11,6 +11,7 @@ from langchain_core.load import dumps
 from pydantic import BaseModel, SecretStr
 
 from langchain_qwen36 import ChatQwen36, QwenWarning, Timeouts
+from langchain_qwen36._model.settings import merge
 from langchain_qwen36.errors import MissingKeyError, UnsupportedSettingError
 from langchain_qwen36.gateways import Gateway
 
@@ -202,3 +203,29 @@ def test_a_gateway_of_ones_own_is_a_row(gateway_server):
     )
     assert asked.invoke("hi").response_metadata["gateway"] == "mine"
     assert server.bodies[-1]["chat_template_kwargs"] == {"enable_thinking": False}
+
+
+@pytest.mark.parametrize(
+    ("constructor", "call", "expected"),
+    [
+        pytest.param({"thinking_budget": 9}, {}, (None, 9, None), id="nothing-said"),
+        pytest.param(
+            {"thinking_budget": 9}, {"reasoning_effort": "low"}, (None, None, "low"), id="effort"
+        ),
+        pytest.param(
+            {"reasoning_effort": "low"}, {"thinking_budget": 9}, (None, 9, None), id="budget"
+        ),
+        pytest.param({"enable_thinking": True}, {"thinking_budget": 0}, (None, 0, None), id="zero"),
+        pytest.param(
+            {"thinking_budget": 0}, {"enable_thinking": True}, (True, None, None), id="on"
+        ),
+        pytest.param({"thinking_budget": 9}, {"enable_thinking": True}, (True, 9, None), id="kept"),
+        pytest.param(
+            {"enable_thinking": True}, {"enable_thinking": None}, (None, None, None), id="unsaid"
+        ),
+    ],
+)
+def test_what_a_call_says_of_thinking_replaces_what_it_contradicts(constructor, call, expected):
+    """A default of the constructor never makes a call's own wish an error."""
+    said = merge(model(**constructor), "qwen3.6-plus", None, call).thinking
+    assert (said.enabled, said.budget, said.effort) == expected

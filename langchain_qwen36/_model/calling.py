@@ -10,7 +10,6 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-import orjson
 from pydantic import SecretStr
 
 from langchain_qwen36 import pricing
@@ -116,7 +115,7 @@ def _call(
             http_client=fields.http_client,
             http_async_client=fields.http_async_client,
         ),
-        body=orjson.dumps(request.body),
+        body=wire_request.to_bytes(request.body),
         gateway=endpoint.gateway,
         model=request.requested_model,
         timeouts=Timeouts.of(kwargs.get("timeout", fields.timeout)),

@@ -112,12 +112,7 @@ def merge(
         wire_model=wire_model,
         params=said["model_kwargs"]
         | {wire: said[name] for name, wire in _WIRE_PARAMS.items() if said[name] is not None},
-        thinking=Thinking(
-            enabled=said["enable_thinking"],
-            budget=said["thinking_budget"],
-            effort=said["reasoning_effort"],
-            preserve=said["preserve_thinking"],
-        ),
+        thinking=_thinking(fields, kwargs),
         tools=tools,
         tool_choice=wire_tools.choice_to_wire(kwargs.get("tool_choice"), tools),
         parallel_tool_calls=said["parallel_tool_calls"],
@@ -129,6 +124,29 @@ def merge(
         stream_usage=said["stream_usage"],
         check_inputs=said["check_inputs"],
         extra_body=said["extra_body"] or {},
+    )
+
+
+def _thinking(fields: QwenFields, kwargs: Mapping[str, Any]) -> Thinking:
+    """What is said of thinking: what a call says takes the place of what it contradicts.
+
+    A budget of the call replaces the constructor's effort, and the other way round; to switch
+    thinking on keeps either, unless it is the constructor's way of switching it off.
+    """
+    enabled, budget, effort = (
+        fields.enable_thinking,
+        fields.thinking_budget,
+        fields.reasoning_effort,
+    )
+    if "thinking_budget" in kwargs or "reasoning_effort" in kwargs:
+        enabled, budget, effort = None, None, None
+    elif kwargs.get("enable_thinking"):
+        budget, effort = budget or None, None if effort == "none" else effort
+    return Thinking(
+        enabled=kwargs.get("enable_thinking", enabled),
+        budget=kwargs.get("thinking_budget", budget),
+        effort=kwargs.get("reasoning_effort", effort),
+        preserve=kwargs.get("preserve_thinking", fields.preserve_thinking),
     )
 
 

@@ -58,7 +58,7 @@ class Choice:
         self.raw_finish: str | None = None
         self.native_finish: str | None = None
         self.failure: Mapping[str, Any] | None = None
-        lone = request.gateway.think_tags == "lone" and request.thinking is not False
+        lone = request.gateway.think_tags == "lone" and request.thinking is True
         self._tags: ThinkTagSplitter | None = ThinkTagSplitter(lone=lone)
         self._finder = ToolCallFinder(request.tools) if request.tools else None
 

@@ -115,8 +115,9 @@ class Gateway:
     reasoning_details: bool = False
     """Whether `reasoning_details` go back, unmodified (P26)."""
     think_tags: Literal["paired", "lone"] = "paired"
-    """`lone`: text before a `</think>` without its opening tag is thought, where thinking is on
-    and no structured reasoning came: a server started without a reasoning parser (P15)."""
+    """`lone`: text before a `</think>` without its opening tag is thought, where thinking is known
+    to be on and no structured reasoning came: a server started without a reasoning parser (P15).
+    Until the tag comes, such an answer cannot be streamed."""
 
     one_system_message: bool = False
     """Whether all system messages are folded into one at the front (P08)."""
