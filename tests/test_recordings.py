@@ -1,0 +1,314 @@
+"""Every recorded answer, sent over a real socket and read through the model in every style."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import pytest
+from langchain_core.messages.ai import add_ai_message_chunks
+from recordings import NETWORK_CUTS, RECORDINGS, Replay
+from reference import said, seen
+
+from langchain_qwen36 import ChatQwen36
+from langchain_qwen36._call import no_waiting
+from langchain_qwen36._wire.sse import SSEDecoder
+from langchain_qwen36.errors import (
+    AuthenticationError,
+    ContextOverflowError,
+    InvalidRequestError,
+    NotFoundError,
+    QwenError,
+    RateLimitError,
+    ServerError,
+    StreamInterruptedError,
+    UnexpectedResponseError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from langchain_core.messages import AIMessage, AIMessageChunk
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning"),
+    pytest.mark.filterwarnings("ignore::langchain_qwen36.QwenWarning"),
+]
+
+
+class Refused(NamedTuple):
+    """A recording that is an error, and how it must come out."""
+
+    error: type[QwenError]
+    status: int | None
+    message: str
+    attempts: int = 1
+    """How many requests are sent; a stream that gave something out is never asked again."""
+
+
+REFUSED = {
+    "dashscope/err-400-malformed-tool-arguments.json": Refused(
+        InvalidRequestError, 400, '"function.arguments" parameter of the code model must be in JSON'
+    ),
+    "dashscope/http200-not-a-completion.json": Refused(
+        UnexpectedResponseError, 200, 'no chat completion, but with \'{"message":"Success"}\''
+    ),
+    "dashscope-native/native-tool-json.json": Refused(
+        UnexpectedResponseError, 200, "answered with no chat completion"
+    ),
+    "dashscope-native/err-401.json": Refused(AuthenticationError, 401, "Invalid API-key provided."),
+    "openrouter/err-qwen3-14b-free--multi-tool.json": Refused(
+        NotFoundError, 404, "No endpoints found that support tool use."
+    ),
+    "openrouter/err-429-json.json": Refused(
+        RateLimitError, 429, "is temporarily rate-limited upstream", attempts=3
+    ),
+    "openrouter/err-400-reasoning-off-refused.json": Refused(
+        InvalidRequestError, 400, "'none' is not supported with the 'o3-2025-04-16' model."
+    ),
+    "openrouter/err-400-bad-model.json": Refused(
+        InvalidRequestError, 400, "is not a valid model ID"
+    ),
+    "vercel-gateway/err-404-model.json": Refused(
+        NotFoundError, 404, "Model 'invalid-provider/invalid-model' not found"
+    ),
+    "groq/err-in-stream-tool-use-failed.sse": Refused(
+        InvalidRequestError, 400, "parameters for tool get_something_by_name did not match schema"
+    ),
+    "groq/err-400-tool-use-failed.json": Refused(
+        InvalidRequestError, 400, "parameters for tool get_something_by_name did not match schema"
+    ),
+    "groq/err-404-model.json": Refused(
+        NotFoundError, 404, "`groq-nonexistent-model-for-identity-edge` does not exist"
+    ),
+    "hf-router/err-422-string-error.json": Refused(
+        InvalidRequestError, 422, "Template error: template not found"
+    ),
+    "venice/error-envelope--nonexistent-model-streaming-error-preserves-status-and-body.json": (
+        Refused(NotFoundError, 404, "Specified model not found: venice-nonexistent-rig-test.")
+    ),
+    "llamacpp/error-matrix--missing-api-key-is-401.json": Refused(
+        AuthenticationError, 401, "Invalid API Key"
+    ),
+    "llamacpp/error-matrix--tools-without-jinja.json": Refused(
+        InvalidRequestError, 500, "tools param requires --jinja flag"
+    ),
+    "llamacpp/error-matrix--malformed-request-field.json": Refused(
+        InvalidRequestError, 400, "type must be number, but is string"
+    ),
+    "llamacpp/multimodal-matrix--video-part-is-refused.json": Refused(
+        InvalidRequestError, 400, "unsupported content[].type"
+    ),
+    "hyperbolic/err-422-fastapi.json": Refused(
+        InvalidRequestError, 422, "body.messages: Field required"
+    ),
+    "deepseek/err-400-context-length.json": Refused(
+        ContextOverflowError, 400, "maximum context length is 1048565 tokens"
+    ),
+    "gpustack/qwen3-thinking-stream-error-field.sse": Refused(
+        ServerError, None, "failed to decode, try again"
+    ),
+    "vllm/clean-eof-mid-answer-no-finish.sse": Refused(
+        StreamInterruptedError, None, "ended early, after 548 chunks"
+    ),
+    "issue-excerpts/vllm-qwen3-14b-toolcall-tag-in-content.sse": Refused(
+        StreamInterruptedError, None, "ended early, after 5 chunks"
+    ),
+    "issue-excerpts/aliyun-proxy-qwen35-35b-delta-and-message.sse": Refused(
+        StreamInterruptedError, None, "ended early, after 2 chunks"
+    ),
+}
+BY_HAND: dict[str, dict[str, Any]] = {
+    # The server never said why it ended: [DONE], or the body's end, makes it an end all the same.
+    "openrouter/crew-deepseek-r1-finish-null.json": {"finish": "stop"},
+    "openrouter/tool-stream-no-finish-reason-novita.sse": {"finish": "tool_calls"},
+    # All a server counted was zeros, as one does whose answer came out of its cache.
+    "issue-excerpts/aliyun-proxy-qwen35-35b-delta-and-message.sse": {
+        "usage": {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+    },
+    "openrouter/video-input.json": {
+        "usage": {
+            "input_tokens": 280,
+            "output_tokens": 61,
+            "total_tokens": 341,
+            "input_token_details": {"cache_read": 0, "cache_creation": 0, "video": 258},
+            "output_token_details": {"reasoning": 0},
+        }
+    },
+}
+"""What the plain reading of the bytes does not give, and why it is right all the same."""
+ANSWERED = [file for file in RECORDINGS if file not in REFUSED]
+BROKEN = [file for file in REFUSED if RECORDINGS[file].is_stream]
+
+
+@pytest.fixture(scope="module")
+def replay() -> Iterator[Replay]:
+    """One server for all recordings: the path says which one is meant."""
+    with Replay() as server:
+        yield server
+
+
+def model_on(replay: Replay, file: str, cut: str = "whole", **settings: Any) -> ChatQwen36:
+    """The model on the row whose dialect the recording is."""
+    return ChatQwen36(
+        gateway=RECORDINGS[file].row,
+        base_url=replay.base_url(file, cut),
+        api_key="no-real-key",
+        **settings,
+    )
+
+
+def expected(file: str) -> dict[str, Any]:
+    """What the recording says, read without our code."""
+    return said(RECORDINGS[file].payloads) | BY_HAND.get(file, {})
+
+
+def whole(chunks: list[AIMessageChunk]) -> AIMessage:
+    """A stream's chunks as LangChain's users add them up."""
+    return add_ai_message_chunks(*chunks)
+
+
+V1 = {"output_version": "v1"}
+STYLES: dict[str, tuple[dict[str, Any], Any]] = {
+    "invoke": ({}, lambda model: model.invoke("Hi")),
+    "invoke-streaming": ({"streaming": True}, lambda model: model.invoke("Hi")),
+    "stream": ({}, lambda model: whole(list(model.stream("Hi")))),
+    "invoke-v1": ({"streaming": True, **V1}, lambda model: model.invoke("Hi")),
+    "stream-v1": (V1, lambda model: whole(list(model.stream("Hi")))),
+    "events": ({}, lambda model: model.stream_events("Hi", version="v3").output),
+}
+
+
+async def _astream(model: ChatQwen36) -> AIMessage:
+    return whole([chunk async for chunk in model.astream("Hi")])
+
+
+async def _aevents(model: ChatQwen36) -> AIMessage:
+    return await (await model.astream_events("Hi", version="v3"))
+
+
+ASYNC_STYLES: dict[str, tuple[dict[str, Any], Any]] = {
+    "ainvoke": ({}, lambda model: model.ainvoke("Hi")),
+    "ainvoke-streaming": ({"streaming": True}, lambda model: model.ainvoke("Hi")),
+    "astream": ({}, _astream),
+    "ainvoke-v1": ({"streaming": True, **V1}, lambda model: model.ainvoke("Hi")),
+    "astream-v1": (V1, _astream),
+    "aevents": ({}, _aevents),
+}
+
+
+def styles_of(file: str, styles: dict[str, Any]) -> dict[str, Any]:
+    """All styles for a body, for a server may ignore `stream`; for events those that ask for it."""
+    one_shot = {"invoke", "ainvoke"} if RECORDINGS[file].is_stream else set()
+    return {name: style for name, style in styles.items() if name not in one_shot}
+
+
+@pytest.mark.parametrize("file", ANSWERED)
+def test_an_answer_is_the_same_in_every_style(replay: Replay, file: str) -> None:
+    """Text, thoughts, calls with their ids, usage and finish reason are those of the bytes."""
+    styles = styles_of(file, STYLES)
+    found = {
+        name: seen(ask(model_on(replay, file, **settings)))
+        for name, (settings, ask) in styles.items()
+    }
+    assert dict.fromkeys(styles, expected(file)) == found
+
+
+@pytest.mark.parametrize("file", ANSWERED)
+async def test_an_answer_is_the_same_in_every_async_style(replay: Replay, file: str) -> None:
+    """The async twins too."""
+    styles = styles_of(file, ASYNC_STYLES)
+    found = {
+        name: seen(await ask(model_on(replay, file, **settings)))
+        for name, (settings, ask) in styles.items()
+    }
+    assert dict.fromkeys(styles, expected(file)) == found
+
+
+def fine(file: str) -> str:
+    """The finest cut that a recording of that length has time for."""
+    size = len(RECORDINGS[file].body)
+    return "1" if size < 10_000 else "7" if size < 50_000 else "61"
+
+
+@pytest.mark.parametrize("file", ANSWERED)
+async def test_an_answer_is_the_same_however_the_network_cuts_it(replay: Replay, file: str) -> None:
+    """Byte by byte, or in pieces that cut every event; sync and async."""
+    model = model_on(replay, file, fine(file))
+    streamed = await asyncio.to_thread(lambda: whole(list(model.stream("Hi"))))
+    assert expected(file) == seen(streamed)
+    assert expected(file) == seen(await _aevents(model))
+
+
+@pytest.mark.parametrize("file", NETWORK_CUTS)
+async def test_an_answer_is_the_same_at_its_recorded_cuts(replay: Replay, file: str) -> None:
+    """In the pieces in which it once arrived, in every style, sync and async."""
+    sync = {
+        name: await asyncio.to_thread(ask, model_on(replay, file, "network", **settings))
+        for name, (settings, ask) in styles_of(file, STYLES).items()
+    }
+    found = sync | {
+        name: await ask(model_on(replay, file, "network", **settings))
+        for name, (settings, ask) in styles_of(file, ASYNC_STYLES).items()
+    }
+    assert dict.fromkeys(found, expected(file)) == {name: seen(m) for name, m in found.items()}
+
+
+@pytest.mark.parametrize("file", [file for file in RECORDINGS if RECORDINGS[file].is_stream])
+def test_events_are_the_same_byte_by_byte(file: str) -> None:
+    """Also in recordings that are too long for a socket that sends single bytes."""
+    body = RECORDINGS[file].body
+    decoder, together = SSEDecoder(), SSEDecoder()
+    found = [event for byte in body for event in decoder.feed(bytes((byte,)))]
+    assert together.feed(body) + together.close() == found + decoder.close()
+
+
+@pytest.mark.parametrize("file", REFUSED)
+def test_an_error_has_its_class_its_words_and_its_number_of_attempts(
+    replay: Replay, file: str
+) -> None:
+    """An HTTP error, an error within an HTTP 200, and an answer that broke off, in every style."""
+    for name, (settings, ask) in styles_of(file, STYLES).items():
+        with no_waiting(), pytest.raises(QwenError) as caught:
+            ask(model_on(replay, file, **settings))
+        assert_refused(file, caught.value, name)
+
+
+@pytest.mark.parametrize("file", REFUSED)
+async def test_an_error_is_the_same_in_every_async_style(replay: Replay, file: str) -> None:
+    """The async twins too, and at the finest cut."""
+    for name, (settings, ask) in styles_of(file, ASYNC_STYLES).items():
+        with no_waiting(), pytest.raises(QwenError) as caught:
+            await ask(model_on(replay, file, fine(file), **settings))
+        assert_refused(file, caught.value, name)
+
+
+def assert_refused(file: str, error: QwenError, style: str) -> None:
+    """Compare an error with its row of the table."""
+    refused = REFUSED[file]
+    facts = (style, type(error), error.status_code, error.attempts, error.gateway)
+    assert (style, refused.error, refused.status, refused.attempts, RECORDINGS[file].row) == facts
+    assert refused.message in error.message
+
+
+@pytest.mark.parametrize("file", BROKEN)
+@pytest.mark.parametrize("style", ["invoke-streaming", "stream", "events"])
+def test_what_came_before_a_break_is_not_lost(replay: Replay, file: str, style: str) -> None:
+    """The partial message holds what the chunks before the failure said, and their number."""
+    settings, ask = STYLES[style]
+    chunks = [payload for payload in RECORDINGS[file].payloads if "choices" in payload]
+    with pytest.raises(QwenError) as caught:
+        ask(model_on(replay, file, max_retries=0, **settings))
+    partial = caught.value.partial
+    assert partial is not None
+    assert said(chunks) | BY_HAND.get(file, {}) == seen(partial)
+    assert len(chunks) == caught.value.chunks
+
+
+@pytest.mark.parametrize("file", BROKEN)
+def test_p52_an_invoke_that_streams_inside_begins_again(replay: Replay, file: str) -> None:
+    """P52: nobody has seen a part of the answer, so it is asked for again where that may help."""
+    model = ChatQwen36(gateway="dashscope", base_url=replay.base_url(file), api_key="no-real-key")
+    with no_waiting(), pytest.raises(REFUSED[file].error) as caught:
+        model.invoke("Hi")
+    assert (3 if caught.value.is_retryable else 1) == caught.value.attempts
