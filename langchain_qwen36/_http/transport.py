@@ -307,7 +307,13 @@ def _followed(there: httpx.URL, place: _Place, status: int) -> _Place:
 
 @functools.lru_cache(maxsize=256)
 def _place(url: str) -> _Place:
-    parsed = httpx.URL(url)
+    shown = url.partition("?")[0]
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise InvalidRequestError(f"{shown!r} is no URL: {error}.") from None
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise InvalidRequestError(f"{shown!r}: a URL begins with https:// or http:// and a host.")
     return _Place(parsed, _origin(parsed))
 
 

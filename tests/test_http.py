@@ -1,0 +1,513 @@
+"""The transport: clocks, encodings, the pool, whose client, and where a request may go."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import httpx2
+import pytest
+import vcr
+from answers import USAGE, completion, request
+from fault_calls import (
+    ANSWER,
+    GOOD,
+    HELLO,
+    KEY,
+    QUICK,
+    STALL,
+    WHOLE,
+    Mode,
+    abegun,
+    call_to,
+    posted,
+    posted_to,
+    stream_to_end,
+    streamed,
+)
+from fault_server import FaultServer, Wire, stream, whole
+
+from langchain_qwen36._call import StreamCall, Target, Timeouts, apost
+from langchain_qwen36._http import Clock, aopen_stream, open_stream
+from langchain_qwen36._http.encoding import inflater
+from langchain_qwen36._http.faults import address, told
+from langchain_qwen36._http.network import AsyncioBackend
+from langchain_qwen36._http.transport import _is_public
+from langchain_qwen36._wire.stream import StreamReader
+from langchain_qwen36.errors import (
+    GatewayConnectionError,
+    GatewayTimeoutError,
+    InvalidRequestError,
+    QwenError,
+    UnexpectedResponseError,
+    UnsupportedSettingError,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture(params=["sync", "async"])
+def mode(request: pytest.FixtureRequest) -> Mode:
+    """Both ways of calling."""
+    return request.param
+
+
+# Clocks
+
+
+@pytest.mark.parametrize(
+    ("value", "timeouts"),
+    [
+        pytest.param(None, Timeouts(), id="nothing"),
+        pytest.param(30, Timeouts(first_event=30, gap=30), id="seconds"),
+        pytest.param(0.5, Timeouts(connect=0.5, first_event=0.5, gap=0.5), id="less than connect"),
+        pytest.param(Timeouts(gap=9), Timeouts(gap=9), id="ours"),
+        pytest.param(
+            httpx.Timeout(7, connect=3, pool=2),
+            Timeouts(connect=3, first_event=7, gap=7, pool=2),
+            id="httpx",
+        ),
+        pytest.param(
+            httpx2.Timeout(7), Timeouts(connect=7, first_event=7, gap=7, pool=7), id="httpx2"
+        ),
+        pytest.param(
+            httpx.Timeout(None),
+            Timeouts(connect=None, first_event=None, gap=None, pool=None),
+            id="no limit",
+        ),
+        pytest.param((3, 7), Timeouts(connect=3, first_event=7, gap=7), id="two"),
+        pytest.param((3, 7, 8, 2), Timeouts(connect=3, first_event=7, gap=7, pool=2), id="four"),
+    ],
+)
+def test_timeouts_of(value: Any, timeouts: Timeouts) -> None:
+    """`timeout=` takes seconds, our clocks, and what httpx takes."""
+    assert Timeouts.of(value) == timeouts
+
+
+@pytest.mark.parametrize(
+    "value", [0, -1, True, "30", float("nan"), float("inf"), (1, 2, 3), [1, 2], {"connect": 1}]
+)
+def test_timeouts_of_nonsense(value: Any) -> None:
+    """What is no time is refused by name."""
+    with pytest.raises(UnsupportedSettingError, match="timeout"):
+        Timeouts.of(value)
+
+
+@pytest.mark.parametrize("value", [0, -1, True, "30", float("nan")])
+def test_timeouts_of_nonsense_fields(value: Any) -> None:
+    """The field is named."""
+    with pytest.raises(UnsupportedSettingError, match=r"Timeouts\(gap="):
+        Timeouts(gap=value)
+
+
+def test_connect_is_cut_by_total() -> None:
+    """No part of a call is longer than the whole."""
+    clock = Clock(Timeouts(connect=5, pool=5, total=1), Timeouts(total=1).deadline())
+    assert clock.connect is not None
+    assert clock.pool is not None
+    assert max(clock.connect, clock.pool, clock.left() or 9) <= 1
+
+
+def test_no_clock_runs() -> None:
+    """None is for ever."""
+    clock = Clock(Timeouts(connect=None, first_event=None, gap=None, pool=None))
+    assert (clock.connect, clock.pool, clock.left()) == (None, None, None)
+    clock.event()
+    assert clock.left() is None
+
+
+# Encodings
+
+
+def test_a_bomb_is_inflated_in_steps() -> None:
+    """A hundred kilobytes that are a hundred megabytes come a megabyte at a time."""
+    squeeze = zlib.compressobj(wbits=31)
+    bomb = squeeze.compress(bytes(100 * 1024 * 1024)) + squeeze.flush()
+    pieces = inflater({"content-encoding": "gzip"})(bomb)
+    assert [len(next(pieces)) for _ in range(3)] == [1024 * 1024] * 3
+    assert sum(map(len, pieces)) == 97 * 1024 * 1024
+
+
+def test_a_bomb_as_an_error(mode: Mode) -> None:
+    """Of an error's body no more is inflated than is read."""
+    squeeze = zlib.compressobj(wbits=31)
+    bomb = squeeze.compress(b"x" * 100_000_000) + squeeze.flush()
+    with FaultServer(whole(400, bomb, content_encoding="gzip")) as server:
+        error = posted(mode, server).error
+    assert isinstance(error, InvalidRequestError)
+    assert "(65536 characters)" in str(error)
+
+
+def test_an_answer_without_end(mode: Mode) -> None:
+    """An answer in one piece has a limit too."""
+
+    def flood(wire: Wire) -> None:
+        wire.head_of(200, content_encoding="gzip", transfer_encoding="chunked")
+        squeeze = zlib.compressobj(wbits=31)
+        for _ in range(40):
+            wire.chunk(squeeze.compress(bytes(10_000_000)) + squeeze.flush(zlib.Z_SYNC_FLUSH))
+
+    with FaultServer(flood) as server:
+        error = posted(mode, server).error
+    assert isinstance(error, UnexpectedResponseError)
+    assert "longer than" in str(error)
+
+
+# Errors
+
+
+def exceptions_of(module: Any) -> list[type[Exception]]:
+    """Everything that an HTTP client's package can raise."""
+    found = [getattr(module, name) for name in module.__all__]
+    return [cls for cls in found if isinstance(cls, type) and issubclass(cls, Exception)]
+
+
+def an(cls: type[Exception]) -> Exception:
+    """One of that class, whatever it wants to be made of."""
+    error = cls.__new__(cls)
+    Exception.__init__(error, "text")
+    return error
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [
+        pytest.param(cls, id=f"{cls.__module__}.{cls.__name__}")
+        for module in (httpx, httpx2)
+        for cls in exceptions_of(module)
+    ],
+)
+def test_every_exception_of_a_client_is_ours(cls: type[Exception]) -> None:
+    """None is left unmapped, and what is a timeout stays one."""
+    error = told(an(cls), "there", Clock(QUICK))
+    assert isinstance(error, QwenError)
+    assert isinstance(error, GatewayTimeoutError) is cls.__name__.endswith(
+        ("Timeout", "TimeoutException")
+    )
+
+
+def test_other_exceptions_are_not_ours() -> None:
+    """A bug stays a bug."""
+    assert told(ValueError("x"), "there", Clock(QUICK)) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("https://u:p@h:8/v1/x?key=secret#f", "https://h:8/v1/x"),
+        ("http://h/v1", "http://h/v1"),
+    ],
+)
+def test_addresses_hold_no_secret(url: str, said: str) -> None:
+    """Neither user nor query stands in a message."""
+    assert address(url) == said
+
+
+def test_a_key_that_no_header_can_hold(mode: Mode) -> None:
+    """The error does not quote it, nor does what caused it."""
+    headers = {"authorization": "Bearer sk-secret\n-secret"}
+    with FaultServer(ANSWER) as server:
+        error = posted(mode, server, target={"headers": headers}).error
+    assert isinstance(error, InvalidRequestError)
+    assert "secret" not in f"{error!r}{error}{error.__cause__!r}"
+    assert error.__suppress_context__
+
+
+def test_a_port_that_nobody_listens_at(mode: Mode) -> None:
+    """The error names the address; three attempts."""
+    outcome = posted_to(mode, "http://127.0.0.1:9/v1/chat/completions")
+    assert type(outcome.error) is GatewayConnectionError
+    assert "http://127.0.0.1:9/v1/chat/completions cannot be reached" in str(outcome.error)
+    assert outcome.attempts == 3
+
+
+@pytest.mark.parametrize("url", ["ftp://x/y", "http://", "no url", "http://x:ab/", "http://[::1"])
+def test_a_url_that_is_none(mode: Mode, url: str) -> None:
+    """A typed error, no crash, and not tried again."""
+    outcome = posted_to(mode, url)
+    assert (type(outcome.error), outcome.attempts) == (InvalidRequestError, 1)
+
+
+# What is sent
+
+
+def test_the_request(mode: Mode) -> None:
+    """Body, key and headers as given; a user's header wins over our own."""
+    headers = {"authorization": f"Bearer {KEY}", "Accept": "x/y", "x-own": "1"}
+    with FaultServer(ANSWER) as server:
+        posted(mode, server, target={"headers": headers})
+        (wire,) = server.requests
+    assert wire.body == call_to("").body
+    assert wire.headers["authorization"] == f"Bearer {KEY}"
+    assert (wire.headers["accept"], wire.headers["x-own"]) == ("x/y", "1")
+    assert wire.headers["content-type"] == "application/json"
+    assert wire.headers["accept-encoding"] == "gzip, deflate"
+    assert headers == {"authorization": f"Bearer {KEY}", "Accept": "x/y", "x-own": "1"}
+
+
+@pytest.mark.parametrize(
+    ("host", "is_public"),
+    [
+        ("api.example.com", True),
+        ("8.8.8.8", True),
+        ("2001:4860:4860::8888", True),
+        ("localhost", False),
+        ("127.0.0.1", False),
+        ("::1", False),
+        ("192.168.1.7", False),
+        ("10.0.0.1", False),
+        ("gpu-box", False),
+        ("gpu.local", False),
+        ("vllm.svc.internal", False),
+    ],
+)
+def test_public_hosts(host: str, is_public: bool) -> None:
+    """Who can listen on the way."""
+    assert _is_public(host) is is_public
+
+
+def test_plain_http_to_a_public_host_warns_once() -> None:
+    """A key that crosses the open network unencrypted is said, once a process."""
+    client = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, json={})))
+    url, target = "http://api.example.com/v1", {"http_client": client}
+    with pytest.warns(UserWarning, match="http://api.example.com unencrypted"):
+        posted_to("sync", url, target=target)
+    posted_to("sync", url, target=target)
+    posted_to("sync", "http://other.example.com/v1", target={**target, "headers": {}})
+
+
+# The pool
+
+
+async def test_idle_connections_are_closed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the keep-alive's time nothing is left open, without another request."""
+    monkeypatch.setattr("langchain_qwen36._http.clients._KEEPALIVE_EXPIRY", 0.1)
+    with FaultServer(ANSWER) as server:
+        await asyncio.gather(*(apost(call_to(server.url)) for _ in range(5)))
+        assert server.open > 0
+        assert await server.until_open(0) == 0
+        await apost(call_to(server.url))
+        assert len(server.requests) == 6
+
+
+async def test_a_connection_that_the_server_closed_is_not_used() -> None:
+    """Found out before the request is sent, so no attempt is lost."""
+
+    def answer_and_go(wire: Wire) -> None:
+        ANSWER(wire)
+        wire.fin()
+
+    with FaultServer(answer_and_go) as server:
+        for _ in range(3):
+            _, meta = await apost(call_to(server.url))
+            assert meta.attempts == 1
+            await asyncio.sleep(0.05)
+        assert server.connections == 3
+
+
+async def test_no_more_connections_than_allowed() -> None:
+    """Fifty calls over four connections; each is made once."""
+    few = {"target": {"max_connections": 4}}
+    with FaultServer(ANSWER) as server:
+        await asyncio.gather(*(apost(call_to(server.url, **few)) for _ in range(50)))
+        assert (server.connections, len(server.requests)) == (4, 50)
+
+
+async def test_who_waits_longest_is_next() -> None:
+    """First come, first served."""
+    one = {"target": {"max_connections": 1}}
+    order: list[int] = []
+
+    async def ask(number: int) -> None:
+        await apost(call_to(server.url, **one))
+        order.append(number)
+
+    with FaultServer(ANSWER) as server:
+        await asyncio.gather(*(ask(number) for number in range(10)))
+    assert order == list(range(10))
+
+
+async def test_a_large_body_to_a_slow_reader() -> None:
+    """A write waits for its reader, and the clock runs meanwhile."""
+
+    def read_later(wire: Wire) -> None:
+        wire.wait(0.2)
+        ANSWER(wire)
+
+    body = b'{"x":"' + b"x" * 20_000_000 + b'"}'
+    with FaultServer(read_later) as server:
+        payload, _ = await apost(call_to(server.url, body=body, timeouts=Timeouts(first_event=5)))
+        assert payload["choices"]
+        assert len(server.requests[0].body) == len(body)
+
+
+async def test_a_fast_writer_waits_for_a_slow_reader() -> None:
+    """What the caller has not read is not piled up here."""
+    sent = 0
+
+    def flood(wire: Wire) -> None:
+        nonlocal sent
+        for _ in range(400):
+            wire.chunk(HELLO[0] * 1000)
+            sent += 1
+
+    said = request()
+    with FaultServer(stream([HELLO[0]], flood)) as server:
+        batches = await abegun(StreamCall(call_to(server.url), lambda: StreamReader(said)))
+        await asyncio.sleep(0.3)
+        assert sent < 200
+        await batches.aclose()
+        assert await server.until_open(0) == 0
+
+
+async def test_connecting_takes_the_next_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A refused address does not end it, and the last one's refusal is the error."""
+    with FaultServer(ANSWER) as server:
+        port = int(server.url.split(":")[2].split("/")[0])
+        loop = asyncio.get_running_loop()
+        kind = (2, 1, 6, "")
+
+        async def two(*_: Any, **__: Any) -> list[Any]:
+            return [(*kind, ("127.0.0.1", 9)), (*kind, ("127.0.0.1", port))]
+
+        monkeypatch.setattr(loop, "getaddrinfo", two)
+        connection = await AsyncioBackend().connect_tcp("gateway.test", port)
+        assert connection.get_extra_info("server_addr") == ("127.0.0.1", port)
+        connection.close()
+
+
+# A user's own client
+
+
+def mock(status: int = 200, **content: Any) -> dict[str, Any]:
+    """Clients that answer by themselves."""
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, **content))
+    return {
+        "http_client": httpx.Client(transport=transport),
+        "http_async_client": httpx.AsyncClient(transport=transport),
+    }
+
+
+def test_a_mock_transport_answers(mode: Mode) -> None:
+    """The seam for users' tests: whole answers, streams and errors."""
+    url = "https://gateway.test/v1"
+    answer = completion({"content": "Hello"}, usage=USAGE)
+    outcome = posted_to(mode, url, target=mock(json=answer))
+    assert outcome.message is not None
+    assert outcome.message.content == "Hello"
+    error = posted_to(mode, url, target=mock(429, json={"error": {"message": "slow"}})).error
+    assert error is not None
+    assert error.status_code == 429
+    sse = mock(content=b"".join(WHOLE), headers={"content-type": "text/event-stream"})
+    with FaultServer(ANSWER) as server:
+        assert streamed(mode, server, target=sse).text == "Hello"
+        assert server.requests == []
+
+
+@pytest.mark.parametrize("module", [httpx, httpx2], ids=["httpx", "httpx2"])
+def test_a_client_of_ones_own(mode: Mode, module: Any) -> None:
+    """Anything with `build_request` and `send`: its headers join, and it is never closed."""
+
+    async def run() -> None:
+        async with module.AsyncClient(headers={"x-own": "1"}) as client:
+            with FaultServer(ANSWER) as server:
+                for _ in range(2):
+                    call = call_to(server.url, target={"http_async_client": client})
+                    assert (await apost(call))[0]["choices"]
+                assert server.requests[0].headers["x-own"] == "1"
+                assert server.connections == 1
+            assert not client.is_closed
+
+    if mode == "async":
+        asyncio.run(run())
+        return
+    with module.Client(headers={"x-own": "1"}) as client, FaultServer(GOOD) as server:
+        for _ in range(2):
+            assert streamed("sync", server, target={"http_client": client}).text == "Hello"
+        assert server.requests[0].headers["x-own"] == "1"
+        assert not client.is_closed
+
+
+@pytest.mark.parametrize("module", [httpx, httpx2], ids=["httpx", "httpx2"])
+def test_the_clocks_of_ones_own_client(module: Any) -> None:
+    """Comments do not reset the gap with it either; sync, it is seen at the next comment."""
+
+    def comments(wire: Wire) -> None:
+        for _ in range(30):
+            wire.chunk(b": keep-alive\n\n")
+            wire.wait(0.05)
+
+    with FaultServer(stream(HELLO, comments)) as server, module.Client() as client:
+        outcome = streamed("sync", server, target={"http_client": client})
+        assert isinstance(outcome.error, GatewayTimeoutError)
+        assert (outcome.error.clock, outcome.seconds < STALL) == ("gap", True)
+
+
+async def test_the_clocks_of_ones_own_async_client() -> None:
+    """Async, the gap ends silence as well."""
+    with FaultServer(stream(HELLO, lambda wire: wire.wait(STALL))) as server:
+        async with httpx.AsyncClient(timeout=None) as client:  # noqa: S113
+            call = call_to(server.url, target={"http_async_client": client})
+            with pytest.raises(GatewayTimeoutError) as caught:
+                await stream_to_end(call)
+    assert caught.value.clock == "gap"
+
+
+def test_redirects_of_ones_own_client(mode: Mode) -> None:
+    """A client that follows redirects does not with our key."""
+    with FaultServer(ANSWER) as other, FaultServer(whole(307, b"", location=other.url)) as server:
+
+        async def run() -> None:
+            async with httpx.AsyncClient(follow_redirects=True) as client:
+                await apost(call_to(server.url, target={"http_async_client": client}))
+
+        if mode == "async":
+            with pytest.raises(UnexpectedResponseError, match="redirects to"):
+                asyncio.run(run())
+        else:
+            with httpx.Client(follow_redirects=True) as client:
+                error = posted("sync", server, target={"http_client": client}).error
+            assert type(error) is UnexpectedResponseError
+        assert other.requests == []
+
+
+def test_vcrpy_records_and_replays(mode: Mode, tmp_path: Path) -> None:
+    """Cassettes work with our own transports, sync and async, whole and streamed."""
+    tape = vcr.VCR(cassette_library_dir=str(tmp_path), record_mode="once")
+    with FaultServer(ANSWER, GOOD) as server:
+        with tape.use_cassette("tape.yaml"):
+            assert posted(mode, server).error is None
+            assert streamed(mode, server).text == "Hello"
+        with tape.use_cassette("tape.yaml"):
+            assert posted(mode, server).error is None
+            assert streamed(mode, server).text == "Hello"
+        assert len(server.requests) == 2
+
+
+# By themselves
+
+
+def test_open_stream(mode: Mode) -> None:
+    """Status, headers with lower-case names, and bytes."""
+    with FaultServer(whole(418, b"short", X_Own="1")) as server:
+        target = Target(url=server.url)
+
+        async def run() -> tuple[int, str, bytes]:
+            async with aopen_stream(target, b"{}", Clock(QUICK)) as answer:
+                return answer.status, answer.headers["x-own"], await answer.aread()
+
+        if mode == "async":
+            assert asyncio.run(run()) == (418, "1", b"short")
+            return
+        with open_stream(target, b"{}", Clock(QUICK)) as answer:
+            assert (answer.status, answer.headers["x-own"]) == (418, "1")
+            assert answer.read() == b"short"
+
+
+def test_a_target_does_not_show_its_key() -> None:
+    """Neither does the call that holds it."""
+    call = call_to("http://h/v1")
+    assert KEY not in f"{call!r}{call.target!r}"
