@@ -139,8 +139,8 @@ class QwenFields(BaseChatModel):
     """Your own `httpx.Client`; you close it."""
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     """Your own `httpx.AsyncClient`; you close it."""
-    proxy: str | None = Field(default=None, repr=False)
-    """A proxy's URL. None: the environment's."""
+    proxy: str | None = Field(default=None, exclude=True, repr=False)
+    """A proxy's URL, never dumped: a password may stand in it. None: the environment's."""
 
     # How it comes back.
     streaming: bool = False
