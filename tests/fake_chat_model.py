@@ -10,6 +10,7 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from pydantic import Field
 
 from langchain_qwen36.catalog import find_offer
 from langchain_qwen36.pricing import Reported, cost, cost_record
@@ -32,6 +33,10 @@ class FakeQwen(BaseChatModel):
     """What the gateway says it charged, in USD."""
     says_cost: bool = True
     """Whether the message carries a bill, as those of other classes do not."""
+    discount: str | None = None
+    """What the bill on the message already takes off the list."""
+    extra: dict[str, Any] = Field(default_factory=dict)
+    """More of `response_metadata`."""
     trace_costs: bool = False
     """Whether the bill also stands in `usage_metadata`, as LangSmith reads it."""
     error: BaseException | None = None
@@ -67,7 +72,8 @@ class FakeQwen(BaseChatModel):
     def _metadata(self) -> dict[str, Any]:
         record = None
         if self.says_cost and self.usage and self.gateway:
-            listed = cost(self.usage, find_offer(self.gateway, self.model_name))
+            offer = find_offer(self.gateway, self.model_name)
+            listed = cost(self.usage, offer, discount=self.discount)
             said = (
                 Reported(amount=Decimal(self.reported), source="usage.cost")
                 if self.reported
@@ -80,6 +86,7 @@ class FakeQwen(BaseChatModel):
             "gateway": self.gateway,
             "finish_reason": "stop",
             "cost": record,
+            **self.extra,
         }
         return {name: value for name, value in metadata.items() if value is not None}
 

@@ -217,6 +217,14 @@ def test_a_copy_takes_the_records_along_and_counts_on_its_own(copied):
     assert twin.total_cost == 2 * ONE
 
 
+def test_a_copy_of_an_inner_handler_stands_alone():
+    """It does not drag the blocks around it along."""
+    with get_qwen_cost_callback(), get_qwen_cost_callback() as inner:
+        twin = copy.deepcopy(inner)
+
+    assert list(twin._counting()) == [twin]
+
+
 def test_each_record_is_handed_on_as_it_is_booked():
     """For a log, a database, a span."""
     told = []

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
+from uuid import uuid4
 
 import pytest
 from fake_chat_model import MILLION, ONE, PROMPT, USAGE, FakeQwen
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
+from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.runnables import RunnableLambda
 
 from langchain_qwen36 import tokens
 from langchain_qwen36.callbacks import QwenCostCallbackHandler, get_qwen_cost_callback
+from langchain_qwen36.callbacks.seen import seen_in_messages
 from langchain_qwen36.errors import (
     GatewayConnectionError,
     GatewayTimeoutError,
@@ -298,3 +301,114 @@ def test_an_answer_without_usage_is_estimated():
     (record,) = cb.runs
     assert (record.ending, record.estimated, record.price_source) == ("ok", True, "list")
     assert tokens.count_text(answer.text) == record.tokens.output
+
+
+def _start(handler, run_id, parent=None, **params):
+    handler.on_chat_model_start(
+        {},
+        [[HumanMessage(PROMPT)]],
+        run_id=run_id,
+        parent_run_id=parent,
+        metadata={"ls_model_name": "qwen3.6-plus"},
+        invocation_params={"gateway": "dashscope-intl", **params},
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "ending"),
+    [
+        pytest.param(ValueError("a sibling failed"), "abandoned", id="error"),
+        pytest.param(asyncio.CancelledError(), "cancelled", id="cancelled"),
+        pytest.param(KeyboardInterrupt(), "cancelled", id="interrupted"),
+        pytest.param(GeneratorExit(), "abandoned", id="closed"),
+    ],
+)
+def test_how_a_chain_ended_says_how_its_open_call_did(error, ending):
+    """The call did not fail itself, or it would have said so."""
+    handler, chain = QwenCostCallbackHandler(), uuid4()
+    handler.on_chain_start({}, {}, run_id=chain)
+    _start(handler, uuid4(), chain)
+    handler.on_chain_error(error, run_id=chain)
+
+    assert [record.ending for record in handler.runs] == [ending]
+
+
+def test_open_calls_are_closed_once():
+    """Asking again neither books nor tells of them again."""
+    told = []
+    with get_qwen_cost_callback(on_record=told.append) as cb:
+        asyncio.run(_cancel_ainvoke(FakeQwen(hangs_after=1), stream=True))
+    cb.close_open_calls()
+
+    assert list(cb.runs) == told
+
+
+def test_a_late_end_without_usage_keeps_the_count_of_the_prompt():
+    """The prompt itself was let go when the call was given up."""
+    handler, run_id = QwenCostCallbackHandler(), uuid4()
+    _start(handler, run_id)
+    handler.close_open_calls()
+    answer = ChatGeneration(message=AIMessage("It is 18"))
+    handler.on_llm_end(LLMResult(generations=[[answer]]), run_id=run_id)
+
+    (record,) = handler.runs
+    assert record.tokens.input == tokens.count_messages([HumanMessage(PROMPT)])
+    assert record.tokens.output == tokens.count_text("It is 18")
+
+
+def test_tools_belong_to_the_prompt():
+    """They are sent and billed with it."""
+    handler = QwenCostCallbackHandler()
+    tool = {"type": "function", "function": {"name": "weather", "parameters": {}}}
+    _start(handler, uuid4())
+    _start(handler, uuid4(), tools=[tool])
+    handler.close_open_calls()
+
+    plain, armed = (record.tokens.input for record in handler.runs)
+    assert armed - plain > 100
+
+
+CALL = {"name": "weather", "args": {"city": "Paris"}, "id": "1"}
+PIECE = {"name": "weather", "args": '{"city"', "id": "1", "index": 0}
+
+
+@pytest.mark.parametrize(
+    ("messages", "text"),
+    [
+        pytest.param([AIMessage("It is 18")], "It is 18", id="text"),
+        pytest.param(
+            [AIMessage("18", additional_kwargs={"reasoning_content": "Hm. "})],
+            "Hm. 18",
+            id="thoughts",
+        ),
+        pytest.param(
+            [
+                AIMessage(
+                    [{"type": "reasoning", "reasoning": "Hm. "}, {"type": "text", "text": "18"}],
+                    additional_kwargs={"reasoning_content": "Hm. "},
+                )
+            ],
+            "Hm. 18",
+            id="thoughts-said-twice",
+        ),
+        pytest.param(
+            [AIMessage([{"type": "reasoning", "reasoning": "Hm."}])], "Hm.", id="thought-block"
+        ),
+        pytest.param([AIMessage("", tool_calls=[CALL])], "weather{'city': 'Paris'}", id="call"),
+        pytest.param(
+            [AIMessageChunk("", tool_call_chunks=[PIECE]), AIMessageChunk("!")],
+            'weather{"city"!',
+            id="chunks-of-a-call",
+        ),
+    ],
+)
+def test_all_that_was_written_is_counted(messages, text):
+    """Thoughts and calls are billed as output, each once (P30, T20)."""
+    assert seen_in_messages(messages).text == text
+
+
+def test_the_last_usage_of_a_cut_stream_is_kept():
+    """A later chunk without usage does not take it away."""
+    chunks = [AIMessageChunk("a", usage_metadata=USAGE), AIMessageChunk("b")]
+
+    assert seen_in_messages(chunks).usage == USAGE

@@ -12,6 +12,7 @@ from langchain_core.callbacks import get_usage_metadata_callback
 from langchain_openai import ChatOpenAI
 
 from langchain_qwen36.callbacks import QwenCostCallbackHandler, get_qwen_cost_callback
+from langchain_qwen36.callbacks.call import gateway_of_start
 from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.pricing import Money
 
@@ -261,3 +262,67 @@ def test_a_price_function_may_leave_a_call_to_the_list():
         FakeQwen().invoke(PROMPT)
 
     assert cb.total_cost == ONE
+
+
+def test_the_bill_on_the_message_keeps_the_models_own_discount():
+    """A model knows its account better than a handler that was told nothing."""
+    with get_qwen_cost_callback() as cb:
+        FakeQwen(discount="0.5").invoke(PROMPT)
+
+    assert cb.total_cost == ONE / 2
+
+
+def test_a_book_that_lacks_the_offer_leaves_the_bill_of_the_message():
+    """Your rows are laid over what is known, and take nothing away."""
+    with get_qwen_cost_callback(book=PriceBook([], [])) as cb:
+        FakeQwen().invoke(PROMPT)
+
+    assert cb.total_cost == ONE
+
+
+def test_a_bill_that_another_class_lifted_out_is_read():
+    """ChatOpenRouter puts the number beside the usage (T1)."""
+    with get_qwen_cost_callback() as cb:
+        FakeQwen(says_cost=False, extra={"cost": 0.0123}).invoke(PROMPT)
+
+    assert (cb.total_cost, cb.runs[0].price_source) == (Decimal("0.0123"), "reported")
+
+
+def test_hits_in_an_explicit_cache_are_cheaper():
+    """The raw usage says which cache it was (P29)."""
+    usage = {**USAGE, "input_token_details": {"cache_read": 1000}}
+    raw = {"prompt_tokens_details": {"cache_type": "ephemeral"}}
+    costs = []
+    for extra in ({}, {"token_usage": raw}):
+        with get_qwen_cost_callback() as cb:
+            FakeQwen(usage=usage, says_cost=False, extra=extra).invoke(PROMPT)
+        costs.append(cb.runs[0].input_cost)
+
+    assert costs == [Decimal("0.10") * 1000 / MILLION, Decimal("0.05") * 1000 / MILLION]
+
+
+def test_a_free_call_is_no_cache_hit():
+    """LangChain's mark is the integer 0 (T14); a traced cost of nothing is a float."""
+    with get_qwen_cost_callback() as cb:
+        FakeQwen(usage={**USAGE, "total_cost": 0.0}).invoke(PROMPT)
+
+    assert (cb.calls, cb.cached_calls) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "params", "metadata", "expected"),
+    [
+        pytest.param({}, {"gateway": "mine"}, {}, "mine", id="ours-says-it"),
+        pytest.param({}, {}, {"ls_provider": "openrouter"}, "openrouter", id="named-like-it"),
+        pytest.param({}, {}, {"ls_provider": "openai"}, None, id="anybody"),
+        pytest.param(
+            {"base_url": "https://openrouter.ai/api/v1"}, {}, {}, "openrouter", id="base-url"
+        ),
+        pytest.param(
+            {"api_base": "https://openrouter.ai/api/v1"}, {}, {}, "openrouter", id="api-base"
+        ),
+    ],
+)
+def test_the_start_of_a_call_names_its_gateway(kwargs, params, metadata, expected):
+    """Where it can; a guess would price the call wrongly."""
+    assert gateway_of_start({"kwargs": kwargs}, params, metadata) == expected

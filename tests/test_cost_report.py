@@ -428,6 +428,15 @@ def test_a_call_becomes_a_span_of_the_genai_conventions(spans):
     )
 
 
+def test_a_cost_we_worked_out_is_called_local(spans):
+    """The proposal tells the provider's word from ours."""
+    provider, exporter = spans
+    export_span(record(), provider)
+
+    (span,) = exporter.get_finished_spans()
+    assert span.attributes["gen_ai.usage.cost.source"] == "local"
+
+
 def test_a_failed_calls_span_says_so_and_leaves_out_what_is_unknown(spans):
     """An unknown cost has no attribute: 0 would be a lie."""
     provider, exporter = spans

@@ -152,9 +152,7 @@ class Pricer:
     def _offer(self, gateway: str | None, names: tuple[str | None, ...]) -> Offer | None:
         if gateway is None:
             return None
-        row = GATEWAYS.get(gateway)
-        seller = (row.prices if row else None) or gateway
-        offers = (self._book.offer(seller, name) for name in names if name)
+        offers = (self._book.offer(gateway, name) for name in names if name)
         return next((offer for offer in offers if offer), None)
 
     def _warn(self, model: str | None, gateway: str | None) -> None:

@@ -165,7 +165,7 @@ def _record(call: OpenCall, seen: Seen, bill: Bill, end: _End, pricer: Pricer) -
 
 def _names(call: OpenCall, metadata: Mapping[str, Any]) -> tuple[str | None, ...]:
     """The model as it was asked for, which is how it is priced, and as it was answered (P44)."""
-    return (metadata.get("requested_model") or call.model, metadata.get("model_name"))
+    return (call.model, metadata.get("model_name"))
 
 
 def _gateway(call: OpenCall, metadata: Mapping[str, Any]) -> str | None:

@@ -154,7 +154,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
     @override
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         """Book a call that ended well."""
-        if call := self._leave(run_id):
+        if call := self._open.pop(run_id, None):
             record = ended(call, seen_in_result(response), self._pricer)
             if self._trace_costs:
                 write_costs(response, record)
@@ -163,7 +163,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
     @override
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """Book a call that failed, was cancelled or whose stream was closed."""
-        if call := self._leave(run_id):
+        if call := self._open.pop(run_id, None):
             self._book(failed(call, error, self._pricer))
 
     @override
@@ -217,12 +217,6 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
                 record = abandoned(call, cause, self._pricer)
                 call.give_up()
                 self._book(record)
-
-    def _leave(self, run_id: UUID) -> OpenCall | None:
-        call = self._open.pop(run_id, None)
-        if call is not None:
-            self._runs.leave(run_id, call.parents)
-        return call
 
     def _book(self, record: CallRecord) -> None:
         for handler in self._counting():

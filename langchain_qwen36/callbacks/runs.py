@@ -19,7 +19,7 @@ class _Run:
 
 
 class OpenRuns:
-    """The chains, tools and retrievers that are running, and the calls open directly in each.
+    """The chains, tools and retrievers that are running, and the calls begun directly in each.
 
     Each change is one dictionary or set operation, so no lock is needed. A run is forgotten when
     it ends: the records hold the names by then.
@@ -33,7 +33,7 @@ class OpenRuns:
         self._runs[run_id] = _Run(name, parent)
 
     def end(self, run_id: UUID) -> set[UUID]:
-        """It ends; the calls that were begun in it and have not ended are given back."""
+        """It ends; the calls that were begun in it are given back."""
         run = self._runs.pop(run_id, None)
         return run.calls if run else set()
 
@@ -41,11 +41,6 @@ class OpenRuns:
         """A call begins in the last of `parents`."""
         if parents and (run := self._runs.get(parents[-1].run_id)):
             run.calls.add(call)
-
-    def leave(self, call: UUID, parents: tuple[Parent, ...]) -> None:
-        """A call has ended."""
-        if parents and (run := self._runs.get(parents[-1].run_id)):
-            run.calls.discard(call)
 
     def path(self, run_id: UUID | None) -> tuple[Parent, ...]:
         """A run and those above it, outermost first."""
