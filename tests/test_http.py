@@ -34,7 +34,7 @@ from langchain_qwen36._http import Clock, aopen_stream, open_stream
 from langchain_qwen36._http.encoding import inflater
 from langchain_qwen36._http.faults import address, told
 from langchain_qwen36._http.network import AsyncioBackend
-from langchain_qwen36._http.transport import _is_public
+from langchain_qwen36._http.target import is_public
 from langchain_qwen36._wire.stream import StreamReader
 from langchain_qwen36.errors import (
     GatewayConnectionError,
@@ -243,13 +243,14 @@ def test_the_request(mode: Mode) -> None:
     assert wire.body == call_to("").body
     assert wire.headers["authorization"] == f"Bearer {KEY}"
     assert (wire.headers["accept"], wire.headers["x-own"]) == ("x/y", "1")
+    assert wire.head.lower().count("accept:") == 1
     assert wire.headers["content-type"] == "application/json"
     assert wire.headers["accept-encoding"] == "gzip, deflate"
     assert headers == {"authorization": f"Bearer {KEY}", "Accept": "x/y", "x-own": "1"}
 
 
 @pytest.mark.parametrize(
-    ("host", "is_public"),
+    ("host", "expected"),
     [
         ("api.example.com", True),
         ("8.8.8.8", True),
@@ -264,9 +265,9 @@ def test_the_request(mode: Mode) -> None:
         ("vllm.svc.internal", False),
     ],
 )
-def test_public_hosts(host: str, is_public: bool) -> None:
+def test_public_hosts(host: str, expected: bool) -> None:
     """Who can listen on the way."""
-    assert _is_public(host) is is_public
+    assert is_public(host) is expected
 
 
 def test_plain_http_to_a_public_host_warns_once() -> None:

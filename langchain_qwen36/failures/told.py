@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _HEAD = 2_000
 """Characters of a body that a message quotes at most."""
-_TITLE = re.compile(r"<title[^>]*>(.{0,300}?)</title>", re.IGNORECASE | re.DOTALL)
+_TITLE = re.compile(r"<title[^>]{0,200}>(.{0,300}?)</title>", re.IGNORECASE | re.DOTALL)
 _EVENT_DATA = re.compile(rb"^data:[ ]?(.*)$", re.MULTILINE)
 _ERROR_STATUS = range(400, 600)
 

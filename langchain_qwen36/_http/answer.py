@@ -1,0 +1,150 @@
+"""The start of an answer, and its bytes as they are read."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from langchain_qwen36._http.encoding import inflater
+from langchain_qwen36._http.faults import told
+from langchain_qwen36._http.target import where
+from langchain_qwen36.errors import InvalidRequestError, QwenError, UnexpectedResponseError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Mapping
+
+    from langchain_qwen36._http.clocks import Clock
+    from langchain_qwen36._http.target import Target
+
+_MAX_ERROR_BYTES = 64 * 1024
+_MAX_ERROR_SECONDS = 3.0
+"""An error's body is read this far: a status is worth more than the end of its page (F65)."""
+_MAX_ANSWER_BYTES = 256 * 1024 * 1024
+_REFUSED = 300
+"""Statuses from here on are errors; redirects that may be followed were."""
+
+
+class Answer:
+    """The start of an answer; iterate over it for its decoded bytes.
+
+    Any read may raise `GatewayTimeoutError`, `GatewayConnectionError` or, for bytes that are
+    not what their headers say, `UnexpectedResponseError`.
+    """
+
+    def __init__(self, response: Any, target: Target, clock: Clock) -> None:
+        self.status: int = response.status_code
+        self.headers: Mapping[str, str] = dict(response.headers)
+        """Lower-case names."""
+        self.is_clocked = target.http_client is None
+        """Whether every read ends with its clock; a user's own sync client knows no clock."""
+        self._response = response
+        self._target = target
+        self._clock = clock
+
+    def __iter__(self) -> Iterator[bytes]:
+        with translated(self._target, self._clock):
+            if self._response.is_stream_consumed:  # a hook of the user's client read it
+                yield self._response.content
+                return
+            inflate = inflater(self.headers)
+            for data in self._response.stream:
+                if not self.is_clocked:
+                    self._clock.check()
+                yield from inflate(data)
+
+    def read(self) -> bytes:
+        """Return the whole body; of an error only its start, and whatever came of it."""
+        body = _Whole(self.status, self._clock)
+        try:
+            for data in self:
+                if body.add(data):
+                    break
+        except QwenError:
+            if not body.refused:
+                raise
+        return bytes(body.content)
+
+
+class AsyncAnswer(Answer):
+    """The same, to be read with `async for` and `aread`."""
+
+    def __init__(self, response: Any, target: Target, clock: Clock) -> None:
+        super().__init__(response, target, clock)
+        self.is_clocked = True
+
+    async def __aiter__(self) -> AsyncGenerator[bytes, None]:
+        with translated(self._target, self._clock):
+            if self._response.is_stream_consumed:
+                yield self._response.content
+                return
+            inflate = inflater(self.headers)
+            parts = self._response.stream
+            if self._target.http_async_client is not None:
+                parts = _clocked(parts, self._clock)
+            async for data in parts:
+                for piece in inflate(data):
+                    yield piece
+
+    async def aread(self) -> bytes:
+        """Return the whole body; of an error only its start, and whatever came of it."""
+        body = _Whole(self.status, self._clock)
+        try:
+            async for data in self:
+                if body.add(data):
+                    break
+        except QwenError:
+            if not body.refused:
+                raise
+        return bytes(body.content)
+
+
+class _Whole:
+    """A body that is being read to its end, or to where it is long enough."""
+
+    def __init__(self, status: int, clock: Clock) -> None:
+        self.content = bytearray()
+        self._clock = clock
+        self.refused = status >= _REFUSED
+        if self.refused:
+            clock.limit(_MAX_ERROR_SECONDS)
+
+    def add(self, data: bytes) -> bool:
+        """Take a piece; True when that is enough."""
+        self.content += data
+        if self.refused:
+            del self.content[_MAX_ERROR_BYTES:]
+            return len(self.content) == _MAX_ERROR_BYTES
+        self._clock.event()
+        if len(self.content) > _MAX_ANSWER_BYTES:
+            raise UnexpectedResponseError(
+                f"The answer is longer than {_MAX_ANSWER_BYTES} bytes.", is_retryable=False
+            )
+        return False
+
+
+async def _clocked(parts: AsyncIterable[bytes], clock: Clock) -> AsyncIterator[bytes]:
+    """Hold a user's client to the clock; our own sockets know it themselves."""
+    reader = aiter(parts)
+    while True:
+        async with asyncio.timeout(clock.left()):
+            try:
+                part = await anext(reader)
+            except StopAsyncIteration:
+                return
+        yield part
+
+
+@contextmanager
+def translated(target: Target, clock: Clock) -> Iterator[None]:
+    """Have what a client raises in this block come out as one of our errors."""
+    try:
+        yield
+    except QwenError:
+        raise
+    except Exception as error:
+        found = told(error, where(target), clock)
+        if found is None:
+            raise
+        # What httpx cannot send it quotes, and that may be the key.
+        raise found from (None if isinstance(found, InvalidRequestError) else error)
