@@ -326,3 +326,14 @@ def test_a_free_call_is_no_cache_hit():
 def test_the_start_of_a_call_names_its_gateway(kwargs, params, metadata, expected):
     """Where it can; a guess would price the call wrongly."""
     assert gateway_of_start({"kwargs": kwargs}, params, metadata) == expected
+
+
+def test_two_requests_on_one_message_are_not_priced_as_one():
+    """Each paid its own tier (P11); their usages together would pay the next one."""
+    usage = {"input_tokens": 400_000, "output_tokens": 0, "total_tokens": 400_000}
+    each = cost({"input_tokens": 200_000}, find_offer("dashscope-intl", "qwen3.6-plus"))
+    bill = {**cost_record(each, None), "total": float(2 * each.total)}
+    with get_qwen_cost_callback(book=PriceBook.bundled()) as cb:
+        FakeQwen(usage=usage, extra={"requests": [{}, {}], "cost": bill}).invoke(PROMPT)
+
+    assert cb.total_cost == 2 * Decimal("0.50") * 200_000 / MILLION

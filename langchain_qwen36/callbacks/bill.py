@@ -99,7 +99,9 @@ class Pricer:
             return Bill(None, "not_billed")
         own = metadata.get("cost")
         record = own if isinstance(own, Mapping) and "basis" in own else None
-        if record is None or (record["basis"] == "list" and self._own_list):
+        # Two requests on one message were priced one by one: their sum may lie in a higher tier.
+        is_sum = "requests" in metadata
+        if record is None or (record["basis"] == "list" and self._own_list and not is_sum):
             record = self._record(usage, metadata, names, gateway) or record
         if record is None:
             self._warn(self.model_id(*names), gateway)
