@@ -13,8 +13,8 @@ from langchain_openai import ChatOpenAI
 
 from langchain_qwen36.callbacks import QwenCostCallbackHandler, get_qwen_cost_callback
 from langchain_qwen36.callbacks.call import gateway_of_start
-from langchain_qwen36.catalog import PriceBook
-from langchain_qwen36.pricing import Money
+from langchain_qwen36.catalog import PriceBook, find_offer
+from langchain_qwen36.pricing import Money, cost, cost_record
 
 
 def test_a_reported_bill_goes_before_the_list():
