@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+# pydantic up to 2.13 resolves a dataclass's annotations even for `InstanceOf[Gateway]`.
+from collections.abc import Mapping  # noqa: TC003
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Literal
 
 ThinkingSwitch = Literal[
     "enable_thinking",  # a top-level key

@@ -1,0 +1,75 @@
+"""LangChain's floor: a model that has its answer ready, so that all that is left is LangChain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from pydantic import PrivateAttr
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+_METADATA = {"model_provider": "floor"}
+
+
+class FloorModel(BaseChatModel):
+    """Answers with `deltas` that it was given.
+
+    A chunk is built from its ready-made delta, for LangChain writes into each chunk and an object
+    can be handed out only once; events are dicts that are handed out as they are.
+    """
+
+    _deltas: list[dict[str, Any]] = PrivateAttr(default_factory=list)
+    _events: list[dict[str, Any]] = PrivateAttr(default_factory=list)
+
+    @property
+    def _llm_type(self) -> str:
+        return "floor"
+
+    def will_answer(self, deltas: list[dict[str, Any]]) -> None:
+        """Have this answer ready: each delta is what `AIMessageChunk` takes."""
+        self._deltas = deltas
+        start = {"event": "content-block-start", "index": 0}
+        delta = {"event": "content-block-delta", "index": 0}
+        texts = [each["content"] for each in deltas]
+        self._events = [
+            {"event": "message-start", "role": "ai", "id": "", "metadata": {}},
+            {**start, "content": {"type": "text", "text": ""}},
+            *[{**delta, "delta": {"type": "text-delta", "text": text}} for text in texts],
+            {**start, "event": "content-block-finish", "content": _text("".join(texts))},
+            {"event": "message-finish", "metadata": {}, "additional_kwargs": {}},
+        ]
+
+    def _generate(self, *_: Any, **__: Any) -> ChatResult:
+        text = "".join(each["content"] for each in self._deltas)
+        return ChatResult(generations=[ChatGeneration(message=AIMessage(content=text))])
+
+    async def _agenerate(self, *_: Any, **__: Any) -> ChatResult:
+        return self._generate()
+
+    def _stream(self, *_: Any, **__: Any) -> Iterator[ChatGenerationChunk]:
+        for delta in self._deltas:
+            yield ChatGenerationChunk(
+                message=AIMessageChunk(**delta, response_metadata=dict(_METADATA))
+            )
+        yield ChatGenerationChunk(message=AIMessageChunk(content="", chunk_position="last"))
+
+    async def _astream(self, *_: Any, **__: Any) -> AsyncIterator[ChatGenerationChunk]:
+        for chunk in self._stream():
+            yield chunk
+
+    def _stream_chat_model_events(self, *_: Any, **__: Any) -> Iterator[dict[str, Any]]:
+        yield from self._events
+
+    async def _astream_chat_model_events(
+        self, *_: Any, **__: Any
+    ) -> AsyncIterator[dict[str, Any]]:
+        for event in self._events:
+            yield event
+
+
+def _text(text: str) -> dict[str, str]:
+    return {"type": "text", "text": text}

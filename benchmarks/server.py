@@ -1,0 +1,143 @@
+"""A Chat Completions server that only writes bytes it had ready: `python -m benchmarks.server`.
+
+It prints its port. The first two steps of a request's path say what comes back:
+
+    /text/200/…   an answer of 200 words; streamed, a chunk for each, in one write
+    /burst/200/…  the same in writes of 20 chunks, every other open stream having its turn between
+    /held/20/…    20 chunks, and then nothing until the client leaves
+    /args/9000/…  one tool call whose arguments come in 9000 deltas of 4 bytes
+
+Every event is an HTTP chunk of its own, as servers that flush after each event send it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import resource
+
+WORD = "word"
+_BURST = 20
+_HEAD = {
+    "id": "chatcmpl-5f1b7c1e-8a52-9d2b-b2a4-6f1f3f0c9d11",
+    "created": 1765000000,
+    "model": "qwen3.6-plus",
+    "system_fingerprint": None,
+}
+_STREAM = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
+    b"transfer-encoding: chunked\r\nx-request-id: 5f1b7c1e-8a52\r\n\r\n"
+)
+_END = b"0\r\n\r\n"
+
+
+def _usage(words: int) -> dict[str, int]:
+    return {"prompt_tokens": 20, "completion_tokens": words, "total_tokens": 20 + words}
+
+
+def _http_chunk(payload: bytes) -> bytes:
+    event = b"data: " + payload + b"\n\n"
+    return b"%x\r\n%s\r\n" % (len(event), event)
+
+
+def _event(delta: dict[str, object] | None, finish: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
+    choices = [] if delta is None else [choice]
+    usage = _usage(200) if delta is None else None
+    body = {**_HEAD, "object": "chat.completion.chunk", "choices": choices, "usage": usage}
+    return _http_chunk(json.dumps(body, separators=(",", ":")).encode())
+
+
+def _call(arguments: str, **more: object) -> dict[str, object]:
+    function = {"arguments": arguments, **({"name": "write"} if more else {})}
+    return {"tool_calls": [{"index": 0, "function": function, **more}]}
+
+
+def _parts(kind: str, size: int) -> list[bytes]:
+    """The writes of one streamed answer."""
+    if kind == "args":
+        opening = _call('{"text":"', id="call_8f2e", type="function")
+        deltas = [_event(opening), _event(_call(WORD)) * size, _event(_call('"}'))]
+        end = _event({}, "tool_calls")
+    else:
+        first, word = _event({"role": "assistant", "content": ""}), _event({"content": WORD})
+        whole, rest = divmod(size, _BURST if kind == "burst" else size)
+        deltas = [first, *[word * ((size - rest) // whole)] * whole, word * rest]
+        end = _event({}, "stop")
+    if kind == "held":
+        return [b"".join([_STREAM, *deltas])]
+    deltas.append(end + _event(None) + _http_chunk(b"[DONE]") + _END)
+    deltas[0] = _STREAM + deltas[0]
+    return deltas if kind == "burst" else [b"".join(deltas)]
+
+
+def _whole(size: int) -> bytes:
+    message = {"role": "assistant", "content": " ".join([WORD] * size)}
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}
+    answer = {**_HEAD, "object": "chat.completion", "choices": [choice], "usage": _usage(size)}
+    body = json.dumps(answer).encode()
+    return (
+        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nx-request-id: 5f1b7c1e-8a52\r\n"
+        b"content-length: %d\r\n\r\n%s" % (len(body), body)
+    )
+
+
+@functools.cache
+def answer(path: bytes, *, stream: bool) -> list[bytes]:
+    """The writes that answer a request, made once for each path."""
+    _, kind, size, *_ = path.decode().split("/")
+    return _parts(kind, int(size)) if stream else [_whole(int(size))]
+
+
+class Connection(asyncio.Protocol):
+    """One client's connection."""
+
+    def __init__(self) -> None:
+        self._request = bytearray()
+        self._missing = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """asyncio: connected."""
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio: bytes of a request."""
+        self._request += data
+        if not self._missing:
+            head = self._request.find(b"\r\n\r\n")
+            if head < 0:
+                return
+            fields = bytes(self._request[:head]).lower()
+            length = fields.partition(b"content-length:")[2].partition(b"\r\n")[0]
+            self._missing = head + 4 + int(length)
+        if len(self._request) >= self._missing:
+            request, self._request, self._missing = bytes(self._request), bytearray(), 0
+            path = request.split(b" ", 2)[1]
+            stream = b'"stream":true' in request or b'"stream": true' in request
+            self._write(answer(path, stream=stream), 0)
+
+    def _write(self, parts: list[bytes], turn: int) -> None:
+        if self._transport.is_closing():
+            return
+        self._transport.write(parts[turn])
+        if turn + 1 < len(parts):
+            asyncio.get_running_loop().call_soon(self._write, parts, turn + 1)
+
+
+def more_files() -> None:
+    """A thousand connections need a thousand files."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+async def _serve() -> None:
+    more_files()
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(Connection, "127.0.0.1", 0, backlog=4096)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve())
