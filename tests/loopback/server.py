@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import socketserver
@@ -220,7 +221,8 @@ class _Server(ThreadingHTTPServer):
         self.closing.set()
         self.shutdown()
         for request in list(self._open):
-            request.shutdown(socket.SHUT_RDWR)
+            with contextlib.suppress(OSError):  # the client has gone just now
+                request.shutdown(socket.SHUT_RDWR)
         self.server_close()
 
 

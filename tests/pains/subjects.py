@@ -1,0 +1,63 @@
+"""What the tests of the pains have in common: tools, a schema, a model on a gateway of ours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.messages.ai import add_ai_message_chunks
+from langchain_core.tools import tool
+from loopback import Raw
+from pydantic import BaseModel
+
+from langchain_qwen36 import ChatQwen36
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import BaseMessage
+    from loopback import LoopbackGateway
+
+
+@tool
+def get_weather(city: str) -> str:
+    """Tell the weather of a city."""
+    return f"18 degrees in {city}"
+
+
+class City(BaseModel):
+    """A city."""
+
+    name: str
+    population: int
+
+
+def model_on(server: LoopbackGateway, model: str = "qwen3.6-plus", **settings: Any) -> ChatQwen36:
+    """A model at one of our gateways."""
+    where = {"gateway": server.row, "base_url": server.base_url, "api_key": server.key}
+    return ChatQwen36(model=model, **where, **settings)
+
+
+def streamed(model: BaseChatModel) -> AIMessage:
+    """A stream, added up as LangChain's users do."""
+    return add_ai_message_chunks(*model.stream("Hi"))
+
+
+def answer(content: str | None = "Hello", **message: Any) -> Raw:
+    """A one-shot answer with this message."""
+    said = {"role": "assistant", "content": content, **message}
+    finish = "tool_calls" if message.get("tool_calls") else "stop"
+    choice = {"index": 0, "message": said, "finish_reason": finish}
+    return Raw(body={"id": "chatcmpl-1", "model": "qwen3.6-plus", "choices": [choice]})
+
+
+def turns(called: AIMessage, result: str = "18 degrees") -> list[BaseMessage]:
+    """A question, the calls it led to, and their results."""
+    calls = [*called.tool_calls, *called.invalid_tool_calls]
+    results = [ToolMessage(result, tool_call_id=call["id"]) for call in calls]
+    return [HumanMessage("What is the weather?"), called, *results]
+
+
+def weather_call(**message: Any) -> AIMessage:
+    """An assistant turn that calls `get_weather` and says nothing."""
+    call = {"name": "get_weather", "args": {"city": "Paris"}, "id": "call_1", "type": "tool_call"}
+    return AIMessage(**{"content": "", "tool_calls": [call], **message})
