@@ -97,10 +97,11 @@ class ChatQwen36(DescribedModel):
         **kwargs: Any,
     ) -> ChatResult:
         asked = self._ask(messages, stop, kwargs, stream=False)
-        result = asking.answer(asked)
+        result = asking.answer(asked, run_manager)
         if asking.is_unforced(asked, result):
             again = self._ask(messages, stop, asking.once_more(asked, kwargs), stream=False)
-            return asking.both(result, asking.answer(again))
+            with asking.carried(result):
+                return asking.both(result, asking.answer(again, run_manager))
         return result
 
     async def _agenerate(
@@ -111,10 +112,11 @@ class ChatQwen36(DescribedModel):
         **kwargs: Any,
     ) -> ChatResult:
         asked = await self._aask(messages, stop, kwargs, stream=False)
-        result = await asking.aanswer(asked)
+        result = await asking.aanswer(asked, run_manager)
         if asking.is_unforced(asked, result):
             again = await self._aask(messages, stop, asking.once_more(asked, kwargs), stream=False)
-            return asking.both(result, await asking.aanswer(again))
+            with asking.carried(result):
+                return asking.both(result, await asking.aanswer(again, run_manager))
         return result
 
     def _stream(
@@ -166,7 +168,7 @@ class ChatQwen36(DescribedModel):
         asked = self._ask(messages, stop, kwargs, stream=True)
         stream = StreamCall(asked.call, partial(StreamReader, asked.request))
         writer, chunks = EventWriter(asked.request), ChunkWriter()
-        heard = run_manager if run_manager is not None and run_manager.handlers else None
+        heard = asking.heard_by(run_manager)
         with closing(iter(stream)) as answer:
             for deltas in answer:
                 for delta in deltas:
@@ -186,7 +188,7 @@ class ChatQwen36(DescribedModel):
         asked = await self._aask(messages, stop, kwargs, stream=True)
         stream = StreamCall(asked.call, partial(StreamReader, asked.request))
         writer, chunks = EventWriter(asked.request), ChunkWriter()
-        heard = run_manager if run_manager is not None and run_manager.handlers else None
+        heard = asking.heard_by(run_manager)
         async with aclosing(aiter(stream)) as answer:
             async for deltas in answer:
                 for delta in deltas:

@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing, closing
+from contextlib import aclosing, closing, contextmanager
+from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from langchain_core.messages import AIMessage
 from langchain_core.messages.ai import add_usage
 
 from langchain_qwen36._call import StreamCall, apost, post
 from langchain_qwen36._wire import response
+from langchain_qwen36._wire.chunks import ChunkWriter
 from langchain_qwen36._wire.stream import StreamReader
+from langchain_qwen36.errors import QwenError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
     from langchain_core.outputs import ChatResult
 
     from langchain_qwen36._model.calling import Asked
 
 
-def answer(asked: Asked) -> ChatResult:
+_AMOUNTS = ("total", "list", "input", "cache_read", "cache_write", "output", "reported")
+"""What adds up in two cost records."""
+
+Manager = TypeVar("Manager", "CallbackManagerForLLMRun", "AsyncCallbackManagerForLLMRun")
+
+
+def answer(asked: Asked, run_manager: CallbackManagerForLLMRun | None = None) -> ChatResult:
     """The whole answer.
+
+    Handlers hear of each chunk of a stream inside, with no token of text: who counts what a
+    cancelled call cost must know how far it came.
 
     Raises:
         QwenError: what the gateway refused, or how the way there failed.
@@ -29,22 +45,34 @@ def answer(asked: Asked) -> ChatResult:
         payload, meta = post(asked.call)
         return response.from_wire(payload, asked.request, meta)
     stream = StreamCall(asked.call, partial(StreamReader, asked.request), restart=True)
+    heard, writer = heard_by(run_manager), ChunkWriter()
     with closing(iter(stream)) as deltas:
-        for _ in deltas:
-            pass
+        for delta in chain.from_iterable(deltas):
+            if heard is not None:
+                heard.on_llm_new_token("", chunk=writer.write(delta))
     return response.result(stream.reader, stream.meta)
 
 
-async def aanswer(asked: Asked) -> ChatResult:
+async def aanswer(
+    asked: Asked, run_manager: AsyncCallbackManagerForLLMRun | None = None
+) -> ChatResult:
     """`answer`, async."""
     if not asked.request.body.get("stream"):
         payload, meta = await apost(asked.call)
         return response.from_wire(payload, asked.request, meta)
     stream = StreamCall(asked.call, partial(StreamReader, asked.request), restart=True)
-    async with aclosing(aiter(stream)) as deltas:
-        async for _ in deltas:
-            pass
+    heard, writer = heard_by(run_manager), ChunkWriter()
+    async with aclosing(aiter(stream)) as batches:
+        async for deltas in batches:
+            if heard is not None:
+                for delta in deltas:
+                    await heard.on_llm_new_token("", chunk=writer.write(delta))
     return response.result(stream.reader, stream.meta)
+
+
+def heard_by(run_manager: Manager | None) -> Manager | None:
+    """The run's callbacks, or None where nobody listens and no chunk need be made."""
+    return run_manager if run_manager is not None and run_manager.handlers else None
 
 
 def is_unforced(asked: Asked, result: ChatResult) -> bool:
@@ -52,6 +80,18 @@ def is_unforced(asked: Asked, result: ChatResult) -> bool:
     message = result.generations[0].message
     called = isinstance(message, AIMessage) and (message.tool_calls or message.invalid_tool_calls)
     return asked.request.ask_again_without_thinking and not called
+
+
+@contextmanager
+def carried(first: ChatResult) -> Iterator[None]:
+    """A first answer that is paid for is not lost where the second request fails."""
+    try:
+        yield
+    except QwenError as error:
+        message = first.generations[0].message
+        if error.partial is None and isinstance(message, AIMessage):
+            error.partial = message
+        raise
 
 
 def both(first: ChatResult, second: ChatResult) -> ChatResult:
@@ -85,9 +125,12 @@ def _sum(first: dict[str, Any] | None, second: dict[str, Any] | None) -> dict[st
     """Two requests' cost records as one; unknown where either is."""
     if not first or not second or first["currency"] != second["currency"]:
         return None
-    amounts = ("total", "list", "input", "cache_read", "cache_write", "output", "reported")
-    added = {
-        key: None if first.get(key) is None or second.get(key) is None else first[key] + second[key]
-        for key in amounts
-    }
+    added = {key: _added(first.get(key), second.get(key)) for key in _AMOUNTS}
     return {**second, **added, "requests": 2}
+
+
+def _added(first: float | None, second: float | None) -> float | None:
+    """Two amounts, added as they print: 0.1 and 0.2 make 0.3."""
+    if first is None or second is None:
+        return None
+    return float(Decimal(str(first)) + Decimal(str(second)))

@@ -1,0 +1,90 @@
+"""Asking for a whole answer: what handlers hear, and what two requests cost."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from langchain_core.callbacks import BaseCallbackHandler
+from loopback import Refusal, Reply
+from pydantic import BaseModel
+
+from langchain_qwen36 import ChatQwen36, get_qwen_cost_callback
+from langchain_qwen36.errors import InvalidRequestError
+
+
+class City(BaseModel):
+    """A city: a schema with nothing to run."""
+
+    name: str
+
+
+def get_weather(city: str) -> str:
+    """Tell the weather in a city."""
+    return city
+
+
+def on(server, **settings) -> ChatQwen36:
+    """A model on a loopback gateway."""
+    return ChatQwen36(
+        gateway=server.row.name, base_url=server.base_url, api_key=server.key, **settings
+    )
+
+
+@pytest.mark.filterwarnings("ignore::langchain_qwen36.QwenWarning")
+def test_two_requests_are_billed_on_one_message(gateway_server):
+    """Usage and cost are sums to the last digit, and both requests are told."""
+    server = gateway_server("dashscope")
+    bound = on(server).bind_tools([get_weather, City], tool_choice="any")
+    message = bound.invoke("Hello!")
+    first, second = message.response_metadata["requests"]
+    assert len(server.bodies) == 2
+    assert message.usage_metadata["total_tokens"] == (
+        first["usage"]["total_tokens"] + second["usage"]["total_tokens"]
+    )
+    total = message.response_metadata["cost"]["total"]
+    assert total == pytest.approx(first["cost"]["total"] + second["cost"]["total"], rel=1e-12)
+    assert [call["name"] for call in message.tool_calls] == ["City"]
+
+
+@pytest.mark.filterwarnings("ignore::langchain_qwen36.QwenWarning")
+def test_a_failing_second_request_does_not_lose_the_first(gateway_server):
+    """The answer that was paid for is the error's `partial`."""
+    server = gateway_server("dashscope")
+    server.script(Reply(text="No call."), Refusal(400, "no", "invalid_parameter_error"))
+    bound = on(server).bind_tools([get_weather, City], tool_choice="any")
+    with pytest.raises(InvalidRequestError) as failed:
+        bound.invoke("Hello!")
+    assert failed.value.partial.text == "No call."
+
+
+class Heard(BaseCallbackHandler):
+    """Counts tokens of text and chunks."""
+
+    def __init__(self):
+        self.tokens = []
+        self.chunks = []
+
+    def on_llm_new_token(self, token, *, chunk=None, **kwargs):
+        """Take both."""
+        self.tokens.append(token)
+        self.chunks.append(chunk.message)
+
+
+def test_invoke_that_streams_inside_tells_chunks_and_no_text(gateway_server):
+    """Who prints tokens as they come must not print those of an invoke."""
+    heard = Heard()
+    message = on(gateway_server("dashscope")).invoke("Hello!", {"callbacks": [heard]})
+    assert set(heard.tokens) == {""}
+    assert "".join(chunk.text for chunk in heard.chunks) == message.text
+
+
+async def test_a_cancelled_invoke_is_booked_with_what_had_come(gateway_server):
+    """T3: LangChain tells nobody of the end; the chunks say how far it came."""
+    server = gateway_server("dashscope", chunk_delay=0.05)
+    with get_qwen_cost_callback() as cb, pytest.raises(TimeoutError):
+        await asyncio.wait_for(on(server).ainvoke("Tell me all about Paris."), 0.4)
+    (call,) = cb.runs
+    assert (call.estimated, call.ending) == (True, "abandoned")
+    assert call.tokens.output > 0
+    assert cb.total_cost > 0
