@@ -15,7 +15,7 @@ import ssl
 import threading
 import urllib.request
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
@@ -23,6 +23,7 @@ import httpx
 
 from langchain_qwen36._http.network import AsyncioBackend, ClockedBackend, keep_alive_options
 from langchain_qwen36._http.pool import AsyncPool
+from langchain_qwen36._http.sync_pool import SyncPool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -114,51 +115,56 @@ async def _closing_with_loop(
 
 
 def _new_sync(settings: ClientSettings) -> httpx.HTTPTransport:
-    new = httpx.HTTPTransport(
-        verify=_context_for(settings.origin),
-        trust_env=False,
-        limits=_limits(settings),
-        proxy=proxy_of(settings),
-        socket_options=keep_alive_options(),
-    )
-    # httpx has no way to name a backend; vcrpy records what goes through an HTTPTransport.
+    if (proxy := proxy_of(settings)) is None:
+        return _Transport(settings)
+    new = httpx.HTTPTransport(**_through(proxy, settings))
+    # httpx has no way to name a backend.
     new._pool._network_backend = ClockedBackend()  # noqa: SLF001
     return new
 
 
 def _new_async(settings: ClientSettings) -> httpx.AsyncHTTPTransport:
-    context = _context_for(settings.origin)
-    proxy = proxy_of(settings)
-    if proxy is None:
-        return _PooledTransport(settings, context)
-    new = httpx.AsyncHTTPTransport(
-        verify=context,
-        trust_env=False,
-        limits=_limits(settings),
-        proxy=proxy,
-        socket_options=keep_alive_options(),
-    )
+    if (proxy := proxy_of(settings)) is None:
+        return _AsyncTransport(settings)
+    new = httpx.AsyncHTTPTransport(**_through(proxy, settings))
     new._pool._network_backend = AsyncioBackend()  # noqa: SLF001
     return new
 
 
-class _PooledTransport(httpx.AsyncHTTPTransport):
-    """httpx's transport, for its errors and for vcrpy, on our pool."""
+class _Transport(httpx.HTTPTransport):
+    """httpx's transport on our pool: vcrpy records what goes through it, httpx maps its errors."""
 
-    def __init__(self, settings: ClientSettings, ssl_context: ssl.SSLContext) -> None:
-        self._pool = AsyncPool(  # type: ignore[assignment]
-            ssl_context=ssl_context,
+    def __init__(self, settings: ClientSettings) -> None:
+        self._pool = SyncPool(**_pooled(settings))  # type: ignore[assignment]
+
+
+class _AsyncTransport(httpx.AsyncHTTPTransport):
+    """The same, async."""
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self._pool = AsyncPool(**_pooled(settings))  # type: ignore[assignment]
+
+
+def _pooled(settings: ClientSettings) -> dict[str, Any]:
+    return {
+        "ssl_context": _context_for(settings.origin),
+        "max_connections": settings.max_connections,
+        "keepalive_expiry": _KEEPALIVE_EXPIRY,
+    }
+
+
+def _through(proxy: str, settings: ClientSettings) -> dict[str, Any]:
+    return {
+        "verify": _context_for(settings.origin),
+        "trust_env": False,
+        "limits": httpx.Limits(
             max_connections=settings.max_connections,
+            max_keepalive_connections=settings.max_connections,
             keepalive_expiry=_KEEPALIVE_EXPIRY,
-        )
-
-
-def _limits(settings: ClientSettings) -> httpx.Limits:
-    return httpx.Limits(
-        max_connections=settings.max_connections,
-        max_keepalive_connections=settings.max_connections,
-        keepalive_expiry=_KEEPALIVE_EXPIRY,
-    )
+        ),
+        "proxy": proxy,
+        "socket_options": keep_alive_options(),
+    }
 
 
 def _context_for(origin: str) -> ssl.SSLContext:

@@ -1,4 +1,4 @@
-"""Connections to one origin, kept and handed out in constant time.
+"""Connections to one origin, kept and handed out in constant time; async.
 
 httpx's own async pool walks all its connections whenever a request comes or goes; a thousand
 calls at once make that a million steps each way (DESIGN §4.2). Here what is idle is a stack, and
@@ -8,11 +8,14 @@ who waits is a queue.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+from contextlib import suppress
+from typing import TYPE_CHECKING, NamedTuple
 
 import httpcore
 
+from langchain_qwen36._http.http1 import READ_BYTES, Exchange
 from langchain_qwen36._http.network import AsyncioBackend, keep_alive_options
 
 if TYPE_CHECKING:
@@ -22,23 +25,17 @@ if TYPE_CHECKING:
     from langchain_qwen36._http.network import AsyncioStream
 
 
-class _HTTPBody(Protocol):
-    """What httpcore calls a stream of bytes."""
-
-    def __aiter__(self) -> AsyncIterator[bytes]: ...
-
-    async def aclose(self) -> None: ...
-
-
-class _Connection(NamedTuple):
-    """httpcore's side, which speaks HTTP, and ours, which can be closed without awaiting."""
-
-    http: httpcore.AsyncHTTP11Connection
+class _Idle(NamedTuple):
     stream: AsyncioStream
+    until: float
+
+    def is_fit(self) -> bool:
+        """What is readable without having been asked was closed by the other side."""
+        return self.until > time.monotonic() and not self.stream.get_extra_info("is_readable")
 
 
-class AsyncPool(httpcore.AsyncConnectionInterface):
-    """HTTP/1.1 connections to one origin, on one event loop.
+class AsyncPool:
+    """HTTP/1.1 connections to one origin, on one event loop; httpcore's interface.
 
     Args:
         ssl_context: For an origin that speaks TLS.
@@ -53,68 +50,85 @@ class AsyncPool(httpcore.AsyncConnectionInterface):
         self._max_connections = max_connections
         self._keepalive_expiry = keepalive_expiry
         self._backend = AsyncioBackend()
-        self._idle: list[_Connection] = []
-        self._waiting: deque[asyncio.Future[_Connection | None]] = deque()
+        self._idle: deque[_Idle] = deque()
+        self._waiting: deque[asyncio.Future[AsyncioStream | None]] = deque()
         self._taken = 0
         self._sweeper: asyncio.TimerHandle | None = None
 
-    @property
-    def open_connections(self) -> int:
-        """How many connections are open, idle or not."""
-        return self._taken + len(self._idle)
-
     async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
         """Send a request over an idle connection, or a new one, or the next that comes free."""
-        connection = await self._take(request.extensions["timeout"].get("pool"))
+        timeouts = request.extensions["timeout"]
+        stream = await self._take(timeouts.get("pool"))
         try:
-            if connection is None:
-                connection = await self._connect(request)
-            response = await connection.http.handle_async_request(request)
+            if stream is None:
+                stream = await self._connect(request)
+            exchange = Exchange(request)
+            await _send(exchange, request, stream)
+            while (
+                answer := exchange.head(await stream.read(READ_BYTES, timeouts["read"]))
+            ) is None:
+                pass
         except BaseException:
-            self.give_back(connection)
+            self.give_back(stream, is_reusable=False)
             raise
-        body = _Body(cast("_HTTPBody", response.stream), connection, self)
+        head, first = answer
         return httpcore.Response(
-            response.status, headers=response.headers, content=body, extensions=response.extensions
+            head.status,
+            headers=head.headers,
+            content=_Body(self, stream, exchange, first, timeouts["read"]),
+            extensions={"http_version": b"HTTP/1.1", "reason_phrase": head.reason},
         )
 
     async def aclose(self) -> None:
         """Close what is idle; what is in use closes as it is given back."""
         self._max_connections = 0
-        for connection in self._idle:
-            connection.stream.close()
-        self._idle.clear()
+        while self._idle:
+            self._idle.pop().stream.close()
         if self._sweeper is not None:
             self._sweeper.cancel()
 
-    async def _take(self, seconds: float | None) -> _Connection | None:
+    def give_back(self, stream: AsyncioStream | None, *, is_reusable: bool) -> None:
+        """Take a connection back, or the leave to open one: to who waits longest, or idle."""
+        if stream is not None and not is_reusable:
+            stream.close()
+            stream = None
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(stream)
+                return
+        self._taken -= 1
+        if stream is not None:
+            self._keep(stream)
+
+    async def _take(self, seconds: float | None) -> AsyncioStream | None:
         """Return a connection, or None as the leave to open one."""
         while self._idle:
-            connection = self._idle.pop()
-            if not connection.http.has_expired():
+            idle = self._idle.pop()
+            if idle.is_fit():
                 self._taken += 1
-                return connection
-            connection.stream.close()
+                return idle.stream
+            idle.stream.close()
         if self._taken < self._max_connections:
             self._taken += 1
             return None
         return await self._wait(seconds)
 
-    async def _wait(self, seconds: float | None) -> _Connection | None:
-        turn: asyncio.Future[_Connection | None] = asyncio.get_running_loop().create_future()
+    async def _wait(self, seconds: float | None) -> AsyncioStream | None:
+        turn: asyncio.Future[AsyncioStream | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)
         try:
             async with asyncio.timeout(seconds):
                 return await turn
         except BaseException as error:
             if turn.done() and not turn.cancelled():
-                self.give_back(turn.result())
+                self.give_back(turn.result(), is_reusable=True)
             turn.cancel()
             if isinstance(error, TimeoutError):
                 raise httpcore.PoolTimeout from None
             raise
 
-    async def _connect(self, request: httpcore.Request) -> _Connection:
+    async def _connect(self, request: httpcore.Request) -> AsyncioStream:
         seconds = request.extensions["timeout"].get("connect")
         origin = request.url.origin
         host = origin.host.decode("ascii")
@@ -124,28 +138,13 @@ class AsyncPool(httpcore.AsyncConnectionInterface):
         if origin.scheme == b"https":
             self._ssl_context.set_alpn_protocols(["http/1.1"])
             await stream.start_tls(self._ssl_context, server_hostname=host, timeout=seconds)
-        http = httpcore.AsyncHTTP11Connection(origin, stream, self._keepalive_expiry)
-        return _Connection(http, stream)
+        return stream
 
-    def give_back(self, connection: _Connection | None) -> None:
-        """Take a connection back, or the leave to open one: to who waits longest, or idle."""
-        if connection is not None and not connection.http.is_idle():
-            connection.stream.close()
-            connection = None
-        while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(connection)
-                return
-        self._taken -= 1
-        if connection is not None:
-            self._keep(connection)
-
-    def _keep(self, connection: _Connection) -> None:
+    def _keep(self, stream: AsyncioStream) -> None:
         if self._max_connections == 0:
-            connection.stream.close()
+            stream.close()
             return
-        self._idle.append(connection)
+        self._idle.append(_Idle(stream, time.monotonic() + self._keepalive_expiry))
         if self._sweeper is None:
             self._sweep_later()
 
@@ -154,37 +153,51 @@ class AsyncPool(httpcore.AsyncConnectionInterface):
         self._sweeper = loop.call_later(self._keepalive_expiry, self._sweep)
 
     def _sweep(self) -> None:
-        """Close what has been idle for too long, or was closed from afar."""
+        """Close what has been idle for too long: the oldest lie at the bottom."""
         self._sweeper = None
-        kept = []
-        for connection in self._idle:
-            if connection.http.has_expired():
-                connection.stream.close()
-            else:
-                kept.append(connection)
-        self._idle = kept
-        if kept:
+        while self._idle and not self._idle[0].is_fit():
+            self._idle.popleft().stream.close()
+        if self._idle:
             self._sweep_later()
 
 
-class _Body:
-    """A response's bytes; closing it gives the connection back, exactly once."""
+async def _send(exchange: Exchange, request: httpcore.Request, stream: AsyncioStream) -> None:
+    body = b"".join([part async for part in request.stream])  # type: ignore[union-attr]
+    # The server may have answered, and hung up, before it had read everything.
+    with suppress(httpcore.WriteError):
+        await stream.write(exchange.sent + body, request.extensions["timeout"]["write"])
 
-    def __init__(self, parts: _HTTPBody, connection: _Connection, pool: AsyncPool) -> None:
-        self._parts = parts
-        self._connection = connection
+
+class _Body:
+    """An answer's bytes; closing it gives the connection back, exactly once.
+
+    Nothing in the closing awaits, so no cancel can come between.
+    """
+
+    def __init__(
+        self,
+        pool: AsyncPool,
+        stream: AsyncioStream,
+        exchange: Exchange,
+        first: bytes,
+        timeout: float,
+    ) -> None:
         self._pool = pool
+        self._stream = stream
+        self._exchange = exchange
+        self._first = first
+        self._timeout = timeout
         self._closed = False
 
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return aiter(self._parts)
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self._first:
+            yield self._first
+        while not self._exchange.ended:
+            data = await self._stream.read(READ_BYTES, self._timeout)
+            if piece := self._exchange.body(data):
+                yield piece
 
     async def aclose(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        try:
-            await self._parts.aclose()
-        finally:
-            # A second cancel may have come in the meantime: then it is not idle and gets closed.
-            self._pool.give_back(self._connection)
+        if not self._closed:
+            self._closed = True
+            self._pool.give_back(self._stream, is_reusable=self._exchange.is_reusable)
