@@ -18,7 +18,7 @@ from langchain_core.exceptions import ContextOverflowError
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_openai import ChatOpenAI
 from loopback import Raw
-from subjects import answer, model_on, streamed, turns, weather_call
+from pained import answer, model_on, streamed, turns, weather_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,8 @@ class Chat(NamedTuple):
     params=[
         "ChatQwen36",
         pytest.param(
-            "ChatOpenAI", marks=pytest.mark.xfail(strict=False, raises=FAILS, reason="as expected")
+            "ChatOpenAI",
+            marks=pytest.mark.xfail(strict=False, raises=FAILS, reason="it has this pain today"),
         ),
     ]
 )
