@@ -167,10 +167,11 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
             self._book(failed(call, error, self._pricer))
 
     @override
-    def on_chain_start(
+    def on_chain_start(  # type: ignore[override]  # a tool's start has `inputs` by name too
         self,
         serialized: dict[str, Any],
         inputs: dict[str, Any],
+        /,
         *,
         run_id: UUID,
         parent_run_id: UUID | None = None,

@@ -1,0 +1,293 @@
+"""A budget of money for an agent's run, thread or user, its subagents counted."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Literal,
+    NotRequired,
+    TypedDict,
+    assert_never,
+)
+from uuid import uuid4
+
+from langchain.agents.middleware.types import AgentMiddleware, AgentState, PrivateStateAttr
+from langchain_core.messages import AIMessage, ToolMessage
+from langgraph.config import get_config
+from typing_extensions import override
+
+from langchain_qwen36.callbacks.budget import Budget
+from langchain_qwen36.errors import BudgetExceededError
+from langchain_qwen36.middleware.accounts import Account, counting
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+    from contextlib import AbstractContextManager
+
+    from langchain.agents.middleware.types import ModelRequest, ToolCallRequest
+    from langchain_core.language_models import BaseChatModel
+    from langgraph.runtime import Runtime
+    from langgraph.types import Command
+
+    from langchain_qwen36.callbacks.bill import PriceOf
+    from langchain_qwen36.middleware.requests import ModelResult
+    from langchain_qwen36.pricing import Money
+
+logger = logging.getLogger(__name__)
+
+Per = Literal["run", "thread", "user"]
+
+
+class _Entry(TypedDict):
+    """A run's or thread's account in the graph's state."""
+
+    id: str
+    spent: dict[str, str]
+
+
+def _merge(old: dict[str, _Entry] | None, new: dict[str, _Entry]) -> dict[str, _Entry]:
+    return {**(old or {}), **new}
+
+
+class CostBudgetState(AgentState[Any]):
+    """The state with the accounts, by the middleware's name; checkpoints keep them."""
+
+    # The reducer must stand last, or it is not one (T29).
+    cost_budgets: NotRequired[Annotated[dict[str, _Entry], PrivateStateAttr, _merge]]
+
+
+class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
+    """Ends a run with a message, or goes on with a cheaper model, when its budget is spent.
+
+        CostBudgetMiddleware("0.50 USD")
+        CostBudgetMiddleware("5 USD", per="user", cheaper_model=ChatQwen36(model="qwen3.6-flash"))
+
+    Every call of the agent's model counts, retried and fallen back ones too, and every call made
+    inside its tools, so those of subagents. A subagent's call that comes after the budget is
+    spent is not made: the tool that ran it gives an error result. Calls that are under way are
+    not cut, so calls at the same time may overrun the budget by their own cost.
+
+    Put it first in the list, so that retries and fallbacks are inside it. Not counted are calls
+    that other middleware makes in nodes of its own, such as a summary: put
+    `get_qwen_cost_callback(budget=…)` around the run where those matter.
+    """
+
+    state_schema = CostBudgetState
+
+    def __init__(
+        self,
+        budget: str | Money,
+        *,
+        per: Per = "run",
+        cheaper_model: BaseChatModel | None = None,
+        exit_behavior: Literal["end", "error"] = "end",
+        user_of: Callable[[Runtime[Any]], str] | None = None,
+        users: MutableMapping[str, Account] | None = None,
+        price_of: PriceOf | None = None,
+    ) -> None:
+        """Say how much, for what, and what happens then.
+
+        Args:
+            budget: E.g. `"0.50 USD"`, in the currency that the gateway charges.
+            per: `run`: each invocation, a resumed one included; `thread`: all runs of a thread,
+                kept in its checkpoints; `user`: all runs of a user in this process.
+            cheaper_model: Answers in place of the agent's model once the budget is spent; it has
+                no limit here: add a second, larger budget in front to have one.
+            exit_behavior: `end` with a message, or `error`: raise `BudgetExceededError`.
+            user_of: The user's id. None: `config["configurable"]["user_id"]`.
+            users: The users' accounts, to share between agents, to save and to reset.
+            price_of: Your own price of a call, as `QwenCostCallbackHandler` takes it.
+
+        Raises:
+            ValueError: a budget that is no amount of money above 0.
+        """
+        super().__init__()
+        found = Budget.of(budget, None)
+        if found is None:
+            raise ValueError('`budget` is missing: write it like "0.50 USD".')
+        self.budget = found
+        self.per: Per = per
+        self.cheaper_model = cheaper_model
+        self.exit_behavior = exit_behavior
+        self.users: MutableMapping[str, Account] = {} if users is None else users
+        self._user_of = user_of or _configured_user
+        self._price_of = price_of
+        self._live: dict[str, Account] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        """Tells two budgets of one agent apart."""
+        return f"{type(self).__name__}[{self.budget.limit} per {self.per}]"
+
+    # What the state keeps.
+
+    @override
+    def before_agent(self, state: CostBudgetState, runtime: Runtime[Any]) -> dict[str, Any] | None:
+        """Open the account of a new run, or of a thread that has none."""
+        if self.per == "user" or (self.per == "thread" and self._entry(state)):
+            return None
+        return {"cost_budgets": {self.name: _Entry(id=uuid4().hex, spent={})}}
+
+    @override
+    async def abefore_agent(
+        self, state: CostBudgetState, runtime: Runtime[Any]
+    ) -> dict[str, Any] | None:
+        """`before_agent`, async."""
+        return self.before_agent(state, runtime)
+
+    @override
+    def after_model(self, state: CostBudgetState, runtime: Runtime[Any]) -> dict[str, Any] | None:
+        """Write down what was spent so far: a run that is resumed elsewhere goes on with it."""
+        entry = self._entry(state)
+        if entry is None:
+            return None
+        spent = self._account(state, runtime).saved()
+        return {"cost_budgets": {self.name: _Entry(id=entry["id"], spent=spent)}}
+
+    @override
+    async def aafter_model(
+        self, state: CostBudgetState, runtime: Runtime[Any]
+    ) -> dict[str, Any] | None:
+        """`after_model`, async."""
+        return self.after_model(state, runtime)
+
+    @override
+    def after_agent(self, state: CostBudgetState, runtime: Runtime[Any]) -> dict[str, Any] | None:
+        """Write down the end, and forget the account: the state has it."""
+        update = self.after_model(state, runtime)
+        if entry := self._entry(state):
+            self._live.pop(entry["id"], None)
+        return update
+
+    @override
+    async def aafter_agent(
+        self, state: CostBudgetState, runtime: Runtime[Any]
+    ) -> dict[str, Any] | None:
+        """`after_agent`, async."""
+        return self.after_agent(state, runtime)
+
+    # What is counted and refused.
+
+    @override
+    def wrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Any]
+    ) -> ModelResult:
+        """Make the call where the budget allows it, and count it."""
+        account = self._account(request.state, request.runtime)
+        try:
+            with self._counting(account):
+                result: ModelResult = handler(self._admitted(request, account))
+        except BudgetExceededError as error:
+            return self._end(error, account)
+        return result
+
+    @override
+    async def awrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[Any]]
+    ) -> ModelResult:
+        """`wrap_model_call`, async."""
+        account = self._account(request.state, request.runtime)
+        try:
+            with self._counting(account):
+                result: ModelResult = await handler(self._admitted(request, account))
+        except BudgetExceededError as error:
+            return self._end(error, account)
+        return result
+
+    @override
+    def wrap_tool_call(
+        self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Any]
+    ) -> ToolMessage | Command[Any]:
+        """Count the calls that are made inside a tool."""
+        account = self._account(request.state, request.runtime)
+        try:
+            with self._counting(account):
+                result: ToolMessage | Command[Any] = handler(request)
+        except BudgetExceededError as error:
+            return self._tool_ended(error, account, request)
+        return result
+
+    @override
+    async def awrap_tool_call(
+        self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Awaitable[Any]]
+    ) -> ToolMessage | Command[Any]:
+        """`wrap_tool_call`, async."""
+        account = self._account(request.state, request.runtime)
+        try:
+            with self._counting(account):
+                result: ToolMessage | Command[Any] = await handler(request)
+        except BudgetExceededError as error:
+            return self._tool_ended(error, account, request)
+        return result
+
+    def _entry(self, state: Any) -> _Entry | None:
+        entry: _Entry | None = (state.get("cost_budgets") or {}).get(self.name)
+        return entry
+
+    def _account(self, state: Any, runtime: Any) -> Account:
+        with self._lock:
+            if self.per == "user":
+                return self.users.setdefault(self._user_of(runtime), Account())
+            entry = self._entry(state)
+            if entry is None:
+                raise RuntimeError(f"{self.name} has no account: `before_agent` did not run.")
+            return self._live.setdefault(entry["id"], Account(entry["spent"]))
+
+    def _counting(self, account: Account) -> AbstractContextManager[None]:
+        return counting(account, None if self.cheaper_model else self.budget, self._price_of)
+
+    def _admitted(self, request: ModelRequest[Any], account: Account) -> ModelRequest[Any]:
+        """The request, to the cheaper model where the budget is spent and there is one."""
+        try:
+            self.budget.check(account.spent)
+        except BudgetExceededError:
+            if self.cheaper_model is None:
+                raise
+            logger.info("The budget of %s is spent: a cheaper model goes on.", self.budget.limit)
+            return request.override(model=self.cheaper_model)
+        return request
+
+    def _own(self, error: BudgetExceededError, account: Account) -> BudgetExceededError:
+        """The error, where it is this budget's; one of a budget around us is raised on."""
+        try:
+            self.budget.check(account.spent)
+        except BudgetExceededError:
+            return error
+        raise error
+
+    def _end(self, error: BudgetExceededError, account: Account) -> AIMessage:
+        error = self._own(error, account)
+        match self.exit_behavior:
+            case "error":
+                raise error
+            case "end":
+                spent = {"stopped_by": self.name, "spent": account.saved()}
+                return AIMessage(str(error), response_metadata=spent)
+            case never:
+                assert_never(never)
+
+    def _tool_ended(
+        self, error: BudgetExceededError, account: Account, request: ToolCallRequest
+    ) -> ToolMessage:
+        call = request.tool_call
+        return ToolMessage(
+            str(self._own(error, account)),
+            name=call["name"],
+            tool_call_id=call["id"] or "",
+            status="error",
+        )
+
+
+def _configured_user(_runtime: Any) -> str:
+    user = get_config().get("configurable", {}).get("user_id")
+    if user is None:
+        raise ValueError(
+            'A budget per user needs to know him: pass config={"configurable": {"user_id": …}}, '
+            "or give the middleware `user_of=`."
+        )
+    return str(user)

@@ -1,0 +1,246 @@
+"""Which Qwen3.6 model answers a request: rules in order, a canary, and who steps in."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from langchain.agents.middleware.types import AgentMiddleware, AgentState
+from langgraph.config import get_config
+from typing_extensions import override
+
+from langchain_qwen36.catalog import find_offer
+from langchain_qwen36.chat_models import ChatQwen36
+from langchain_qwen36.errors import (
+    ContextOverflowError,
+    GatewayConnectionError,
+    GatewayTimeoutError,
+    NotFoundError,
+    RateLimitError,
+    ServerError,
+)
+from langchain_qwen36.middleware.requests import count_tokens, gateway_of, with_note
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from langchain.agents.middleware.types import ModelRequest
+    from langchain_core.language_models import BaseChatModel
+
+    from langchain_qwen36.middleware.requests import ModelResult
+
+logger = logging.getLogger(__name__)
+
+LONG = 200_000
+"""Input tokens from which a conversation counts as long: the 256K windows end soon after."""
+HARD_BUDGET = 32_768
+"""A `thinking_budget` from which a question counts as hard."""
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One rule: a name for the trace, the model, and when."""
+
+    name: str
+    model: str | BaseChatModel
+    """A model's id, at the gateway of the agent's own model; or a model."""
+    when: Callable[[ModelRequest[Any]], bool]
+
+
+class ModelRouterMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
+    """Chooses the model of each request; the first rule that fits wins.
+
+        ModelRouterMiddleware()
+        ModelRouterMiddleware([Route("legal", "qwen3.6-max-preview", is_legal)])
+
+    Your own rules come first, then the vendor's advice: pictures, videos or a long conversation
+    to qwen3.6-flash, hard reasoning to qwen3.6-max-preview, cheap and fast to qwen3.6-35b-a3b,
+    everyday to qwen3.6-plus. What is hard or cheap is read from the settings that you know
+    already: a high `reasoning_effort` or `thinking_budget` says hard, a low effort or
+    `enable_thinking=False` cheap. An advised model that the gateway does not sell is passed over.
+
+    The answer's `response_metadata["route"]` and the trace's metadata and tags say which rule
+    chose which model. Requests of models of other classes are routed by your rules only.
+    """
+
+    def __init__(
+        self,
+        rules: Sequence[Route] = (),
+        *,
+        advice: bool = True,
+        canary: Mapping[str, float] | None = None,
+        fallbacks: Mapping[type[Exception], Sequence[str | BaseChatModel]] | None = None,
+    ) -> None:
+        """Say who gets what.
+
+        Args:
+            rules: Your own, in order.
+            advice: Whether the vendor's rules follow. False: the agent's own model otherwise.
+            canary: The share of threads that a model gets before all rules, e.g.
+                `{"qwen3.7-plus-preview": 0.05}`; a thread keeps to its side. Without a thread's
+                id no request goes there.
+            fallbacks: Who is asked, once, after an error of a class: the first model that is not
+                the one that failed. None: flash after an overflow of the window; plus, else
+                flash, after a rate limit, a failure or a model that is not there.
+
+        Raises:
+            ValueError: shares that are below 0 or together above 1.
+        """
+        super().__init__()
+        self.rules = tuple(rules)
+        self.advice = _ADVICE if advice else ()
+        self.canary = dict(canary or {})
+        if min(self.canary.values(), default=0) < 0 or sum(self.canary.values()) > 1:
+            raise ValueError(f"`canary={self.canary}` must be shares from 0 to 1, together too.")
+        self.fallbacks = dict(_FALLBACKS if fallbacks is None else fallbacks)
+
+    @override
+    def wrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Any]
+    ) -> ModelResult:
+        """Route the request, and once more after an error that has a fallback."""
+        rule, model = self._choose(request)
+        routed = self._routed(request, rule, model)
+        try:
+            result = handler(routed)
+        except Exception as error:
+            stand_in = self._stand_in(error, routed)
+            if stand_in is None:
+                raise
+            name = f"{rule}, after {type(error).__name__}"
+            again = self._routed(request, name, stand_in)
+            return _noted(handler(again), name, again)
+        return _noted(result, rule, routed)
+
+    @override
+    async def awrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[Any]]
+    ) -> ModelResult:
+        """`wrap_model_call`, async."""
+        rule, model = self._choose(request)
+        routed = self._routed(request, rule, model)
+        try:
+            result = await handler(routed)
+        except Exception as error:
+            stand_in = self._stand_in(error, routed)
+            if stand_in is None:
+                raise
+            name = f"{rule}, after {type(error).__name__}"
+            again = self._routed(request, name, stand_in)
+            return _noted(await handler(again), name, again)
+        return _noted(result, rule, routed)
+
+    def _choose(self, request: ModelRequest[Any]) -> tuple[str, str | BaseChatModel]:
+        """The rule's name and the model."""
+        if chosen := self._canary_of(_thread()):
+            return "canary", chosen
+        sold = (rule for rule in self.advice if _sold(rule, request))
+        for rule in chain(self.rules, sold):
+            if rule.when(request):
+                return rule.name, rule.model
+        return "the agent's own", request.model
+
+    def _canary_of(self, thread: str | None) -> str | None:
+        if thread is None:
+            return None
+        # A hash of our own: Python's differs from process to process.
+        digest = hashlib.blake2b(thread.encode(), digest_size=8).digest()
+        place = int.from_bytes(digest) / 2**64
+        for model, share in self.canary.items():
+            if (place := place - share) < 0:
+                return model
+        return None
+
+    def _routed(
+        self, request: ModelRequest[Any], rule: str, model: str | BaseChatModel
+    ) -> ModelRequest[Any]:
+        if isinstance(model, str):
+            if not isinstance(request.model, ChatQwen36):
+                raise TypeError(
+                    f"The route {rule!r} names {model!r}, but the agent's own model is no "
+                    "ChatQwen36 that could be copied: give the route a model."
+                )
+            model = request.model.model_copy(update={"model": model})
+        metadata = {**(model.metadata or {}), "qwen36_route": rule}
+        tags = [*(model.tags or []), f"route:{rule}"]
+        return request.override(model=model.model_copy(update={"metadata": metadata, "tags": tags}))
+
+    def _stand_in(self, error: Exception, routed: ModelRequest[Any]) -> str | BaseChatModel | None:
+        """Who answers after an error; None where nobody, or the same model, would."""
+        kinds = [models for kind, models in self.fallbacks.items() if isinstance(error, kind)]
+        found = chain.from_iterable(kinds)
+        failed = _name(routed.model)
+        stand_in = next((model for model in found if _name(model) != failed), None)
+        if stand_in is not None:
+            logger.warning("%s failed (%s): %s answers.", failed, error, _name(stand_in))
+        return stand_in
+
+
+def _name(model: str | BaseChatModel) -> str:
+    return model if isinstance(model, str) else str(getattr(model, "model_name", model))
+
+
+def _noted(result: ModelResult, rule: str, routed: ModelRequest[Any]) -> ModelResult:
+    return with_note(result, "route", {"rule": rule, "model": _name(routed.model)})
+
+
+def _thread() -> str | None:
+    thread = get_config().get("configurable", {}).get("thread_id")
+    return None if thread is None else str(thread)
+
+
+def _sold(rule: Route, request: ModelRequest[Any]) -> bool:
+    """Whether the gateway has an advised model, as far as the price list knows."""
+    row = gateway_of(request)
+    return row is not None and find_offer(row.prices or row.name, _name(rule.model)) is not None
+
+
+def _setting(request: ModelRequest[Any], name: str) -> Any:
+    return request.model_settings.get(name, getattr(request.model, name, None))
+
+
+def is_visual(request: ModelRequest[Any]) -> bool:
+    """Whether a picture or a video is in the conversation."""
+    blocks = (b for m in request.messages if isinstance(m.content, list) for b in m.content)
+    kinds = ("image", "image_url", "video", "video_url")
+    return any(isinstance(block, dict) and block.get("type") in kinds for block in blocks)
+
+
+def is_long(request: ModelRequest[Any]) -> bool:
+    """Whether the input is near the end of a 256K window."""
+    return count_tokens(request, request.messages) > LONG
+
+
+def is_hard(request: ModelRequest[Any]) -> bool:
+    """Whether much thinking is asked for."""
+    budget = _setting(request, "thinking_budget")
+    effort = _setting(request, "reasoning_effort")
+    return effort in ("high", "xhigh", "max") or (budget is not None and budget >= HARD_BUDGET)
+
+
+def is_cheap(request: ModelRequest[Any]) -> bool:
+    """Whether little or no thinking is asked for."""
+    thinks = _setting(request, "enable_thinking")
+    return thinks is False or _setting(request, "reasoning_effort") in ("none", "minimal", "low")
+
+
+_ADVICE = (
+    Route("multimodal", "qwen3.6-flash", is_visual),
+    Route("long", "qwen3.6-flash", is_long),
+    Route("hard reasoning", "qwen3.6-max-preview", is_hard),
+    Route("cheap and fast", "qwen3.6-35b-a3b", is_cheap),
+    Route("everyday", "qwen3.6-plus", lambda _: True),
+)
+
+_ANYONE = ("qwen3.6-plus", "qwen3.6-flash")
+_FALLBACKS: Mapping[type[Exception], Sequence[str]] = {
+    ContextOverflowError: ("qwen3.6-flash",),
+    RateLimitError: _ANYONE,
+    ServerError: _ANYONE,
+    GatewayConnectionError: _ANYONE,
+    GatewayTimeoutError: _ANYONE,
+    NotFoundError: _ANYONE,
+}

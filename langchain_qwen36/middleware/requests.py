@@ -1,0 +1,74 @@
+"""What middleware reads of a request to the model, and how it notes what it did."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain.agents.middleware.types import ExtendedModelResponse, ModelResponse
+from langchain_core.messages import AIMessage
+
+from langchain_qwen36.catalog import PriceBook
+from langchain_qwen36.chat_models import ChatQwen36
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from langchain.agents.middleware.types import ModelRequest
+    from langchain_core.messages import BaseMessage
+
+    from langchain_qwen36.catalog import Offer
+    from langchain_qwen36.gateways import Gateway
+
+ModelResult = ModelResponse[Any] | AIMessage | ExtendedModelResponse[Any]
+
+
+def gateway_of(request: ModelRequest[Any]) -> Gateway | None:
+    """The row that a request goes to; None for a model of another class."""
+    model = request.model
+    return model._endpoint.gateway if isinstance(model, ChatQwen36) else None  # noqa: SLF001
+
+
+def offer_of(request: ModelRequest[Any]) -> Offer | None:
+    """The requested model as its gateway sells it; None where no price list is known."""
+    row, model = gateway_of(request), request.model
+    if row is None or not isinstance(model, ChatQwen36):
+        return None
+    name = request.model_settings.get("model") or model.model_name
+    return (model.price_book or PriceBook.bundled()).offer(row.prices or row.name, name)
+
+
+def count_tokens(request: ModelRequest[Any], messages: Sequence[BaseMessage]) -> int:
+    """Input tokens of a request with these messages, its system prompt and its tools."""
+    system = [request.system_message] if request.system_message else []
+    return request.model.get_num_tokens_from_messages([*system, *messages], request.tools)
+
+
+def answer_of(result: ModelResult) -> AIMessage | None:
+    """The model's own message in what a handler gave back."""
+    if isinstance(result, AIMessage):
+        return result
+    response = result.model_response if isinstance(result, ExtendedModelResponse) else result
+    return next((m for m in response.result if isinstance(m, AIMessage)), None)
+
+
+def with_note(result: ModelResult, key: str, note: Mapping[str, Any]) -> ModelResult:
+    """The result with a note in `response_metadata` of the model's message; a copy."""
+    answer = answer_of(result)
+    if answer is None:
+        return result
+    noted = answer.model_copy(
+        update={"response_metadata": {**answer.response_metadata, key: dict(note)}}
+    )
+    if isinstance(result, AIMessage):
+        return noted
+    if isinstance(result, ExtendedModelResponse):
+        inner = _replace(result.model_response, answer, noted)
+        return ExtendedModelResponse(model_response=inner, command=result.command)
+    return _replace(result, answer, noted)
+
+
+def _replace(response: ModelResponse[Any], old: AIMessage, new: AIMessage) -> ModelResponse[Any]:
+    messages: list[BaseMessage] = [
+        new if message is old else message for message in response.result
+    ]
+    return ModelResponse(result=messages, structured_response=response.structured_response)

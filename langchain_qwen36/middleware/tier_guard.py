@@ -1,0 +1,275 @@
+"""Before a request crosses into a dearer price tier: trim, summarise, warn or refuse."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Literal, assert_never
+
+from langchain.agents.middleware.internal_call_transformer import (
+    InternalCallTransformer,
+    internal_call_metadata,
+)
+from langchain.agents.middleware.types import (
+    AgentMiddleware,
+    AgentState,
+    ExtendedModelResponse,
+)
+from langchain_core.messages import (
+    AIMessage,
+    HumanMessage,
+    RemoveMessage,
+    ToolMessage,
+    get_buffer_string,
+)
+from langgraph.graph.message import REMOVE_ALL_MESSAGES
+from langgraph.types import Command
+from typing_extensions import override
+
+from langchain_qwen36.middleware.requests import count_tokens, offer_of, with_note
+from langchain_qwen36.pricing import cost
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from langchain.agents.middleware.types import ModelRequest
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AnyMessage
+    from langchain_core.runnables import RunnableConfig
+
+    from langchain_qwen36.middleware.requests import ModelResult
+
+logger = logging.getLogger(__name__)
+
+Action = Literal["trim", "summarise", "warn", "refuse"]
+
+_PROMPT = (
+    "Summarise this part of a conversation for the assistant who continues it: what was asked, "
+    "found and decided, with the names, numbers and file names that matter. Nothing else.\n\n"
+)
+_HEAD = "What was said before, in short:\n\n"
+
+
+class TierGuardMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
+    """Keeps requests out of the dearer price tiers, where the whole request pays more.
+
+    One token above 128K or 256K makes all tokens of a request dearer (dashscope.md §3). Before
+    each call the request's input is estimated; where it has crossed a bound of the model's price
+    list at its gateway, one of these is done:
+
+    - `trim`: the oldest turns are left out of this request; the thread keeps them.
+    - `summarise`: they are replaced by a summary, in the thread too.
+    - `warn`: it is logged, and the call is made.
+    - `refuse`: the run ends with a message.
+
+    The answer's `response_metadata["tier_guard"]` says what was done and what it saved (for
+    `warn` and `refuse`: what crossing costs), by the list price of the input. The last turn always
+    stays: where it alone is too long, `trim` and `summarise` warn. Models without a price list,
+    or with one price for all sizes, are let through.
+    """
+
+    transformers = (InternalCallTransformer,)
+
+    def __init__(
+        self,
+        action: Action = "warn",
+        *,
+        summary_model: BaseChatModel | None = None,
+        keep: float = 0.5,
+        margin: float = 0.05,
+    ) -> None:
+        """Say what to do.
+
+        Args:
+            action: One of the four above.
+            summary_model: Writes the summaries. None: the agent's own model.
+            keep: The share of the tier that is kept of a conversation that is cut, so that not
+                every call cuts again.
+            margin: The share of the tier to stay below its bound, for counts are estimates.
+
+        Raises:
+            ValueError: a share that is not above 0 and below 1 (`margin`: 0 is possible).
+        """
+        super().__init__()
+        if not 0 < keep < 1 or not 0 <= margin < 1 - keep:
+            raise ValueError(
+                f"`keep={keep}` must be above 0, `margin={margin}` 0 or more, and both together "
+                "below 1."
+            )
+        self.action: Action = action
+        self.summary_model = summary_model
+        self.keep = keep
+        self.margin = margin
+
+    @override
+    def wrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Any]
+    ) -> ModelResult:
+        """Look at the request, and do what was asked for where it crosses a bound."""
+        plan = self._plan(request)
+        if plan.refusal:
+            return plan.refusal
+        if plan.asks_for:
+            model = self.summary_model or request.model
+            plan = plan.with_summary(model.invoke(plan.asks_for, config=_internal()).text)
+        return plan.finish(handler(plan.request))
+
+    @override
+    async def awrap_model_call(
+        self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Awaitable[Any]]
+    ) -> ModelResult:
+        """`wrap_model_call`, async."""
+        plan = self._plan(request)
+        if plan.refusal:
+            return plan.refusal
+        if plan.asks_for:
+            model = self.summary_model or request.model
+            answer = await model.ainvoke(plan.asks_for, config=_internal())
+            plan = plan.with_summary(answer.text)
+        return plan.finish(await handler(plan.request))
+
+    def _plan(self, request: ModelRequest[Any]) -> _Plan:
+        tokens = count_tokens(request, request.messages)
+        bound = self._crossed(request, tokens)
+        if bound is None:
+            return _Plan(request)
+        match self.action:
+            case "warn" | "refuse":
+                return _told(request, self.action, tokens, bound)
+            case "trim" | "summarise":
+                return self._shorter(request, self.action, tokens, bound)
+            case never:
+                assert_never(never)
+
+    def _crossed(self, request: ModelRequest[Any], tokens: int) -> int | None:
+        """The bound of the dearest tier that the request has left behind, None for none."""
+        offer = offer_of(request)
+        price = offer.price_at(datetime.now(UTC).date()) if offer else None
+        bounds = [tier.over for tier in (price.tiers if price else ())]
+        return max((b for b in bounds if 0 < b * (1 - self.margin) < tokens), default=None)
+
+    def _shorter(
+        self, request: ModelRequest[Any], action: Action, tokens: int, bound: int
+    ) -> _Plan:
+        fixed = count_tokens(request, [])
+
+        def count(messages: Sequence[AnyMessage]) -> int:
+            return count_tokens(request, messages) - fixed
+
+        kept = newest(request.messages, int(bound * self.keep) - fixed, count)
+        dropped = [message for message in request.messages if message not in kept]
+        after = fixed + count(kept)
+        if not dropped or after >= tokens:
+            return _told(request, "warn", tokens, bound)
+        note = _note(request, action, tokens, bound, after)
+        shorter = request.override(messages=kept)
+        if action == "trim":
+            return _Plan(shorter, note)
+        # A summary must not cross the bound itself.
+        readable = newest(dropped, int(bound * (1 - self.margin)) - fixed, count)
+        return _Plan(shorter, note, asks_for=_PROMPT + get_buffer_string(readable))
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is sent, and what is said of it."""
+
+    request: ModelRequest[Any]
+    note: dict[str, Any] | None = None
+    """None: nothing is crossed."""
+    refusal: AIMessage | None = None
+    """Answered instead of a call."""
+    asks_for: str | None = None
+    """What the summary's writer is told."""
+    keeps: bool = False
+    """Whether the shorter conversation is the thread's from now on."""
+
+    def with_summary(self, text: str) -> _Plan:
+        """The plan with the summary in front of what stays."""
+        messages: list[AnyMessage] = [HumanMessage(_HEAD + text), *self.request.messages]
+        return replace(self, request=self.request.override(messages=messages), keeps=True)
+
+    def finish(self, result: ModelResult) -> ModelResult:
+        """The result with the note, and with the thread's new history."""
+        if self.note is None:
+            return result
+        noted = with_note(result, "tier_guard", self.note)
+        if not self.keeps or isinstance(noted, AIMessage):
+            return noted
+        response = noted.model_response if isinstance(noted, ExtendedModelResponse) else noted
+        new = [RemoveMessage(id=REMOVE_ALL_MESSAGES), *self.request.messages, *response.result]
+        return ExtendedModelResponse(
+            model_response=response, command=Command(update={"messages": new})
+        )
+
+
+def newest(
+    messages: Sequence[AnyMessage], room: int, count: Callable[[Sequence[AnyMessage]], int]
+) -> list[AnyMessage]:
+    """The newest part of a conversation that fits, beginning with a question.
+
+    The last question and what came last always stay. Calls are never parted from their results.
+    """
+    units = _units(messages)
+    question = max((n for n, unit in enumerate(units) if _asks(unit)), default=0)
+    left = room - count(units[question]) if units else 0
+    first = len(units)
+    for place in reversed(range(len(units))):
+        left -= 0 if place == question else count(units[place])
+        if left < 0 and place < len(units) - 1:
+            break
+        first = place
+    kept = [units[question], *units[first:]] if first > question else units[first:]
+    while len(kept) > 1 and first < question and not _asks(kept[0]):
+        kept = kept[1:]
+    return [message for unit in kept for message in unit]
+
+
+def _units(messages: Sequence[AnyMessage]) -> list[list[AnyMessage]]:
+    """A call with its results is one; any other message is one by itself."""
+    units: list[list[AnyMessage]] = []
+    for message in messages:
+        if isinstance(message, ToolMessage) and units:
+            units[-1].append(message)
+        else:
+            units.append([message])
+    return units
+
+
+def _asks(unit: Sequence[AnyMessage]) -> bool:
+    return isinstance(unit[0], HumanMessage)
+
+
+def _told(
+    request: ModelRequest[Any], action: Literal["warn", "refuse"], tokens: int, bound: int
+) -> _Plan:
+    note = _note(request, action, tokens, bound, bound)
+    extra = f", {note['saved']} more for its input" if note["saved"] else ""
+    text = f"About {tokens} input tokens cross the price tier of {bound}{extra}"
+    if action == "refuse":
+        said = f"{text}: the call was not made. Begin a new thread, or shorten this one."
+        return _Plan(request, refusal=AIMessage(said, response_metadata={"tier_guard": note}))
+    logger.warning("%s: the call is made all the same.", text)
+    return _Plan(request, note)
+
+
+def _note(
+    request: ModelRequest[Any], action: Action, tokens: int, bound: int, after: int
+) -> dict[str, Any]:
+    offer = offer_of(request)
+    dear = cost({"input_tokens": tokens}, offer)
+    cheap = cost({"input_tokens": after}, offer)
+    saved = str(dear.money - cheap.money) if dear and cheap else None
+    return {
+        "action": action,
+        "bound": bound,
+        "tokens_before": tokens,
+        "tokens_after": after if action in ("trim", "summarise") else tokens,
+        "saved": saved,
+    }
+
+
+def _internal() -> RunnableConfig:
+    """Marks the summary's call, so that streams of the agent's messages leave it out."""
+    return {"metadata": {"lc_source": "tier_guard", **internal_call_metadata()}}
