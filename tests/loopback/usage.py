@@ -43,18 +43,22 @@ class PromptCache:
 
     def __init__(self) -> None:
         self._seen: list[list[str]] = []
+        self._written: list[list[str]] = []
+        """The prefixes that were marked."""
 
     def count(self, turn: Turn, replies: list[Reply]) -> Count:
         """Count a turn, and remember its prompt."""
-        prompt, marked = _prompt(turn)
+        prompt, marks = _prompt(turn)
         reasoning = sum(len(pieces(reply.reasoning)) for reply in replies)
         spoken = sum(len(pieces(reply.spoken)) for reply in replies)
         hit = max((_shared(prompt, seen) for seen in self._seen), default=0)
         self._seen = [*self._seen[-7:], prompt]
-        explicit = turn.row.cache_control and marked >= EXPLICIT_FROM
+        marks = [mark for mark in marks if mark >= EXPLICIT_FROM][-(turn.row.cache_markers or 4) :]
+        explicit = turn.row.cache_control and bool(marks)
         if explicit:
-            cached = marked if hit >= marked else 0
-            created = marked - cached
+            cached = self._read(prompt, marks[-1])
+            created = marks[-1] - cached
+            self._written += [prompt[:mark] for mark in marks]
         else:
             cached, created = (hit if hit >= turn.dialect.cache_from else 0), 0
         return Count(
@@ -67,16 +71,21 @@ class PromptCache:
             images=prompt.count("<image>"),
         )
 
+    def _read(self, prompt: list[str], marked: int) -> int:
+        """The longest marked prefix that is there; nothing behind the last mark is looked for."""
+        lengths = [len(block) for block in self._written if block == prompt[: len(block)]]
+        return max((length for length in lengths if length <= marked), default=0)
+
 
 def _shared(one: list[str], other: list[str]) -> int:
     pairs = enumerate(zip(one, other, strict=False))
     return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
 
 
-def _prompt(turn: Turn) -> tuple[list[str], int]:
-    """The prompt in pieces, and how many of them stand before the last cache marker."""
+def _prompt(turn: Turn) -> tuple[list[str], list[int]]:
+    """The prompt in pieces, and how many of them stand before each cache marker."""
     prompt = pieces(json.dumps(turn.tools)) if turn.tools else []
-    marked = 0
+    marks = []
     for message in turn.messages:
         prompt += [f"<{message['role']}>", *pieces(text_of(message))]
         prompt += pieces(message.get("reasoning_content") or message.get("reasoning") or "")
@@ -85,8 +94,8 @@ def _prompt(turn: Turn) -> tuple[list[str], int]:
         parts = message["content"] if isinstance(message.get("content"), list) else []
         prompt += ["<image>"] * IMAGE * sum(part["type"] == "image_url" for part in parts)
         if any("cache_control" in part for part in parts):
-            marked = len(prompt)
-    return prompt, marked
+            marks.append(len(prompt))
+    return prompt, marks
 
 
 def usage(turn: Turn, count: Count) -> dict[str, Any]:  # noqa: PLR0911 - one for each shape
