@@ -40,7 +40,7 @@ def receive(*pieces: bytes, eof: bool = False) -> tuple[bytes, Exchange]:
             answer = said.head(piece)
             has_head = answer is not None
             body += answer[1] if answer else b""
-        elif not said.ended:
+        elif not said.has_ended():
             body += said.body(piece)
     if eof:
         body += said.body(b"")
@@ -73,7 +73,7 @@ def test_every_cut(answer: bytes, body: bytes) -> None:
     splits.append(tuple(answer[i : i + 1] for i in range(len(answer))))  # type: ignore[arg-type]
     for pieces in splits:
         found, said = receive(*pieces)
-        assert (found, said.ended, said.is_reusable) == (body, True, True)
+        assert (found, said.has_ended(), said.is_reusable) == (body, True, True)
 
 
 @given(st.lists(st.binary(min_size=1, max_size=30)), st.lists(st.integers(0, 400)))
@@ -124,7 +124,7 @@ def test_any_bytes_are_an_answer_or_a_protocol_error(pieces: list[bytes]) -> Non
 def test_broken_chunks(body: bytes) -> None:
     """Framing that is not exactly right is refused: what follows could be anybody's."""
     with pytest.raises(httpcore.RemoteProtocolError):
-        receive(CHUNKED, body)
+        receive(CHUNKED, body)[1].has_ended()
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_broken_heads(answer: bytes) -> None:
 def test_connections_that_carry_no_other_answer(answer: bytes, eof: bool) -> None:
     """The body is good, and its connection is used no more."""
     _, said = receive(answer, eof=eof)
-    assert (said.ended, said.is_reusable) == (True, False)
+    assert (said.has_ended(), said.is_reusable) == (True, False)
 
 
 @pytest.mark.parametrize(
@@ -210,6 +210,14 @@ def test_smuggled_bytes_do_not_reach_the_next_call(mode: Mode) -> None:
             assert outcome.message is not None
             assert outcome.message.content == "true"
             time.sleep(0.05)  # what comes after the next question has begun nobody can tell apart
+
+
+def test_what_comes_before_broken_chunks_is_not_lost() -> None:
+    """The same read may hold both: first the content, then the error."""
+    body, said = receive(CHUNKED + b"2\r\nab\r\nzz\r\n")
+    assert body == b"ab"
+    with pytest.raises(httpcore.RemoteProtocolError):
+        said.has_ended()
 
 
 def test_broken_framing_in_a_stream(mode: Mode) -> None:

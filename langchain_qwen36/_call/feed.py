@@ -108,7 +108,7 @@ class Feed:
             self._failure = error
             self.ended = True
         if self._done:
-            self._last = deltas
+            self._last = deltas + self._last
             return []
         return deltas
 

@@ -110,7 +110,8 @@ async def _closing_with_loop(
     try:
         yield
     finally:
-        _async.pop(loop, None)
+        with _lock:
+            _async.pop(loop, None)
         await transport.aclose()
 
 

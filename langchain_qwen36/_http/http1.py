@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 import h11
 import httpcore
@@ -80,9 +80,14 @@ class Exchange:
         """
         return self._body.feed(data) if data else self._body.end()
 
-    @property
-    def ended(self) -> bool:
-        """Whether the body is whole."""
+    def has_ended(self) -> bool:
+        """Whether the body is whole.
+
+        Raises:
+            httpcore.RemoteProtocolError: the framing broke after what was given back last.
+        """
+        if self._body.broken is not None:
+            raise self._body.broken
         return self._body.ended
 
     @property
@@ -91,18 +96,10 @@ class Exchange:
         return self._keep_alive and self._body.ended and not self._body.surplus
 
 
-class _Framing(Protocol):
-    ended: bool
-    surplus: bool
-    """Whether more came than belongs to the body."""
-
-    def feed(self, data: bytes) -> bytes: ...
-
-    def end(self) -> bytes: ...
-
-
 class _Sized:
     """A body with a content-length."""
+
+    broken = None
 
     def __init__(self, size: int) -> None:
         self._left = size
@@ -123,9 +120,11 @@ class _Sized:
 class _UntilClose:
     """A body that ends with its connection."""
 
+    surplus = True
+    broken = None
+
     def __init__(self) -> None:
         self.ended = False
-        self.surplus = True
 
     def feed(self, data: bytes) -> bytes:
         return data
@@ -141,13 +140,24 @@ class _Chunked:
     def __init__(self) -> None:
         self.ended = False
         self.surplus = False
+        """Whether more came than belongs to the body."""
+        self.broken: httpcore.RemoteProtocolError | None = None
+        """Kept while there is good content before it to be given back."""
         self._left = 0
         self._after_chunk = False
         self._rest = b""
 
     def feed(self, data: bytes) -> bytes:
-        pieces = []
-        data = self._rest + data
+        pieces: list[bytes] = []
+        try:
+            self._take(self._rest + data, pieces)
+        except httpcore.RemoteProtocolError as error:
+            if not pieces:
+                raise
+            self.broken = error
+        return b"".join(pieces)
+
+    def _take(self, data: bytes, pieces: list[bytes]) -> None:
         position = 0
         while not self.ended:
             if self._left:
@@ -169,17 +179,13 @@ class _Chunked:
                 self._need_line(data, position)
                 break
             self._left = int(size[1], 16)
-            if self._left == 0:
-                after = _end_of_trailers(data, size.end())
-                if after is None:
-                    break
-                self.ended = True
-                position = after
-            else:
-                position = size.end()
+            after = size.end() if self._left else _end_of_trailers(data, size.end())
+            if after is None:
+                break
+            self.ended = self._left == 0
+            position = after
         self._rest = data[position:]
         self.surplus = self.ended and bool(self._rest)
-        return b"".join(pieces)
 
     def end(self) -> bytes:
         raise _incomplete("the last chunk is missing")
@@ -195,6 +201,9 @@ class _Chunked:
             raise httpcore.RemoteProtocolError(
                 f"No size of a chunk: {data[position : position + 20]!r}"
             )
+
+
+_Framing = _Sized | _UntilClose | _Chunked
 
 
 def _end_of_trailers(data: bytes, position: int) -> int | None:

@@ -192,7 +192,7 @@ class _Body:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         if self._first:
             yield self._first
-        while not self._exchange.ended:
+        while not self._exchange.has_ended():
             data = await self._stream.read(READ_BYTES, self._timeout)
             if piece := self._exchange.body(data):
                 yield piece

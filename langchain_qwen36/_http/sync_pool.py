@@ -140,7 +140,7 @@ class _Body:
     def __iter__(self) -> Iterator[bytes]:
         if self._first:
             yield self._first
-        while not self._exchange.ended:
+        while not self._exchange.has_ended():
             data = self._stream.read(READ_BYTES, self._timeout)
             if piece := self._exchange.body(data):
                 yield piece

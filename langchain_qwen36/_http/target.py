@@ -51,6 +51,7 @@ class Place(NamedTuple):
 
 @functools.lru_cache(maxsize=256)
 def place_of(url: str) -> Place:
+    """Take a URL apart, once."""
     shown = url.partition("?")[0]
     try:
         parsed = httpx.URL(url)
@@ -66,16 +67,19 @@ def _origin(url: httpx.URL) -> str:
 
 
 def settings_of(target: Target, place: Place) -> ClientSettings:
+    """Whose connections serve this target."""
     return ClientSettings(place.origin, target.proxy, target.max_connections)
 
 
 def where(target: Target) -> str:
+    """The address as errors say it, with the proxy on the way."""
     if target.http_client is not None or target.http_async_client is not None:
         return address(target.url)
     return address(target.url, clients.proxy_of(settings_of(target, place_of(target.url))))
 
 
 def redirect(response: Any, place: Place) -> httpx.URL | None:
+    """Where an answer wants to lead, if it does."""
     location = response.headers.get("location")
     if response.status_code not in _REDIRECTS or not location:
         return None
@@ -98,6 +102,7 @@ def followed(there: httpx.URL, place: Place, status: int) -> Place:
 
 
 def warn_of_plain_http(place: Place, target: Target) -> None:
+    """Warn of a key that is sent in the clear to a public host."""
     if place.url.scheme == "http" and "authorization" in {name.lower() for name in target.headers}:
         _warn_of_public_host(place.origin)
 
@@ -110,6 +115,7 @@ def _warn_of_public_host(origin: str) -> None:
 
 
 def is_public(host: str) -> bool:
+    """Whether the way to this host leaves the local network."""
     try:
         return ipaddress.ip_address(host).is_global
     except ValueError:
