@@ -46,6 +46,26 @@ def test_it_says_how_far_the_next_tier_is_and_what_crossing_costs():
     assert found.tier.label == "≤256K"
 
 
+def test_a_discount_is_taken_off_the_crossing_too():
+    """What the account pays of the list it pays of both tiers."""
+    listed = model().estimate_cost(QUESTION, max_tokens=1000).next_tier.crossing.amount
+    paid = model(price_discount=0.85).estimate_cost(QUESTION, max_tokens=1000).next_tier
+    assert paid.crossing.amount == listed * Decimal("0.85")
+
+
+@pytest.mark.parametrize(
+    ("thinks", "rate"),
+    [pytest.param(True, "4.00", id="thinking"), pytest.param(None, "1.20", id="by itself not")],
+)
+def test_a_model_that_is_told_to_think_is_reckoned_at_the_rate_for_it(thinks, rate):
+    """qwen-plus has two prices for its answers (dashscope.md §3)."""
+    asked = ChatQwen36(
+        model="qwen-plus", gateway="dashscope-intl", api_key="sk-none", enable_thinking=thinks
+    )
+    found = asked.estimate_cost(QUESTION, max_tokens=1000)
+    assert found.cost.output == Decimal(rate) * 1000 / 1_000_000
+
+
 def test_a_model_without_a_price_is_sized_but_not_priced():
     """Unknown is None, never 0."""
     found = ChatQwen36(model="mine", base_url="http://localhost:1/v1").estimate_cost(QUESTION)

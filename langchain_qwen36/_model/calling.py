@@ -84,6 +84,7 @@ def prepare(
         _price,
         fields.price_discount,
         (fields.price_book or PriceBook.bundled()).offer(prices, name),
+        request.thinking,
     )
     headers = kwargs.get("include_response_headers", fields.include_response_headers)
     request = replace(request, price=price, tell_headers=headers)
@@ -120,6 +121,7 @@ def _call(
         model=request.requested_model,
         timeouts=Timeouts.of(kwargs.get("timeout", fields.timeout)),
         max_retries=kwargs.get("max_retries", fields.max_retries),
+        max_event_bytes=kwargs.get("max_event_bytes", fields.max_event_bytes),
         check=endpoint.check,
     )
 
@@ -165,6 +167,7 @@ def _own_headers() -> Mapping[str, str]:
 def _price(
     discount: float | None,
     offer: Offer | None,
+    thinking: bool | None,
     usage: UsageMetadata | None,
     metadata: Mapping[str, Any],
 ) -> dict[str, Any] | None:
@@ -173,8 +176,13 @@ def _price(
     listed = None
     try:
         if usage is not None:
-            kind = (raw.get("prompt_tokens_details") or {}).get("cache_type")
-            listed = pricing.cost(usage, offer, discount=discount, cache_type=kind)
+            listed = pricing.cost(
+                usage,
+                offer,
+                discount=discount,
+                thinking=thinking,
+                cache_type=pricing.cache_type_of(raw),
+            )
     except pricing.UsageError as error:
         # The answer is paid for and good: an impossible count must not take it away.
         logger.warning("The gateway counts tokens that cannot be, so no price is given: %s", error)

@@ -61,11 +61,14 @@ def estimate(
     offer = book.offer(gateway.prices or gateway.name, fields.model_name)
     longest = max_tokens or fields.max_completion_tokens or fields.max_tokens
     usage = {"input_tokens": size, "output_tokens": longest or 0}
+    discount, thinking = fields.price_discount, fields.enable_thinking
     return CostEstimate(
         input_tokens=size,
         output_tokens=longest,
-        cost=pricing.cost(usage, offer, discount=fields.price_discount),
-        next_tier=pricing.next_tier(size, offer, output_tokens=longest or 0),
+        cost=pricing.cost(usage, offer, discount=discount, thinking=thinking),
+        next_tier=pricing.next_tier(
+            size, offer, output_tokens=longest or 0, discount=discount, thinking=thinking
+        ),
     )
 
 

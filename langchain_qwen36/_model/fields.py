@@ -131,6 +131,9 @@ class QwenFields(BaseChatModel):
     """Seconds for each silence, `Timeouts` to set each clock, or what httpx takes."""
     max_retries: int = Field(default=2, ge=0)
     """How often a failed request is sent again, while nothing was handed out."""
+    max_event_bytes: int | None = Field(default=256 * 1024 * 1024, gt=0)
+    """Longest event of a stream that is taken, unpacked; None: no limit. It keeps a hostile
+    server from filling the memory; the longest seen was an image of 2 MB (F45)."""
     default_headers: Mapping[str, str] | None = Field(default=None, exclude=True, repr=False)
     """Headers of every request."""
     default_query: Mapping[str, str] | None = Field(default=None, exclude=True, repr=False)

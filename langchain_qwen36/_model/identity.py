@@ -27,6 +27,7 @@ _NOT_THE_ANSWER = frozenset(
         "base_url",
         "gateway",
         "include_response_headers",
+        "max_event_bytes",
         "max_retries",
         "proxy",
         "streaming",

@@ -54,6 +54,7 @@ _PER_CALL = frozenset(
         "model_kwargs",
         "stream_usage",
         "timeout",
+        "max_event_bytes",
         "max_retries",
         "include_response_headers",
         "check_inputs",

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.gateways import GATEWAYS
-from langchain_qwen36.pricing import Money, UsageError, cost, cost_record, money_of, reported_cost
+from langchain_qwen36.pricing import (
+    Money,
+    UsageError,
+    cache_type_of,
+    cost,
+    cost_record,
+    money_of,
+    reported_cost,
+)
 
 if TYPE_CHECKING:
     from langchain_qwen36.callbacks.records import PriceSource
@@ -140,11 +148,9 @@ class Pricer:
     ) -> Mapping[str, Any] | None:
         raw = metadata.get("usage") or metadata.get("token_usage")
         raw = raw if isinstance(raw, dict) else {}
-        details = raw.get("prompt_tokens_details")
-        cache_type = details.get("cache_type") if isinstance(details, dict) else None
         offer = self._offer(gateway, names) or self._offer(self.price_as, names)
         try:
-            listed = cost(usage, offer, discount=self.discount, cache_type=cache_type)
+            listed = cost(usage, offer, discount=self.discount, cache_type=cache_type_of(raw))
         except UsageError as error:
             logger.warning("A call of %s cannot be priced: %s", names[0], error)
             listed = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from langchain_qwen36.pricing.listed import Cost, Tokens, UsageError, cost
+from langchain_qwen36.pricing.listed import Cost, Tokens, UsageError, cache_type_of, cost
 from langchain_qwen36.pricing.money import CurrencyError, Money, totals
 from langchain_qwen36.pricing.record import CostRecord, cost_record, money_of
 from langchain_qwen36.pricing.reported import Reported, reported_cost
@@ -17,6 +17,7 @@ __all__ = [
     "Reported",
     "Tokens",
     "UsageError",
+    "cache_type_of",
     "cost",
     "cost_record",
     "money_of",

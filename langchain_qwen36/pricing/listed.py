@@ -137,9 +137,9 @@ def cost(
         thinking: Whether the call thought, asked only where the usage does not say and the model
             has a rate for it; the gateway's default where left out. A call that was to think but
             did not pays the plain rate (dashscope.md §3).
-        cache_type: `usage.prompt_tokens_details.cache_type` of the reply: `"ephemeral"` says
-            that the hits were in explicitly cached blocks, which are cheaper. A call that wrote
-            such a block needs not say so.
+        cache_type: What `cache_type_of` reads in the reply: `"ephemeral"` says that the hits were
+            in explicitly cached blocks, which are cheaper. A call that wrote such a block needs
+            not say so.
 
     Raises:
         UsageError: The usage cannot be.
@@ -170,6 +170,13 @@ def cost(
         batch=batch,
         **parts,
     )
+
+
+def cache_type_of(usage: Any) -> str | None:
+    """What a raw usage object says of its cache hits; None where it says nothing, in any shape."""
+    details = usage.get("prompt_tokens_details") if isinstance(usage, dict) else None
+    said = details.get("cache_type") if isinstance(details, dict) else None
+    return said if isinstance(said, str) else None
 
 
 def _kinds(

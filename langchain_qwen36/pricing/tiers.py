@@ -10,6 +10,7 @@ from langchain_qwen36.pricing.listed import cost
 
 if TYPE_CHECKING:
     from datetime import date
+    from decimal import Decimal
 
     from langchain_qwen36.catalog import Offer, Tier
     from langchain_qwen36.pricing.money import Money
@@ -29,12 +30,19 @@ class NextTier:
 
 
 def next_tier(
-    input_tokens: int, offer: Offer | None, *, output_tokens: int = 0, at: date | None = None
+    input_tokens: int,
+    offer: Offer | None,
+    *,
+    output_tokens: int = 0,
+    at: date | None = None,
+    discount: Decimal | float | str | None = None,
+    thinking: bool | None = None,
 ) -> NextTier | None:
     """How far a request of this size is from the next tier.
 
-    `output_tokens` is the answer that is expected: it pays the higher tier too. None comes back
-    where no price is known, or no tier ends above this size.
+    `output_tokens` is the answer that is expected: it pays the higher tier too; the other
+    settings are those of `cost`. None comes back where no price is known, or no tier ends above
+    this size.
     """
     day = at or datetime.now(UTC).date()
     price = offer.price_at(day) if offer else None
@@ -42,7 +50,13 @@ def next_tier(
     if price is None or here is None or here.up_to is None:
         return None
     edges = [
-        cost({"input_tokens": size, "output_tokens": output_tokens}, offer, at=day)
+        cost(
+            {"input_tokens": size, "output_tokens": output_tokens},
+            offer,
+            at=day,
+            discount=discount,
+            thinking=thinking,
+        )
         for size in (here.up_to, here.up_to + 1)
     ]
     inside, outside = edges
