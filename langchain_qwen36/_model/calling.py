@@ -49,7 +49,7 @@ class Asked:
 def prepare(
     fields: QwenFields,
     endpoint: Endpoint,
-    key: str | None,
+    key: SecretStr | None,
     messages: Sequence[BaseMessage],
     *,
     stop: list[str] | None,
@@ -96,15 +96,16 @@ def prepare(
 def _call(
     fields: QwenFields,
     endpoint: Endpoint,
-    key: str | None,
+    key: SecretStr | None,
     request: Request,
     kwargs: Mapping[str, Any],
 ) -> Call:
+    timeouts = Timeouts.of(kwargs.get("timeout", fields.timeout))
     query = {**(fields.default_query or {}), **(kwargs.get("extra_query") or {})}
     url = f"{endpoint.base_url}/chat/completions"
     headers = {
         **_own_headers(),
-        **({"authorization": f"Bearer {key}"} if key else {}),
+        **({"authorization": f"Bearer {key.get_secret_value()}"} if key else {}),
         **(fields.default_headers or {}),
         **(kwargs.get("extra_headers") or {}),
     }
@@ -119,7 +120,7 @@ def _call(
         body=wire_request.to_bytes(request.body),
         gateway=endpoint.gateway,
         model=request.requested_model,
-        timeouts=Timeouts.of(kwargs.get("timeout", fields.timeout)),
+        timeouts=timeouts,
         max_retries=kwargs.get("max_retries", fields.max_retries),
         max_event_bytes=kwargs.get("max_event_bytes", fields.max_event_bytes),
         check=endpoint.check,
@@ -135,8 +136,8 @@ def key_of(fields: QwenFields, endpoint: Endpoint) -> str | Awaitable[str] | Non
     return fields.api_key()
 
 
-def sync_key(fields: QwenFields, endpoint: Endpoint) -> str | None:
-    """The key, for a sync call.
+def sync_key(fields: QwenFields, endpoint: Endpoint) -> SecretStr | None:
+    """The key, for a sync call; hidden, for error trackers show the locals of every frame.
 
     Raises:
         TypeError: `api_key` is an async function.
@@ -145,13 +146,14 @@ def sync_key(fields: QwenFields, endpoint: Endpoint) -> str | None:
     if inspect.iscoroutine(key):
         key.close()
         raise TypeError("`api_key` is an async function: use ainvoke, astream or abatch.")
-    return key  # type: ignore[return-value]
+    return SecretStr(key) if key else None  # type: ignore[arg-type]
 
 
-async def async_key(fields: QwenFields, endpoint: Endpoint) -> str | None:
+async def async_key(fields: QwenFields, endpoint: Endpoint) -> SecretStr | None:
     """The key, for an async call."""
     key = key_of(fields, endpoint)
-    return await key if inspect.isawaitable(key) else key
+    found = await key if inspect.isawaitable(key) else key
+    return SecretStr(found) if found else None
 
 
 def can_structure(gateway: Gateway, model: Model | None) -> bool:
