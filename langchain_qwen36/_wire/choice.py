@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36._wire.reasoning import ReasoningDetails
+from langchain_qwen36._wire.pieces import pieces_in, words_in
+from langchain_qwen36._wire.reasoning import Item, ReasoningDetails
 from langchain_qwen36._wire.recovery import ToolCallFinder
 from langchain_qwen36._wire.think_tags import ThinkTagSplitter
 from langchain_qwen36._wire.tool_calls import Settled, ToolCallAssembler
@@ -16,13 +17,18 @@ if TYPE_CHECKING:
     from langchain_qwen36._wire.types import Request
 
 _PLAIN = frozenset({"role", "content", "reasoning_content"})
+_THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
+"""The names of thoughts; the first that holds any counts, for some servers send two (P13)."""
 _KNOWN = _PLAIN | {
-    "reasoning",
+    *_THOUGHTS,
     "reasoning_details",
     "tool_calls",
+    "function_call",
     "refusal",
     "provider_metadata",
 }
+_NO_REASONS = frozenset({"null", "None"})
+"""What a server calls it that writes "none yet" as a word."""
 # Servers' own words for the reasons that every client knows; other words stay as they are.
 _REASONS = {
     "eos": "stop",
@@ -41,8 +47,8 @@ _REASONS = {
 class Choice:
     """What has come of one choice.
 
-    `text` and `thoughts` are its pieces, `extras` what belongs into additional_kwargs besides
-    the thoughts, `facts` what belongs into response_metadata.
+    `text` and `thoughts` are its pieces, `extras` and `objects` what belongs into
+    additional_kwargs besides the thoughts, `facts` what belongs into response_metadata.
     """
 
     def __init__(self, index: int, request: Request) -> None:
@@ -54,10 +60,12 @@ class Choice:
         self.details = ReasoningDetails()
         self.logprobs: dict[str, Any] = {}
         self.extras: dict[str, Any] = {}
+        self.objects: dict[str, Item] = {}
         self.facts: dict[str, Any] = {}
         self.raw_finish: str | None = None
         self.native_finish: str | None = None
         self.failure: Mapping[str, Any] | None = None
+        self._in_messages = False
         lone = request.gateway.think_tags == "lone" and request.thinking is True
         self._tags: ThinkTagSplitter | None = ThinkTagSplitter(lone=lone)
         self._finder = ToolCallFinder(request.tools) if request.tools else None
@@ -75,15 +83,15 @@ class Choice:
     def feed(self, choice: Mapping[str, Any]) -> list[Delta]:
         """Take the choice of one chunk, give back what it adds."""
         delta = choice.get("delta")
-        whole = delta is None
-        # A proxy sends an empty message beside each delta; the delta is what counts.
-        if delta is None and not (self.text or self.thoughts or self.calls):
-            delta = choice.get("message")
+        whole = False
+        if not isinstance(delta, dict):
+            whole = not self._in_messages
+            delta = self._message(choice)
         if choice.get("finish_reason"):
             self._finish_reason(choice)
         if choice.get("logprobs"):
-            return self._logprobs(choice["logprobs"]) + self._delta(delta or {}, whole=whole)
-        if not delta or not isinstance(delta, dict):
+            return self._logprobs(choice["logprobs"]) + self._delta(delta, whole=whole)
+        if not delta:
             return []
         if self._tags is None and delta.keys() <= _PLAIN:
             # Nearly every chunk of an answer; the rest of this class is for the others.
@@ -129,6 +137,19 @@ class Choice:
         held = self._tags.held().reasoning if self._tags is not None else ""
         return "".join(self.thoughts) + held
 
+    def _message(self, choice: Mapping[str, Any]) -> dict[str, Any]:
+        """What stands in a delta's place: a message, whole or in pieces, or bare text.
+
+        Behind deltas it counts for nothing: a proxy sends an empty message beside each of them,
+        others repeat the whole answer at its end.
+        """
+        said = choice.get("message") or choice.get("text")
+        by_deltas = not self._in_messages and (self.text or self.thoughts or self.calls)
+        if not said or by_deltas:
+            return {}
+        self._in_messages = True
+        return said if isinstance(said, dict) else {"content": said}
+
     def _delta(self, delta: dict[str, Any], *, whole: bool) -> list[Delta]:
         deltas: list[Delta] = []
         thought = self._structured_thought(delta)
@@ -138,8 +159,7 @@ class Choice:
         content = delta.get("content")
         if content:
             self._content(content, deltas)
-        tool_calls = delta.get("tool_calls")
-        if tool_calls and isinstance(tool_calls, list):
+        if tool_calls := _tool_calls(delta):
             # What was held for its tags comes before the call.
             self._settle_tags(deltas)
             self._release_finder(deltas)
@@ -151,31 +171,26 @@ class Choice:
     def _structured_thought(self, delta: Mapping[str, Any]) -> str:
         """Thoughts under any of their names; the same text under several counts once (P13)."""
         details = delta.get("reasoning_details")
-        in_details = self.details.add(details) if details and isinstance(details, list) else ""
-        for name in ("reasoning_content", "reasoning"):
-            thought = delta.get(name)
-            if thought and isinstance(thought, str):
+        in_details = self.details.add(_listed(details)) if details else ""
+        for name in _THOUGHTS:
+            if (value := delta.get(name)) and (thought := words_in(value)):
                 return thought
         return in_details
 
     def _content(self, content: Any, deltas: list[Delta]) -> None:
+        """The answer, thoughts among its parts, and what is kept whole."""
         if isinstance(content, str):
             self._answer(content, deltas)
-        elif isinstance(content, list):
-            for part in content:
-                self._part(part, deltas)
-
-    def _part(self, part: Any, deltas: list[Delta]) -> None:
-        """One part of a content list: text, thoughts, or something that is kept whole."""
-        if isinstance(part, str):
-            self._answer(part, deltas)
-        elif isinstance(part, dict) and isinstance(part.get("text"), str):
-            self._answer(part["text"], deltas)
-        elif isinstance(part, dict) and isinstance(part.get("thinking"), str):
-            self._settle_tags(deltas)
-            self._think(part["thinking"], deltas)
-        elif part:
-            self.extras.setdefault("content_parts", []).append(part)
+            return
+        for piece in pieces_in(content):
+            match piece.kind:
+                case "text":
+                    self._answer(piece.value, deltas)
+                case "thought":
+                    self._settle_tags(deltas)
+                    self._think(piece.value, deltas)
+                case "other":
+                    self.extras.setdefault("content_parts", []).append(piece.value)
 
     def _answer(self, text: str, deltas: list[Delta]) -> None:
         if self._tags is None:
@@ -215,7 +230,10 @@ class Choice:
             self._finder = None
 
     def _finish_reason(self, choice: Mapping[str, Any]) -> None:
-        self.raw_finish = str(choice["finish_reason"])
+        reason = str(choice["finish_reason"])
+        if reason in _NO_REASONS:
+            return
+        self.raw_finish = reason
         if native := choice.get("native_finish_reason"):
             self.native_finish = str(native)
         if self.raw_finish == "error":
@@ -225,10 +243,11 @@ class Choice:
     def _logprobs(self, logprobs: Any) -> list[Delta]:
         if not isinstance(logprobs, dict):
             return []
-        for name, value in logprobs.items():
-            if isinstance(value, list):
-                self.logprobs.setdefault(name, []).extend(value)
-        return [Delta("logprobs", 0, "", logprobs=logprobs)]
+        # Only lists can be added up, here and in LangChain's chunks (T25).
+        lists = {name: value for name, value in logprobs.items() if isinstance(value, list)}
+        for name, value in lists.items():
+            self.logprobs.setdefault(name, []).extend(value)
+        return [Delta("logprobs", 0, "", logprobs=lists)] if lists else []
 
     def _keep(self, delta: Mapping[str, Any]) -> None:
         """Keep what is no part of a chat completion: annotations, citations, images, a refusal."""
@@ -242,4 +261,17 @@ class Choice:
             elif isinstance(value, list):
                 self.extras.setdefault(name, []).extend(value)
             elif isinstance(value, dict):
-                self.extras[name] = value
+                self.objects.setdefault(name, Item()).add(value)
+
+
+def _listed(value: Any) -> list[Any]:
+    """A list, or what some server sends without the list around it."""
+    return value if isinstance(value, list) else [value]
+
+
+def _tool_calls(delta: Mapping[str, Any]) -> list[Any]:
+    """The tool calls of a delta; a `function_call` is what OpenAI called the only one once."""
+    if tool_calls := delta.get("tool_calls"):
+        return _listed(tool_calls)
+    call = delta.get("function_call")
+    return [{"function": call}] if isinstance(call, dict) and call else []

@@ -46,7 +46,7 @@ def response_metadata(reader: StreamReader, choice: Choice, meta: Meta) -> dict[
 
 def additional_kwargs(choice: Choice) -> dict[str, Any]:
     """What else came with the message: `reasoning_details` whole (P26), annotations, a refusal."""
-    kwargs = dict(choice.extras)
+    kwargs = choice.extras | {name: item.whole() for name, item in choice.objects.items()}
     if items := choice.details.items:
         kwargs["reasoning_details"] = items
     return kwargs

@@ -8,12 +8,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 # The fields that come in fragments (gateways.md §4.3); every other field comes whole.
-_FRAGMENTS = frozenset({"text", "summary", "data"})
+_FRAGMENTS = frozenset({"text", "summary", "data", "transcript"})
 _SHOWN = ("text", "summary")
 
 
-class _Item:
-    """One item while its fragments come in."""
+class Item:
+    """An object that comes in fragments: one of `reasoning_details`, or a spoken answer."""
 
     __slots__ = ("fields", "pieces")
 
@@ -22,6 +22,7 @@ class _Item:
         self.pieces: dict[str, list[str]] = {}
 
     def add(self, fragment: Mapping[str, Any]) -> None:
+        """Take the next fragment."""
         for name, value in fragment.items():
             if name in _FRAGMENTS and isinstance(value, str):
                 self.pieces.setdefault(name, []).append(value)
@@ -31,6 +32,7 @@ class _Item:
                 self.fields[name] = value
 
     def whole(self) -> dict[str, Any]:
+        """What has come so far, as one object."""
         return self.fields | {name: "".join(pieces) for name, pieces in self.pieces.items()}
 
 
@@ -42,8 +44,8 @@ class ReasoningDetails:
     """
 
     def __init__(self) -> None:
-        self._items: list[_Item] = []
-        self._open: dict[tuple[Any, Any], _Item] = {}
+        self._items: list[Item] = []
+        self._open: dict[tuple[Any, Any], Item] = {}
 
     @property
     def items(self) -> list[dict[str, Any]]:
@@ -62,12 +64,12 @@ class ReasoningDetails:
                         shown += text
         return shown
 
-    def _item(self, fragment: Mapping[str, Any]) -> _Item:
+    def _item(self, fragment: Mapping[str, Any]) -> Item:
         """The item that a fragment goes on with, or a new one."""
         key = (fragment.get("type"), fragment.get("index"))
         item = self._open.get(key)
         ids = {item.fields.get("id") if item else None, fragment.get("id")} - {None, ""}
         if item is None or key[1] is None or len(ids) > 1:
-            item = self._open[key] = _Item()
+            item = self._open[key] = Item()
             self._items.append(item)
         return item

@@ -8,11 +8,12 @@ from langchain_qwen36._wire import usage
 from langchain_qwen36._wire.answer import message
 from langchain_qwen36._wire.choice import Choice
 from langchain_qwen36._wire.metadata import response_metadata
+from langchain_qwen36._wire.tool_calls import index_in
 from langchain_qwen36._wire.types import Meta
 from langchain_qwen36.errors import StreamInterruptedError, UnexpectedResponseError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from langchain_core.messages import AIMessage
 
@@ -51,6 +52,7 @@ class StreamReader:
         self.raw_usage: Mapping[str, Any] | None = None
         self.done = False
         self._first: Choice | None = None
+        self._kept: dict[int, list[Delta]] = {}
         self._names: frozenset[str] = frozenset()
 
     @property
@@ -80,8 +82,10 @@ class StreamReader:
         for choice in choices:
             if not isinstance(choice, dict):
                 continue
+            if choice.get("finish_reason"):
+                self._absorb(payload)  # what is counted at the end may stand where it never stood
             if choice.get("index"):
-                self._other(choice)
+                deltas += self._numbered(choice)
             else:
                 deltas += (self._first or self.first).feed(choice)
         return deltas
@@ -110,10 +114,11 @@ class StreamReader:
                 chunks=self.chunks,
             )
         self.done = True
+        early = self._count_from_one()
         for index, choice in self.choices.items():
             if index:
                 choice.finish()
-        return self.first.finish()
+        return early + self.first.finish()
 
     def partial(self) -> AIMessage | None:
         """What has come so far, for an error to carry; None before anything came.
@@ -122,21 +127,47 @@ class StreamReader:
         """
         if not self.choices:
             return None
+        self._count_from_one()
         metadata = response_metadata(self, self.first, Meta())
         return message(self, self.first, metadata, interrupted=True)
 
     def _absorb(self, payload: Mapping[str, Any]) -> None:
         self._names |= payload.keys()
         raw = payload.get("usage")
-        if isinstance(raw, dict) and raw and (self.raw_usage is None or usage.counted(raw)):
+        if self.raw_usage is None and isinstance(raw, dict) and raw:
             self.raw_usage = raw
+        self.raw_usage = next(filter(usage.counted, _usages(payload)), self.raw_usage)
         for name, value in payload.items():
             known = name in self.facts and name in _FIRST_WINS
             if value not in (None, "") and name not in _NO_FACTS and not known:
                 self.facts[name] = value
 
-    def _other(self, choice: Mapping[str, Any]) -> None:
-        index = choice["index"]
+    def _numbered(self, choice: Mapping[str, Any]) -> list[Delta]:
+        """A choice that says which one it is; what is no number above 0 is the first."""
+        index = index_in(choice.get("index"))
+        if index is None or index <= 0:
+            return self.first.feed(choice)
         if index not in self.choices:
             self.choices[index] = Choice(index, self.request)
-        self.choices[index].feed(choice)
+        self._kept.setdefault(index, []).extend(self.choices[index].feed(choice))
+        return []
+
+    def _count_from_one(self) -> list[Delta]:
+        """Make the lowest choice the first where a server has no choice 0; give its deltas."""
+        if self._first is not None or not self.choices:
+            return []
+        lowest = min(self.choices)
+        self._first = self.choices[0] = self.choices.pop(lowest)
+        self._first.index = 0
+        return self._kept.pop(lowest)
+
+
+def _usages(payload: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Every usage object of a payload: on top, in an object of the gateway's own, in a choice."""
+    choices = payload.get("choices")
+    chosen = [c for c in choices if isinstance(c, dict)] if isinstance(choices, list) else []
+    said = [c.get("delta") or c.get("message") for c in chosen]
+    for place in (payload, *payload.values(), *chosen, *said):
+        raw = place.get("usage") if isinstance(place, dict) else None
+        if isinstance(raw, dict) and raw:
+            yield raw

@@ -126,12 +126,13 @@ class ToolCallAssembler:
     ) -> None:
         function = entry.get("function")
         if not isinstance(function, dict):
-            function = {}
-        index = entry.get("index")
-        wire = index if isinstance(index, int) else place
+            function = entry  # some write name and arguments beside the id
+        index = index_in(entry.get("index"))
+        wire = place if index is None else index
         given_id = str(entry["id"]) if entry.get("id") not in (None, "") else None
-        name = function.get("name") or ""
-        args = _as_text(function.get("arguments"))
+        name = function.get("name")
+        name = name if isinstance(name, str) else ""
+        args = _as_text(function.get("arguments", function.get("parameters")))
         if whole:
             call: _Call | None = self._new(wire, given_id)
         else:
@@ -271,6 +272,13 @@ def _goes_on(call: _Call, name: str, args: str) -> bool:
     if call.complete:
         return call.name == name and not args.strip()
     return not call.raw.strip() or call.name == name or name.startswith(call.name)
+
+
+def index_in(said: Any) -> int | None:
+    """An index as a number; some servers send it as text, and what is no number says nothing."""
+    if isinstance(said, str) and said.isdecimal():
+        return int(said)
+    return said if isinstance(said, int) else None
 
 
 def _as_text(arguments: Any) -> str:

@@ -104,6 +104,8 @@ def _first(raw: Mapping[str, Any], paths: tuple[str, ...]) -> int | None:
 
 
 def _count(value: Any) -> int | None:
+    if isinstance(value, str) and value.isdecimal():
+        return int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return int(value)

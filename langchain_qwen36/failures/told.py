@@ -61,7 +61,7 @@ def told_by_payload(payload: Mapping[str, Any], *, certain: bool) -> Told | None
     choices = payload.get("choices")
     if choices and isinstance(choices, list):
         return _told_by_choice(choices[0])
-    return _told(payload) if "choices" not in payload and _is_flat_error(payload) else None
+    return _told(payload) if not choices and _is_flat_error(payload) else None
 
 
 def _told_by_choice(choice: Any) -> Told | None:
@@ -77,13 +77,13 @@ def _told_by_choice(choice: Any) -> Told | None:
 
 def _is_flat_error(payload: Mapping[str, Any]) -> bool:
     """`{"code", "message"}` and its kin (F21), but not `{"code": 200, "message": "Success"}`."""
-    if "detail" in payload or "error_code" in payload:
+    if "detail" in payload or "error_code" in payload or payload.get("errors"):
         return True
     code = payload.get("statusCode") or payload.get("code")
     if not payload.get("message") or not code:
         return False
     status = _status(code)
-    return str(code).lower() not in {"success", "ok", "200"} if status is None else True
+    return str(code).lower() not in {"success", "ok", "200", "0"} if status is None else True
 
 
 def _told(payload: Mapping[str, Any]) -> Told:
@@ -106,7 +106,7 @@ def _told(payload: Mapping[str, Any]) -> Told:
 def _message(inner: Any, error: Mapping[str, Any]) -> str:
     """The order of reliability.md §4.6."""
     texts = (inner, error.get("message"), error.get("localized_message"), error.get("detail"))
-    for text in (*texts, error.get("msg"), error.get("error_code")):
+    for text in (*texts, error.get("msg"), error.get("errors"), error.get("error_code")):
         if isinstance(text, str) and text.strip():
             # A 400 was once seen framed as an event inside its own message (dashscope.md §6).
             framed = _json(text.removeprefix("data:").strip()) if text[:5] == "data:" else None
@@ -117,11 +117,13 @@ def _message(inner: Any, error: Mapping[str, Any]) -> str:
 
 
 def _detail(item: Any) -> str:
-    """One complaint of a FastAPI server: where it is and what is wrong (F23)."""
+    """One complaint of several: where it is and what is wrong, as FastAPI says it (F23)."""
     if not isinstance(item, dict):
         return str(item)
-    where = ".".join(str(part) for part in item.get("loc") or ())
-    return f"{where}: {item.get('msg')}" if where else str(item.get("msg", item))
+    loc = item.get("loc")
+    where = ".".join(map(str, loc)) if isinstance(loc, list) else str(loc or "")
+    what = str(item.get("msg") or item.get("message") or item)
+    return f"{where}: {what}" if where else what
 
 
 def _words(*places: Mapping[str, Any]) -> Iterator[str]:

@@ -1,0 +1,54 @@
+"""What a server says in one field: a string mostly, else a part, or a list of parts."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import orjson
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_THOUGHTS = ("thinking", "reasoning")
+_WORDS = ("text", *_THOUGHTS, "content", "summary")
+"""Where a part keeps its text, or the parts that it is made of."""
+
+
+class Piece(NamedTuple):
+    """One thing that was said."""
+
+    kind: Literal["text", "thought", "other"]
+    value: Any
+    """A string; of the kind "other" the part as it came."""
+
+
+def pieces_in(content: Any) -> Iterator[Piece]:
+    """What `content` says; a lone object that is no part is an answer given as JSON itself."""
+    if isinstance(content, dict) and "type" not in content and "text" not in content:
+        yield Piece("text", orjson.dumps(content).decode())
+        return
+    for part in content if isinstance(content, list) else [content]:
+        if isinstance(part, str):
+            yield Piece("text", part)
+        elif isinstance(part, dict):
+            yield _piece(part)
+
+
+def words_in(value: Any) -> str:
+    """The text in a string, a part, or a list of parts; "" where there is none."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list):
+        return "".join(map(words_in, value))
+    if isinstance(value, dict):
+        return next((words for key in _WORDS if (words := words_in(value.get(key)))), "")
+    return ""
+
+
+def _piece(part: dict[str, Any]) -> Piece:
+    is_thought = part.get("type") in _THOUGHTS or any(key in part for key in _THOUGHTS)
+    if is_thought and (thought := words_in(part)):
+        return Piece("thought", thought)
+    if isinstance(part.get("text"), str):
+        return Piece("text", part["text"])
+    return Piece("other", part)
