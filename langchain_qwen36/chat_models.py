@@ -8,14 +8,15 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing, closing
 from functools import partial
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
-from langchain_core.language_models import LanguageModelInput
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 from langchain_core.runnables.config import run_in_executor
 from langchain_core.tools import BaseTool
 
+from langchain_qwen36 import migration
 from langchain_qwen36._call import StreamCall
 from langchain_qwen36._model import asking, binding, calling, location
 from langchain_qwen36._model.described import DescribedModel
@@ -304,6 +305,22 @@ class ChatQwen36(DescribedModel):
         return RunnableMap(raw=model) | parsed.with_fallbacks(
             [failed], exception_key="parsing_error"
         )
+
+    @classmethod
+    def from_chat_openai(cls, model: BaseChatModel, **settings: Any) -> Self:
+        """Turn a `ChatOpenAI` that points at a Qwen endpoint into ours.
+
+        Every setting is carried over; one `QwenWarning` names those that have no counterpart.
+
+        Args:
+            model: A `ChatOpenAI`, or a child of its base class.
+            **settings: Further settings, which win.
+
+        Raises:
+            TypeError: a model of another kind.
+            ValueError: it points at OpenAI itself.
+        """
+        return cls(**{**migration.settings_of(model), **settings})
 
 
 def _token(delta: Delta) -> str:
