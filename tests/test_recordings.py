@@ -260,7 +260,24 @@ def test_events_are_the_same_byte_by_byte(file: str) -> None:
     body = RECORDINGS[file].body
     decoder, together = SSEDecoder(), SSEDecoder()
     found = [event for byte in body for event in decoder.feed(bytes((byte,)))]
-    assert together.feed(body) + together.close() == found + decoder.close()
+    assert together.feed(body) == found
+    assert together.close() == decoder.close()
+
+
+ID_HEADERS = ("x-request-id", "x-generation-id", "x-ds-trace-id")
+WITH_ID = [file for file in RECORDINGS if RECORDINGS[file].headers.keys() & set(ID_HEADERS)]
+
+
+@pytest.mark.parametrize("file", WITH_ID)
+def test_the_recorded_request_id_is_told(replay: Replay, file: str) -> None:
+    """On the message, or on the error, for the gateway's support to find the call."""
+    model = model_on(replay, file, max_retries=0)
+    headers = RECORDINGS[file].headers
+    try:
+        told = whole(list(model.stream("Hi"))).response_metadata["request_id"]
+    except QwenError as error:
+        told = error.request_id
+    assert next(headers[name] for name in ID_HEADERS if name in headers) == told
 
 
 @pytest.mark.parametrize("file", REFUSED)
