@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, cast
 
+from langchain_core.language_models import ModelProfile
 from langchain_core.load import dumpd
 from langchain_core.messages import BaseMessage
 from pydantic import PrivateAttr, model_validator
@@ -16,7 +17,7 @@ from langchain_qwen36._model import estimate, identity, location
 from langchain_qwen36._model.fields import QwenFields, check_names
 
 if TYPE_CHECKING:
-    from langchain_core.language_models import LanguageModelInput, ModelProfile
+    from langchain_core.language_models import LanguageModelInput
     from langchain_core.language_models.base import LangSmithParams
     from langchain_core.messages import BaseMessage
 
@@ -34,9 +35,10 @@ class DescribedModel(QwenFields):
     def _endpoint(self) -> Endpoint:
         """The gateway, its address and key; found again when what was said has changed."""
         said = (self.gateway, self.base_url, self.api_key is None)
-        if self._located is None or self._located[0] != said:
-            self._located = (said, location.find(self))
-        found: Endpoint = self._located[1]
+        located = self._located
+        if located is None or located[0] != said:
+            located = self._located = (said, location.find(self))
+        found: Endpoint = located[1]
         return found
 
     @property
@@ -69,8 +71,24 @@ class DescribedModel(QwenFields):
 
     @property
     def _serialized(self) -> dict[str, Any]:
-        """Made anew each time: core remembers it over changes of the settings (T11)."""
-        return cast("dict[str, Any]", dumpd(self))
+        """Made anew when a setting has changed, which core does not see (T11).
+
+        Every call asks for it, traced or not, and each time would cost a sixth of an `invoke`.
+        """
+        said = {**self.__dict__, "_dumped": None}
+        # Where core's own cached property stands: outside of what makes two models equal.
+        dumped = self.__dict__.get("_dumped")
+        if dumped is None or dumped[0] != said:
+            dumped = ({name: _as_it_is(value) for name, value in said.items()}, dumpd(self))
+            self.__dict__["_dumped"] = dumped
+        return cast("dict[str, Any]", dumped[1])
+
+    @model_validator(mode="after")
+    def _check_profile_keys(self) -> Self:
+        """Core's own check evaluates its type hints for each model: half of making one."""
+        if self.profile and not self.profile.keys() <= ModelProfile.__annotations__.keys():
+            super()._check_profile_keys()  # type: ignore[operator]  # pydantic unwraps it
+        return self
 
     @model_validator(mode="after")
     def _renew_stale_profile(self) -> Self:
@@ -105,7 +123,7 @@ class DescribedModel(QwenFields):
     def __getstate__(self) -> dict[Any, Any]:
         """Pickle without your own HTTP clients: the copy makes connections of its own (T23)."""
         state = super().__getstate__()
-        gone = {"http_client": None, "http_async_client": None}
+        gone = {"http_client": None, "http_async_client": None, "_dumped": None}
         return {**state, "__dict__": {**state["__dict__"], **gone}}
 
     def _resolve_model_profile(self) -> ModelProfile | None:
@@ -147,3 +165,8 @@ class DescribedModel(QwenFields):
         """
         asked = self._convert_input(messages).to_messages()
         return estimate.estimate(self, self._endpoint.gateway, asked, tools, max_tokens)
+
+
+def _as_it_is(value: Any) -> Any:
+    """A value that does not change with the caller's own dict or list."""
+    return value.copy() if isinstance(value, dict | list) else value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -31,6 +32,7 @@ class Endpoint:
     """Asked when a connection fails; raises where the server is ours and known to be dead."""
 
 
+@lru_cache(maxsize=256)
 def gateway_of_host(base_url: str) -> Gateway | None:
     """The row that a URL's host belongs to, or None."""
     host = (urlsplit(base_url).hostname or "").rstrip(".")
