@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import zlib
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import httpx
 import httpx2
@@ -34,7 +37,7 @@ from langchain_qwen36._http import Clock, aopen_stream, open_stream
 from langchain_qwen36._http.encoding import inflater
 from langchain_qwen36._http.faults import address, told
 from langchain_qwen36._http.network import AsyncioBackend
-from langchain_qwen36._http.target import is_public
+from langchain_qwen36._http.places import is_public
 from langchain_qwen36._wire.stream import StreamReader
 from langchain_qwen36.errors import (
     GatewayConnectionError,
@@ -44,9 +47,6 @@ from langchain_qwen36.errors import (
     UnexpectedResponseError,
     UnsupportedSettingError,
 )
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -512,3 +512,19 @@ def test_a_target_does_not_show_its_key() -> None:
     """Neither does the call that holds it."""
     call = call_to("http://h/v1")
     assert KEY not in f"{call!r}{call.target!r}"
+
+
+ALONE = """
+import sys, types
+package = sys.modules["langchain_qwen36"] = types.ModuleType("langchain_qwen36")
+package.__path__ = ["langchain_qwen36"]
+import langchain_qwen36._call
+sys.exit("httpx" in sys.modules)
+"""
+
+
+def test_httpx_is_imported_with_the_first_call() -> None:
+    """Importing the call must not take the 0.1 s that httpx may take."""
+    root = Path(__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", ALONE], cwd=root, check=False, timeout=60)  # noqa: S603
+    assert done.returncode == 0

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from langchain_qwen36 import _http
 from langchain_qwen36._call.retries import asleep, delay, sleep
 from langchain_qwen36._http import Clock, Reply, Target, Timeouts
-from langchain_qwen36._http import apost as http_apost
-from langchain_qwen36._http import post as http_post
 from langchain_qwen36._http.faults import address
 from langchain_qwen36._wire.types import Meta
 from langchain_qwen36.errors import (
@@ -146,7 +145,7 @@ def post(call: Call) -> tuple[dict[str, Any], Meta]:
     attempts = Attempts(call)
     while True:
         try:
-            reply = http_post(call.target, attempts.body, attempts.next())
+            reply = _http.post(call.target, attempts.body, attempts.next())
             return _read(call, attempts, reply)
         except QwenError as error:
             sleep(attempts.wait_after(error))
@@ -157,7 +156,7 @@ async def apost(call: Call) -> tuple[dict[str, Any], Meta]:
     attempts = Attempts(call)
     while True:
         try:
-            reply = await http_apost(call.target, attempts.body, attempts.next())
+            reply = await _http.apost(call.target, attempts.body, attempts.next())
             return _read(call, attempts, reply)
         except QwenError as error:
             await asleep(attempts.wait_after(error))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from langchain_qwen36 import _http
 from langchain_qwen36._call.call import Attempts
 from langchain_qwen36._call.feed import Feed, Reader
 from langchain_qwen36._call.retries import asleep, sleep
-from langchain_qwen36._http import aopen_stream, open_stream
 from langchain_qwen36._wire.types import Meta
 from langchain_qwen36.errors import QwenError
 from langchain_qwen36.failures import request_id
@@ -55,8 +55,8 @@ class StreamCall(Generic[R]):
     def __iter__(self) -> Generator[list[Delta], None, None]:
         while True:
             try:
-                clock = self._attempts.next()
-                with open_stream(self._call.target, self._attempts.body, clock) as answer:
+                sent, clock = self._attempts.body, self._attempts.next()
+                with _http.open_stream(self._call.target, sent, clock) as answer:
                     feed = self._begin(answer, clock)
                     yield from self._deltas(answer, feed, clock)
                 last = feed.finish()
@@ -72,7 +72,9 @@ class StreamCall(Generic[R]):
         while True:
             try:
                 clock = self._attempts.next()
-                async with aopen_stream(self._call.target, self._attempts.body, clock) as answer:
+                async with _http.aopen_stream(
+                    self._call.target, self._attempts.body, clock
+                ) as answer:
                     feed = self._begin(answer, clock)
                     async with aclosing(self._adeltas(answer, feed, clock)) as batches:
                         async for deltas in batches:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_qwen36._http.encoding import inflater
 from langchain_qwen36._http.faults import told
-from langchain_qwen36._http.target import where
+from langchain_qwen36._http.places import where
 from langchain_qwen36.errors import InvalidRequestError, QwenError, UnexpectedResponseError
 
 if TYPE_CHECKING:

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from langchain_qwen36._http import clients
 from langchain_qwen36._http.answer import Answer, AsyncAnswer, translated
 from langchain_qwen36._http.encoding import ACCEPT_ENCODING
-from langchain_qwen36._http.target import (
+from langchain_qwen36._http.places import (
     followed,
     place_of,
     redirect,
     settings_of,
     warn_of_plain_http,
 )
+from langchain_qwen36._http.target import Reply
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator
 
     from langchain_qwen36._http.clocks import Clock
-    from langchain_qwen36._http.target import Place, Target
+    from langchain_qwen36._http.places import Place
+    from langchain_qwen36._http.target import Target
 
 _HEADERS = {
     "accept": "application/json, text/event-stream",
@@ -31,14 +33,6 @@ _HEADERS = {
     "content-type": "application/json",
 }
 _AS_STREAM = {"stream": True, "follow_redirects": False}
-
-
-class Reply(NamedTuple):
-    """A whole answer."""
-
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
 
 
 @contextmanager

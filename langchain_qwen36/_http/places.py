@@ -1,0 +1,106 @@
+"""Where a request goes, and where it may be led from there."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import warnings
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
+
+import httpx
+
+from langchain_qwen36._http import clients
+from langchain_qwen36._http.clients import ClientSettings
+from langchain_qwen36._http.faults import address
+from langchain_qwen36.errors import InvalidRequestError, UnexpectedResponseError
+
+if TYPE_CHECKING:
+    from langchain_qwen36._http.target import Target
+
+_MAX_REDIRECTS = 3
+_SAME_METHOD = (307, 308)
+_REDIRECTS = (301, 302, 303, *_SAME_METHOD)
+
+
+class Place(NamedTuple):
+    """A URL, taken apart once."""
+
+    url: httpx.URL
+    origin: str
+    hops: int = 0
+    """Redirects that led here."""
+
+
+@functools.lru_cache(maxsize=256)
+def place_of(url: str) -> Place:
+    """Take a URL apart, once."""
+    shown = url.partition("?")[0]
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL as error:
+        raise InvalidRequestError(f"{shown!r} is no URL: {error}.") from None
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise InvalidRequestError(f"{shown!r}: a URL begins with https:// or http:// and a host.")
+    return Place(parsed, _origin(parsed))
+
+
+def _origin(url: httpx.URL) -> str:
+    return f"{url.scheme}://{url.netloc.decode('ascii')}"
+
+
+def settings_of(target: Target, place: Place) -> ClientSettings:
+    """Whose connections serve this target."""
+    return ClientSettings(place.origin, target.proxy, target.max_connections)
+
+
+def where(target: Target) -> str:
+    """The address as errors say it, with the proxy on the way."""
+    if target.http_client is not None or target.http_async_client is not None:
+        return address(target.url)
+    return address(target.url, clients.proxy_of(settings_of(target, place_of(target.url))))
+
+
+def redirect(response: Any, place: Place) -> httpx.URL | None:
+    """Where an answer wants to lead, if it does."""
+    location = response.headers.get("location")
+    if response.status_code not in _REDIRECTS or not location:
+        return None
+    try:
+        return place.url.join(location)
+    except httpx.InvalidURL:
+        return None
+
+
+def followed(there: httpx.URL, place: Place, status: int) -> Place:
+    """Where a redirect leads, if it stays at the origin: the key goes nowhere else (F11)."""
+    if status in _SAME_METHOD and _origin(there) == place.origin and place.hops < _MAX_REDIRECTS:
+        return Place(there, place.origin, place.hops + 1)
+    raise UnexpectedResponseError(
+        f"{address(str(place.url))} redirects to {address(str(there))}, where neither the request "
+        "nor the key is sent: if that is right, set `base_url=` to it.",
+        status_code=status,
+        is_retryable=False,
+    )
+
+
+def warn_of_plain_http(place: Place, target: Target) -> None:
+    """Warn of a key that is sent in the clear to a public host."""
+    if place.url.scheme == "http" and "authorization" in {name.lower() for name in target.headers}:
+        _warn_of_public_host(place.origin)
+
+
+@functools.cache
+def _warn_of_public_host(origin: str) -> None:
+    """Say once that a key crosses the open network unencrypted."""
+    if is_public(urlsplit(origin).hostname or ""):
+        warnings.warn(f"The key goes to {origin} unencrypted: use https.", stacklevel=2)
+
+
+def is_public(host: str) -> bool:
+    """Whether the way to this host leaves the local network."""
+    try:
+        return ipaddress.ip_address(host).is_global
+    except ValueError:
+        # A name without a dot, or of a private zone, is resolved on the local network only.
+        return "." in host and not host.endswith((".local", ".internal", ".localhost", ".lan"))
