@@ -6,8 +6,12 @@ import pickle
 import warnings
 
 import pytest
+from langchain_core.messages import AIMessageChunk
+from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_qwen36 import ChatQwen36
+from langchain_qwen36._wire.chunks import ChunkWriter
+from langchain_qwen36._wire.types import Delta
 
 
 def model(**said):
@@ -66,3 +70,32 @@ class TestTheProfilesKeys:
             model()._check_profile_keys()
 
         assert warned == []
+
+
+class TestTheChunks:
+    @pytest.mark.parametrize("kind", ["text", "reasoning"])
+    def test_a_chunk_is_what_langchain_would_make(self, kind):
+        """They are copies of one empty chunk, filled in without pydantic."""
+        chunk = ChunkWriter().write(Delta(kind, 0, "Hi"))
+        message = AIMessageChunk(
+            content="Hi" if kind == "text" else "",
+            additional_kwargs={} if kind == "text" else {"reasoning_content": "Hi"},
+            response_metadata={"model_provider": "qwen36"},
+        )
+
+        assert ChatGenerationChunk(message=message) == chunk
+        assert message.model_dump() == chunk.message.model_dump()
+        assert message.model_fields_set == chunk.message.model_fields_set
+
+    def test_no_two_chunks_share_what_can_be_written_into(self):
+        """Whoever changes his chunk changes no other; core may add a field that holds a list."""
+        first, second = (ChunkWriter().write(Delta("text", 0, "Hi")) for _ in range(2))
+        shared = [
+            name
+            for one, other in ((first, second), (first.message, second.message))
+            for name, value in vars(one).items()
+            if isinstance(value, dict | list | set) and value is vars(other)[name]
+        ]
+
+        assert shared == []
+        assert first.message is not second.message

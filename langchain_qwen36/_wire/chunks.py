@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import TYPE_CHECKING, Any, assert_never
 
 from langchain_core.messages import AIMessageChunk
@@ -16,31 +17,29 @@ if TYPE_CHECKING:
     from langchain_qwen36._wire.stream import StreamReader
     from langchain_qwen36._wire.types import Delta, Meta
 
+_MESSAGE = AIMessageChunk(content="", additional_kwargs={}, response_metadata={})
+_CHUNK = ChatGenerationChunk(message=_MESSAGE)
+
 
 class ChunkWriter:
     """Writes one stream as chunks; every chunk names the provider, for its translator (T2)."""
 
     def write(self, delta: Delta) -> ChatGenerationChunk:
         """One delta as one chunk; its message has no id (T24)."""
-        metadata: dict[str, Any] = {"model_provider": PROVIDER}
         match delta.kind:
             case "text":
-                message = AIMessageChunk(content=delta.text, response_metadata=metadata)
+                return _prose(delta.text, {})
             case "reasoning":
-                message = AIMessageChunk(
-                    content="",
-                    additional_kwargs={"reasoning_content": delta.text},
-                    response_metadata=metadata,
-                )
+                return _prose("", {"reasoning_content": delta.text})
             case "tool_call":
                 call = tool_call_chunk(
                     name=delta.name, args=delta.text, id=delta.id, index=delta.call
                 )
                 message = AIMessageChunk(
-                    content="", tool_call_chunks=[call], response_metadata=metadata
+                    content="", tool_call_chunks=[call], response_metadata=_metadata()
                 )
             case "logprobs":
-                metadata["logprobs"] = delta.logprobs
+                metadata = {**_metadata(), "logprobs": delta.logprobs}
                 message = AIMessageChunk(content="", response_metadata=metadata)
             case _:
                 assert_never(delta.kind)
@@ -61,3 +60,25 @@ class ChunkWriter:
             ),
             generation_info={"finish_reason": metadata["finish_reason"]},
         )
+
+
+def _metadata() -> dict[str, Any]:
+    return {"model_provider": PROVIDER}
+
+
+def _prose(content: str, kwargs: dict[str, Any]) -> ChatGenerationChunk:
+    """Text or thoughts, as a copy of an empty chunk whose every dict and list is new.
+
+    There is nothing in it for pydantic to check: 2.9 µs instead of 6.8, for nearly every chunk.
+    """
+    message, chunk = copy(_MESSAGE), copy(_CHUNK)
+    message.__dict__.update(
+        content=content,
+        additional_kwargs=kwargs,
+        response_metadata=_metadata(),
+        tool_calls=[],
+        invalid_tool_calls=[],
+        tool_call_chunks=[],
+    )
+    chunk.__dict__.update(text=content, message=message)
+    return chunk
