@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import copy
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -127,11 +126,11 @@ def test_p06_structured_output_leaves_the_model_thinking(
     """The call for the structure may not think; the model's next plain call does."""
     server = gateway_server("dashscope")
     model = model_on(server, "qwen3.6-27b", enable_thinking=True)
-    before = copy.deepcopy(vars(model))
+    before = model.model_dump()
     model.with_structured_output(City, method=method).invoke("The city 'Paris' has 1 people.")
     model.invoke("Hi")
     thinks = [body["enable_thinking"] for body in server.bodies]
-    assert (thinks, vars(model)) == ([False, True], before)
+    assert (thinks, model.model_dump()) == ([False, True], before)
 
 
 @pytest.mark.parametrize("model", ["qwen3.6-27b", "qwq-plus"])
