@@ -119,9 +119,9 @@ print(sum(limiter.acquire(blocking=False) for _ in range(8)))
 
 
 def test_processes_share_a_limit(redis_url: str, key: str) -> None:
-    """Three programs together make no more calls than one may."""
+    """Two programs together make no more calls than one may."""
     command = [sys.executable, "-c", PROGRAM, key, redis_url]
-    programs = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(3)]  # noqa: S603
+    programs = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]  # noqa: S603
     counts = [int(program.communicate()[0]) for program in programs]
     assert sum(counts) == 10
 

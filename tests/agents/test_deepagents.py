@@ -11,7 +11,7 @@ from loopback import Call, Reply
 from subjects import WEATHER, ask, get_weather, model_on, results
 
 from langchain_qwen36 import get_qwen_cost_callback
-from langchain_qwen36.registration import register_deepagents
+from langchain_qwen36.registration import register_deepagents, register_deepagents_harness
 
 deepagents = pytest.importorskip("deepagents", reason="the extra of that name is not installed")
 
@@ -47,12 +47,32 @@ def test_a_deep_agent_of_a_name(gateway_server: Server, monkeypatch: pytest.Monk
     assert agent.invoke(ask(WEATHER))["messages"][-1].text == ANSWER
 
 
-def test_the_entry_point_is_installed() -> None:
-    """It is found without an import of ours."""
-    [found] = entry_points(group="deepagents.provider_profiles", name="qwen36") or pytest.skip(
+@pytest.mark.parametrize(
+    ("group", "function"),
+    [
+        ("deepagents.provider_profiles", register_deepagents),
+        ("deepagents.harness_profiles", register_deepagents_harness),
+    ],
+)
+def test_the_entry_points_are_installed(group: str, function: Callable[[], None]) -> None:
+    """They are found without an import of ours."""
+    [found] = entry_points(group=group, name="qwen36") or pytest.skip(
         "the package was installed before it had entry points: install it again"
     )
-    assert found.load() is register_deepagents
+    assert found.load() is function
+
+
+def test_a_deep_agent_repairs_calls_and_marks_its_prompt(gateway_server: Server) -> None:
+    """What the harness profile adds, for a model object too."""
+    register_deepagents_harness()
+    server = gateway_server("dashscope")
+    server.script(Reply(calls=(Call("get_weather", '{"city": "Par'),)))
+    agent = deepagents.create_deep_agent(model_on(server), [get_weather])
+    found = agent.invoke(ask(WEATHER))["messages"]
+    assert [status for status, _ in results(found)] == ["error"]
+    assert found[-1].text.startswith("The tools say: ")
+    [question] = [m for m in server.bodies[0]["messages"] if m["role"] == "user"]
+    assert question["content"][-1]["cache_control"] == {"type": "ephemeral"}
 
 
 def test_a_subagents_calls_are_counted(gateway_server: Server) -> None:
