@@ -270,7 +270,9 @@ def test_an_error_after_nothing_but_a_role(mode: Mode) -> None:
 
 def test_a_key_in_a_chunk(mode: Mode) -> None:
     """A gateway that quotes the key in a stream's error, or in broken JSON, does not spread it."""
-    for event in (sse({"error": {"message": f"bad {KEY}"}}), f"data: {{{KEY}\n\n".encode()):
+    told = {"message": f"bad {KEY}"}
+    events = (sse({"error": told}), sse(chunk({}, "error", error=told)), b"data: {%s\n\n")
+    for event in (event.replace(b"%s", KEY.encode()) for event in events):
         with FaultServer(stream([*HELLO, event])) as server:
             error = streamed(mode, server).error
         assert error is not None

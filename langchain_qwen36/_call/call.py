@@ -61,6 +61,11 @@ class Call:
                     data = data.replace(key, b"[key]")
         return data
 
+    def payload_without_key(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """The same for a payload; it costs a round trip through JSON, so only errors get it."""
+        clean: dict[str, Any] = orjson.loads(self.without_key(orjson.dumps(payload)))
+        return clean
+
 
 class Attempts:
     """The attempts of one call: counted, timed, and logged in one line."""
@@ -198,8 +203,7 @@ def refusal(
     error = error_in(payload, gateway=call.gateway, headers=headers, certain=certain)
     if error is None:
         return None
-    # Read again: looking for the key in every payload would cost more than the payloads.
-    clean = orjson.loads(call.without_key(orjson.dumps(payload)))
+    clean = call.payload_without_key(payload)
     return error_in(clean, gateway=call.gateway, headers=headers, certain=certain)
 
 

@@ -170,10 +170,12 @@ class Feed:
         if not isinstance(payload, dict):
             payload = {"message": str(payload)} if certain else {}
         error = refusal(self._call, payload, self._answer.headers, certain=certain)
-        if error is None or payload.get("choices"):
+        if error is None:
             deltas += self._reader.feed(payload)
-        if error is not None:
-            raise error
+            return
+        if payload.get("choices"):  # into `partial`, which is the error's
+            deltas += self._reader.feed(self._call.payload_without_key(payload))
+        raise error
 
     def _mended(self, event: Event) -> list[Any]:
         """Payloads of an event that is no JSON as it stands (F29, F30, F32)."""
