@@ -229,3 +229,52 @@ def test_what_a_call_says_of_thinking_replaces_what_it_contradicts(constructor, 
     """A default of the constructor never makes a call's own wish an error."""
     said = merge(model(**constructor), "qwen3.6-plus", None, call).thinking
     assert (said.enabled, said.budget, said.effort) == expected
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        pytest.param({"temperature": "hot"}, "number", id="text-for-a-number"),
+        pytest.param({"reasoning_effort": "huge"}, "'low', 'medium'", id="effort"),
+        pytest.param({"replay_reasoning": "often"}, "'tool_loop'", id="replay"),
+        pytest.param({"forced_tool_choice": "maybe"}, "'disable_thinking'", id="policy"),
+        pytest.param({"extra_body": [1]}, "dictionary", id="body"),
+        pytest.param({"model_kwargs": None}, "dictionary", id="none-where-none-cannot-be"),
+        pytest.param({"max_retries": -1}, "greater", id="below-0"),
+    ],
+)
+def test_a_value_that_the_constructor_refuses_is_refused_for_one_call(wrong, words):
+    """Before anything is sent, naming the keyword and what it takes."""
+    [name] = wrong
+    with pytest.raises(UnsupportedSettingError, match=f"`{name}=.*{words}"):
+        model(http_client=object()).invoke("hi", **wrong)
+
+
+def test_a_value_of_a_call_is_read_as_the_constructor_reads_it():
+    """A number that came as text, from a form or a configuration."""
+    params = merge(model(), "qwen3.6-plus", None, {"temperature": "0.5", "top_k": "20"}).params
+    assert params == {"temperature": 0.5, "top_k": 20}
+
+
+def test_one_word_to_stop_at_is_one_word():
+    """LangChain hands on what `invoke(stop=…)` was given; its letters are not the stops."""
+    assert merge(model(), "qwen3.6-plus", "END", {}).params == {"stop": "END"}
+
+
+def test_a_class_is_a_response_format_of_one_call_too():
+    """As `bind_tools` takes it."""
+
+    class City(BaseModel):
+        """A city."""
+
+        name: str
+
+    said = merge(model(), "qwen3.6-plus", None, {"response_format": City}).response_format
+    assert said is not None
+    assert said["json_schema"]["name"] == "City"
+
+
+def test_an_unknown_method_of_structured_output_names_the_known_ones():
+    """Before anything is bound."""
+    with pytest.raises(ValueError, match=r"json_shema.*json_schema"):
+        model().with_structured_output({"title": "A", "type": "object"}, method="json_shema")

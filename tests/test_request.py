@@ -658,3 +658,44 @@ def _check_order(messages):
     assert waiting == []
     last = [message for message in messages if message["role"] != "system"][-1]
     assert last["role"] in {"user", "tool"} or messages[-1]["role"] == "assistant"
+
+
+class TestAnAnswerInAForm:
+    """LangGraph's agents ask for their last answer again, in the form of a schema."""
+
+    ENDED = (HumanMessage("Weather?"), AIMessage("It is sunny."))
+
+    @pytest.mark.parametrize(
+        "form",
+        [
+            pytest.param({"response_format": JSON}, id="response-format"),
+            pytest.param({"tools": [tool("City")], "tool_choice": named("City")}, id="tool"),
+            pytest.param(
+                {"tools": [tool("City"), tool("Town")], "tool_choice": "required"}, id="any-of-two"
+            ),
+        ],
+    )
+    @pytest.mark.parametrize("gateway", [DASHSCOPE, OPENROUTER, VLLM])
+    def test_p61_a_user_asks_for_it(self, gateway, form):
+        """P61: no server answers an answer; what is added is noted, the messages stay."""
+        request = ask(gateway, messages=self.ENDED, **form)
+        roles = [message["role"] for message in request.body["messages"]]
+        assert [role for role in roles if role != "system"] == ["user", "assistant", "user"]
+        assert "added" in request.notes["messages"]
+
+    @pytest.mark.parametrize(
+        "last",
+        [
+            pytest.param(HumanMessage("And now?"), id="user"),
+            pytest.param(AIMessage("{", additional_kwargs={"partial": True}), id="begun"),
+        ],
+    )
+    def test_nothing_is_added_where_a_server_can_answer(self, last):
+        """A question, or an answer to be gone on with."""
+        request = ask(messages=(*HI, last), response_format=JSON, thinking=OFF)
+        assert "messages" not in request.notes
+
+    def test_p61_without_a_form_it_is_an_error(self):
+        """P61: nobody knows what is to be answered."""
+        with pytest.raises(MessageError, match="assistant's"):
+            ask(messages=self.ENDED, tools=[tool("City")], tool_choice="auto")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, assert_never
+from typing import TYPE_CHECKING, Any, Literal, assert_never, get_args
 
 from langchain_core.tools import StructuredTool
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
@@ -73,8 +73,11 @@ def structured_kwargs(
     """What to bind for a structured answer, and the parser that reads it.
 
     Raises:
-        ValueError: no schema where one is needed, or tools beside `function_calling`.
+        ValueError: no such method, no schema where one is needed, or tools beside
+            `function_calling`.
     """
+    if method not in get_args(Method):
+        raise ValueError(f"`method={method!r}` is not known; it is one of {get_args(Method)}.")
     if schema is None and method != "json_mode":
         raise ValueError(f"`method={method!r}` needs a `schema`; only json_mode goes without.")
     trace = {"kwargs": {"method": method, "strict": strict}, "schema": schema}

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from pydantic import TypeAdapter, ValidationError
+
+from langchain_qwen36._model.binding import response_format_of
 from langchain_qwen36._model.fields import QwenFields, unknown_keyword
 from langchain_qwen36._wire import tools as wire_tools
 from langchain_qwen36._wire.types import Settings, Thinking
+from langchain_qwen36.errors import UnsupportedSettingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -102,11 +107,15 @@ def merge(
         fields: The model object.
         wire_model: The gateway's spelling of the model's id.
         stop: LangChain's own argument; it wins over a field.
-        kwargs: The call's keywords, checked before.
+        kwargs: The call's keywords; `check_call` knows their names.
+
+    Raises:
+        UnsupportedSettingError: a value that the constructor would not take either.
     """
+    kwargs = {name: _checked(name, value) for name, value in kwargs.items()}
     said = {**fields.__dict__, **kwargs}
     if stop is not None:
-        said["stop"] = list(stop)
+        said["stop"] = _checked("stop", stop)
     tools = wire_tools.to_wire(kwargs.get("tools") or (), strict=kwargs.get("strict"))
     return Settings(
         model=model_name(fields, kwargs),
@@ -126,6 +135,24 @@ def merge(
         check_inputs=said["check_inputs"],
         extra_body=said["extra_body"] or {},
     )
+
+
+def _checked(name: str, value: Any) -> Any:
+    """A call's value as the constructor would read it."""
+    if name not in _PER_CALL:
+        return value
+    if name == "response_format" and isinstance(value, type):
+        return response_format_of(value)
+    try:
+        return _reader(name).validate_python(value)
+    except ValidationError as error:
+        why = "; ".join(dict.fromkeys(detail["msg"] for detail in error.errors()))
+        raise UnsupportedSettingError(f"`{name}={value!r}`: {why}.") from None
+
+
+@cache
+def _reader(name: str) -> TypeAdapter[Any]:
+    return TypeAdapter(QwenFields.model_fields[name].rebuild_annotation())
 
 
 def _thinking(fields: QwenFields, kwargs: Mapping[str, Any]) -> Thinking:

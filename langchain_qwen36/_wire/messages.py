@@ -94,6 +94,16 @@ def _first_replayed(messages: Sequence[BaseMessage], replay: Replay) -> int:
             assert_never(never)
 
 
+def ends_with_an_answer(messages: Sequence[BaseMessage]) -> bool:
+    """Whether the last message is a finished answer, which no server answers (P61)."""
+    last = next((m for m in reversed(messages) if not isinstance(m, SystemMessage)), None)
+    if isinstance(last, ChatMessage):
+        spoken = last.role in {"assistant", "ai"}
+    else:
+        spoken = isinstance(last, AIMessage) and not calls_of(last)
+    return spoken and last is not None and not last.additional_kwargs.get("partial")
+
+
 def _speaks_anew(message: BaseMessage) -> bool:
     """Whether a user's message begins a turn; one that only carries tool results does not."""
     if isinstance(message, ChatMessage):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, assert_never
 
 import orjson
+from langchain_core.messages import HumanMessage
 
 from langchain_qwen36._wire import messages as wire_messages
 from langchain_qwen36._wire import tools as wire_tools
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from langchain_qwen36.gateways import Gateway
 
 _JSON_WORDS = "Answer with one JSON object and nothing else."
+_FORM_WORDS = "Give this answer in the form that is asked for."
 
 
 def build(
@@ -49,6 +51,10 @@ def build(
     """
     plan = plan_call(settings, gateway, model)
     check_settings(settings, gateway, model, thinking=plan.thinking.on)
+    notes = plan.notes
+    if _asks_for_form(settings) and wire_messages.ends_with_an_answer(messages):
+        messages = [*messages, HumanMessage(_FORM_WORDS)]
+        notes = {**notes, "messages": f"{_FORM_WORDS!r} was added behind the last answer (P61)."}
     wire = wire_messages.to_wire(
         messages,
         gateway,
@@ -66,11 +72,17 @@ def build(
         requested_model=settings.model,
         thinking=plan.thinking.on,
         tools=wire_tools.schemas_by_name(plan.tools),
-        notes=plan.notes,
+        notes=notes,
         ask_again_without_thinking=plan.ask_again,
         answer_tool=settings.answer_tool,
         used_ids=frozenset(call["id"] for m in wire for call in m.get("tool_calls", ())),
     )
+
+
+def _asks_for_form(settings: Settings) -> bool:
+    """Whether an answer in a form is wanted, as LangGraph's agents do of their own last answer."""
+    forced = settings.tool_choice not in (None, "auto", "none")
+    return forced or settings.response_format is not None
 
 
 def _body(
