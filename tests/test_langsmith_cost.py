@@ -2,80 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-
-import orjson
 import pytest
 from fake_chat_model import PROMPT, USAGE, FakeQwen
 from langchain_core.runnables import RunnableLambda
-from langchain_core.tracers.context import tracing_v2_enabled
-from langsmith import Client
+from langsmith_server import LangSmith
 
 from langchain_qwen36.callbacks import QwenCostCallbackHandler, get_qwen_cost_callback
 
 COSTS = {"input_cost": 0.0005, "output_cost": 0.0003, "total_cost": 0.0008}
 
 
-class _LangSmith(BaseHTTPRequestHandler):
-    """Takes everything and keeps the bodies."""
-
-    bodies: list[bytes]
-
-    def do_POST(self):
-        """Keep what is posted."""
-        self.bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
-        self.do_GET()
-
-    def do_GET(self):
-        """Say yes to anything; an empty `/info` leaves the client at its defaults."""
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, *args):
-        """Be quiet."""
-
-
 @pytest.fixture
 def langsmith(monkeypatch):
-    """A loopback LangSmith; `.traced(call)` makes a call and gives the run that was posted."""
+    """Makes a call and gives the model's run that was posted."""
     monkeypatch.setenv("LANGSMITH_DISABLE_RUN_COMPRESSION", "true")
-    handler = type("Handler", (_LangSmith,), {"bodies": []})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = Thread(target=server.serve_forever, args=(0.01,), daemon=True)
-    thread.start()
-    client = Client(
-        api_url=f"http://127.0.0.1:{server.server_port}",
-        api_key="a-test-key",
-    )
-
-    def traced(call):
-        with tracing_v2_enabled(client=client):
-            call()
-        client.flush()
-        return _llm_run(handler.bodies)
-
-    yield traced
-    client.cleanup()
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-def _llm_run(bodies):
-    """The model's run out of the multipart bodies; a later part replaces an earlier one."""
-    runs = defaultdict(dict)
-    for body in bodies:
-        for part in body.split(b"\r\nContent-Disposition: form-data; ")[1:]:
-            head, _, rest = part.partition(b"\r\n\r\n")
-            run_id, field = re.search(rb'name="[a-z]+\.([^."]+)\.?([a-z]*)"', head).groups()
-            value = orjson.loads(rest.partition(b"\r\n--")[0])
-            runs[run_id] |= {field.decode(): value} if field else value
-    return next(run for run in runs.values() if run["run_type"] == "llm")
+    with LangSmith() as server:
+        yield server.traced
 
 
 def _stream_all(model):

@@ -100,31 +100,38 @@ def _call(
     request: Request,
     kwargs: Mapping[str, Any],
 ) -> Call:
-    timeouts = Timeouts.of(kwargs.get("timeout", fields.timeout))
     query = {**(fields.default_query or {}), **(kwargs.get("extra_query") or {})}
     url = f"{endpoint.base_url}/chat/completions"
-    headers = {
-        **_own_headers(),
-        **({"authorization": f"Bearer {key.get_secret_value()}"} if key else {}),
-        **(fields.default_headers or {}),
-        **(kwargs.get("extra_headers") or {}),
-    }
     return Call(
         target=Target(
             url=f"{url}?{urlencode(query)}" if query else url,
-            headers=headers,
-            proxy=fields.proxy,
+            headers=_headers(fields, key, kwargs),
+            # The embedded engine is on this machine, whatever proxy the environment names.
+            proxy="" if endpoint.gateway.embedded else fields.proxy,
+            max_connections=fields.max_connections,
             http_client=fields.http_client,
             http_async_client=fields.http_async_client,
         ),
         body=wire_request.to_bytes(request.body),
         gateway=endpoint.gateway,
         model=request.requested_model,
-        timeouts=timeouts,
+        timeouts=Timeouts.of(kwargs.get("timeout", fields.timeout)),
         max_retries=kwargs.get("max_retries", fields.max_retries),
         max_event_bytes=kwargs.get("max_event_bytes", fields.max_event_bytes),
         check=endpoint.check,
     )
+
+
+def _headers(
+    fields: QwenFields, key: SecretStr | None, kwargs: Mapping[str, Any]
+) -> Mapping[str, str]:
+    """The headers in a frame that nothing raises in: the key stands in them."""
+    return {
+        **_own_headers(),
+        **({"authorization": f"Bearer {key.get_secret_value()}"} if key else {}),
+        **(fields.default_headers or {}),
+        **(kwargs.get("extra_headers") or {}),
+    }
 
 
 def key_of(fields: QwenFields, endpoint: Endpoint) -> str | Awaitable[str] | None:

@@ -121,10 +121,15 @@ class DescribedModel(QwenFields):
         return super().__deepcopy__({**(memo or {}), **{id(each): each for each in shared}})
 
     def __getstate__(self) -> dict[Any, Any]:
-        """Pickle without your own HTTP clients: the copy makes connections of its own (T23)."""
+        """Pickle without your own HTTP clients: the copy makes connections of its own (T23).
+
+        Nor does a key of the environment go along: the copy reads the variable where it is.
+        """
         state = super().__getstate__()
         gone = {"http_client": None, "http_async_client": None, "_dumped": None}
-        return {**state, "__dict__": {**state["__dict__"], **gone}}
+        private = {**state["__pydantic_private__"], "_located": None}
+        kept = {**state["__dict__"], **gone}
+        return {**state, "__dict__": kept, "__pydantic_private__": private}
 
     def _resolve_model_profile(self) -> ModelProfile | None:
         return identity.profile(self.model_name, self._endpoint.gateway)
