@@ -1,6 +1,6 @@
 """`ChatQwen36`: the LangChain chat model for Qwen3.6, on any gateway that sells or runs it."""
 
-from langchain_qwen36._call import Timeouts
+from langchain_qwen36._call import Timeouts, no_waiting
 from langchain_qwen36._model.calling import QwenWarning
 from langchain_qwen36._version import __version__
 from langchain_qwen36._wire.blocks import register as _register_blocks
@@ -19,6 +19,7 @@ __all__ = [
     "Timeouts",
     "__version__",
     "get_qwen_cost_callback",
+    "no_waiting",
 ]
 
 _register_blocks()

@@ -142,6 +142,8 @@ class QwenFields(BaseChatModel):
     """Your own `httpx.Client`; you close it."""
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     """Your own `httpx.AsyncClient`; you close it."""
+    max_connections: int = Field(default=1000, ge=1)
+    """To the gateway, of this process and of each event loop; shared by all models (P49)."""
     proxy: str | None = Field(default=None, exclude=True, repr=False)
     """A proxy's URL, never dumped: a password may stand in it. None: the environment's."""
 

@@ -28,6 +28,7 @@ _NOT_THE_ANSWER = frozenset(
         "gateway",
         "include_response_headers",
         "max_event_bytes",
+        "max_connections",
         "max_retries",
         "proxy",
         "streaming",
