@@ -10,6 +10,7 @@ import pytest
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.tools import tool
+from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
 
 from langchain_qwen36 import ChatQwen36, PriceBook
@@ -243,6 +244,14 @@ def test_a_list_with_one_price_is_let_through(gateway_server: Server) -> None:
     """There is nothing to cross."""
     server = gateway_server()
     model = model_on(server, None, model="qwen3.6-27b")
+    last = guarded(model, "refuse").invoke({"messages": talk(3000)})["messages"][-1]
+    assert last.text == "You said: And now."
+
+
+def test_a_model_of_another_class_is_let_through(gateway_server: Server) -> None:
+    """Its tokens are not even counted: some classes would ask the network for that."""
+    server = gateway_server("openai-compatible")
+    model = ChatOpenAI(model="qwen3.6-plus", base_url=server.base_url, api_key=server.key)
     last = guarded(model, "refuse").invoke({"messages": talk(3000)})["messages"][-1]
     assert last.text == "You said: And now."
 

@@ -130,24 +130,18 @@ class TierGuardMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         return plan.finish(await handler(plan.request))
 
     def _plan(self, request: ModelRequest[Any]) -> _Plan:
-        tokens = count_tokens(request, request.messages)
-        bound = self._crossed(request, tokens)
-        if bound is None:
+        bounds = _bounds(request)
+        tokens = count_tokens(request, request.messages) if bounds else 0
+        crossed = [bound for bound in bounds if bound * (1 - self.margin) < tokens]
+        if not crossed:
             return _Plan(request)
         match self.action:
             case "warn" | "refuse":
-                return _told(request, self.action, tokens, bound)
+                return _told(request, self.action, tokens, max(crossed))
             case "trim" | "summarise":
-                return self._shorter(request, self.action, tokens, bound)
+                return self._shorter(request, self.action, tokens, max(crossed))
             case never:
                 assert_never(never)
-
-    def _crossed(self, request: ModelRequest[Any], tokens: int) -> int | None:
-        """The bound of the dearest tier that the request has left behind, None for none."""
-        offer = offer_of(request)
-        price = offer.price_at(datetime.now(UTC).date()) if offer else None
-        bounds = [tier.over for tier in (price.tiers if price else ())]
-        return max((b for b in bounds if 0 < b * (1 - self.margin) < tokens), default=None)
 
     def _shorter(
         self, request: ModelRequest[Any], action: Action, tokens: int, bound: int
@@ -202,6 +196,13 @@ class _Plan:
         return ExtendedModelResponse(
             model_response=response, command=Command(update={"messages": new})
         )
+
+
+def _bounds(request: ModelRequest[Any]) -> list[int]:
+    """The input sizes above which a dearer tier begins; none without a price list."""
+    offer = offer_of(request)
+    price = offer.price_at(datetime.now(UTC).date()) if offer else None
+    return [tier.over for tier in (price.tiers if price else ()) if tier.over]
 
 
 def newest(

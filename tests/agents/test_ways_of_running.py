@@ -11,6 +11,13 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from subjects import WEATHER, ask, get_weather, model_on, said, thoughts, total_tokens
 
 from langchain_qwen36 import get_qwen_cost_callback
+from langchain_qwen36.middleware import (
+    CostBudgetMiddleware,
+    ModelRouterMiddleware,
+    PromptCachingMiddleware,
+    TierGuardMiddleware,
+    ToolCallRepairMiddleware,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -61,7 +68,8 @@ async def values(agent: Any, config: Any) -> list[BaseMessage]:
 async def updates(agent: Any, config: Any) -> list[BaseMessage]:
     """What each node added."""
     parts = agent.astream(ask(WEATHER), config, stream_mode="updates")
-    return [m async for part in parts for node in part.values() for m in node["messages"]]
+    nodes = [node or {} async for part in parts for node in part.values()]
+    return [message for node in nodes for message in node.get("messages", ())]
 
 
 async def messages(agent: Any, config: Any) -> list[BaseMessage]:
@@ -195,6 +203,23 @@ def test_blocks_end_before_the_next_begins(gateway_server: Server) -> None:
         "text start",
         "text finish",
     ]
+
+
+@WAYS
+async def test_middleware_does_not_disturb_what_is_seen(gateway_server: Server, way: Way) -> None:
+    """All of ours in one agent: each answer comes once, with its thoughts, in every way."""
+    middleware = [
+        CostBudgetMiddleware("1 USD"),
+        TierGuardMiddleware("trim"),
+        ModelRouterMiddleware(),
+        ToolCallRepairMiddleware(),
+        PromptCachingMiddleware(),
+    ]
+    model = model_on(gateway_server("dashscope-intl"))
+    agent = create_agent(model, [get_weather], middleware=middleware, system_prompt="rule " * 1500)
+    first, last = said(await way(agent, {}))
+    assert [call["name"] for call in first.tool_calls] == ["get_weather"]
+    assert (last.text, thoughts(last)) == (ANSWER, THOUGHT)
 
 
 @pytest.mark.parametrize("mode", ["debug", "tasks", "checkpoints", "custom"])
