@@ -138,6 +138,7 @@ def test_p17_a_broken_call_in_the_history_does_not_poison_it(chat: Callable[...,
         pytest.param("null", [{}], id="null-as-text"),
         pytest.param('["a"]', [], id="list"),
         pytest.param("", [{}], id="nothing"),
+        pytest.param('""', [{}], id="nothing-encoded"),
     ],
 )
 def test_p18_arguments_that_are_no_object_raise_nothing(
