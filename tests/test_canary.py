@@ -215,7 +215,6 @@ def test_the_frames_of_a_call_that_is_not_sent_do_not_hold_the_key(wrong: dict[s
         pytest.param(lambda asked: repr(asked.model_dump()), id="model_dump"),
         pytest.param(lambda asked: asked.model_dump_json(), id="model_dump_json"),
         pytest.param(lambda asked: repr(vars(asked)), id="fields"),
-        pytest.param(lambda asked: repr(asked.__pydantic_private__), id="private"),
         pytest.param(lambda asked: repr(asked._identifying_params), id="identity"),
         pytest.param(lambda asked: asked._get_llm_string(), id="cache key"),
         pytest.param(lambda asked: repr(asked._get_invocation_params()), id="invocation params"),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from langchain_core.language_models import ModelProfile
 from langchain_core.load import dumpd
 from langchain_core.messages import BaseMessage
-from pydantic import PrivateAttr, model_validator
+from pydantic import model_validator
 
 from langchain_qwen36 import tokens
 from langchain_qwen36._model import estimate, identity, location
@@ -28,16 +28,14 @@ if TYPE_CHECKING:
 class DescribedModel(QwenFields):
     """The fields, and what can be told of them without a call."""
 
-    _located: Any = PrivateAttr(default=None)
-    """What `_endpoint` was found for, and what was found."""
-
     @property
     def _endpoint(self) -> Endpoint:
         """The gateway, its address and key; found again when what was said has changed."""
         said = (self.gateway, self.base_url, self.api_key is None)
-        located = self._located
+        # Where core's own cached property stands: outside of what makes two models equal.
+        located = self.__dict__.get("_located")
         if located is None or located[0] != said:
-            located = self._located = (said, location.find(self))
+            located = self.__dict__["_located"] = (said, location.find(self))
         found: Endpoint = located[1]
         return found
 
@@ -76,7 +74,6 @@ class DescribedModel(QwenFields):
         Every call asks for it, traced or not, and each time would cost a sixth of an `invoke`.
         """
         said = {**self.__dict__, "_dumped": None}
-        # Where core's own cached property stands: outside of what makes two models equal.
         dumped = self.__dict__.get("_dumped")
         if dumped is None or dumped[0] != said:
             dumped = ({name: _as_it_is(value) for name, value in said.items()}, dumpd(self))
@@ -126,10 +123,8 @@ class DescribedModel(QwenFields):
         Nor does a key of the environment go along: the copy reads the variable where it is.
         """
         state = super().__getstate__()
-        gone = {"http_client": None, "http_async_client": None, "_dumped": None}
-        private = {**state["__pydantic_private__"], "_located": None}
-        kept = {**state["__dict__"], **gone}
-        return {**state, "__dict__": kept, "__pydantic_private__": private}
+        gone = dict.fromkeys(("http_client", "http_async_client", "_dumped", "_located"))
+        return {**state, "__dict__": {**state["__dict__"], **gone}}
 
     def _resolve_model_profile(self) -> ModelProfile | None:
         return identity.profile(self.model_name, self._endpoint.gateway)
