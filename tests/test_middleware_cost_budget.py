@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -310,6 +311,18 @@ async def test_a_cancelled_call_is_counted(gateway_server: Server) -> None:
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(agent.ainvoke(ask("word " * 50)), 0.3)
     assert middleware.users["me"].spent == {"USD": Decimal("0.01")}
+
+
+def test_the_real_end_of_a_call_replaces_its_estimate(gateway_server: Server) -> None:
+    """A call that was given up and ends after all is booked twice, and paid once."""
+    with get_qwen_cost_callback(price_of=a_cent) as cb:
+        model_on(gateway_server()).invoke("Hi")
+    [record] = cb.runs
+    account = Account()
+    account.add(replace(record, ending="abandoned", cost=Decimal("0.05")))
+    account.add(record)
+    account.add(replace(record, cost=None))
+    assert account.saved() == {"USD": "0.01"}
 
 
 def test_money_of_another_currency_is_not_taken(gateway_server: Server) -> None:

@@ -145,6 +145,13 @@ def test_a_canary_gets_its_share_of_threads(gateway_server: Server) -> None:
     assert canary_of(agent, None) == "everyday"
 
 
+def test_a_thread_is_on_the_same_side_in_every_process(gateway_server: Server) -> None:
+    """These were worked out once: Python's own hash would differ from run to run."""
+    agent = agent_on(gateway_server("dashscope"), canary={"qwen3.6-max-preview": 0.3})
+    sides = [canary_of(agent, str(n)) == "canary" for n in range(12)]
+    assert [n for n, chosen in enumerate(sides) if chosen] == [2, 6]
+
+
 @pytest.mark.parametrize(
     ("canary", "rule"),
     [

@@ -206,6 +206,17 @@ def test_a_margin_is_kept_for_the_estimate(
     assert ("tier_guard" in last.response_metadata) == crosses
 
 
+def test_the_same_words_said_twice_are_two_messages(
+    gateway_server: Server, book: PriceBook
+) -> None:
+    """What is left out is told by the message, not by its text."""
+    same = [HumanMessage("word " * 300), AIMessage("Yes.")]
+    server = gateway_server()
+    messages = [message.model_copy() for message in [*same * 10, same[0]]]
+    guarded(model_on(server, book), "summarise").invoke({"messages": messages})
+    assert server.bodies[0]["messages"][0]["content"].count("Human:") > 3
+
+
 @pytest.mark.parametrize("action", ["trim", "summarise"])
 def test_a_question_that_is_too_long_by_itself_warns(
     gateway_server: Server, book: PriceBook, action: Any

@@ -85,11 +85,12 @@ class PromptCachingMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             return request
         left = self._left(request, row.cache_markers)
         system, messages = request.system_message, list(request.messages)
-        if system is not None and left and count_tokens(request, []) >= self.min_tokens:
+        system_pays = count_tokens(request, []) >= self.min_tokens
+        if system is not None and left and system_pays:
             marked = _marked_message(system)
             left -= marked is not system
             system = marked
-        if self.history and count_tokens(request, messages) >= self.min_tokens:
+        if self.history and (system_pays or count_tokens(request, messages) >= self.min_tokens):
             for place in _ends(messages)[:left]:
                 messages[place] = _marked_message(messages[place])
         return request.override(system_message=system, messages=messages)

@@ -152,7 +152,8 @@ class TierGuardMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             return count_tokens(request, messages) - fixed
 
         kept = newest(request.messages, int(bound * self.keep) - fixed, count)
-        dropped = [message for message in request.messages if message not in kept]
+        stays = {id(message) for message in kept}
+        dropped = [message for message in request.messages if id(message) not in stays]
         after = fixed + count(kept)
         if not dropped or after >= tokens:
             return _told(request, "warn", tokens, bound)
