@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import warnings
+from dataclasses import asdict
 
 import pytest
 from langchain_core.load import dumps
@@ -278,3 +279,9 @@ def test_an_unknown_method_of_structured_output_names_the_known_ones():
     """Before anything is bound."""
     with pytest.raises(ValueError, match=r"json_shema.*json_schema"):
         model().with_structured_output({"title": "A", "type": "object"}, method="json_shema")
+
+
+def test_a_row_of_ones_own_is_dumped_as_its_facts():
+    """Without a warning from pydantic, which knows no dataclass here."""
+    mine = Gateway(name="mine", base_url="http://localhost:1/v1")
+    assert ChatQwen36(gateway=mine).model_dump()["gateway"] == asdict(mine)

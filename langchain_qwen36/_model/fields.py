@@ -9,7 +9,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models.chat_models import BaseChatModel
-from pydantic import ConfigDict, Field, InstanceOf, SecretStr, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    InstanceOf,
+    SecretStr,
+    field_serializer,
+    field_validator,
+    model_validator,
+)
 
 from langchain_qwen36._version import __version__
 from langchain_qwen36._wire.types import Effort, ForcedToolChoice, Replay
@@ -178,6 +186,11 @@ class QwenFields(BaseChatModel):
         if colon and head in GATEWAYS and data.get("gateway") is None:
             return {**data, key: tail, "gateway": head}
         return data
+
+    @field_serializer("gateway")
+    def _dump_gateway(self, gateway: Any) -> Any:
+        """A row of one's own as a dict of its facts; pydantic would warn of what is no model."""
+        return gateway
 
     @field_validator("api_key", mode="before")
     @classmethod
