@@ -120,6 +120,11 @@ from langchain_qwen36._wire import usage
             id="t1-ints-only",
         ),
         pytest.param(
+            {"prompt_tokens": float("inf"), "completion_tokens": float("nan")},
+            None,
+            id="t1-no-number-is-no-count",
+        ),
+        pytest.param(
             {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
             {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0},
             id="a-cached-response-cost-nothing",
