@@ -253,7 +253,24 @@ def test_the_same_budget_in_agent_and_subagent_counts_once(
     server.script(GO, *ENDLESS[:2])
     found = nested(server, [shared], [shared]).invoke(ask())
     assert len(server.requests) == 4
-    assert "is spent" in found["messages"][-1].text or found["messages"][-1].text
+    assert "is spent" in found["messages"][-1].text
+
+
+def test_every_budget_around_a_subagent_holds(gateway_server: Server) -> None:
+    """The outer one too, where an inner one would let it go on."""
+    server = gateway_server()
+    server.script(GO, *ENDLESS)
+    soft = budget("0.01 USD", cheaper_model=model_on(server, model="qwen3.6-flash"))
+    found = nested(server, [budget("0.03 USD"), soft]).invoke(ask())
+    assert "budget of 0.03 USD is spent" in found["messages"][-1].text
+    assert len(server.requests) == 3
+
+
+def test_nothing_is_kept_of_a_run_that_has_ended(gateway_server: Server) -> None:
+    """A server that runs for months does not grow by its runs."""
+    middleware = budget("1 USD")
+    create_agent(model_on(gateway_server()), [add], middleware=[middleware]).invoke(ask())
+    assert middleware._live == {}
 
 
 def test_retries_and_fallbacks_are_inside(gateway_server: Server) -> None:

@@ -145,6 +145,15 @@ def test_a_canary_gets_its_share_of_threads(gateway_server: Server) -> None:
     assert canary_of(agent, None) == "everyday"
 
 
+def test_two_canaries_share(gateway_server: Server) -> None:
+    """Each gets its own threads, and together they may get all."""
+    server = gateway_server("dashscope")
+    agent = agent_on(server, canary={"qwen3.6-max-preview": 0.5, "qwen3.6-flash": 0.5})
+    assert {canary_of(agent, str(n)) for n in range(40)} == {"canary"}
+    models = [body["model"] for body in server.bodies]
+    assert 10 <= models.count("qwen3.6-flash") <= 30
+
+
 def test_a_thread_is_on_the_same_side_in_every_process(gateway_server: Server) -> None:
     """These were worked out once: Python's own hash would differ from run to run."""
     agent = agent_on(gateway_server("dashscope"), canary={"qwen3.6-max-preview": 0.3})

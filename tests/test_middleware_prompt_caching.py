@@ -149,11 +149,12 @@ def test_own_marks_stay_and_are_counted(gateway_server: Server) -> None:
 def test_a_marked_system_prompt_is_left_alone(gateway_server: Server) -> None:
     """Nothing is marked twice, and nothing of the user's is written to."""
     server = gateway_server()
-    part = {"type": "text", "text": LONG, "cache_control": MARK}
-    system = SystemMessage([part])
+    own = {"type": "ephemeral", "ttl": "5m"}
+    system = SystemMessage([{"type": "text", "text": LONG, "cache_control": own}])
     agent_on(server, system=system).invoke(ask("Hi"))
-    assert marked(server.bodies[0]) == ["system", "user"]
-    assert system.content == [part]
+    [first, _] = server.bodies[0]["messages"]
+    assert first["content"][0]["cache_control"] == own
+    assert system.content == [{"type": "text", "text": LONG, "cache_control": own}]
 
 
 def test_the_thread_has_no_marks(gateway_server: Server) -> None:
