@@ -10,6 +10,7 @@ import orjson
 from langchain_qwen36._call.call import completion, loads, refusal
 from langchain_qwen36._http import Reply
 from langchain_qwen36._wire.sse import SSEDecoder
+from langchain_qwen36._wire.template import ChunkTemplate
 from langchain_qwen36.errors import (
     ContentFilterError,
     GatewayConnectionError,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from langchain_qwen36._call.call import Call
     from langchain_qwen36._http import Answer, Clock
     from langchain_qwen36._wire.sse import Event
-    from langchain_qwen36._wire.types import Delta
+    from langchain_qwen36._wire.types import Delta, Prose
 
 _REFUSED = 300
 _DONE = b"[DONE]"
@@ -48,6 +49,15 @@ class Reader(Protocol):
 
     def feed(self, payload: dict[str, Any]) -> list[Delta]:
         """Take one payload."""
+        ...
+
+    @property
+    def plain(self) -> Prose | None:
+        """The kind of what the last payload said, where it said that and nothing else."""
+        ...
+
+    def go_on(self, text: str) -> list[Delta]:
+        """Take a payload that is the last one, a `plain` one, but for its text."""
         ...
 
     def finish(self, *, done: bool) -> list[Delta]:
@@ -73,6 +83,7 @@ class Feed:
         self._answer = answer
         self._clock = clock
         self._decoder = SSEDecoder(call.max_event_bytes)
+        self._template = ChunkTemplate()
         self._head = b""
         self._done = False
         self._drained = 0
@@ -151,6 +162,11 @@ class Feed:
         if data == _DONE or self._done:
             self._after_done(event)
             return
+        reader = self._reader
+        plain = reader.plain if not event.name else None
+        if plain is not None and (text := self._template.text_in(data, plain)):
+            deltas += reader.go_on(text)
+            return
         try:
             payload = orjson.loads(data)
         except orjson.JSONDecodeError:
@@ -162,7 +178,10 @@ class Feed:
         if b'"error"' in data or b'"choices"' not in data or event.name == "error":
             self._odd(payload, event, deltas)
         elif type(payload) is dict:
-            deltas += self._reader.feed(payload)
+            fed = reader.feed(payload)
+            if reader.plain is not None and len(fed) == 1:
+                self._template.learn(data, reader.plain, fed[0].text)
+            deltas += fed
 
     def _odd(self, payload: Any, event: Event, deltas: list[Delta]) -> None:
         """A payload that may be an error; a chunk that has both is a chunk first (F24)."""

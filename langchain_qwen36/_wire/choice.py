@@ -14,7 +14,7 @@ from langchain_qwen36._wire.types import Delta
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from langchain_qwen36._wire.types import Request
+    from langchain_qwen36._wire.types import Prose, Request
 
 _PLAIN = frozenset({"role", "content", "reasoning_content"})
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
@@ -48,11 +48,13 @@ class Choice:
     """What has come of one choice.
 
     `text` and `thoughts` are its pieces, `extras` and `objects` what belongs into
-    additional_kwargs besides the thoughts, `facts` what belongs into response_metadata.
+    additional_kwargs besides the thoughts, `facts` what belongs into response_metadata. `plain`
+    is the kind of what the last chunk said, where it said that and nothing else.
     """
 
     def __init__(self, index: int, request: Request) -> None:
         self.index = index
+        self.plain: Prose | None = None
         self.text: list[str] = []
         self.thoughts: list[str] = []
         self.calls = ToolCallAssembler(request.used_ids)
@@ -82,8 +84,9 @@ class Choice:
 
     def feed(self, choice: Mapping[str, Any]) -> list[Delta]:
         """Take the choice of one chunk, give back what it adds."""
-        delta = choice.get("delta")
-        whole = False
+        self.plain = None
+        delta: dict[str, Any] | None = choice.get("delta")
+        streamed, whole = isinstance(delta, dict), False
         if not isinstance(delta, dict):
             whole = not self._in_messages
             delta = self._message(choice)
@@ -93,21 +96,29 @@ class Choice:
             return self._logprobs(choice["logprobs"]) + self._delta(delta, whole=whole)
         if not delta:
             return []
-        if self._tags is None and delta.keys() <= _PLAIN:
+        if self._tags is None and streamed and delta.keys() <= _PLAIN:
             # Nearly every chunk of an answer; the rest of this class is for the others.
             content = delta.get("content")
             thought = delta.get("reasoning_content")
             if content and not thought and type(content) is str:
-                if self._finder is not None:
-                    content = self._finder.feed(content)
-                    if not content:
-                        return []
-                self.text.append(content)
-                return [Delta("text", 0, content)]
+                self.plain = "text"
+                return self.go_on(content)
             if thought and not content and type(thought) is str:
-                self.thoughts.append(thought)
-                return [Delta("reasoning", 0, thought)]
+                self.plain = "reasoning"
+                return self.go_on(thought)
         return self._delta(delta, whole=whole)
+
+    def go_on(self, text: str) -> list[Delta]:
+        """Take more of what is `plain`."""
+        if self.plain == "reasoning":
+            self.thoughts.append(text)
+            return [Delta("reasoning", 0, text)]
+        if self._finder is not None:
+            text = self._finder.feed(text)
+            if not text:
+                return []
+        self.text.append(text)
+        return [Delta("text", 0, text)]
 
     def finish(self) -> list[Delta]:
         """Settle what is held; after it nothing more may be fed."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import AIMessage
 
-    from langchain_qwen36._wire.types import Delta, Request
+    from langchain_qwen36._wire.types import Delta, Prose, Request
 
 # What the reader itself reads of a payload, and bulk that says nothing of the answer.
 _NO_FACTS = frozenset(
@@ -89,6 +89,16 @@ class StreamReader:
             else:
                 deltas += (self._first or self.first).feed(choice)
         return deltas
+
+    @property
+    def plain(self) -> Prose | None:
+        """The kind of what the last payload said, where it said that and nothing else."""
+        return self._first.plain if self._first is not None and len(self.choices) == 1 else None
+
+    def go_on(self, text: str) -> list[Delta]:
+        """Take a payload that is the last one, a `plain` one, but for its text."""
+        self.chunks += 1
+        return self.first.go_on(text)
 
     def finish(self, *, done: bool) -> list[Delta]:
         """Settle what was held back; `done` says that [DONE], or a whole body, came.

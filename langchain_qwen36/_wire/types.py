@@ -19,6 +19,7 @@ PROVIDER = "qwen36"
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Replay = Literal["tool_loop", "all", "never"]
 ForcedToolChoice = Literal["disable_thinking", "auto", "error"]
+Prose = Literal["text", "reasoning"]
 ToolChoice = Literal["auto", "none", "required"] | dict[str, Any]
 
 
