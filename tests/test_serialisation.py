@@ -225,3 +225,14 @@ def test_a_used_model_goes_through_three_event_loops(gateway_server: Server) -> 
     model = model_of(base_url=server.base_url, api_key=server.key)
     said = [asyncio.run(model.ainvoke("Hi")).text for _ in range(3)]
     assert said == ["You said: Hi"] * 3
+
+
+def test_t21_the_cache_key_tells_headers_apart_and_holds_none() -> None:
+    """T21: another tenant's header is another question, and a cache may be a file."""
+    model = model_of(api_key="x")
+    mine, theirs = (
+        model._get_llm_string(extra_headers={"Authorization": f"Bearer {key}"})
+        for key in ("sk-canary-1", "sk-canary-2")
+    )
+    assert mine != theirs
+    assert "sk-canary" not in mine

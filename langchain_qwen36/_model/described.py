@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # `with_fallbacks` resolves the annotations of the public methods it passes on.
 # ruff: noqa: TC003
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self, cast
 
@@ -63,7 +64,13 @@ class DescribedModel(QwenFields):
         return super()._get_invocation_params(stop=stop, **kwargs)
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
-        """The cache's key, made anew: core remembers it over changes of the settings (T11)."""
+        """The cache's key, made anew: core remembers it over changes of the settings (T11).
+
+        Of headers it holds a digest: a cache may be a file, and a key may stand in them.
+        """
+        if headers := kwargs.get("extra_headers"):
+            digest = hashlib.sha256(repr(sorted(headers.items())).encode()).hexdigest()
+            kwargs["extra_headers"] = digest
         said = {**self._identifying_params, **kwargs, "stop": stop}
         return f"{type(self).__name__}{sorted(said.items())}"
 
