@@ -177,6 +177,18 @@ def test_a_call_that_took_less_is_a_credit(gateway_server: Server, key: str) -> 
     assert limiter.acquire(blocking=False)
 
 
+def test_a_call_larger_than_a_window_is_paid_over_several(key: str) -> None:
+    """No charge is above the limit, or it would never fit; the rest is still owed."""
+    limiter = SharedRateLimiter(key, tokens=100, tokens_per_call=10, seconds=1)
+    limiter._owed = 240
+    began = time.monotonic()
+    assert limiter.acquire()
+    assert limiter._owed == 150
+    assert limiter.acquire()
+    assert limiter._owed == 60
+    assert time.monotonic() - began > 0.5
+
+
 def test_a_call_that_is_not_made_owes_nothing(key: str) -> None:
     """Refused by the requests' limit, its tokens are a credit."""
     limiter = SharedRateLimiter(key, requests=1, tokens=3000, tokens_per_call=1000)
