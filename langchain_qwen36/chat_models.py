@@ -23,6 +23,7 @@ from langchain_qwen36._model.described import DescribedModel
 from langchain_qwen36._wire.chunks import ChunkWriter
 from langchain_qwen36._wire.events import EventWriter
 from langchain_qwen36._wire.stream import StreamReader
+from langchain_qwen36.callbacks.trace import show_costs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -97,6 +98,7 @@ class ChatQwen36(DescribedModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
+        show_costs(run_manager)
         asked = self._ask(messages, stop, kwargs, stream=False)
         result = asking.answer(asked, run_manager)
         if asking.is_unforced(asked, result):
@@ -112,6 +114,7 @@ class ChatQwen36(DescribedModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
+        show_costs(run_manager)
         asked = await self._aask(messages, stop, kwargs, stream=False)
         result = await asking.aanswer(asked, run_manager)
         if asking.is_unforced(asked, result):
@@ -166,6 +169,7 @@ class ChatQwen36(DescribedModel):
         **kwargs: Any,
     ) -> Iterator[dict[str, Any]]:
         """LangChain's v3 events without the detour over chunks (T9, T19)."""
+        show_costs(run_manager)
         asked = self._ask(messages, stop, kwargs, stream=True)
         stream = StreamCall(asked.call, partial(StreamReader, asked.request))
         writer, chunks = EventWriter(asked.request), ChunkWriter()
@@ -186,6 +190,7 @@ class ChatQwen36(DescribedModel):
         **kwargs: Any,
     ) -> AsyncIterator[dict[str, Any]]:
         """`_stream_chat_model_events`, async."""
+        show_costs(run_manager)
         asked = await self._aask(messages, stop, kwargs, stream=True)
         stream = StreamCall(asked.call, partial(StreamReader, asked.request))
         writer, chunks = EventWriter(asked.request), ChunkWriter()

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from uuid import uuid4
+
 import pytest
 from fake_chat_model import PROMPT, USAGE, FakeQwen
+from langchain_core.callbacks import CallbackManagerForLLMRun, get_usage_metadata_callback
+from langchain_core.messages import HumanMessage
 from langchain_core.runnables import RunnableLambda
 from langsmith_server import LangSmith
 
+from langchain_qwen36 import ChatQwen36
 from langchain_qwen36.callbacks import QwenCostCallbackHandler, get_qwen_cost_callback
+from langchain_qwen36.callbacks.trace import show_costs
 
 COSTS = {"input_cost": 0.0005, "output_cost": 0.0003, "total_cost": 0.0008}
 
@@ -101,3 +108,88 @@ def test_our_handler_is_right_where_costs_are_traced(langsmith):
         langsmith(lambda: model.batch([PROMPT] * 3))
 
     assert (cb.calls, str(cb.total_cost), cb.cached_calls) == (3, "0.0024", 0)
+
+
+async def _ainvoke(model, config):
+    return await model.ainvoke(PROMPT, config)
+
+
+async def _astream_events(model, config):
+    stream = await model.astream_events(PROMPT, config, version="v3")
+    async with stream:
+        return await stream.output
+
+
+WAYS = [
+    pytest.param(lambda model, config: model.invoke(PROMPT, config), id="invoke"),
+    pytest.param(
+        lambda model, config: model.stream_events(PROMPT, config, version="v3").output, id="v3"
+    ),
+    pytest.param(lambda model, config: model.batch([PROMPT], config)[0], id="batch"),
+    pytest.param(
+        lambda model, config: (RunnableLambda(str) | model).invoke(PROMPT, config), id="chain"
+    ),
+    pytest.param(lambda model, config: asyncio.run(_ainvoke(model, config)), id="ainvoke"),
+    pytest.param(lambda model, config: asyncio.run(_astream_events(model, config)), id="av3"),
+]
+
+
+def chat_model(server, **settings):
+    """The real model on a loopback gateway."""
+    return ChatQwen36(
+        gateway=server.row.name, base_url=server.base_url, api_key=server.key, **settings
+    )
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_chatqwen36_shows_langsmith_the_cost_by_itself(langsmith, gateway_server, way):
+    """With no handler and no setting; LangChain's own sums and the caller's message stay whole."""
+    model = chat_model(gateway_server("dashscope-intl"))
+    answers = []
+    with get_usage_metadata_callback() as usage, get_qwen_cost_callback() as cb:
+        run = langsmith(lambda: answers.append(way(model, {})))
+        way(model, {})
+
+    (record, _) = cb.runs
+    said = run["extra"]["metadata"]["usage_metadata"]
+    assert {name: said[name] for name in COSTS} == {
+        "input_cost": float(record.input_cost),
+        "output_cost": float(record.output_cost),
+        "total_cost": float(record.cost),
+    }
+    assert record.cost > 0
+    (summed,) = usage.usage_metadata.values()
+    assert summed["input_tokens"] == 2 * record.tokens.input
+    assert not any(name.endswith("cost") for name in answers[0].usage_metadata)
+
+
+@pytest.mark.parametrize(
+    ("gateway", "name", "costs"),
+    [
+        pytest.param("openrouter", "qwen3.6-plus", {"total_cost"}, id="reported"),
+        pytest.param("dashscope", "qwen3.6-plus", set(), id="other currency"),
+        pytest.param("vllm", "qwen3.6-27b", set(), id="unknown price"),
+    ],
+)
+def test_chatqwen36_tells_langsmith_known_dollars(langsmith, gateway_server, gateway, name, costs):
+    """A reported bill has no parts; yuan and unknown prices are left out."""
+    model = chat_model(gateway_server(gateway), model=name)
+    run = langsmith(lambda: model.invoke(PROMPT))
+    said = run["extra"]["metadata"]["usage_metadata"]
+    assert {name for name in said if name.endswith("cost")} == costs
+
+
+def test_several_answers_do_not_break_the_trace(langsmith, gateway_server):
+    """LangChain's tracer sums over them: one bill for all, on the first (T26)."""
+    model = chat_model(gateway_server("dashscope-intl"), n=2, enable_thinking=False)
+    run = langsmith(lambda: model.generate([[HumanMessage(PROMPT)]]))
+    assert len(run["outputs"]["generations"][0]) == 2
+    assert run["extra"]["metadata"]["usage_metadata"]["total_cost"] > 0
+
+
+def test_a_run_that_is_not_traced_keeps_its_handlers():
+    """Nothing is put around handlers that are no tracer of LangSmith's."""
+    mine = QwenCostCallbackHandler()
+    manager = CallbackManagerForLLMRun(run_id=uuid4(), handlers=[mine], inheritable_handlers=[])
+    show_costs(manager)
+    assert manager.handlers == [mine]

@@ -15,7 +15,7 @@ from langchain_qwen36.callbacks.call import OpenCall, abandoned, ended, failed, 
 from langchain_qwen36.callbacks.ledger import Ledger
 from langchain_qwen36.callbacks.runs import OpenRuns
 from langchain_qwen36.callbacks.seen import seen_in_result
-from langchain_qwen36.callbacks.trace import write_costs
+from langchain_qwen36.callbacks.trace import costs_of, write_costs
 from langchain_qwen36.callbacks.views import LedgerView
 
 if TYPE_CHECKING:
@@ -79,10 +79,10 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
             price_as: The gateway whose list prices calls that no list of their own gateway does.
             price_of: Your own price of a call, `(model, gateway, usage_metadata) -> Money | None`.
             discount: What your account pays of the list, e.g. `"0.85"`; reported bills stay.
-            trace_costs: Show LangSmith the cost of each call, streams included: the handlers after
-                this one see it in the usage. LangSmith's is after it where this one stands in
-                the `config` of the outermost call. LangChain's own usage callback must not be
-                (T1).
+            trace_costs: Show LangSmith the cost of each call: the handlers after this one see it in
+                the usage. LangSmith's is after it where this one stands in the `config` of the
+                outermost call. LangChain's own usage callback must not be (T1). `ChatQwen36` does
+                it by itself in all but `stream` and `astream`; other chat classes need this.
             on_record: Called with each record when it is booked. A call that was booked as
                 abandoned and ends after all comes twice.
 
@@ -157,7 +157,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         if call := self._open.pop(run_id, None):
             record = ended(call, seen_in_result(response), self._pricer)
             if self._trace_costs:
-                write_costs(response, record)
+                write_costs(response, costs_of(record))
             self._book(record)
 
     @override

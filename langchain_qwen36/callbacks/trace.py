@@ -2,43 +2,121 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration
 
 if TYPE_CHECKING:
-    from decimal import Decimal
+    from collections.abc import Mapping
 
+    from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
     from langchain_core.outputs import LLMResult
 
     from langchain_qwen36.callbacks.records import CallRecord
 
+Costs = dict[str, float]
+"""LangSmith's names for the total and its two parts, in dollars; what is unknown is left out."""
 
-def write_costs(result: LLMResult, record: CallRecord) -> None:
-    """Put a call's dollars into the result that the handlers after ours are given.
+
+def write_costs(result: LLMResult, costs: Costs) -> None:
+    """Put a call's dollars into the result that the handlers after this one are given.
 
     The message that the caller gets is left as it is: floats in its usage would break every sum
-    over it, and on a chunk they break the stream itself (T1). LangSmith's costs are in dollars,
-    so other currencies are left out.
+    over it, and on a chunk they break the stream itself (T1).
     """
-    first = next(iter(result.generations[0]), None)
-    if record.currency != "USD" or not isinstance(first, ChatGeneration):
+    message = _first_message(result)
+    if not costs or message is None or message.usage_metadata is None:
         return
-    if not isinstance(first.message, AIMessage) or first.message.usage_metadata is None:
-        return
-    usage = {**first.message.usage_metadata, **costs(record)}
-    message = first.message.model_copy(update={"usage_metadata": usage})
-    priced = first.model_copy(update={"message": message})
+    first, *others = result.generations[0]
+    priced = message.model_copy(update={"usage_metadata": {**message.usage_metadata, **costs}})
     # The list inside belongs to the caller's own result: replace it, do not write into it.
-    result.generations[0] = [priced, *result.generations[0][1:]]
+    result.generations[0] = [first.model_copy(update={"message": priced}), *others]
 
 
-def costs(record: CallRecord) -> dict[str, float]:
-    """LangSmith's names for the total and its two parts; what is unknown is left out."""
+def costs_of(record: CallRecord) -> Costs:
+    """What a handler booked for a call."""
+    if record.currency != "USD":
+        return {}
     known: dict[str, Decimal | None] = {
         "input_cost": record.input_cost,
         "output_cost": record.output_cost,
         "total_cost": record.cost,
     }
     return {name: float(cost) for name, cost in known.items() if cost is not None}
+
+
+def show_costs(
+    run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None,
+) -> None:
+    """Let LangSmith's tracers of a run see the bill on the message, and no one else.
+
+    Handlers of the user's run after the tracer in most places (T28), so the model does it: one
+    handler before each tracer writes the costs into the usage, one after it takes them out, for
+    LangChain's own usage callback cannot add floats (T1). LangChain does not hand its run to
+    `_stream`, so plain streams need a handler with `trace_costs`.
+    """
+    if run_manager is None or not run_manager.handlers:
+        return
+    from langchain_core.tracers.langchain import LangChainTracer  # noqa: PLC0415 (loaded by then)
+
+    handlers: list[BaseCallbackHandler] = []
+    for handler in run_manager.handlers:
+        if isinstance(handler, LangChainTracer):
+            writer = _Writer()
+            handlers += [writer, handler, _Eraser(writer)]
+        else:
+            handlers.append(handler)
+    run_manager.handlers = handlers
+
+
+class _Writer(BaseCallbackHandler):
+    """Writes the bill that is on the message."""
+
+    run_inline = True  # Async handlers that are not run after those that are: see `show_costs`.
+
+    def __init__(self) -> None:
+        self.before: list[Any] = []
+        """The result as it was."""
+
+    def on_llm_end(self, response: LLMResult, **_: Any) -> None:
+        """Write it for the tracer that is next."""
+        self.before = list(response.generations)
+        if (message := _first_message(response)) is not None:
+            write_costs(response, _costs_on(message.response_metadata.get("cost")))
+
+
+class _Eraser(BaseCallbackHandler):
+    """Puts back what was there before."""
+
+    run_inline = True
+
+    def __init__(self, writer: _Writer) -> None:
+        self._writer = writer
+
+    def on_llm_end(self, response: LLMResult, **_: Any) -> None:
+        """The tracer has made its copy."""
+        response.generations[:] = self._writer.before
+
+
+def _first_message(result: LLMResult) -> AIMessage | None:
+    """Usage stands on the first of several generations (T26)."""
+    first = next(iter(result.generations[0]), None) if result.generations else None
+    message = first.message if isinstance(first, ChatGeneration) else None
+    return message if isinstance(message, AIMessage) else None
+
+
+def _costs_on(bill: Mapping[str, Any] | None) -> Costs:
+    """Of a reported bill only the total is known."""
+    if not bill or bill["currency"] != "USD":
+        return {}
+    if bill["basis"] == "reported":
+        return {"total_cost": bill["total"]}
+    parts = (Decimal(str(bill[part])) for part in ("input", "cache_read", "cache_write"))
+    return {
+        "input_cost": float(sum(parts)),
+        "output_cost": bill["output"],
+        "total_cost": bill["total"],
+    }
