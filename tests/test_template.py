@@ -25,7 +25,7 @@ class Slow(StreamReader):
 
 def read(reader, lines):
     """Feed a reader and return all it gave, its text and its thoughts, and how much it took."""
-    call = SimpleNamespace(max_event_bytes=None)
+    call = SimpleNamespace(max_event_bytes=None, gateway=reader.request.gateway)
     feed = Feed(call, reader, ANSWER, Clock(Timeouts()))
     given = feed.take(b"".join(b"data: " + line + b"\n\n" for line in lines))
     return given, reader.first.text, reader.first.thoughts, reader.chunks, reader.facts
@@ -73,6 +73,14 @@ CASES = [
         id="running usage",
     ),
     pytest.param([plain(t, finish="stop") for t in "ab"], {}, id="a finish_reason on every chunk"),
+    pytest.param(
+        [*map(plain, "ab"), {**chunk({"reasoning_content": "c"}), "error": None}, plain("d")],
+        {},
+        id="a thought that might be an error, text",
+    ),
+    pytest.param(
+        [plain("a"), {**chunk(), "error": None}, plain("b")], {}, id="nothing between text"
+    ),
     pytest.param(
         [{**plain("a"), "model": "a"}, {**plain("b"), "model": "a"}, {**plain("b"), "model": "b"}],
         {},

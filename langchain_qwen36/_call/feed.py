@@ -84,6 +84,8 @@ class Feed:
         self._clock = clock
         self._decoder = SSEDecoder(call.max_event_bytes)
         self._template = ChunkTemplate()
+        self._plain: Prose | None = None
+        """What the last payload said, if it can be gone on with."""
         self._head = b""
         self._done = False
         self._drained = 0
@@ -162,11 +164,10 @@ class Feed:
         if data == _DONE or self._done:
             self._after_done(event)
             return
-        reader = self._reader
-        plain = reader.plain if not event.name else None
-        if plain is not None and (text := self._template.text_in(data, plain)):
-            deltas += reader.go_on(text)
+        if self._plain and not event.name and (text := self._template.text_in(data, self._plain)):
+            deltas += self._reader.go_on(text)
             return
+        self._plain = None
         try:
             payload = orjson.loads(data)
         except orjson.JSONDecodeError:
@@ -178,10 +179,14 @@ class Feed:
         if b'"error"' in data or b'"choices"' not in data or event.name == "error":
             self._odd(payload, event, deltas)
         elif type(payload) is dict:
-            fed = reader.feed(payload)
-            if reader.plain is not None and len(fed) == 1:
-                self._template.learn(data, reader.plain, fed[0].text)
-            deltas += fed
+            deltas += self._feed(payload, data)
+
+    def _feed(self, payload: dict[str, Any], data: bytes) -> list[Delta]:
+        deltas = self._reader.feed(payload)
+        if len(deltas) == 1 and (plain := self._reader.plain) is not None:
+            self._plain = plain
+            self._template.learn(data, plain, deltas[0].text)
+        return deltas
 
     def _odd(self, payload: Any, event: Event, deltas: list[Delta]) -> None:
         """A payload that may be an error; a chunk that has both is a chunk first (F24)."""

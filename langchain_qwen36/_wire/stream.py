@@ -98,7 +98,7 @@ class StreamReader:
     def go_on(self, text: str) -> list[Delta]:
         """Take a payload that is the last one, a `plain` one, but for its text."""
         self.chunks += 1
-        return self.first.go_on(text)
+        return (self._first or self.first).go_on(text)
 
     def finish(self, *, done: bool) -> list[Delta]:
         """Settle what was held back; `done` says that [DONE], or a whole body, came.
