@@ -9,7 +9,6 @@ from langchain_qwen36._wire.types import PROVIDER
 from langchain_qwen36.chat_models import ChatQwen36
 
 if TYPE_CHECKING:
-    from langchain.agents.middleware import AgentMiddleware
     from langchain_core.language_models import BaseChatModel
 
 
@@ -64,27 +63,6 @@ def register_deepagents() -> None:
     from deepagents import ProviderProfile, register_provider_profile  # noqa: PLC0415
 
     register_provider_profile(PROVIDER, ProviderProfile(pre_init=lambda _spec: register()))
-
-
-def register_deepagents_harness() -> None:
-    """Give deep agents of ours call repair and prompt caching; deepagents calls this too.
-
-    They have a long system prompt that every call repeats, and a broken call ends them without a
-    word (P19, P64).
-    """
-    from deepagents import HarnessProfile, register_harness_profile  # noqa: PLC0415
-
-    profile = HarnessProfile(extra_middleware=_deep_middleware)
-    register_harness_profile(PROVIDER, profile)
-
-
-def _deep_middleware() -> list[AgentMiddleware[Any, Any, Any]]:
-    from langchain_qwen36.middleware import (  # noqa: PLC0415 - the extra `agents`
-        PromptCachingMiddleware,
-        ToolCallRepairMiddleware,
-    )
-
-    return [ToolCallRepairMiddleware(), PromptCachingMiddleware()]
 
 
 def _make(cls: type[BaseChatModel], **settings: Any) -> BaseChatModel:

@@ -11,7 +11,8 @@ from loopback import Call, Reply
 from subjects import WEATHER, ask, get_weather, model_on, results
 
 from langchain_qwen36 import get_qwen_cost_callback
-from langchain_qwen36.registration import register_deepagents, register_deepagents_harness
+from langchain_qwen36.middleware.harness import register_deepagents_harness
+from langchain_qwen36.registration import register_deepagents
 
 deepagents = pytest.importorskip("deepagents", reason="the extra of that name is not installed")
 

@@ -1,0 +1,27 @@
+"""What deep agents of ours get by themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_qwen36._wire.types import PROVIDER
+from langchain_qwen36.middleware.prompt_caching import PromptCachingMiddleware
+from langchain_qwen36.middleware.tool_call_repair import ToolCallRepairMiddleware
+
+if TYPE_CHECKING:
+    from langchain.agents.middleware import AgentMiddleware
+
+
+def register_deepagents_harness() -> None:
+    """Give deep agents call repair and prompt caching: deepagents calls this as an entry point.
+
+    They have many tools that every call repeats, and a broken call ends them without a word (P19,
+    P64).
+    """
+    from deepagents import HarnessProfile, register_harness_profile  # noqa: PLC0415
+
+    register_harness_profile(PROVIDER, HarnessProfile(extra_middleware=_middleware))
+
+
+def _middleware() -> list[AgentMiddleware[Any, Any, Any]]:
+    return [ToolCallRepairMiddleware(), PromptCachingMiddleware()]
