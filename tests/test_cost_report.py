@@ -152,6 +152,17 @@ def test_the_table_fits_a_terminal_and_breaks_no_amount():
     )
 
 
+def test_a_long_model_id_gives_way_to_the_amounts():
+    """It is folded: whoever reads a bill needs its digits, and the whole name."""
+    name = "accounts/a-team-with-a-long-name/models/qwen3.6-plus"
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(handler_of(record(model=name, cost=Decimal("1234.002415"))).report())
+
+    text = console.export_text()
+    assert text.count("1234.002415 USD") == 2
+    assert name in "".join(line.strip().split(" ")[0] for line in text.splitlines())
+
+
 class _Cells(HTMLParser):
     """Reads a table's cells, and fails on tags that do not close in order."""
 

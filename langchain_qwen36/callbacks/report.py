@@ -44,7 +44,8 @@ def rich_table(records: Sequence[CallRecord]) -> Table:
                 heading,
                 foot.replace(" + ", "\n"),
                 justify="left" if left else "right",
-                no_wrap=True,
+                no_wrap=heading != "Model",  # a long id is folded, no amount ever
+                overflow="fold",
             )
     for row in rows(records):
         # In one column, so that no amount is broken in a terminal of 80 characters.
