@@ -32,6 +32,8 @@ class EventWriter:
 
     def write(self, delta: Delta) -> list[Event]:
         """The events of one delta; the first call also starts the message."""
+        if delta.kind == self._open:
+            return [self._piece(delta.text)]
         events = [] if self._started else [self._message_start()]
         match delta.kind:
             case "text" | "reasoning":
@@ -79,19 +81,21 @@ class EventWriter:
         }
 
     def _prose(self, kind: str, text: str, events: list[Event]) -> None:
-        if self._open != kind:
-            self._close(events)
-            self._open = kind
-            events.append(_start(self._blocks, {"type": kind, kind: ""}))
-            self._blocks += 1
+        self._close(events)
+        self._open = kind
+        events.append(_start(self._blocks, {"type": kind, kind: ""}))
+        self._blocks += 1
+        events.append(self._piece(text))
+
+    def _piece(self, text: str) -> Event:
+        """More of the open block of text or thoughts."""
         self._pieces.append(text)
-        events.append(
-            {
-                "event": "content-block-delta",
-                "index": self._blocks - 1,
-                "delta": {"type": f"{kind}-delta", kind: text},
-            }
-        )
+        kind = self._open
+        return {
+            "event": "content-block-delta",
+            "index": self._blocks - 1,
+            "delta": {"type": f"{kind}-delta", kind: text},
+        }
 
     def _tool_call(self, delta: Delta, events: list[Event]) -> None:
         index = self._calls.get(delta.call)

@@ -73,11 +73,14 @@ class SSEDecoder:
             self._at_start = False
             blocks = blocks.removeprefix(_BOM)
         events = []
-        for block in blocks.split(b"\n\n"):
-            if self._limit is not None:
+        parts = blocks.split(b"\n\n")
+        may_be_long = self._limit is not None and len(blocks) > self._limit
+        of_one_line = blocks.count(b"\n") == 2 * (len(parts) - 1)
+        for block in parts:
+            if may_be_long:
                 self._check(len(block))
             # Nearly every block of every gateway is this one line: 0.3 µs instead of 1.2.
-            if block[:6] == b"data: " and b"\n" not in block:
+            if block[:6] == b"data: " and (of_one_line or b"\n" not in block):
                 if len(block) > len(b"data: "):
                     events.append(Event("", block[6:]))
             elif (event := _event(block)) is not None:
