@@ -73,7 +73,9 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
                 `BudgetExceededError`; an LLM-cache hit too, for the cache is asked later. Calls
                 already running go on, so parallel ones may overrun it. Calls without a known
                 price are not seen by it. A cost in another currency cannot be counted, so from
-                then on calls are refused.
+                then on calls are refused. Give it to the whole run (`config`, or a block): a
+                model's `with_fallbacks` catches the refusal, and where the handler stands on that
+                model alone, the fallback answers and is paid.
             warn_at: Share of the budget at which one warning is logged, e.g. 0.8.
             book: Prices to use instead of the bundled ones: `PriceBook.from_toml(path)`.
             price_as: The gateway whose list prices calls that no list of their own gateway does.
