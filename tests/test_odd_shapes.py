@@ -8,6 +8,7 @@ import pytest
 from answers import USAGE, agreed, chunk, completion, read, request, text_chunks, tool_delta
 
 from langchain_qwen36._wire.stream import StreamReader
+from langchain_qwen36.errors import UnexpectedResponseError
 
 PARIS = '{"city": "Paris"}'
 CALL = ("get_weather", {"city": "Paris"})
@@ -243,3 +244,26 @@ def test_a_choice_counted_from_1_stands_in_what_a_break_leaves() -> None:
     partial = reader.partial()
     assert partial is not None
     assert partial.text == "Hi"
+
+
+def test_choices_that_are_no_list_are_none() -> None:
+    """Also behind chunks that had them."""
+    first, end = text_chunks(["Hello"])
+    odd = first | {"choices": 5}
+    assert agreed([first, end]) == agreed([first, odd, end])
+
+
+@pytest.mark.parametrize("odd", [{"type": ["x"]}, {"index": {"x": 1}}, {"id": ["x"]}])
+def test_p26_an_odd_detail_is_kept_as_it_is(odd: dict) -> None:
+    """P26: whatever is in it goes back unmodified."""
+    detail = {"type": "reasoning.text", "text": "hm", "index": 0} | odd
+    found = agreed([chunk({"reasoning_details": [detail]}), *text_chunks(["Hello"])])
+    assert [detail] == found["details"]
+
+
+def test_a_stream_of_something_else_is_told() -> None:
+    """Not one choice ever came: what came instead says more than that the stream ended."""
+    reader = StreamReader(request())
+    reader.feed({"choices": None, "base_resp": {"status_code": 1004, "status_msg": "login fail"}})
+    with pytest.raises(UnexpectedResponseError, match="login fail"):
+        reader.finish(done=False)

@@ -45,7 +45,7 @@ class ReasoningDetails:
 
     def __init__(self) -> None:
         self._items: list[Item] = []
-        self._open: dict[tuple[Any, Any], Item] = {}
+        self._open: dict[tuple[str, str], Item] = {}
 
     @property
     def items(self) -> list[dict[str, Any]]:
@@ -66,10 +66,12 @@ class ReasoningDetails:
 
     def _item(self, fragment: Mapping[str, Any]) -> Item:
         """The item that a fragment goes on with, or a new one."""
-        key = (fragment.get("type"), fragment.get("index"))
+        index, given_id = fragment.get("index"), fragment.get("id")
+        key = (str(fragment.get("type")), str(index))
         item = self._open.get(key)
-        ids = {item.fields.get("id") if item else None, fragment.get("id")} - {None, ""}
-        if item is None or key[1] is None or len(ids) > 1:
+        known_id = item.fields.get("id") if item is not None else None
+        is_other = bool(known_id and given_id and known_id != given_id)
+        if item is None or index is None or is_other:
             item = self._open[key] = Item()
             self._items.append(item)
         return item

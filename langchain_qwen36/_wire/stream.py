@@ -76,8 +76,8 @@ class StreamReader:
         choices = payload.get("choices")
         if not choices or payload.get("usage") or not payload.keys() <= self._names:
             self._absorb(payload)
-            if not isinstance(choices, list):
-                return []
+        if not isinstance(choices, list):
+            return []
         deltas: list[Delta] = []
         for choice in choices:
             if not isinstance(choice, dict):
@@ -106,9 +106,11 @@ class StreamReader:
         Raises:
             StreamInterruptedError: Neither `done` nor a finish_reason came; what came is in
                 its `partial`.
-            UnexpectedResponseError: The answer ended properly without a single choice.
+            UnexpectedResponseError: There is not a single choice, but something else was told.
         """
-        if not done and not any(choice.raw_finish for choice in self.choices.values()):
+        ended = done or any(choice.raw_finish for choice in self.choices.values())
+        told = self.facts.keys() - {*_FIRST_WINS}
+        if not ended and (self.choices or not told):
             raise StreamInterruptedError(
                 f"The stream ended early, after {self.chunks} chunks: neither finish_reason nor "
                 "[DONE] came. What had come is in `partial`.",
