@@ -8,6 +8,7 @@ from langchain_qwen36.callbacks import QwenCostCallbackHandler, get_qwen_cost_ca
 from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.chat_models import ChatQwen36
 from langchain_qwen36.gateways import GATEWAYS, Gateway
+from langchain_qwen36.registration import init_qwen36, register
 
 __all__ = [
     "GATEWAYS",
@@ -19,7 +20,9 @@ __all__ = [
     "Timeouts",
     "__version__",
     "get_qwen_cost_callback",
+    "init_qwen36",
     "no_waiting",
+    "register",
 ]
 
 _register_blocks()
