@@ -284,3 +284,18 @@ def test_a_row_can_be_made_from_another():
     mine = replace(GATEWAYS["vllm"], name="mine", base_url="http://gpu:8000/v1")
 
     assert mine == select_endpoint(mine, None, has_key=False, env={}).gateway
+
+
+@pytest.mark.parametrize(
+    ("base_url", "env"),
+    [
+        pytest.param("https://me:hush@gpu.example/v1", {}, id="argument"),
+        pytest.param(None, {"DASHSCOPE_BASE_URL": "https://hush@gpu.example/v1"}, id="variable"),
+    ],
+)
+def test_a_password_in_a_url_is_refused(base_url, env):
+    """It would not be sent, but stand in every trace; the error does not repeat it."""
+    with pytest.raises(UnsupportedSettingError, match="default_headers") as caught:
+        select_endpoint("dashscope", base_url, has_key=True, env=env)
+
+    assert "hush" not in str(caught.value)

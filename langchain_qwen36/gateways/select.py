@@ -61,7 +61,7 @@ def select_endpoint(
     Raises:
         MissingKeyError: no gateway could be found, or the gateway's key is not set, or a key
             from a variable would go to another known gateway.
-        UnsupportedSettingError: no such gateway, or its base URL must be given.
+        UnsupportedSettingError: no such gateway, its base URL must be given, or holds a password.
     """
     env = os.environ if env is None else env
     row = _row(gateway, base_url, env)
@@ -70,6 +70,12 @@ def select_endpoint(
         row = _owner(row, url, named=gateway is not None)
     if url and not url.startswith(("http://", "https://")):
         raise UnsupportedSettingError(f"`base_url={url!r}` must begin with http:// or https://.")
+    if url and "@" in urlsplit(url).netloc:
+        # It would not be sent, and the URL stands in traces.
+        raise UnsupportedSettingError(
+            "`base_url` holds a user or a password: pass `default_headers=` with an "
+            "`authorization` of yours instead."
+        )
     if not url and not row.embedded:
         raise UnsupportedSettingError(
             f"`gateway={row.name!r}` has no address of its own: pass `base_url=` or set "
