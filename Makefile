@@ -7,7 +7,7 @@ UV := $(shell command -v uv 2>/dev/null)
 PIP := $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on)
 PYTHON ?= python3
 
-.PHONY: help demo test soak lint format clean
+.PHONY: help demo test test-slow soak lint format clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -17,6 +17,9 @@ demo: .venv/.demo  ## a LangChain agent on a real model: no key, no network but 
 
 test: .venv/.test  ## the tests; ARGS="-k name" runs some
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+test-slow: .venv/.test  ## LangChain's whole suite on the embedded engine
+	$(BIN)/python -m pytest -m slow $(ARGS)
 
 soak: .venv/.test  ## 20,000 calls over mixed faults: nothing may pile up; ARGS="--calls 2000" is quick
 	$(BIN)/python benchmarks/soak.py $(ARGS)

@@ -686,7 +686,7 @@ Answer with one JSON object and nothing else. It must fit this JSON schema:
                 "tool_choice": "as asked",
             },
             "some tool of two, thinking off": {
-                "chat_template_kwargs": {"enable_thinking": False},
+                "chat_template_kwargs": {"enable_thinking": False, "force_tool": True},
                 "tool_choice": "as asked",
             },
             "a JSON object": {"response_format": "as asked"},

@@ -101,7 +101,11 @@ def _force(
 
 
 def _named(plan: CallPlan, gateway: Gateway) -> CallPlan:
-    """A named tool, said as the gateway reads it."""
+    """A forced tool, said as the gateway and its chat template read it."""
+    if gateway.force_tool_kwarg and plan.thinking.on is False:
+        told = {**plan.thinking.fields.get("chat_template_kwargs", {}), "force_tool": True}
+        fields = {**plan.thinking.fields, "chat_template_kwargs": told}
+        plan = replace(plan, thinking=replace(plan.thinking, fields=fields))
     match gateway.named_tool:
         case "alone" if isinstance(plan.choice, dict):
             return replace(plan, tools=_chosen(plan), choice="required")

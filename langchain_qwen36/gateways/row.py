@@ -133,6 +133,8 @@ class Gateway:
     """Which forced tool choices are taken (P04)."""
     named_tool: Literal["object", "alone"] = "object"
     """How one tool is forced: by its name, or by `required` with no other tool sent."""
+    force_tool_kwarg: bool = False
+    """Whether the chat template begins a forced call, told by chat_template_kwargs.force_tool."""
     parallel_tool_calls: bool | None = None
     """What is sent when tools are bound and the user said nothing (P56)."""
 

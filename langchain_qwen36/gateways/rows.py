@@ -220,7 +220,15 @@ _ROWS = (
         forced_tools="never",
         video="unsupported",
     ),
-    replace(_LLAMACPP, name="local", base_url=None, key_env=(), base_url_env=(), embedded=True),
+    replace(
+        _LLAMACPP,
+        name="local",
+        base_url=None,
+        key_env=(),
+        base_url_env=(),
+        embedded=True,
+        force_tool_kwarg=True,  # the tiny model's own template; another's ignores it
+    ),
     Gateway(
         name="openai-compatible",
         key_env=("QWEN36_API_KEY",),
