@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from langchain_qwen36 import _http
 from langchain_qwen36._call.retries import asleep, delay, sleep
 from langchain_qwen36._http import Clock, Reply, Target, Timeouts
 from langchain_qwen36._http.faults import address
+from langchain_qwen36._wire.source import sayable
 from langchain_qwen36._wire.types import Meta
 from langchain_qwen36.errors import (
     GatewayConnectionError,
@@ -185,7 +187,7 @@ def completion(call: Call, reply: Reply) -> dict[str, Any]:
         raise error_from(reply.status, reply.headers, content, gateway=call.gateway)
     try:
         payload = loads(reply.content)
-    except orjson.JSONDecodeError:
+    except ValueError:
         raise _no_completion(call, reply) from None
     if not isinstance(payload, dict):
         raise _no_completion(call, reply)
@@ -208,11 +210,32 @@ def refusal(
 
 
 def loads(data: bytes) -> Any:
-    """Parse JSON; bytes that are no UTF-8 are replaced, not fatal (F32)."""
+    """Parse JSON as servers write it: bytes that are no UTF-8 or half an emoji are replaced (F32).
+
+    A BOM, NaN and raw control characters in strings are read, too.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError:
-        return orjson.loads(data.decode("utf-8", "replace"))
+        text = data.decode("utf-8-sig", "replace")
+    try:
+        return _sayable(json.loads(text, strict=False))
+    except RecursionError:
+        raise ValueError("The JSON is nested too deeply.") from None
+
+
+def _sayable(value: Any) -> Any:
+    """The value without lone surrogates, which nothing could write out again."""
+    if isinstance(value, str):
+        return sayable(value)
+    if isinstance(value, list):
+        return [_sayable(item) for item in value]
+    if isinstance(value, dict):
+        return {sayable(key): _sayable(item) for key, item in value.items()}
+    return value
 
 
 def _no_completion(call: Call, reply: Reply) -> UnexpectedResponseError:

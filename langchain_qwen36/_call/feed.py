@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
 
 _REFUSED = 300
 _DONE = b"[DONE]"
+_DONE_TOO = frozenset({b"[DONE]", b"DONE"})
+"""How it is written by servers that trim, quote or lower it."""
+_SIGNS_OF_LIFE = frozenset({b"PING", b"HEARTBEAT", b"KEEP-ALIVE", b"KEEPALIVE", b"KEEP ALIVE"})
+"""What some proxies send as data, or as an event's name, where a comment belongs."""
+_FRAMED = re.compile(rb"\s*(data|event|id|retry|error)?:")
+"""The start of a body that is events, whatever its content type."""
 _DRAIN_SECONDS = 0.1
 _DRAIN_BYTES = 64 * 1024
 """How far a stream is read after [DONE], so that its connection can serve the next call."""
@@ -99,12 +106,15 @@ class Feed:
         return self._answer.status >= _REFUSED or "json" in kind or "html" in kind
 
     def take_whole(self, content: bytes) -> None:
-        """Take an answer in one piece; its end is an end.
+        """Take an answer in one piece; its end is an end, unless it is events all the same.
 
         Raises:
             QwenError: it is no completion.
         """
         answer = self._answer
+        if answer.status < _REFUSED and _FRAMED.match(content):
+            self._last += self.take(content)
+            return
         payload = completion(self._call, Reply(answer.status, answer.headers, content))
         self._last += self._reader.feed(payload)
         self._done = True
@@ -171,15 +181,15 @@ class Feed:
         try:
             payload = orjson.loads(data)
         except orjson.JSONDecodeError:
-            for payload in self._mended(event):
-                self._odd(payload, event, deltas)
+            self._mended(event, deltas)
             return
         # Looking into the bytes for a word costs 0.1 µs; asking the JSON for every place in which
         # an error may hide would cost 2.
-        if b'"error"' in data or b'"choices"' not in data or event.name == "error":
-            self._odd(payload, event, deltas)
-        elif type(payload) is dict:
+        choices = type(payload) is dict and payload.get("choices")
+        if choices and b'"error"' not in data and event.name != "error":
             deltas += self._feed(payload, data)
+        else:
+            self._odd(payload, event, deltas)
 
     def _feed(self, payload: dict[str, Any], data: bytes) -> list[Delta]:
         deltas = self._reader.feed(payload)
@@ -201,18 +211,27 @@ class Feed:
             deltas += self._reader.feed(self._call.payload_without_key(payload))
         raise error
 
-    def _mended(self, event: Event) -> list[Any]:
-        """Payloads of an event that is no JSON as it stands (F29, F30, F32)."""
+    def _mended(self, event: Event, deltas: list[Delta]) -> None:
+        """Take an event that is no JSON as it stands (F29, F30, F32)."""
         if event.name == "error":
-            return [event.data.decode("utf-8", "replace")]
+            self._odd(event.data.decode("utf-8", "replace"), event, deltas)
+        elif event.name.upper().encode() not in _SIGNS_OF_LIFE:
+            # Some server writes one line behind the other, without the blank one.
+            is_whole = _is_json(event.data)
+            for line in [event.data] if is_whole else event.data.split(b"\n"):
+                self._line(line, event, deltas)
+
+    def _line(self, line: bytes, event: Event, deltas: list[Delta]) -> None:
+        if _is_done(line):
+            self._after_done(event)
+        elif not self._done and not _is_sign_of_life(line):
+            self._odd(self._parsed(line), event, deltas)
+
+    def _parsed(self, line: bytes) -> Any:
         try:
-            return [loads(event.data)]
-        except orjson.JSONDecodeError:
-            pass
-        try:
-            return [loads(line) for line in event.data.split(b"\n")]
-        except orjson.JSONDecodeError as error:
-            text = head(self._call.without_key(event.data).decode("utf-8", "replace"))
+            return loads(line)
+        except ValueError as error:
+            text = head(self._call.without_key(line).decode("utf-8", "replace"))
             raise UnexpectedResponseError(
                 f"Chunk {self._reader.chunks + 1} of the stream is no JSON: {text!r}"
             ) from error
@@ -243,7 +262,7 @@ class Feed:
         self._flush()
         try:
             return self._last + self._reader.finish(done=self._done)
-        except StreamInterruptedError:
+        except (StreamInterruptedError, UnexpectedResponseError):
             if failure is None:
                 raise
         if isinstance(failure, GatewayConnectionError) and self._reader.chunks:
@@ -255,15 +274,24 @@ class Feed:
     def _flush(self) -> None:
         """The last event counts without its blank line if it is whole (F41, F42)."""
         for event in self._decoder.close():
-            if event.data == _DONE or _is_json(event.data):
+            first = event.data.split(b"\n")[0]
+            if _is_json(event.data) or _is_json(first) or _is_done(first):
                 self._event(event, self._last)
-        if not self._reader.chunks and self._head.lstrip()[:1] in (b"{", b"<"):
+        if not self._reader.chunks and self._head.strip() and not _FRAMED.match(self._head):
             self.take_whole(self._head)
+
+
+def _is_done(line: bytes) -> bool:
+    return line.strip().strip(b'"').upper() in _DONE_TOO
+
+
+def _is_sign_of_life(line: bytes) -> bool:
+    return line.startswith(b":") or line.strip(b' "[]').upper() in _SIGNS_OF_LIFE
 
 
 def _is_json(data: bytes) -> bool:
     try:
-        orjson.loads(data)
-    except orjson.JSONDecodeError:
+        loads(data)
+    except ValueError:
         return False
     return True
