@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 from typing import TYPE_CHECKING, TypedDict
-
-from langchain_core.tracers.context import register_configure_hook
 
 from langchain_qwen36.callbacks.handler import QwenCostCallbackHandler
 
@@ -23,8 +22,17 @@ if TYPE_CHECKING:
 _current: ContextVar[QwenCostCallbackHandler | None] = ContextVar(
     "langchain_qwen36_cost", default=None
 )
-# Once for the process: a hook can never be taken away again (T30).
-register_configure_hook(_current, inheritable=True)
+
+
+@cache
+def _follow_the_context() -> None:
+    """Have LangChain look for a block's handler; once, for a hook can never be taken away (T30).
+
+    LangChain's tracers take 15 ms to import, which only who opens a block need pay.
+    """
+    from langchain_core.tracers.context import register_configure_hook  # noqa: PLC0415
+
+    register_configure_hook(_current, inheritable=True)
 
 
 class CostSettings(TypedDict, total=False):
@@ -62,6 +70,7 @@ def get_qwen_cost_callback(**settings: Unpack[CostSettings]) -> Iterator[QwenCos
     Raises:
         ValueError: A setting that cannot be.
     """
+    _follow_the_context()
     handler = QwenCostCallbackHandler(**settings)
     handler.count_also_in(_current.get())
     token = _current.set(handler)
