@@ -285,3 +285,18 @@ def test_a_row_of_ones_own_is_dumped_as_its_facts():
     """Without a warning from pydantic, which knows no dataclass here."""
     mine = Gateway(name="mine", base_url="http://localhost:1/v1")
     assert ChatQwen36(gateway=mine).model_dump()["gateway"] == asdict(mine)
+
+
+@pytest.mark.parametrize(
+    ("settings", "call"),
+    [
+        pytest.param({"api_key": "sk-caf\u00e9"}, {}, id="key"),
+        pytest.param({"default_headers": {"x-app": "caf\u00e9"}}, {}, id="letter"),
+        pytest.param({}, {"extra_headers": {"x-app": None}}, id="none"),
+    ],
+)
+def test_what_no_header_can_carry_is_refused_by_name(settings, call):
+    """Before anything is sent, and without the value, which may be a secret."""
+    with pytest.raises(UnsupportedSettingError, match=r"api_key|x-app") as refused:
+        model(**settings).invoke("hi", **call)
+    assert "caf" not in str(refused.value)

@@ -18,6 +18,7 @@ from langchain_qwen36._model import settings as call_settings
 from langchain_qwen36._version import __version__
 from langchain_qwen36._wire import request as wire_request
 from langchain_qwen36.catalog import PriceBook, find_model, wire_id
+from langchain_qwen36.errors import UnsupportedSettingError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
@@ -100,6 +101,10 @@ def _call(
     request: Request,
     kwargs: Mapping[str, Any],
 ) -> Call:
+    for said in (fields.default_headers, kwargs.get("extra_headers")):
+        _check_headers(said or {})
+    if key and not key.get_secret_value().isascii():
+        raise UnsupportedSettingError("`api_key` has a character that no HTTP header can carry.")
     query = {**(fields.default_query or {}), **(kwargs.get("extra_query") or {})}
     url = f"{endpoint.base_url}/chat/completions"
     return Call(
@@ -120,6 +125,16 @@ def _call(
         max_event_bytes=kwargs.get("max_event_bytes", fields.max_event_bytes),
         check=endpoint.check,
     )
+
+
+def _check_headers(headers: Mapping[str, Any]) -> None:
+    """Refuse a header by its name; its value may be a secret."""
+    for name, value in headers.items():
+        if not isinstance(value, str) or not value.isascii():
+            raise UnsupportedSettingError(
+                f"The header {name!r} must be ASCII text, not {type(value).__name__}: "
+                "leave it out, or encode it."
+            )
 
 
 def _headers(

@@ -163,7 +163,10 @@ class DescribedModel(QwenFields):
         tools: Sequence[Any] = (),
         max_tokens: int | None = None,
     ) -> CostEstimate:
-        """Say what a call would cost at most, and how far the next price tier is.
+        """Say what a call would cost by the price list, and how far the next price tier is.
+
+        Thoughts are in it only as far as `max_tokens` counts them: some servers bill them on top
+        (dashscope.md §0.4).
 
         Args:
             messages: What `invoke` would take.
