@@ -16,7 +16,6 @@ from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 from langchain_core.runnables.config import run_in_executor
 from langchain_core.tools import BaseTool
 
-from langchain_qwen36 import migration
 from langchain_qwen36._call import StreamCall
 from langchain_qwen36._model import asking, binding, calling, location
 from langchain_qwen36._model.described import DescribedModel
@@ -325,6 +324,8 @@ class ChatQwen36(DescribedModel):
             TypeError: a model of another kind.
             ValueError: it points at OpenAI itself.
         """
+        from langchain_qwen36 import migration  # noqa: PLC0415, it imports httpx
+
         return cls(**{**migration.settings_of(model), **settings})
 
 
