@@ -11,6 +11,7 @@ from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_qwen36 import ChatQwen36
 from langchain_qwen36._wire.chunks import ChunkWriter
+from langchain_qwen36._wire.tools import to_wire
 from langchain_qwen36._wire.types import Delta
 
 
@@ -99,3 +100,17 @@ class TestTheChunks:
 
         assert shared == []
         assert first.message is not second.message
+
+
+class TestTheToolsSchemas:
+    def test_they_are_converted_when_bound(self):
+        """What a call finds bound it takes as it is."""
+        bound = model().bind_tools([{"title": "f", "type": "object", "properties": {}}])
+
+        assert to_wire(bound.kwargs["tools"]) is bound.kwargs["tools"]
+
+    def test_a_calls_own_strict_still_counts(self):
+        """It changes the schemas that were bound."""
+        bound = to_wire([{"title": "f", "type": "object", "properties": {}}])
+
+        assert to_wire(bound, strict=True)[0]["function"]["strict"] is True

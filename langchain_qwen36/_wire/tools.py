@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 Tool = dict[str, Any]
 
+
+class WireTools(list[Tool]):
+    """Tools in wire form, checked: bound once, they are not looked at again by every call."""
+
+
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FUNCTION_KEYS = ("name", "description", "parameters", "strict")
 _SCHEMA_KEYS = frozenset({"function", "parameters", "input_schema", "properties", "title"})
@@ -27,7 +32,7 @@ def to_wire(
     tools: Sequence[Mapping[str, Any] | type | Callable[..., Any] | BaseTool],
     *,
     strict: bool | None = None,
-) -> list[Tool]:
+) -> WireTools:
     """Tools in wire form.
 
     Args:
@@ -39,6 +44,8 @@ def to_wire(
         ValueError: something that is no tool, or two different tools of one name, or a name that
             servers refuse.
     """
+    if isinstance(tools, WireTools) and strict is None:
+        return tools
     wire = _distinct(_tool(tool, strict) for tool in tools)
     names = [tool["function"]["name"] for tool in wire if "function" in tool]
     for name in names:
@@ -52,13 +59,14 @@ def to_wire(
     return wire
 
 
-def _distinct(tools: Iterable[Tool]) -> list[Tool]:
+def _distinct(tools: Iterable[Tool]) -> WireTools:
     """Tools with the same one given twice left out: a class, say, and its own JSON schema."""
-    seen: list[Any] = []
-    distinct: list[Tool] = []
+    of_name: dict[str | None, list[Tool]] = {}
+    distinct = WireTools()
     for tool in tools:
-        if (meaning := _without_titles(tool)) not in seen:
-            seen.append(meaning)
+        others = of_name.setdefault(tool.get("function", {}).get("name"), [])
+        if not (others and _without_titles(tool) in map(_without_titles, others)):
+            others.append(tool)
             distinct.append(tool)
     return distinct
 
