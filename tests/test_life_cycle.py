@@ -306,7 +306,9 @@ def test_f69_the_end_of_the_interpreter() -> None:
         [sys.executable, "-X", "dev", "-W", "error", "-c", LIFE],
         cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
     )  # fmt: skip
-    assert (done.returncode, done.stderr) == (0, "")
+    # A busy machine makes asyncio's debug mode say which step took long.
+    said = [line for line in done.stderr.splitlines() if not line.startswith("Executing <")]
+    assert (done.returncode, said) == (0, [])
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
