@@ -20,7 +20,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import tool
 
 from benchmarks.floor import FloorModel
-from benchmarks.peers import OURS, constructor
+from benchmarks.peers import constructor
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -214,7 +214,7 @@ def construct(subject: Subject, *, times: int) -> Sample:
 
 def messages(subject: Subject, *, times: int, turns: int, characters: int) -> Sample:
     """`invoke` with a long history."""
-    text = "Lorem ipsum dolor sit amet, \"consetetur\" sadipscing elitr.\n" * (characters // 60 + 1)
+    text = 'Lorem ipsum dolor sit amet, "consetetur" sadipscing elitr.\n' * (characters // 60 + 1)
     history = [kind(text[:characters]) for _ in range(turns // 2) for kind in (HumanMessage, _said)]
     history.append(HumanMessage(text[:characters]))
     return _asked(subject.model("text", 20), history, times)

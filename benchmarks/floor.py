@@ -64,9 +64,7 @@ class FloorModel(BaseChatModel):
     def _stream_chat_model_events(self, *_: Any, **__: Any) -> Iterator[dict[str, Any]]:
         yield from self._events
 
-    async def _astream_chat_model_events(
-        self, *_: Any, **__: Any
-    ) -> AsyncIterator[dict[str, Any]]:
+    async def _astream_chat_model_events(self, *_: Any, **__: Any) -> AsyncIterator[dict[str, Any]]:
         for event in self._events:
             yield event
 

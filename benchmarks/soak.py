@@ -196,7 +196,7 @@ def main() -> int:
         return 0
     server = [sys.executable, __file__, "--server"]
     with (
-        subprocess.Popen(server, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process,  # noqa: S603
+        subprocess.Popen(server, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process,
         no_waiting(),
     ):
         assert process.stdout is not None
