@@ -108,9 +108,3 @@ class TestTheToolsSchemas:
         bound = model().bind_tools([{"title": "f", "type": "object", "properties": {}}])
 
         assert to_wire(bound.kwargs["tools"]) is bound.kwargs["tools"]
-
-    def test_a_calls_own_strict_still_counts(self):
-        """It changes the schemas that were bound."""
-        bound = to_wire([{"title": "f", "type": "object", "properties": {}}])
-
-        assert to_wire(bound, strict=True)[0]["function"]["strict"] is True

@@ -44,7 +44,7 @@ def to_wire(
         ValueError: something that is no tool, or two different tools of one name, or a name that
             servers refuse.
     """
-    if isinstance(tools, WireTools) and strict is None:
+    if isinstance(tools, WireTools):
         return tools
     wire = _distinct(_tool(tool, strict) for tool in tools)
     names = [tool["function"]["name"] for tool in wire if "function" in tool]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # Where each count may stand: dotted paths into the usage object, the first number wins.
 # Two names for one number (dashscope.md §5.3) therefore never add up.
@@ -98,8 +100,8 @@ def _first(raw: Mapping[str, Any], paths: tuple[str, ...]) -> int | None:
     for path in paths:
         value: Any = raw
         for key in path.split("."):
-            value = value.get(key) if isinstance(value, Mapping) else None
-        if (count := _count(value)) is not None:
+            value = value.get(key) if isinstance(value, dict) else None
+        if value is not None and (count := _count(value)) is not None:
             return count
     return None
 
