@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from langchain_qwen36._model.fields import QwenFields
     from langchain_qwen36._wire.types import Request
-    from langchain_qwen36.catalog import Model, Offer
-    from langchain_qwen36.gateways import Endpoint, Gateway
+    from langchain_qwen36.catalog import Offer
+    from langchain_qwen36.gateways import Endpoint
 
 
 logger = logging.getLogger(__name__)
@@ -176,11 +176,6 @@ async def async_key(fields: QwenFields, endpoint: Endpoint) -> SecretStr | None:
     key = key_of(fields, endpoint)
     found = await key if inspect.isawaitable(key) else key
     return SecretStr(found) if found else None
-
-
-def can_structure(gateway: Gateway, model: Model | None) -> bool:
-    """Whether the server keeps to a schema by itself (P38)."""
-    return gateway.json_schema or (model is not None and model.json_schema is True)
 
 
 @cache

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.base import LangSmithParams
 
-from langchain_qwen36._model.calling import can_structure
 from langchain_qwen36._model.fields import QwenFields
 from langchain_qwen36._model.settings import model_name
+from langchain_qwen36._wire.plan import takes_schema
 from langchain_qwen36._wire.types import PROVIDER
 from langchain_qwen36.catalog import find_model, profile_of
 
@@ -68,7 +68,7 @@ def langsmith_params(
 def profile(name: str, gateway: Gateway) -> ModelProfile | None:
     """LangChain's profile of a model at a gateway; None when it is unknown."""
     model = find_model(name)
-    return profile_of(model, structured_output=can_structure(gateway, model)) or None
+    return profile_of(model, structured_output=takes_schema(gateway, model)) or None
 
 
 def is_stale(found: Mapping[str, Any], name: str) -> bool:

@@ -166,7 +166,7 @@ def _format(
     wanted = plan.response_format
     if wanted is None or wanted.get("type") not in {"json_object", "json_schema"}:
         return plan
-    if wanted["type"] == "json_schema" and not _takes_schema(gateway, model):
+    if wanted["type"] == "json_schema" and not takes_schema(gateway, model):
         inner = wanted.get("json_schema") or {}
         note = {"response_format": "json_schema is not taken here: json_object, schema in words."}
         plan = replace(
@@ -192,5 +192,6 @@ def _format(
             assert_never(never)
 
 
-def _takes_schema(gateway: Gateway, model: Model | None) -> bool:
+def takes_schema(gateway: Gateway, model: Model | None) -> bool:
+    """Whether the server keeps to a schema by itself (P35, P38)."""
     return gateway.json_schema or (model is not None and model.json_schema is True)
