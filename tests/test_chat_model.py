@@ -9,6 +9,7 @@ from dataclasses import asdict
 
 import pytest
 from langchain_core.load import dumps
+from loopback import Reply
 from pydantic import BaseModel, SecretStr
 
 from langchain_qwen36 import ChatQwen36, QwenWarning, Timeouts
@@ -300,3 +301,30 @@ def test_what_no_header_can_carry_is_refused_by_name(settings, call):
     with pytest.raises(UnsupportedSettingError, match=r"api_key|x-app") as refused:
         model(**settings).invoke("hi", **call)
     assert "caf" not in str(refused.value)
+
+
+@pytest.mark.parametrize("ask", ["invoke", "stream"])
+def test_p36_an_answer_that_was_all_thinking_is_warned_of(gateway_server, caplog, ask):
+    """With advice, in every call style; the message is marked."""
+    server = gateway_server("openrouter")
+    server.script(Reply(reasoning="Hm, so many words.", text="", finish="length"))
+    asked = ChatQwen36(gateway="openrouter", base_url=server.base_url, api_key=server.key)
+    answer = asked.invoke("hi") if ask == "invoke" else list(asked.stream("hi"))[-1]
+    assert answer.response_metadata["empty_answer"] is True
+    assert "thinking_budget" in caplog.text
+
+
+def test_p58_thoughts_that_were_switched_off_are_warned_of_once(gateway_server, caplog):
+    """They are paid for; twice the same line would help nobody."""
+    server = gateway_server("openrouter")
+    server.script(*[Reply(reasoning="I think all the same.", text="Yes.")] * 2)
+    asked = ChatQwen36(
+        model="qwen3.6-flash",
+        gateway="openrouter",
+        base_url=server.base_url,
+        api_key=server.key,
+        enable_thinking=False,
+    )
+    answers = [asked.invoke("hi"), asked.invoke("hi")]
+    assert [answer.text for answer in answers] == ["Yes.", "Yes."]
+    assert caplog.text.count("thinks although thinking is switched off") == 1

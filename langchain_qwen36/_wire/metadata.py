@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from langchain_qwen36._wire import usage
 from langchain_qwen36._wire.types import PROVIDER
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from langchain_qwen36._wire.choice import Choice
     from langchain_qwen36._wire.stream import StreamReader
-    from langchain_qwen36._wire.types import Meta
+    from langchain_qwen36._wire.types import Meta, Request
+
+logger = logging.getLogger(__name__)
 
 
 def response_metadata(reader: StreamReader, choice: Choice, meta: Meta) -> dict[str, Any]:
@@ -39,6 +45,8 @@ def response_metadata(reader: StreamReader, choice: Choice, meta: Meta) -> dict[
         "logprobs": choice.logprobs or None,
         "model": None,
     }
+    if reader.done:
+        _warn(choice, request, metadata)
     if request.price is not None:
         metadata["cost"] = request.price(usage.from_wire(reader.raw_usage), metadata)
     return {name: value for name, value in metadata.items() if value is not None}
@@ -88,6 +96,28 @@ def _notes(reader: StreamReader, choice: Choice) -> dict[str, str]:
     if reader.done and choice.raw_finish is None:
         notes["finish_reason"] = "inferred: the server sent none"
     return notes
+
+
+def _warn(choice: Choice, request: Request, metadata: Mapping[str, Any]) -> None:
+    """Log what a user pays for without wanting it."""
+    if metadata["empty_answer"]:
+        logger.warning(
+            "The answer was all thinking (finish_reason %r): raise `max_tokens`, set "
+            "`thinking_budget`, or pass `enable_thinking=False`.",
+            metadata["finish_reason"],
+        )
+    if request.thinking is False and choice.thoughts:
+        _warn_of_thoughts(request.gateway.name, request.requested_model)
+
+
+@cache
+def _warn_of_thoughts(gateway: str, model: str) -> None:
+    """Once for each model of a gateway, for it will do so each time (P58)."""
+    logger.warning(
+        "%s at %s thinks although thinking is switched off; its thoughts are billed.",
+        model,
+        gateway,
+    )
 
 
 def _empty_answer(choice: Choice) -> bool:
