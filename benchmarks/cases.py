@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from langchain_core.runnables import Runnable
 
 Sample = dict[str, float]
-"""`seconds` and `cpu`, the process's own seconds of CPU, for the whole run; `mb` where memory is
-measured."""
+"""`seconds` and `cpu`, the process's own seconds of CPU, for the whole run of `n` chunks, requests,
+streams or models; `mb` where memory is measured."""
 _QUESTION = "How many r are in strawberry?"
 
 
@@ -67,9 +67,9 @@ def _floors_deltas(kind: str, size: int) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def _timed() -> Iterator[Sample]:
+def _timed(n: int) -> Iterator[Sample]:
     gc.collect()
-    sample: Sample = {}
+    sample: Sample = {"n": n}
     cpu, start = time.process_time(), time.perf_counter()
     yield sample
     sample |= {"seconds": time.perf_counter() - start, "cpu": time.process_time() - cpu}
@@ -78,7 +78,7 @@ def _timed() -> Iterator[Sample]:
 def stream(subject: Subject, *, chunks: int, kind: str = "text") -> Sample:
     """One `stream` of so many chunks."""
     model = subject.model(kind, chunks)
-    with _timed() as sample:
+    with _timed(chunks) as sample:
         seen = sum(1 for _ in model.stream(_QUESTION))
     assert seen >= chunks, f"{seen} chunks"
     return sample
@@ -91,7 +91,7 @@ def astream(subject: Subject, *, chunks: int) -> Sample:
     async def run() -> int:
         return sum([1 async for _ in model.astream(_QUESTION)])
 
-    with _timed() as sample:
+    with _timed(chunks) as sample:
         seen = subject.runner.run(run())
     assert seen >= chunks, f"{seen} chunks"
     return sample
@@ -100,7 +100,7 @@ def astream(subject: Subject, *, chunks: int) -> Sample:
 def events(subject: Subject, *, chunks: int, kind: str = "text") -> Sample:
     """One stream of v3 events."""
     model = subject.model(kind, chunks)
-    with _timed() as sample:
+    with _timed(chunks) as sample:
         seen = sum(1 for _ in model.stream_events(_QUESTION, version="v3"))
     assert seen >= chunks, f"{seen} events"
     return sample
@@ -117,13 +117,13 @@ def first_chunk(subject: Subject, *, times: int) -> Sample:
         waits.append(time.perf_counter() - start)
         for _ in answer:
             pass
-    return {"seconds": statistics.median(waits), "cpu": statistics.median(waits)}
+    return {"n": 1, "seconds": statistics.median(waits)}
 
 
 def invoke(subject: Subject, *, times: int) -> Sample:
     """`invoke`, one after another."""
     model = subject.model("text", 20)
-    with _timed() as sample:
+    with _timed(times) as sample:
         for _ in range(times):
             model.invoke(_QUESTION)
     return sample
@@ -137,7 +137,7 @@ def ainvoke(subject: Subject, *, times: int) -> Sample:
         for _ in range(times):
             await model.ainvoke(_QUESTION)
 
-    with _timed() as sample:
+    with _timed(times) as sample:
         subject.runner.run(run())
     return sample
 
@@ -149,7 +149,7 @@ def at_once(subject: Subject, *, times: int) -> Sample:
     async def run() -> None:
         await asyncio.gather(*(model.ainvoke(_QUESTION) for _ in range(times)))
 
-    with _timed() as sample:
+    with _timed(times) as sample:
         subject.runner.run(run())
     return sample
 
@@ -164,7 +164,7 @@ def streams_at_once(subject: Subject, *, streams: int, chunks: int) -> Sample:
     async def run() -> int:
         return sum(await asyncio.gather(*(one() for _ in range(streams))))
 
-    with _timed() as sample:
+    with _timed(streams * chunks) as sample:
         seen = subject.runner.run(run())
     assert seen >= streams * chunks, f"{seen} chunks"
     return sample | {"mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
@@ -184,7 +184,7 @@ def held(subject: Subject, *, streams: int) -> Sample:
             await answer.aclose()  # type: ignore[attr-defined]  # it is a generator
         return taken
 
-    with _timed() as sample:
+    with _timed(streams) as sample:
         taken = subject.runner.run(run())
     return sample | {"mb": taken}
 
@@ -197,7 +197,7 @@ def _resident() -> float:
 def batch(subject: Subject, *, times: int) -> Sample:
     """`batch`, with LangChain's own number of threads."""
     model = subject.model("text", 20)
-    with _timed() as sample:
+    with _timed(times) as sample:
         model.batch([_QUESTION] * times)
     return sample
 
@@ -206,7 +206,7 @@ def construct(subject: Subject, *, times: int) -> Sample:
     """Make models."""
     make = subject.constructor()
     make()
-    with _timed() as sample:
+    with _timed(times) as sample:
         for _ in range(times):
             make()
     return sample
@@ -248,7 +248,7 @@ def _does_nothing(**_: Any) -> str:
 
 def _asked(model: Runnable[Any, Any], question: Any, times: int) -> Sample:
     model.invoke(question)
-    with _timed() as sample:
+    with _timed(times) as sample:
         for _ in range(times):
             model.invoke(question)
     return sample
@@ -264,7 +264,7 @@ def handled(subject: Subject, *, times: int, chunks: int, handler: str) -> Sampl
         from langchain_qwen36 import QwenCostCallbackHandler
 
         made = [QwenCostCallbackHandler()]
-    with _timed() as sample:
+    with _timed(times * chunks) as sample:
         for _ in range(times):
             for _ in model.stream(_QUESTION, config={"callbacks": made}):
                 pass
