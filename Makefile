@@ -7,7 +7,7 @@ UV := $(shell command -v uv 2>/dev/null)
 PIP := $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on)
 PYTHON ?= python3
 
-.PHONY: help demo test test-slow soak lint format clean
+.PHONY: help demo test test-slow soak bench bench-quick lint format clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -24,6 +24,12 @@ test-slow: .venv/.test  ## LangChain's whole suite on the embedded engine
 soak: .venv/.test  ## 20,000 calls over mixed faults: nothing may pile up; ARGS="--calls 2000" is quick
 	$(BIN)/python benchmarks/soak.py $(ARGS)
 
+bench: .venv-bench/.ready  ## every goal beside its figure, and the peers'; a quarter of an hour
+	.venv-bench/bin/python -m benchmarks --write $(ARGS)
+
+bench-quick: .venv/.test  ## only that the benchmarks still run
+	$(BIN)/python -m benchmarks --quick
+
 lint: .venv/.lint  ## ruff, mypy strict, the import contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -35,7 +41,7 @@ format: .venv/.lint  ## let ruff write
 	$(BIN)/ruff format .
 
 clean:  ## forget the virtual environment and what tools left
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 .venv/bin/python:
 	@echo "making .venv"
@@ -55,4 +61,12 @@ clean:  ## forget the virtual environment and what tools left
 
 .venv/.lint: .venv/.test
 	$(PIP) --group lint
+	@touch $@
+
+# An environment of its own: some peers hold back packages that the others share.
+.venv-bench/.ready: pyproject.toml
+	@echo "installing the peers (once)"
+	$(if $(UV),$(UV) venv --seed --allow-existing .venv-bench,$(PYTHON) -m venv .venv-bench)
+	.venv-bench/bin/python -m pip install --quiet "pip>=25.1"
+	.venv-bench/bin/python -m pip install --disable-pip-version-check -e . --group bench
 	@touch $@

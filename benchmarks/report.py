@@ -21,9 +21,20 @@ Grown = list[tuple["Growth", dict[str, list[tuple[int, float]]]]]
 
 _COLUMNS = (FLOOR, OURS, "ChatOpenAI", "ChatQwen", "ChatDeepSeek", "ChatOpenRouter", FAST)
 _PACKAGES = (
-    "langchain-qwen36 langchain-core langchain-openai langchain-qwq langchain-deepseek "
-    "langchain-openrouter openai openrouter httpx httpx2 httpx-aiohttp pydantic orjson"
-).split()
+    "langchain-qwen36",
+    "langchain-core",
+    "langchain-openai",
+    "langchain-qwq",
+    "langchain-deepseek",
+    "langchain-openrouter",
+    "openai",
+    "openrouter",
+    "httpx",
+    "httpx2",
+    "httpx-aiohttp",
+    "pydantic",
+    "orjson",
+)
 _MARK = "<!-- measured: `make bench` writes what stands between these two lines -->"
 
 
