@@ -33,8 +33,10 @@ def main() -> int:
     text = "\n\n".join(
         [
             report.machine(),
-            f"The server alone gives a client that looks at nothing {server['requests']:,.0f} "
-            f"req/s and {server['chunks']:,.0f} chunks/s.",
+            (
+                f"The server alone gives a client that looks at nothing {server['requests']:,.0f} "
+                f"req/s and {server['chunks']:,.0f} chunks/s."
+            ),
             report.table(measured, judged=not said.quick),
             report.variants(measured),
             report.growth_table(grown),
