@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections import defaultdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -37,6 +38,13 @@ class _Handler(BaseHTTPRequestHandler):
         """Be quiet."""
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that leaves is no error of the server's; anything else is printed."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 class LangSmith:
     """`with LangSmith() as langsmith: run = langsmith.traced(call)`.
 
@@ -46,7 +54,7 @@ class LangSmith:
     def __enter__(self) -> Self:
         self.bodies: list[bytes] = []
         handler = type("Handler", (_Handler,), {"bodies": self.bodies})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        self._server = _Server(("127.0.0.1", 0), handler)
         self._thread = Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self._thread.start()
         url = f"http://127.0.0.1:{self._server.server_port}"

@@ -6,6 +6,7 @@ import contextlib
 import json
 import socket
 import socketserver
+import sys
 import threading
 from collections import deque
 from dataclasses import dataclass, field
@@ -214,7 +215,7 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that leaves is no error of the server's; anything else is printed."""
-        if not self.closing.is_set():
+        if not (self.closing.is_set() or isinstance(sys.exception(), ConnectionError)):
             super().handle_error(request, client_address)
 
     def close(self) -> None:
