@@ -180,6 +180,7 @@ def test_an_impossible_usage_is_unpriced_and_its_numbers_are_logged(caplog):
     [
         pytest.param({"discount": "1.5"}, id="discount"),
         pytest.param({"price_as": "nowhere"}, id="price-as"),
+        pytest.param({"price_as": "dashscope-intl:gpt-9"}, id="price-as-model"),
     ],
 )
 def test_settings_that_cannot_be_are_refused_at_once(settings):
@@ -240,7 +241,35 @@ def test_price_as_also_serves_a_gateway_without_a_list():
     with get_qwen_cost_callback(price_as="dashscope-intl") as cb:
         FakeQwen(gateway="vllm", says_cost=False).invoke(PROMPT)
 
-    assert cb.total_cost == ONE
+    assert (cb.total_cost, cb.runs[0].price_source) == (ONE, "price_as")
+    assert "1 call at the prices that `price_as` names" in str(cb)
+
+
+@pytest.mark.parametrize("gateway", ["vllm", "local", None])
+def test_price_as_may_name_a_model_for_any_other(gateway):
+    """The tokens of your own server, the embedded one too, as a hosted model's, tier and all."""
+    with get_qwen_cost_callback(price_as="dashscope-intl:qwen3.6-plus") as cb:
+        FakeQwen(gateway=gateway, model_name="my-own", says_cost=False).invoke(PROMPT)
+
+    (call,) = cb.runs
+    assert (call.model, call.gateway, call.cost) == ("my-own", gateway, ONE)
+    assert call.tier == find_offer("dashscope-intl", "qwen3.6-plus").prices[0].tiers[0].label
+
+
+def test_price_as_never_replaces_a_price_of_ones_own():
+    """It is for calls without one."""
+    with get_qwen_cost_callback(price_as="dashscope-intl:qwen3.6-flash") as cb:
+        FakeQwen(says_cost=False).invoke(PROMPT)
+
+    assert (cb.total_cost, cb.runs[0].price_source) == (ONE, "list")
+
+
+def test_a_gateway_in_price_as_has_no_price_for_a_model_it_does_not_serve():
+    """So a call to the embedded engine stays free."""
+    with get_qwen_cost_callback(price_as="dashscope-intl") as cb:
+        FakeQwen(gateway="local", model_name="my-own", says_cost=False).invoke(PROMPT)
+
+    assert (cb.total_cost, cb.runs[0].price_source) == (0, "not_billed")
 
 
 def test_a_price_function_that_fails_leaves_the_call_unpriced(caplog):

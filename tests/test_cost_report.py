@@ -257,6 +257,7 @@ def test_json_keeps_its_schema():
             "aborted_calls": 0,
             "estimated_calls": 0,
             "unpriced_calls": 1,
+            "priced_as_calls": 0,
             "partial": True,
             "tokens": {
                 "input": 2000,

@@ -61,7 +61,7 @@ class Pricer:
     book: PriceBook | None = None
     """None: the bundled one."""
     price_as: str | None = None
-    """The gateway whose list prices calls that no list of their own gateway does."""
+    """`gateway` or `gateway:model`, whose list prices calls that no list of their own does."""
     price_of: PriceOf | None = None
     discount: Decimal | float | str | None = None
     _unknown: set[str] = field(default_factory=set, repr=False)
@@ -69,10 +69,16 @@ class Pricer:
 
     def __post_init__(self) -> None:
         cost({}, None, discount=self.discount)  # raises where it is no discount
-        if self.price_as is not None and self.price_as not in GATEWAYS:
+        gateway, _, model = (self.price_as or "").partition(":")
+        if self.price_as is not None and gateway not in GATEWAYS:
             raise ValueError(
                 f"`price_as={self.price_as!r}` is no known gateway; it is one of "
-                f"{', '.join(GATEWAYS)}."
+                f"{', '.join(GATEWAYS)}, alone or with a model: `gateway:model`."
+            )
+        if model and self._book.offer(gateway, model) is None:
+            raise ValueError(
+                f"`price_as={self.price_as!r}`: no price of {model!r} is known at {gateway!r}; "
+                "give a `book=` that has it."
             )
 
     def model_id(self, *names: str | None) -> str | None:
@@ -102,20 +108,24 @@ class Pricer:
         """
         if bill := self._users(usage, names, gateway):
             return bill
-        row = GATEWAYS.get(gateway or "")
-        if row is not None and row.embedded:
-            return Bill(None, "not_billed")
         own = metadata.get("cost")
         record = own if isinstance(own, Mapping) and "basis" in own else None
         # Two requests on one message were priced one by one: their sum may lie in a higher tier.
         is_sum = "requests" in metadata
+        offer = self._offer(gateway, names)
         if record is None or (record["basis"] == "list" and self._own_list and not is_sum):
-            record = self._record(usage, metadata, names, gateway) or record
-        if record is None:
-            self._warn(self.model_id(*names), gateway)
-            return Bill(None, "unknown")
-        output = Decimal(str(record["output"])) if record["basis"] == "list" else None
-        return Bill(money_of(record), record["basis"], record["tier"], output)
+            record = self._record(usage, metadata, names, offer) or record
+        if record is not None:
+            return _bill(record, record["basis"])
+        if offer is None and (stand_in := self._stand_in(names)):
+            record = self._record(usage, metadata, names, stand_in)
+        if record is not None:
+            return _bill(record, "price_as")
+        row = GATEWAYS.get(gateway or "")
+        if row is not None and row.embedded:
+            return Bill(None, "not_billed")
+        self._warn(self.model_id(*names), gateway)
+        return Bill(None, "unknown")
 
     def _users(
         self, usage: Mapping[str, Any], names: tuple[str | None, ...], gateway: str | None
@@ -144,11 +154,10 @@ class Pricer:
         usage: Mapping[str, Any],
         metadata: Mapping[str, Any],
         names: tuple[str | None, ...],
-        gateway: str | None,
+        offer: Offer | None,
     ) -> Mapping[str, Any] | None:
         raw = metadata.get("usage") or metadata.get("token_usage")
         raw = raw if isinstance(raw, dict) else {}
-        offer = self._offer(gateway, names) or self._offer(self.price_as, names)
         try:
             listed = cost(usage, offer, discount=self.discount, cache_type=cache_type_of(raw))
         except UsageError as error:
@@ -163,6 +172,10 @@ class Pricer:
         offers = (self._book.offer(gateway, name) for name in names if name)
         return next((offer for offer in offers if offer), None)
 
+    def _stand_in(self, names: tuple[str | None, ...]) -> Offer | None:
+        gateway, _, model = (self.price_as or "").partition(":")
+        return self._offer(gateway or None, (model,) if model else names)
+
     def _warn(self, model: str | None, gateway: str | None) -> None:
         name = f"{model or 'a model without a name'} at {gateway or 'an unknown gateway'}"
         if name in self._unknown:
@@ -174,3 +187,8 @@ class Pricer:
             "`price_as=` or a `book=` with its price.",
             name,
         )
+
+
+def _bill(record: Mapping[str, Any], source: PriceSource) -> Bill:
+    output = Decimal(str(record["output"])) if record["basis"] == "list" else None
+    return Bill(money_of(record), source, record["tier"], output)

@@ -105,6 +105,7 @@ def _summary(summary: Summary) -> dict[str, Any]:
         "aborted_calls": summary.aborted_calls,
         "estimated_calls": summary.estimated_calls,
         "unpriced_calls": summary.unpriced_calls,
+        "priced_as_calls": summary.priced_as_calls,
         "partial": summary.partial,
         "tokens": _tokens(summary.tokens),
         "llm_cache_tokens": _tokens(summary.llm_cache_tokens),

@@ -78,7 +78,9 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
                 model alone, the fallback answers and is paid.
             warn_at: Share of the budget at which one warning is logged, e.g. 0.8.
             book: Prices to use instead of the bundled ones: `PriceBook.from_toml(path)`.
-            price_as: The gateway whose list prices calls that no list of their own gateway does.
+            price_as: Whose list prices calls that no list of their own gateway does: a gateway, for
+                the same models, or `gateway:model`, such as `"dashscope-intl:qwen3.6-flash"`, for
+                any: what your own server's tokens would have cost there. The report says so.
             price_of: Your own price of a call, `(model, gateway, usage_metadata) -> Money | None`.
             discount: What your account pays of the list, e.g. `"0.85"`; reported bills stay.
             trace_costs: Show LangSmith the cost of each call: the handlers after this one see it in

@@ -18,6 +18,7 @@ Ending = Literal["ok", "error", "cancelled", "abandoned"]
 PriceSource = Literal[
     "reported",  # the gateway said what it charged (P28)
     "list",  # usage x our price list
+    "price_as",  # usage x the list that `price_as=` names, for no list of its own has it
     "user",  # your `price_of=`
     "llm_cache",  # answered by LangChain's cache: no call was made (T14)
     "not_billed",  # it ran in your own process, or failed before inference (gateways.md §7)
@@ -110,6 +111,8 @@ class Summary:
     estimated_calls: int
     unpriced_calls: int
     """Calls without a known price: `costs` does not hold them."""
+    priced_as_calls: int
+    """Calls whose cost is by the list that `price_as=` names."""
     tokens: TokenCounts
     llm_cache_tokens: TokenCounts
     costs: Mapping[str, Decimal]
@@ -149,6 +152,7 @@ def summarise(records: Iterable[CallRecord]) -> Summary:
         aborted_calls=sum(record.ending in ("cancelled", "abandoned") for record in paid),
         estimated_calls=sum(record.estimated for record in paid),
         unpriced_calls=sum(record.cost is None for record in paid),
+        priced_as_calls=sum(record.price_source == "price_as" for record in paid),
         tokens=sum((record.tokens for record in paid), TokenCounts()),
         llm_cache_tokens=sum((record.tokens for record in cached), TokenCounts()),
         costs=_costs(paid),

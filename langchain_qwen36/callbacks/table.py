@@ -72,6 +72,7 @@ def notes(summary: Summary) -> list[str]:
     """What the sums do not say by themselves: what is missing, estimated, or was not paid."""
     told = [
         (summary.unpriced_calls, "without a known price: the cost is partial"),
+        (summary.priced_as_calls, "at the prices that `price_as` names, not their own"),
         (summary.estimated_calls, "estimated, for the answer was cut"),
         (summary.aborted_calls, "aborted"),
         (summary.failed_calls, "failed"),
