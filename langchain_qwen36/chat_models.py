@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-# `with_fallbacks` resolves the annotations of the public methods when it binds tools through.
-# ruff: noqa: TC002, TC003
-from collections.abc import Callable, Sequence
 from contextlib import aclosing, closing
 from functools import partial
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Self
 
-from langchain_core.language_models import BaseChatModel, LanguageModelInput
-from langchain_core.messages import AIMessage
-from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
+# `with_fallbacks` resolves the annotations of public methods.
+from langchain_core.language_models import BaseChatModel  # noqa: TC002
 from langchain_core.runnables.config import run_in_executor
-from langchain_core.tools import BaseTool
 
 from langchain_qwen36._call import StreamCall
-from langchain_qwen36._model import asking, binding, calling, location
-from langchain_qwen36._model.described import DescribedModel
+from langchain_qwen36._model import asking, calling, location
+from langchain_qwen36._model.bound import BoundModel
 from langchain_qwen36._wire.chunks import ChunkWriter
 from langchain_qwen36._wire.events import EventWriter
 from langchain_qwen36._wire.stream import StreamReader
@@ -37,42 +31,104 @@ if TYPE_CHECKING:
     from langchain_qwen36._wire.types import Delta
 
 
-class ChatQwen36(DescribedModel):
+class ChatQwen36(BoundModel):
     """Qwen3.6 and its siblings, on any gateway that speaks Chat Completions.
 
     Setup:
-        Set the key of a gateway (`DASHSCOPE_API_KEY`, `OPENROUTER_API_KEY`, …), or use
-        `gateway="local"`, which needs none.
+        Set the key of one gateway: `DASHSCOPE_API_KEY`, `OPENROUTER_API_KEY`, `AI_GATEWAY_API_KEY`,
+        `AIMLAPI_API_KEY` or `APIYI_API_KEY`. `gateway="local"` needs none.
+
+        ```bash
+        pip install langchain-qwen36
+        export DASHSCOPE_API_KEY="your-api-key"
+        ```
+
+    Key init args, completion params:
+        - `model`: the bare id, such as `qwen3.6-plus`, the same on every gateway.
+        - `enable_thinking`, `thinking_budget`, `reasoning_effort`, `preserve_thinking`: said in
+          the gateway's own way; most may also be given for one call.
+        - `temperature`, `top_p`, `seed`, `stop`: as everywhere; None is the server's default.
+        - `max_tokens`, `max_completion_tokens`: most tokens of the answer, and of thoughts and
+          answer together.
+
+    Key init args, client params:
+        - `gateway`: a name out of `GATEWAYS`, or a `Gateway` of your own. None: by `base_url`,
+          by `QWEN36_GATEWAY`, or by the key that is set.
+        - `base_url`, `api_key`: where, and with which key, if not as the gateway's row says.
+        - `timeout`, `max_retries`: `Timeouts` or seconds of silence; 2 retries by default.
+        - `price_book`, `price_discount`: your own prices.
 
     Instantiate:
         ```python
         from langchain_qwen36 import ChatQwen36
 
-        model = ChatQwen36(model="qwen3.6-plus", enable_thinking=True)
+        model = ChatQwen36(model="qwen3.6-plus", thinking_budget=2000, max_tokens=4000)
         ```
 
     Invoke:
         ```python
         message = model.invoke("How many r are in strawberry?")
-        message.text, message.additional_kwargs["reasoning_content"]
-        message.usage_metadata, message.response_metadata["cost"]
+        message.text  # the answer
+        message.additional_kwargs["reasoning_content"]  # the thoughts
+        message.content_blocks  # both, as LangChain's standard blocks
         ```
 
     Stream:
         ```python
         for chunk in model.stream("Tell me a story."):
+            print(chunk.additional_kwargs.get("reasoning_content", ""), end="")
             print(chunk.text, end="")
         ```
 
-    Tools:
+    Async:
         ```python
-        model.bind_tools([get_weather], tool_choice="any").invoke("Is it raining in Paris?")
+        await model.ainvoke("Hello")
+
+        async for chunk in model.astream("Hello"):
+            print(chunk.text, end="")
+        ```
+
+    Tool calling:
+        ```python
+        from pydantic import BaseModel, Field
+
+        class GetWeather(BaseModel):
+            '''Get the current weather in a city.'''
+
+            city: str = Field(description="Name of the city, in English")
+
+        model.bind_tools([GetWeather]).invoke("Is it raining in Paris?").tool_calls
         ```
 
     Structured output:
         ```python
-        model.with_structured_output(City).invoke("The capital of France.")
+        class City(BaseModel):
+            '''A city.'''
+
+            name: str
+            inhabitants: int
+
+        model.with_structured_output(City).invoke("Which city is the capital of France?")
         ```
+
+    Image input:
+        ```python
+        model.invoke([("user", [
+            {"type": "text", "text": "What is in this picture?"},
+            {"type": "image", "url": "https://example.com/cat.png"},
+        ])])
+        ```
+
+    Token usage and cost:
+        ```python
+        message.usage_metadata  # input_tokens, output_tokens; cached and reasoning tokens
+        message.response_metadata.get("cost")  # total, currency, tier; None: no known price
+        model.estimate_cost("Summarise this …", max_tokens=2000).cost  # before the call
+        ```
+
+    Response metadata:
+        `gateway`, `model_name`, `finish_reason`, `usage` as the server sent it, `cost`,
+        `request_id`, and `notes` on what was done otherwise than asked.
 
     Errors are those of `langchain_qwen36.errors`.
     """
@@ -234,80 +290,6 @@ class ChatQwen36(DescribedModel):
         key = await calling.async_key(self, endpoint)
         return calling.prepare(
             self, endpoint, key, messages, stop=stop, kwargs=kwargs, stream=stream
-        )
-
-    # Binding.
-
-    def bind_tools(
-        self,
-        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
-        *,
-        tool_choice: dict[str, Any] | str | bool | None = None,
-        strict: bool | None = None,
-        parallel_tool_calls: bool | None = None,
-        response_format: Any = None,
-        **kwargs: Any,
-    ) -> Runnable[LanguageModelInput, AIMessage]:
-        """Bind tools.
-
-        Args:
-            tools: Functions, pydantic classes, TypedDicts, LangChain tools, or dicts in OpenAI's,
-                Anthropic's or JSON schema's form.
-            tool_choice: `"auto"`, `"none"`, `"any"` / `"required"` / `True`, a tool's name, or
-                a dict. While thinking, Qwen's servers refuse a forced one: `forced_tool_choice`
-                says what happens then.
-            strict: Whether the arguments must fit the schema.
-            parallel_tool_calls: Whether several tools may be called at once.
-            response_format: A schema for the final answer, or OpenAI's dict.
-            **kwargs: Further settings of each call.
-
-        Raises:
-            ValueError: something that is no tool, or a choice that names none of them.
-        """
-        bound = binding.tool_kwargs(tools, tool_choice, strict=strict)
-        if parallel_tool_calls is not None:
-            bound["parallel_tool_calls"] = parallel_tool_calls
-        if response_format is not None:
-            bound["response_format"] = binding.response_format_of(response_format, strict=strict)
-        return self.bind(**bound, **kwargs)
-
-    def with_structured_output(
-        self,
-        schema: dict[str, Any] | type | None = None,
-        *,
-        method: binding.Method = "function_calling",
-        include_raw: bool = False,
-        strict: bool | None = None,
-        tools: Sequence[Any] = (),
-        **kwargs: Any,
-    ) -> Runnable[LanguageModelInput, Any]:
-        """Answer with an object of a schema.
-
-        Args:
-            schema: A pydantic class, a TypedDict, or a JSON or OpenAI schema; pydantic gives
-                objects of the class, all else plain dicts.
-            method: How the server is asked. The default works on every gateway; `json_schema`
-                becomes `json_mode` with the schema in words where the server cannot do it.
-            include_raw: Give `{"raw": message, "parsed": …, "parsing_error": …}` and never raise.
-            strict: Whether the server must hold the schema.
-            tools: Tools that may be called instead of answering (not with function_calling).
-            **kwargs: Further settings of each call.
-
-        Raises:
-            ValueError: no schema where one is needed.
-            OutputParserException: when called, and the answer holds no such object; the message
-                says what it held.
-        """
-        bound, parser = binding.structured_kwargs(schema, method, strict=strict, tools=tools)
-        model = self.bind(**bound, **kwargs)
-        if not include_raw:
-            return model | parser
-        parsed = RunnablePassthrough.assign(
-            parsed=itemgetter("raw") | parser, parsing_error=lambda _: None
-        )
-        failed = RunnablePassthrough.assign(parsed=lambda _: None)
-        return RunnableMap(raw=model) | parsed.with_fallbacks(
-            [failed], exception_key="parsing_error"
         )
 
     @classmethod
