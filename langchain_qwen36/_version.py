@@ -1,3 +1,3 @@
-"""The version, as the package's metadata has it."""
+"""The version, said once: the build reads it here."""
 
 __version__ = "0.1.0"
