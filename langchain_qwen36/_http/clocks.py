@@ -61,7 +61,7 @@ class Timeouts:
             UnsupportedSettingError: anything else, or a number that is no time.
         """
         if value is None:
-            return cls()
+            return _DEFAULT
         if isinstance(value, cls):
             return value
         if _is_seconds(value):
@@ -78,6 +78,9 @@ class Timeouts:
     def deadline(self) -> float | None:
         """When a call that starts now must be over, on the monotonic clock (F77)."""
         return None if self.total is None else time.monotonic() + self.total
+
+
+_DEFAULT = Timeouts()
 
 
 class Clock:

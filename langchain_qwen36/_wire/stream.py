@@ -74,7 +74,8 @@ class StreamReader:
         """
         self.chunks += 1
         choices = payload.get("choices")
-        if not choices or payload.get("usage") or not payload.keys() <= self._names:
+        told = not choices or payload.get("usage") or not payload.keys() <= self._names
+        if told:
             self._absorb(payload)
         if not isinstance(choices, list):
             return []
@@ -82,7 +83,7 @@ class StreamReader:
         for choice in choices:
             if not isinstance(choice, dict):
                 continue
-            if choice.get("finish_reason"):
+            if choice.get("finish_reason") and not told:
                 self._absorb(payload)  # what is counted at the end may stand where it never stood
             if choice.get("index"):
                 deltas += self._numbered(choice)

@@ -10,29 +10,41 @@ from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, Us
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Where each count may stand: dotted paths into the usage object, the first number wins.
-# Two names for one number (dashscope.md §5.3) therefore never add up.
-_INPUT = ("prompt_tokens", "input_tokens")
-_OUTPUT = ("completion_tokens", "output_tokens")
-_CACHE_READ = (
+_Paths = tuple[tuple[str, ...], ...]
+
+
+def _paths(*dotted: str) -> _Paths:
+    """Where a count may stand: dotted paths into the usage object, the first number wins.
+
+    Two names for one number (dashscope.md §5.3) therefore never add up.
+    """
+    return tuple(tuple(path.split(".")) for path in dotted)
+
+
+_INPUT = _paths("prompt_tokens", "input_tokens")
+_OUTPUT = _paths("completion_tokens", "output_tokens")
+_CACHE_READ = _paths(
     "prompt_tokens_details.cached_tokens",
     "input_tokens_details.cached_tokens",
     "prompt_cache_hit_tokens",
     "cache_read_input_tokens",
     "cached_tokens",
 )
-_CACHE_CREATION = (
+_CACHE_CREATION = _paths(
     "prompt_tokens_details.cache_creation_input_tokens",
     "prompt_tokens_details.cache_creation.ephemeral_5m_input_tokens",
     "prompt_tokens_details.cache_write_tokens",
     "cache_creation_input_tokens",
 )
-_REASONING = (
+_REASONING = _paths(
     "completion_tokens_details.reasoning_tokens",
     "output_tokens_details.reasoning_tokens",
     "reasoning_tokens",
 )
-_MODALITIES = ("image", "video", "audio")
+_MEDIA = {
+    kind: _paths(f"prompt_tokens_details.{kind}_tokens") for kind in ("image", "video", "audio")
+}
+_AUDIO_OUT = _paths("completion_tokens_details.audio_tokens")
 
 
 def from_wire(raw: Mapping[str, Any] | None) -> UsageMetadata | None:
@@ -73,11 +85,7 @@ def _input_details(raw: Mapping[str, Any], read: int) -> InputTokenDetails:
     for name, paths in (("cache_read", _CACHE_READ), ("cache_creation", _CACHE_CREATION)):
         if (count := _first(raw, paths)) is not None:
             details[name] = count
-    media = {
-        kind: count
-        for kind in _MODALITIES
-        if (count := _first(raw, (f"prompt_tokens_details.{kind}_tokens",)))
-    }
+    media = {kind: count for kind, paths in _MEDIA.items() if (count := _first(raw, paths))}
     if sum(details.values()) + sum(media.values()) <= read:
         details |= media
     # Core allows kinds that its type does not name.
@@ -91,15 +99,15 @@ def _output_details(raw: Mapping[str, Any], written: int) -> OutputTokenDetails:
         # Some gateways count thoughts beside the answer (gateways.md §0.13); a part cannot be
         # more than the whole. The raw numbers stay in response_metadata.
         details["reasoning"] = min(reasoning, written)
-    if audio := _first(raw, ("completion_tokens_details.audio_tokens",)):
+    if audio := _first(raw, _AUDIO_OUT):
         details["audio"] = audio
     return details
 
 
-def _first(raw: Mapping[str, Any], paths: tuple[str, ...]) -> int | None:
+def _first(raw: Mapping[str, Any], paths: _Paths) -> int | None:
     for path in paths:
         value: Any = raw
-        for key in path.split("."):
+        for key in path:
             value = value.get(key) if isinstance(value, dict) else None
         if value is not None and (count := _count(value)) is not None:
             return count
