@@ -80,9 +80,6 @@ class Timeouts:
         return None if self.total is None else time.monotonic() + self.total
 
 
-_DEFAULT = Timeouts()
-
-
 class Clock:
     """The running clocks of one attempt.
 
@@ -174,3 +171,6 @@ def _least(*seconds: float | None) -> float | None:
 def _is_seconds(value: object) -> bool:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     return number and math.isfinite(value) and value > 0  # type: ignore[operator,arg-type]
+
+
+_DEFAULT = Timeouts()
