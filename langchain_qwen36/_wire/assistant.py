@@ -101,7 +101,7 @@ def _json(args: Any) -> str:
         return orjson.dumps(args).decode()
     except TypeError:
         # Integers beyond 64 bits, numbers as keys, lone surrogates, what only `str` can say.
-        return json.dumps(args, default=str)
+        return sayable(json.dumps(args, default=str, ensure_ascii=False))
 
 
 def thoughts_to_wire(message: AIMessage, gateway: Gateway, *, foreign: bool) -> dict[str, Any]:
