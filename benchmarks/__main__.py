@@ -86,7 +86,7 @@ def _growths(runner: Runner, only: list[str] | None) -> tuple[report.Grown, int]
             peer: runner.growth(growth, peer) for peer in growth.peers if peer in runner.peers
         }
         grown.append((growth, by_peer))
-        bent += not is_linear(by_peer["ChatQwen36"], LINEAR)
+        bent += not is_linear(by_peer, LINEAR)
         print(f"{growth.title}: {by_peer}", flush=True)
     return grown, bent
 

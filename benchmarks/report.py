@@ -114,7 +114,7 @@ def growth_table(grown: Grown) -> str:
     """Microseconds per chunk or message, at every size."""
     lines = []
     for growth, by_peer in grown:
-        lines.append(f"\n{growth.title}, µs for each of n:\n")
+        lines.append(f"\n{growth.title}, µs of CPU for each of n, the garbage collector off:\n")
         sizes = [size for size, _ in next(iter(by_peer.values()))]
         lines.append("| n | " + " | ".join(f"{size:,}" for size in sizes) + " |")
         lines.append("|---" + "|---:" * len(sizes) + "|")
@@ -178,7 +178,7 @@ def _lines(axis, growth: Growth, by_peer: dict[str, list[tuple[int, float]]]) ->
     for peer, points in by_peer.items():
         sizes, seconds = zip(*points, strict=True)
         axis.plot(sizes, seconds, marker="o", label=peer, color=_COLOURS.get(peer, _OTHERS))
-    axis.set_title(f"{growth.title}: seconds", fontsize=9)
+    axis.set_title(f"{growth.title}: seconds of CPU", fontsize=9)
     axis.tick_params(labelsize=8)
     axis.legend(fontsize=8)
     axis.spines[["top", "right"]].set_visible(False)

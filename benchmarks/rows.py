@@ -267,6 +267,14 @@ GROWTHS = (
         quick=(10, 20),
     ),
     Growth(
+        title="v3 events of n chunks",
+        case="events",
+        setting="chunks",
+        settings={},
+        sizes=(1250, 2500, 5000, 10_000, 20_000),
+        quick=(10, 20),
+    ),
+    Growth(
         title="v3 events of a call with n 4-byte deltas",
         case="events",
         setting="chunks",

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from benchmarks.peers import IMPORTS, OURS, installed
+from benchmarks.peers import FLOOR, IMPORTS, OURS, installed
 from benchmarks.worker import Worker, quiet
 
 if TYPE_CHECKING:
@@ -73,13 +73,14 @@ class Runner:
         }
 
     def growth(self, growth: Growth, peer: str) -> list[tuple[int, float]]:
-        """Seconds at each size."""
+        """Seconds of CPU at each size."""
         sizes = growth.quick if self._quick else growth.sizes
-        worker = self._worker(peer)
         found = []
-        for size in sizes:
-            settings = growth.settings | {growth.setting: size}
-            found.append((size, worker.run(growth.case, settings)["seconds"]))
+        with Worker(peer, self._server, uncollected=True) as worker:
+            worker.run(growth.case, growth.settings | {growth.setting: sizes[0]})
+            for size in sizes:
+                settings = growth.settings | {growth.setting: size}
+                found.append((size, worker.run(growth.case, settings)["cpu"]))
         return found
 
     def _sampled(self, row: Row) -> dict[str, list[Sample]]:
@@ -138,7 +139,13 @@ def verdicts(row: Row, figures: Figures) -> list[Verdict]:
     return found
 
 
-def is_linear(points: list[tuple[int, float]], tolerance: float) -> bool:
-    """Whether the time per size stays the same from the smallest to the largest."""
+def is_linear(by_peer: dict[str, list[tuple[int, float]]], tolerance: float) -> bool:
+    """Whether our time per size stays the same, or grows as LangChain's own floor does."""
+    floors = by_peer.get(FLOOR)
+    return _bend(by_peer[OURS]) <= max(tolerance, _bend(floors) if floors else 0)
+
+
+def _bend(points: list[tuple[int, float]]) -> float:
+    """The time per size at the largest over that at the smallest."""
     (small, before), (large, after) = points[0], points[-1]
-    return after / large <= tolerance * before / small
+    return (after / large) / (before / small)

@@ -1,10 +1,11 @@
-"""A process with one model in it: `python -m benchmarks.worker PEER SERVER`.
+"""A process with one model in it: `python -m benchmarks.worker PEER SERVER [uncollected]`.
 
 It reads what to measure from its input, a line of JSON each, and answers with a line each.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -16,10 +17,15 @@ from benchmarks.server import more_files
 
 
 class Worker:
-    """A worker as the one who starts it sees it; use it as a context manager."""
+    """A worker as the one who starts it sees it; use it as a context manager.
 
-    def __init__(self, peer: str, server: str) -> None:
+    Uncollected, the garbage collector stays out: it looks at all that lives again and again, which
+    bends every line upwards, LangChain's own floor too.
+    """
+
+    def __init__(self, peer: str, server: str, *, uncollected: bool = False) -> None:
         command = [sys.executable, "-m", "benchmarks.worker", peer, server]
+        command += ["uncollected"] * uncollected
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=quiet()
         )
@@ -53,7 +59,9 @@ def quiet() -> dict[str, str]:
     return kept | {"NO_PROXY": "127.0.0.1", "LANGSMITH_TRACING": "false"}
 
 
-def _work(peer: str, server: str) -> None:
+def _work(peer: str, server: str, *said: str) -> None:
+    if "uncollected" in said:
+        gc.disable()
     more_files()
     subject = Subject(peer, server)
     with subject.runner:
