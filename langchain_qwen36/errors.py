@@ -65,7 +65,7 @@ __all__ = [
 ]
 
 Clock = Literal["connect", "pool", "first_event", "gap", "total"]
-"""Which clock ran out: DESIGN §4.10."""
+"""Which clock ran out; `Timeouts` says what each waits for."""
 
 
 class QwenError(core.ModelError):
@@ -178,6 +178,7 @@ class CertificateError(GatewayConnectionError):
     """The gateway's TLS certificate does not hold."""
 
     is_retryable: ClassVar[bool] = False  # type: ignore[misc]
+    """Never: it would not hold the next time either."""
 
 
 class StreamInterruptedError(GatewayConnectionError):

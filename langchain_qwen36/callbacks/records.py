@@ -31,10 +31,15 @@ class TokenCounts:
     """Tokens of one or many calls; cache and reasoning counts are parts of input and output."""
 
     input: int = 0
+    """All that went in, cached or not."""
     output: int = 0
+    """All that came out, thoughts included."""
     cache_read: int = 0
+    """Of the input: read from a cache."""
     cache_write: int = 0
+    """Of the input: written to a cache."""
     reasoning: int = 0
+    """Of the output: thoughts; 0 where the gateway does not count them."""
 
     def __add__(self, other: TokenCounts) -> TokenCounts:
         return TokenCounts(
@@ -55,6 +60,7 @@ class Parent(NamedTuple):
     """A run that a call was made in: a chain, an agent, a node, a tool."""
 
     run_id: UUID
+    """LangChain's id of the run."""
     name: str | None
     """None where its start was not seen: it began before the handler was there."""
 
@@ -64,16 +70,21 @@ class CallRecord:
     """One call of a chat model. What is not known is None."""
 
     run_id: UUID
+    """LangChain's id of the call."""
     parents: tuple[Parent, ...]
     """The runs it was made in, outermost first."""
     name: str | None
+    """The run's name, as traces show it."""
     tags: tuple[str, ...]
+    """The run's tags, inherited ones too."""
     model: str | None
     """The catalogue's id where the name is known, else the name as it was given."""
     gateway: str | None
+    """Name of the gateway's row."""
     tier: str | None
     """Label of the price tier of the whole call, e.g. `≤256K`."""
     tokens: TokenCounts
+    """What went in and came out."""
     cost: Decimal | None
     """What the call cost, in `currency`; None: no price is known (never 0)."""
     currency: str | None
@@ -83,13 +94,17 @@ class CallRecord:
     output_cost: Decimal | None
     """The rest of it."""
     price_source: PriceSource
+    """Where `cost` is from."""
     estimated: bool
     """TokenCounts were counted by us, or the usage seen before the cut may not be the last."""
     ending: Ending
+    """How the call ended."""
     error: str | None
     """Class of the exception that ended it."""
     started: datetime
+    """In UTC."""
     ended: datetime
+    """In UTC."""
 
     @property
     def parent_run_id(self) -> UUID | None:
@@ -106,15 +121,19 @@ class Summary:
     cached_calls: int
     """Answered by LangChain's cache: no cost, and their tokens only in `llm_cache_tokens`."""
     failed_calls: int
+    """Ended in an error."""
     aborted_calls: int
     """Cancelled or abandoned."""
     estimated_calls: int
+    """Whose tokens were counted by us, at least in part."""
     unpriced_calls: int
     """Calls without a known price: `costs` does not hold them."""
     priced_as_calls: int
     """Calls whose cost is by the list that `price_as=` names."""
     tokens: TokenCounts
+    """Of the calls that went to a gateway."""
     llm_cache_tokens: TokenCounts
+    """Of the calls that LangChain's cache answered."""
     costs: Mapping[str, Decimal]
     """Sum per currency; currencies are never added."""
 

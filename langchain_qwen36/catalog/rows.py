@@ -39,6 +39,7 @@ class Model:
     aliases: tuple[str, ...] = ()
     """Other spellings of the same model, in lower case."""
     context_window: int | None = None
+    """Input, thoughts and answer together."""
     max_input_tokens: int | None = None
     """The longest input without thinking."""
     max_input_tokens_thinking: int | None = None
@@ -48,11 +49,15 @@ class Model:
     max_thinking_tokens: int | None = None
     """The ceiling of `thinking_budget`; a higher one is refused."""
     thinking: ThinkingDefault
+    """What it does when nobody says."""
     inputs: tuple[Modality, ...]
+    """What may go in."""
     tool_calling: bool | None = None
+    """Whether it calls tools."""
     json_schema: bool | None = None
     """True where a source confirms `response_format` json_schema."""
     json_object: bool | None = None
+    """True where a source confirms `response_format` json_object."""
     preserve_thinking: bool | None = None
     """Whether the server can keep the reasoning of earlier turns."""
     max_completion_tokens: bool | None = None
@@ -60,9 +65,13 @@ class Model:
     one_shot_thinking: bool | None = None
     """Whether a source says that thinking works without streaming (dashscope.md §2)."""
     open_weights: bool
+    """Whether anyone may serve it."""
     released: date | None = None
+    """The day it came out."""
     source: str
+    """Where this is from."""
     checked: date
+    """The day the source was last seen to say so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +86,9 @@ class Tier:
     up_to: int | None
     """The last input size it covers; None: no bound."""
     input: Decimal
+    """Input that no cache had."""
     output: Decimal
+    """An answer without reasoning."""
     thinking_output: Decimal
     """What an answer costs that came with reasoning; mostly the same as `output`."""
     cache_read: Decimal
@@ -106,6 +117,7 @@ class Price:
     valid_from: date | None
     """The first day; None: since ever, as far as is known."""
     currency: str
+    """Of all its rates, such as `USD`."""
     tiers: tuple[Tier, ...]
     """Rising; one request pays one tier, whole (dashscope.md §3)."""
     batch: Decimal | None = None
@@ -113,8 +125,11 @@ class Price:
     unit: Decimal | None = None
     """The smallest amount: each part of a bill is rounded up to a whole number of it."""
     source: str
+    """Where it is printed."""
     checked: date
+    """The day the source was last seen to say so."""
     note: str | None = None
+    """What a reader of a bill should know."""
 
     def tier_for(self, input_tokens: int) -> Tier | None:
         """The tier of a request with so many input tokens, cached ones counted.
@@ -132,7 +147,9 @@ class Offer:
     """A model as one gateway serves it."""
 
     gateway: str
+    """Name of the gateway's row."""
     model: Model
+    """What is served."""
     wire_id: str
     """How this gateway spells the model."""
     thinking: ThinkingDefault

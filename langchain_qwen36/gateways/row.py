@@ -52,9 +52,13 @@ class Range:
     """What a numeric setting may be, or how long a list may be; `low` and `high` included."""
 
     low: float | None = None
+    """The least, included."""
     high: float | None = None
+    """The most, included."""
     above: float | None = None
+    """A bound that is not included."""
     below: float | None = None
+    """A bound that is not included."""
 
     def holds(self, value: float) -> bool:
         """Whether a value is inside; never for NaN."""

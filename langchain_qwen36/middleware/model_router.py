@@ -45,9 +45,11 @@ class Route:
     """One rule: a name for the trace, the model, and when."""
 
     name: str
+    """What the trace calls it."""
     model: str | BaseChatModel
     """A model's id, at the gateway of the agent's own model; or a model."""
     when: Callable[[ModelRequest[Any]], bool]
+    """Whether a request is meant."""
 
 
 class ModelRouterMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):

@@ -36,7 +36,9 @@ class Tokens:
     input: int
     """Neither read from a cache nor written to one."""
     cache_read: int
+    """Read from a cache."""
     cache_write: int
+    """Written to one."""
     output: int
     """The whole answer, reasoning included."""
     reasoning: int | None
@@ -81,19 +83,29 @@ class Cost:
     """What one call costs by the list, and why."""
 
     gateway: str
+    """Name of the row whose list this is."""
     model: str
     """The bare Qwen id."""
     tokens: Tokens
+    """What was billed."""
     price: Price
+    """The price that held on the day."""
     tier: Tier
+    """The tier of the whole request."""
     rates: Mapping[Rate, Decimal]
     """The rate of each kind of token that occurred, per 1M, before discount and batch factor."""
     input: Decimal
+    """For input that no cache had."""
     cache_read: Decimal
+    """For input read from a cache."""
     cache_write: Decimal
+    """For input written to one."""
     output: Decimal
+    """For the answer, thoughts included."""
     discount: Decimal | None
+    """What was paid of the list, such as 0.85; None: all of it."""
     batch: bool
+    """Whether it was priced as a batch call."""
 
     @property
     def total(self) -> Decimal:

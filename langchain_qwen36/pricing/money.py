@@ -19,7 +19,9 @@ class Money:
     """An exact amount of one currency."""
 
     amount: Decimal
+    """In units of the currency, not in cents."""
     currency: str
+    """Such as `USD`."""
 
     @classmethod
     def parse(cls, text: str) -> Money:

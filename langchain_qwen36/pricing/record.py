@@ -18,6 +18,7 @@ class CostRecord(TypedDict):
     """What one call cost. Every key is always there; None is what is not known."""
 
     currency: str
+    """Of every amount, such as `USD`."""
     total: float
     """What the gateway reports, else our list price."""
     basis: Literal["reported", "list"]
@@ -25,9 +26,13 @@ class CostRecord(TypedDict):
     list: float | None
     """Our list price; the four parts below add up to it."""
     input: float | None
+    """For input that no cache had."""
     cache_read: float | None
+    """For input read from a cache."""
     cache_write: float | None
+    """For input written to one."""
     output: float | None
+    """For the answer, thoughts included."""
     reported: float | None
     """What the gateway says it charged."""
     reported_from: str | None
@@ -39,6 +44,7 @@ class CostRecord(TypedDict):
     difference_percent: float | None
     """The same in percent of the list price, two digits."""
     gateway: str | None
+    """Name of the row whose list this is."""
     model: str | None
     """The bare Qwen id."""
     tier: str | None
@@ -50,15 +56,19 @@ class CostRecord(TypedDict):
     rates: dict[str, float] | None
     """The list's rate of each kind of token that occurred, per 1M."""
     price_source: str | None
+    """Where the list price is printed."""
     price_valid_from: str | None
     """An ISO date; None: since ever, as far as is known."""
     price_checked: str | None
     """The day the source was last seen to say so."""
     price_note: str | None
+    """What a reader of the bill should know."""
     derived: bool | None
     """Whether a rate that was used is worked out or assumed, not printed."""
     discount: float | None
+    """What was paid of the list, such as 0.85."""
     batch: bool | None
+    """Whether it was priced as a batch call."""
 
 
 def cost_record(listed: Cost | None, reported: Reported | None) -> CostRecord | None:

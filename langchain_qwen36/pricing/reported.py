@@ -27,7 +27,9 @@ class Reported:
     """The bill of one call as the gateway reports it."""
 
     amount: Decimal
+    """In units of the currency."""
     currency: str = "USD"
+    """All gateways that report say US dollars."""
     source: str
     """The path of the key it was read from, e.g. `usage.cost`."""
     byok: bool = False

@@ -21,6 +21,7 @@ class NextTier:
     """Where a request stands in its tier."""
 
     here: Tier
+    """The tier of the request as it is."""
     above: Tier | None
     """None: the list ends here, and what a longer request costs is not known."""
     tokens_left: int
