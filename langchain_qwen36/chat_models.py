@@ -43,7 +43,7 @@ class ChatQwen36(BoundModel):
         export DASHSCOPE_API_KEY="your-api-key"
         ```
 
-    Key init args, completion params:
+    Key init args - completion params:
         - `model`: the bare id, such as `qwen3.6-plus`, the same on every gateway.
         - `enable_thinking`, `thinking_budget`, `reasoning_effort`, `preserve_thinking`: said in
           the gateway's own way; most may also be given for one call.
@@ -51,7 +51,7 @@ class ChatQwen36(BoundModel):
         - `max_tokens`, `max_completion_tokens`: most tokens of the answer, and of thoughts and
           answer together.
 
-    Key init args, client params:
+    Key init args - client params:
         - `gateway`: a name out of `GATEWAYS`, or a `Gateway` of your own. None: by `base_url`,
           by `QWEN36_GATEWAY`, or by the key that is set.
         - `base_url`, `api_key`: where, and with which key, if not as the gateway's row says.
