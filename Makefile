@@ -7,7 +7,7 @@ UV := $(shell command -v uv 2>/dev/null)
 PIP := $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on)
 PYTHON ?= python3
 
-.PHONY: help demo test test-slow soak bench bench-quick lint format clean
+.PHONY: help demo test test-slow soak record bench bench-quick lint format clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -23,6 +23,9 @@ test-slow: .venv/.test  ## LangChain's whole suite on the embedded engine
 
 soak: .venv/.test  ## 20,000 calls over mixed faults: nothing may pile up; ARGS="--calls 2000" is quick
 	$(BIN)/python benchmarks/soak.py $(ARGS)
+
+record: .venv/.test  ## a gateway's cassettes anew, its key in the environment: GATEWAY=local [MODEL=...]
+	@PYTHONPATH=tests $(BIN)/python -m taping.record $(GATEWAY) $(MODEL)
 
 bench: .venv-bench/.ready  ## every goal beside its figure, and the peers'; a quarter of an hour
 	.venv-bench/bin/python -m benchmarks --write $(ARGS)

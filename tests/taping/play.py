@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import vcr
+import yaml
 
+from langchain_qwen36 import ChatQwen36
 from taping.readable import Readable
 
 if TYPE_CHECKING:
@@ -52,3 +54,24 @@ def played(path: Path) -> Iterator[Cassette]:
     assert left == [], (
         f"{path} was only partly played: exchanges {left} of {len(cassette)} are left"
     )
+
+
+def head_of(path: Path) -> dict[str, Any]:
+    """What stands above a file's exchanges."""
+    return {key: value for key, value in _read(path).items() if key != "interactions"}
+
+
+def urls_of(path: Path) -> list[str]:
+    """Where its requests went."""
+    return [exchange["request"]["uri"] for exchange in _read(path)["interactions"]]
+
+
+def model_of(path: Path) -> ChatQwen36:
+    """The model that a file was recorded with, at the address that stands in it."""
+    base_url = urls_of(path)[0].removesuffix("/chat/completions")
+    where = {"gateway": path.parent.name, "base_url": base_url, "max_retries": 0}
+    return ChatQwen36(**{"api_key": "of-nobody", **where, **head_of(path)["settings"]})
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return yaml.safe_load(path.read_text("utf-8"))

@@ -15,11 +15,13 @@ from pydantic import BaseModel
 from langchain_qwen36.errors import QwenError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Generator, Mapping
 
     from langchain_core.runnables import Runnable
 
     from langchain_qwen36 import ChatQwen36
+
+    Scenario = Generator["Ask", Any, "Outcome"]
 
 Style = Literal["sync", "async", "sync v3", "async v3"]
 """How what is streamed is streamed; the rest is invoked, sync or async."""
@@ -33,9 +35,6 @@ class Ask(NamedTuple):
     model: Runnable[Any, Any]
     input: Any
     streamed: bool = False
-
-
-Scenario = "Generator[Ask, Any, Outcome]"
 
 
 @tool
@@ -52,15 +51,14 @@ class City(BaseModel):
 
 
 TALK = [
-    ("system", "You answer in one short sentence."),
-    ("user", "My name is Ada. What is the capital of France?"),
-    ("assistant", "The capital of France is Paris."),
+    ("user", "I want to travel."),
+    ("assistant", "Where to?"),
     ("user", "What is the capital of Italy?"),
 ]
 
 
 def conversation(model: ChatQwen36) -> Scenario:
-    """A system message and three turns, answered in one shot, without thinking."""
+    """Three turns, answered in one shot, without thinking."""
     return seen((yield Ask(model.bind(enable_thinking=False), TALK)))
 
 
@@ -82,7 +80,7 @@ def tool_loop(model: ChatQwen36) -> Scenario:
 def structured_output(model: ChatQwen36) -> Scenario:
     """An answer that fills a schema."""
     asking = model.with_structured_output(City, include_raw=True)
-    found = yield Ask(asking, "The city of Paris has 2100000 people.")
+    found = yield Ask(asking, "Paris has 2100000 people.")
     return seen(found["raw"]) | {"parsed": found["parsed"].model_dump()}
 
 
@@ -121,7 +119,8 @@ def refused(failure: QwenError) -> Outcome:
         "status": failure.status_code,
         "code": failure.code,
         "is_retryable": failure.is_retryable,
-        "says": failure.message,
+        "request_id": failure.request_id,
+        "says": failure.message.partition(" (gateway ")[0],
     }
 
 

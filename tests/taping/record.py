@@ -1,0 +1,158 @@
+"""Record a gateway's cassettes anew: `make record GATEWAY=openrouter`, its key in the environment.
+
+It costs a few cents. What is written went through `taping.scrub`; look at the difference all the
+same before you commit it. `GATEWAY=local` and, where no `LLAMACPP_BASE_URL` is set,
+`GATEWAY=llamacpp` record the embedded engine, which needs no key.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from langchain_qwen36 import GATEWAYS, ChatQwen36, QwenWarning
+from langchain_qwen36.errors import MissingKeyError, UnsupportedSettingError
+from langchain_qwen36.gateways import select_endpoint
+from langchain_qwen36.local import shared_engine
+from taping import CASSETTES
+from taping.play import model_of, played, tape
+from taping.readable import Readable
+from taping.scenarios import SCENARIOS, run
+from taping.scrub import Scrubber
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from langchain_qwen36.gateways import Endpoint
+
+_TOO_MANY = {"max_tokens": 10_000_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What a gateway's cassettes are recorded with."""
+
+    model: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    refused: dict[str, Any] = field(default_factory=lambda: _TOO_MANY)
+    """Settings that the gateway answers with an error."""
+
+
+_HOSTED = Subject("qwen3.6-plus", {"thinking_budget": 200})
+_TINY = {"temperature": 0, "seed": 7, "thinking_budget": 48, "max_tokens": 120}
+_UNKNOWN = {"model": "qwen3.6-nonesuch"}
+_BAD_TYPE = {"extra_body": {"max_tokens": "many"}}
+
+SUBJECTS = {
+    "dashscope": _HOSTED,
+    "dashscope-intl": Subject("qwen3.6-plus", _HOSTED.settings, {"api_key": "of-nobody"}),
+    "dashscope-us": _HOSTED,
+    "apiyi": Subject("qwen3.6-plus"),
+    "openrouter": _HOSTED,
+    "vercel": Subject("qwen3.6-plus", _HOSTED.settings, _UNKNOWN),
+    "aimlapi": Subject("qwen3.6-plus"),
+    "vllm": Subject("Qwen/Qwen3.6-27B"),
+    "sglang": Subject("Qwen/Qwen3.6-27B"),
+    "llamacpp": Subject("smollm2-135m-instruct", _TINY, _BAD_TYPE),
+    "ollama": Subject("qwen3.6:27b", {}, _UNKNOWN),
+    "local": Subject("smollm2-135m-instruct", _TINY, {"api_key": "of-nobody"}),
+}
+
+
+def record(gateway: str, model: str | None = None, folder: Path = CASSETTES) -> list[Path]:
+    """Write a gateway's cassettes; files of a scenario that fails stay as they were.
+
+    Raises:
+        MissingKeyError: its key is not in the environment.
+        UnsupportedSettingError: no such gateway, or no address for it.
+        RuntimeError: a scenario went otherwise than it should.
+    """
+    where = _endpoint(gateway)
+    subject = SUBJECTS[gateway]
+    said = {"model": model or subject.model, **subject.settings}
+    return [
+        _recorded(
+            name, where, said | (subject.refused if name == "error" else {}), folder / gateway
+        )
+        for name in SCENARIOS
+    ]
+
+
+def _endpoint(gateway: str) -> Endpoint | _Engine:
+    if gateway not in SUBJECTS:
+        known = ", ".join(SUBJECTS)
+        raise UnsupportedSettingError(f"GATEWAY={gateway!r} has no cassettes; it is one of {known}")
+    found = select_endpoint(gateway, None, has_key=False)
+    own = gateway == "llamacpp" and found.base_url == GATEWAYS[gateway].base_url
+    return _Engine() if own or found.gateway.embedded else found
+
+
+class _Engine:
+    """The embedded engine, as an endpoint."""
+
+    def __init__(self) -> None:
+        engine = shared_engine()
+        self.base_url = engine.base_url
+        self.key = engine.api_key.get_secret_value()
+
+
+def _recorded(name: str, where: Endpoint | _Engine, settings: dict[str, Any], folder: Path) -> Path:
+    path, draft = folder / f"{name}.yaml", folder / f"{name}.new.yaml"
+    draft.unlink(missing_ok=True)
+    readable = Readable({"provenance": _provenance(where), "settings": settings})
+    scrubber = Scrubber([where.key or ""])
+    filters = {
+        "before_record_request": scrubber.request,
+        "before_record_response": scrubber.response,
+    }
+    live = ChatQwen36(
+        **{"api_key": where.key, **settings},
+        gateway=folder.name,
+        base_url=where.base_url,
+        max_retries=0,
+        default_headers={"accept-encoding": "identity"},
+    )
+    with tape(readable, record_mode="all", **filters).use_cassette(str(draft)):
+        run(name, live)
+    with played(draft):
+        outcome = run(name, model_of(draft))
+    if ("error" in outcome) != (name == "error"):
+        draft.unlink()
+        raise RuntimeError(f"{folder.name}/{name} went wrong, its file stays: {outcome}")
+    # What it comes to is what a player sees of it: the scrubbed one.
+    readable.head["expected"] = outcome
+    draft.write_text(readable.serialize(readable.deserialize(draft.read_text("utf-8"))), "utf-8")
+    draft.replace(path)
+    return path
+
+
+def _provenance(where: Endpoint | _Engine) -> dict[str, str]:
+    today = {"date": datetime.now(UTC).date().isoformat()}
+    if isinstance(where, _Engine):
+        engine = f"the embedded engine: llama.cpp's server of xllamacpp {version('xllamacpp')}"
+        return {"kind": "recorded", "source": engine, **today}
+    return {"kind": "recorded", "source": "the gateway itself, by `make record`", **today}
+
+
+def main() -> None:
+    """`python -m taping.record GATEWAY [MODEL]`."""
+    warnings.simplefilter("ignore", QwenWarning)
+    match sys.argv[1:]:
+        case [gateway, *model]:
+            pass
+        case _:
+            sys.exit(f"Say which: make record GATEWAY=... ({', '.join(SUBJECTS)})")
+    try:
+        paths = record(gateway, *model)
+    except (MissingKeyError, UnsupportedSettingError, RuntimeError) as failure:
+        sys.exit(f"Nothing was recorded. {failure}")
+    for path in paths:
+        print(path.relative_to(CASSETTES.parent))  # noqa: T201 - a program
+
+
+if __name__ == "__main__":
+    main()
