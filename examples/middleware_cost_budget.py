@@ -1,6 +1,6 @@
 """An agent with a budget: it ends with a message when the money is spent, subagents counted.
 
-With a gateway's key set: .venv/bin/python examples/middleware_cost_budget.py
+With a gateway's key set: python examples/middleware_cost_budget.py
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """One agent, four models: each request goes to the one that the rules choose.
 
-With a gateway's key set: .venv/bin/python examples/middleware_model_router.py
+With a gateway's key set: python examples/middleware_model_router.py
 """
 
 from __future__ import annotations

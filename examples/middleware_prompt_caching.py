@@ -1,6 +1,6 @@
 """A long system prompt is written to the server's cache once, then read at a tenth of its price.
 
-With a gateway's key set: .venv/bin/python examples/middleware_prompt_caching.py
+With a gateway's key set: python examples/middleware_prompt_caching.py
 """
 
 from __future__ import annotations

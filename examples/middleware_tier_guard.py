@@ -1,6 +1,6 @@
 """A conversation too long for the cheap price tier: its oldest turns stay at home, and it pays.
 
-With a gateway's key set: .venv/bin/python examples/middleware_tier_guard.py
+With a gateway's key set: python examples/middleware_tier_guard.py
 """
 
 from __future__ import annotations

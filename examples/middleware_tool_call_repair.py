@@ -1,6 +1,6 @@
 """A tool call that is cut off by the token limit: the model is told, and asked again.
 
-With a gateway's key set: .venv/bin/python examples/middleware_tool_call_repair.py
+With a gateway's key set: python examples/middleware_tool_call_repair.py
 """
 
 from __future__ import annotations
