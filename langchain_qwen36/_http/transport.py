@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -115,10 +116,18 @@ def _request(target: Target, place: Place, body: bytes, clock: Clock) -> httpx.R
     )
 
 
-def _headers(target: Target, place: Place) -> dict[str, str]:
-    """Ours under the target's; by lower-case names, or the same header would go out twice."""
+def _headers(target: Target, place: Place) -> httpx.Headers:
     warn_of_plain_http(place, target)
-    return _HEADERS | {name.lower(): value for name, value in target.headers.items()}
+    return _encoded(tuple(target.headers.items()))
+
+
+@functools.lru_cache(maxsize=32)
+def _encoded(headers: tuple[tuple[str, str], ...]) -> httpx.Headers:
+    """Ours under the target's; by lower-case names, or the same header would go out twice.
+
+    A model's calls all have the same; whoever is given them takes a copy.
+    """
+    return httpx.Headers(_HEADERS | {name.lower(): value for name, value in headers})
 
 
 def _users_request(
