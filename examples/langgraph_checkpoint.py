@@ -48,4 +48,5 @@ with TemporaryDirectory() as folder:
         done = workflow.compile(saver).invoke(Command(resume="Now describe Rome instead."), THREAD)
         for message in done["messages"]:
             print(f"{message.type}: {message.text}")
-        print("The draft's thoughts are kept:", done["messages"][1].content_blocks[0])
+        thoughts = done["messages"][1].additional_kwargs.get("reasoning_content")
+        print("thoughts, kept with the draft:", thoughts)

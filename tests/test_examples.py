@@ -41,7 +41,7 @@ SHOWN = {
     "langgraph_checkpoint.py": (
         "Waits with: You said: Describe Paris in one sentence.",
         "ai: You said: Now describe Rome instead.",
-        "kept: {'type': 'reasoning', 'reasoning': \"The user says 'Describe Paris",
+        "kept with the draft: The user says 'Describe Paris",
     ),
     "lcel_chain.py": (
         "both at once: {'capital': 'You said: In one sentence: the capital of France?', 'food'",
@@ -69,10 +69,10 @@ SHOWN_BY_ENGINE = {
     "agent.py": ('→ get_weather{"city": "Paris"}\n← 17 degrees and rainy\n', "≤256K"),
     "agent_with_budget.py": ("stopped: The budget of 0.0005 USD is spent",),
     "hello.py": ("thoughts: The user asks about", "cost: 0 for 1 call"),
-    "langgraph_checkpoint.py": ("kept: {'type': 'reasoning', 'reasoning': 'The user asks about",),
-    "lcel_chain.py": ("both at once: {'capital': '", "streamed: "),
+    "langgraph_checkpoint.py": ("thoughts, kept with the draft: The user asks about",),
+    "lcel_chain.py": ("both at once: {'capital': ", "streamed: "),
     "own_server.py": ("thoughts: The user asks about", "that `price_as` names"),
-    "structured_output.py": ("City(name='",),
+    "structured_output.py": ("City(name=",),
     "thinking_stream.py": ("enable_thinking=True\n\033[2mThe user asks", "0 for 1 call"),
 }
 """The same on the embedded engine, for those that say how to run there; it answers as it likes."""
