@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import struct
 from pathlib import Path
 
 import pytest
+from files import PNG, bmp, jpeg, mp4, packed, png, webp
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import (
@@ -24,6 +23,7 @@ from langchain_qwen36.tokens import (
     count_text,
     estimate_text,
     image_tokens,
+    is_guessed,
     media_tokens,
     prompt_text,
     text,
@@ -197,17 +197,9 @@ def _prompt_tokens(recording: str) -> int:
     return next(usage["prompt_tokens"] for usage in reversed(usages) if usage)
 
 
-PNG = b"\x89PNG\r\n\x1a\n" + struct.pack(">I4sII", 13, b"IHDR", 1024, 768)
-GIF = b"GIF89a" + struct.pack("<HH", 1024, 768)
-JPEG = (
-    b"\xff\xd8\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"
-    b"\xff\xc0\x00\x11\x08" + struct.pack(">HH", 768, 1024) + b"\x03" + bytes(9)
-)
-
-
-def data_url(head: bytes) -> str:
+def data_url(data: bytes) -> str:
     """An image as it travels inside a message."""
-    return "data:image/x;base64," + base64.b64encode(head + bytes(3)).decode()
+    return f"data:image/x;base64,{packed(data)}"
 
 
 class TestMedia:
@@ -219,7 +211,7 @@ class TestMedia:
             pytest.param(1024, 768, 32 * 24, id="plain"),
             pytest.param(640, 480, 20 * 15, id="small"),
             pytest.param(100, 100, 8 * 8, id="raised-to-the-least"),
-            pytest.param(8000, 6000, 58 * 44, id="cut-to-the-most"),
+            pytest.param(8000, 6000, 58 * 43, id="cut-to-the-most"),
             pytest.param(3200, 1, 453 * 1, id="a-line-keeps-one-row"),
             pytest.param(0, 0, 1, id="a-broken-header"),
         ],
@@ -228,11 +220,54 @@ class TestMedia:
         """Between 65,536 and 2,621,440 pixels, sides in steps of 32."""
         assert image_tokens(width, height) == tokens
 
-    @pytest.mark.parametrize("head", [PNG, GIF, JPEG], ids=["png", "gif", "jpeg"])
+    @pytest.mark.parametrize(
+        "head",
+        [
+            pytest.param(png(1024, 768), id="png"),
+            pytest.param(jpeg(1024, 768, before=60_000), id="jpeg"),
+            pytest.param(webp(b"VP8L", 1024, 768), id="webp"),
+            pytest.param(bmp(1024, 768), id="bmp"),
+        ],
+    )
     def test_the_size_is_read_from_the_image_itself(self, head):
         """1024 by 768 is 768 tokens, and two for the marks around it."""
         block = {"type": "image_url", "image_url": {"url": data_url(head)}}
         assert media_tokens(block) == 32 * 24 + 2
+
+    @pytest.mark.parametrize(
+        "block",
+        [
+            pytest.param({"type": "image", "base64": packed(png(1024, 768))}, id="v1"),
+            pytest.param({"type": "image", "data": packed(png(1024, 768))}, id="v0"),
+            pytest.param({"type": "image_url", "image_url": data_url(png(1024, 768))}, id="bare"),
+            pytest.param({"type": "image", "url": data_url(png(1024, 768))}, id="data-url"),
+            pytest.param({"image": data_url(png(1024, 768))}, id="the-vendors-own"),
+            pytest.param(
+                {"type": "image", "source": {"type": "base64", "data": packed(png(1024, 768))}},
+                id="anthropic",
+            ),
+            pytest.param(
+                {
+                    "type": "non_standard",
+                    "value": {"type": "image", "base64": packed(png(1024, 768))},
+                },
+                id="wrapped",
+            ),
+            pytest.param(
+                {
+                    "type": "tool_result",
+                    "content": ["x", {"type": "image", "base64": packed(png(1024, 768))}],
+                },
+                id="in-a-tools-result",
+            ),
+            pytest.param(
+                {"type": "image", "base64": "\n".join(packed(png(1024, 768)))}, id="broken-lines"
+            ),
+        ],
+    )
+    def test_the_same_picture_counts_the_same_in_every_form(self, block):
+        """As many tokens as on the wire, and none of them guessed."""
+        assert (media_tokens(block), is_guessed(block)) == (32 * 24 + 2, False)
 
     @pytest.mark.parametrize(
         "block",
@@ -243,46 +278,116 @@ class TestMedia:
             pytest.param({"type": "image", "base64": "bm8gaW1hZ2U="}, id="no-image"),
             pytest.param({"type": "image", "base64": "Ωλ!="}, id="no-base64"),
             pytest.param({"type": "image", "base64": ""}, id="empty"),
+            pytest.param({"type": "image", "base64": 7}, id="no-text"),
             pytest.param({"type": "image", "file_id": "f"}, id="elsewhere"),
-            pytest.param(
-                {"type": "image_url", "image_url": {"url": data_url(JPEG[:20])}}, id="cut-off"
-            ),
+            pytest.param({"type": "image", "base64": packed(PNG[:20])}, id="cut-off"),
+            pytest.param({"type": "image", "base64": packed(png(0, 0))}, id="no-sides"),
         ],
     )
     def test_an_image_of_unknown_size_counts_as_the_largest(self, block):
-        """A budget is not passed unseen."""
-        assert media_tokens(block) == 2_560 + 2
+        """A budget is not passed unseen, and it is said that it is a guess."""
+        assert (media_tokens(block), is_guessed(block)) == (2_560 + 2, True)
 
-    def test_the_standard_block_and_the_wire_part_count_the_same(self):
-        """The same picture in LangChain's form and in the wire's."""
-        standard = {"type": "image", "base64": base64.b64encode(PNG).decode()}
-        part = {"type": "image_url", "image_url": {"url": data_url(PNG)}}
-        assert media_tokens(standard) == media_tokens(part)
+    @pytest.mark.parametrize(
+        ("settings", "tokens"),
+        [
+            pytest.param({"max_pixels": 1024 * 192}, 16 * 12, id="less"),
+            pytest.param({"extras": {"max_pixels": 1024 * 192}}, 16 * 12, id="in-extras"),
+            pytest.param({"min_pixels": 1024 * 768 * 4, "max_pixels": 9**9}, 64 * 48, id="more"),
+            pytest.param({"max_pixels": "many"}, 32 * 24, id="no-number"),
+            pytest.param({"max_pixels": True}, 32 * 24, id="a-bool"),
+            pytest.param({"max_pixels": -1}, 32 * 24, id="below-zero"),
+            pytest.param({"min_pixels": float("nan")}, 32 * 24, id="not-a-number"),
+            pytest.param({"min_pixels": 9_999_999, "max_pixels": 65_536}, 9 * 6, id="crossed"),
+        ],
+    )
+    def test_a_part_may_set_its_own_bounds(self, settings, tokens):
+        """`max_pixels` beside the image lowers what it takes; nonsense is not counted with."""
+        block = {"type": "image", "base64": packed(png(1024, 768))}
+        assert media_tokens(block | settings) == tokens + 2
 
-    def test_a_part_may_set_its_own_bounds(self):
-        """`max_pixels` beside the image lowers what it takes."""
-        block = {
-            "type": "image_url",
-            "image_url": {"url": data_url(PNG)},
-            "max_pixels": 1024 * 192,
-        }
-        assert media_tokens(block) == 16 * 12 + 2
+    def test_high_resolution_fixes_the_bound(self):
+        """`vl_high_resolution_images` passes over what a part says (dashscope.md §4.6)."""
+        known = {"type": "image", "base64": packed(png(8192, 8192)), "max_pixels": 65_536}
+        seen = [media_tokens(block, high_resolution=True) for block in (known, {"image": "u"})]
+        assert seen == [16_384 + 2, 16_384 + 2]
+
+    @pytest.mark.parametrize(
+        ("size", "seconds", "fps", "tokens"),
+        [
+            pytest.param((640, 480), 2, None, 602, id="2s"),
+            pytest.param((640, 480), 3, None, 902, id="3s"),
+            pytest.param((320, 240), 3, None, 242, id="small"),
+            pytest.param((320, 240), 6, None, 482, id="small-6s"),
+            pytest.param((320, 240), 6, 1, 242, id="small-1-fps"),
+            pytest.param((320, 240), 6, 0.5, 162, id="small-half-fps"),
+            pytest.param((1280, 720), 60, None, 35_642, id="hd"),
+            pytest.param((1280, 720), 60, 4, 71_282, id="hd-4-fps"),
+            pytest.param((1280, 720), 60, 0.5, 8_912, id="hd-half-fps"),
+        ],
+    )
+    def test_a_video_counts_as_the_server_counted_it(self, size, seconds, fps, tokens):
+        """Nine counts that a user of qwen3-vl-plus measured on Model Studio, 2026-09-14."""
+        film = {"type": "video", "base64": packed(mp4(seconds, *size))}
+        block = film | ({"fps": fps} if fps else {})
+        assert (media_tokens(block), is_guessed(block)) == (tokens, False)
+
+    def test_a_video_may_tell_its_length_at_its_end(self):
+        """Cameras write the table of contents last."""
+        film = bytes(4) + b"mdat" + bytes(600_000) + mp4(60, 1280, 720)
+        assert media_tokens({"type": "video", "base64": packed(film)}) == 35_642
 
     @pytest.mark.parametrize(
         ("block", "tokens"),
         [
-            pytest.param({"type": "video", "video": ["a", "b", "c"]}, 2 * 640 + 2, id="frames"),
+            pytest.param({"type": "video", "video": ["a"] * 5}, 3 * 640 + 2, id="frames"),
+            pytest.param({"type": "video", "video": ["a"]}, 2 * 640 + 2, id="at-least-four"),
             pytest.param({"type": "video_url", "video_url": {"url": "u"}}, 60 * 640 + 2, id="url"),
-            pytest.param({"type": "text", "text": "x"}, 0, id="text"),
+            pytest.param({"type": "video", "url": "u", "fps": 4}, 120 * 640 + 2, id="faster"),
+            pytest.param(
+                {"type": "video", "url": "u", "fps": float("nan")}, 60 * 640 + 2, id="no-rate"
+            ),
+            pytest.param(
+                {"type": "video", "url": "u", "max_pixels": 65_536}, 60 * 67 + 2, id="smaller"
+            ),
+            pytest.param(
+                {"type": "video", "url": "u", "total_pixels": 1_024_000}, 1_000 + 2, id="capped"
+            ),
+            pytest.param({"type": "video", "base64": packed(mp4(9, 0, 0))}, 9 * 640 + 2, id="9s"),
         ],
     )
-    def test_a_video_counts_its_frames_or_a_minute(self, block, tokens):
-        """Two frames share 640 tokens; of a plain URL nothing is known."""
-        assert media_tokens(block) == tokens
+    def test_a_video_of_unknown_size_is_guessed(self, block, tokens):
+        """The largest frames; a minute where the length is not known either."""
+        assert (media_tokens(block), is_guessed(block)) == (tokens, True)
+
+    def test_frames_are_measured_by_one_of_them(self):
+        """They are of one size, and two share one set of tokens."""
+        frames = ["https://x/1.png", *[data_url(png(640, 480))] * 5]
+        block = {"type": "video", "video": frames}
+        assert (media_tokens(block), is_guessed(block)) == (3 * 20 * 15 + 2, False)
+
+    def test_no_video_takes_more_than_the_bound_of_all(self):
+        """Years of it, by a head that lies, are 800,000 tokens too."""
+        film = {"type": "video", "base64": packed(mp4(4_000_000, 1280, 720)), "fps": 10}
+        assert media_tokens(film) == 800_000 + 2
+
+    @pytest.mark.parametrize(
+        "block",
+        [
+            pytest.param({"type": "text", "text": "x"}, id="text"),
+            pytest.param({"type": "audio", "base64": "AAAA"}, id="audio"),
+            pytest.param({"type": "tool_result", "content": "x"}, id="result-in-words"),
+            pytest.param({"type": ["image"]}, id="odd-type"),
+            pytest.param({}, id="nothing"),
+        ],
+    )
+    def test_other_blocks_are_not_looked_at(self, block):
+        """They count by their text, or not at all."""
+        assert (media_tokens(block), is_guessed(block)) == (0, False)
 
     def test_media_are_added_to_the_text_around_them(self):
         """A message with an image is its text and the image."""
-        part = {"type": "image_url", "image_url": {"url": data_url(PNG)}}
+        part = {"type": "image_url", "image_url": {"url": data_url(png(1024, 768))}}
         text = {"type": "text", "text": "What is this?"}
         seen, said = (count_messages([HumanMessage(blocks)]) for blocks in ([text, part], [text]))
         assert seen - said == 32 * 24 + 2

@@ -1,100 +1,206 @@
-"""Tokens of images and videos: one token is 32 by 32 pixels (dashscope.md §4.6)."""
+"""Tokens of images and videos: one token is 32 by 32 pixels (dashscope.md §4.6).
+
+The vendor prints the formula as code on its page on vision; it gives the counts that were measured
+of nine videos to the token. What a URL leads to is not fetched: such an image counts as the largest
+it may be, such a video as a minute, which a longer one exceeds. `is_guessed` tells them apart.
+"""
 
 from __future__ import annotations
 
 import base64
-import binascii
 import re
-import struct
-from math import ceil, sqrt
+from math import ceil, floor, sqrt
 from typing import TYPE_CHECKING, Any
 
+from langchain_qwen36.formats import HEAD, Size, Video, image_size, video_facts
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 _SIDE = 32
-_MIN_PIXELS, _MAX_PIXELS = 65_536, 2_621_440
-"""An image is scaled to lie between them unless the part says otherwise."""
+_TOKEN = _SIDE**2
+"""Pixels of one token."""
 
-UNKNOWN_IMAGE = _MAX_PIXELS // _SIDE**2
-"""2,560: the most an image may take by default, so that a budget is not passed unseen."""
+MAX_PIXELS = 2_621_440
+"""An image is scaled down to so many pixels unless the part says otherwise."""
 
-_FRAME = 655_360 // _SIDE**2
-"""640: the most a video frame takes by default."""
+MOST_PIXELS = 16_777_216
+"""What a part may say at most, and what `vl_high_resolution_images` fixes."""
 
-UNKNOWN_VIDEO = 60 * _FRAME
-"""A minute at the default of 2 frames a second, two frames sharing one set of tokens."""
+_MIN_PIXELS = 65_536
+_FRAME_PIXELS, _MOST_FRAME_PIXELS = 655_360, 2_048_000
+_TOTAL_PIXELS = 819_200_000
+"""Of all frames of a video; two frames share one set of tokens."""
 
-_DATA_URL = re.compile(r"data:[^,]*;base64,")
-_HEAD = 64 * 1024
-"""Enough base64 to reach the size in any common image file."""
+_FPS, _FPS_RANGE = 2.0, (0.1, 10)
+_LEAST_FRAMES = 4
+_UNKNOWN_SECONDS, _LONGEST = 60, 7_200
+_MARKS = 2
+"""Tokens around an image or a video."""
 
-_JPEG_SIZES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+_DATA_URL = re.compile(r"data:[^,]*,")
+_SPAN = HEAD // 3 * 4
+"""Base64 characters that hold `HEAD` bytes."""
 
 
-def media_tokens(block: Mapping[str, Any]) -> int:
-    """Tokens of a content block; 0 for one that is neither image nor video."""
-    match block.get("type"):
-        case "image_url" | "image":
-            return _image(block) + 2  # the marks around it
-        case "video" if isinstance(block.get("video"), list):
-            return ceil(len(block["video"]) / 2) * _FRAME + 2
-        case "video_url" | "video":
-            return UNKNOWN_VIDEO + 2
-        case _:
-            return 0
+def media_tokens(
+    block: Mapping[str, Any], *, max_pixels: int = MAX_PIXELS, high_resolution: bool = False
+) -> int:
+    """Tokens of a content block; 0 for one that is neither image nor video. Never raises.
+
+    Args:
+        block: In LangChain's, OpenAI's, Anthropic's or the vendor's own form.
+        max_pixels: What an image is scaled down to where the block does not say.
+        high_resolution: Whether `vl_high_resolution_images` is set.
+    """
+    most = MOST_PIXELS if high_resolution else max_pixels
+    return sum(
+        _video(part) if _kind(part) == "video" else _image(part, most, fixed=high_resolution)
+        for part in _media_in(block)
+    )
+
+
+def is_guessed(block: Mapping[str, Any]) -> bool:
+    """Whether there is an image or a video in it whose size cannot be read from the block."""
+    for part in _media_in(block):
+        facts = _film(part) if _kind(part) == "video" else image_size(_front(_packed(part)))
+        if facts is None or (isinstance(facts, Video) and facts.size is None):
+            return True
+    return False
 
 
 def image_tokens(
-    width: int, height: int, *, min_pixels: int = _MIN_PIXELS, max_pixels: int = _MAX_PIXELS
+    width: int, height: int, *, min_pixels: int = _MIN_PIXELS, max_pixels: int = MAX_PIXELS
 ) -> int:
-    """Tokens of an image of this size: scaled to the pixel bounds, sides in steps of 32."""
+    """Tokens of an image of this size: sides in steps of 32, scaled to the pixel bounds."""
+    columns, rows = round(width / _SIDE), round(height / _SIDE)
     pixels = max(width * height, 1)
-    scale = sqrt(min(max(pixels, min_pixels), max_pixels) / pixels)
-    columns, rows = (max(1, round(side * scale / _SIDE)) for side in (width, height))
-    return columns * rows
+    if columns * rows * _TOKEN > max_pixels:
+        scale = sqrt(pixels / max_pixels)
+        columns, rows = floor(width / scale / _SIDE), floor(height / scale / _SIDE)
+    elif columns * rows * _TOKEN < min_pixels:
+        scale = sqrt(min_pixels / pixels)
+        columns, rows = ceil(width * scale / _SIDE), ceil(height * scale / _SIDE)
+    return max(columns, 1) * max(rows, 1)
 
 
-def _image(block: Mapping[str, Any]) -> int:
-    size = image_size(_head(block))
+def video_tokens(
+    frames: int,
+    size: Size | None,
+    *,
+    min_pixels: int = _MIN_PIXELS,
+    max_pixels: int = _FRAME_PIXELS,
+    total_pixels: int = _TOTAL_PIXELS,
+) -> int:
+    """Tokens of so many frames of one size; of the largest there may be where it is not known."""
+    most = max(min(max_pixels, 2 * total_pixels // frames), min_pixels * 21 // 20)
     if size is None:
-        return UNKNOWN_IMAGE
-    bounds = {key: block[key] for key in ("min_pixels", "max_pixels") if block.get(key)}
-    return image_tokens(*size, **bounds)
+        each = most // _TOKEN
+    else:
+        each = image_tokens(*size, min_pixels=min_pixels, max_pixels=most)
+    return min(ceil(frames / 2) * each, max(total_pixels // _TOKEN, 1))
 
 
-def _head(block: Mapping[str, Any]) -> bytes:
-    """The first bytes of an image that travels inside the message; empty for a plain URL."""
-    data = block.get("base64") or block.get("data")
-    if not data:
-        url = block.get("image_url", block.get("url"))
-        url = url.get("url") if isinstance(url, dict) else url
-        if not isinstance(url, str) or not (mark := _DATA_URL.match(url)):
-            return b""
-        data = url[mark.end() : mark.end() + _HEAD]
+def _kind(block: Mapping[str, Any]) -> str | None:
+    """`image`, `video`, or what else the block is; the vendor's own blocks have no type."""
+    kind = block.get("type")
+    if kind is None:
+        kind = next((key for key in ("image", "video") if key in block), None)
+    return kind.removesuffix("_url") if isinstance(kind, str) else None
+
+
+def _media_in(block: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The images and videos of a block, which may wrap them or be a tool's result."""
+    match _kind(block):
+        case "image" | "video":
+            yield block
+        case "non_standard":
+            yield from _media_of([block.get("value")])
+        case "tool_result":
+            yield from _media_of(block.get("content"))
+
+
+def _media_of(blocks: Any) -> Iterator[Mapping[str, Any]]:
+    for block in blocks if isinstance(blocks, list) else ():
+        if isinstance(block, dict):
+            yield from _media_in(block)
+
+
+def _image(block: Mapping[str, Any], most: int, *, fixed: bool) -> int:
+    low = _said(block, "min_pixels", _MIN_PIXELS, MOST_PIXELS)
+    high = most if fixed else _said(block, "max_pixels", most, MOST_PIXELS)
+    size = image_size(_front(_packed(block)))
+    if size is None:
+        return high // _TOKEN + _MARKS
+    return image_tokens(*size, min_pixels=min(low, high), max_pixels=high) + _MARKS
+
+
+def _video(block: Mapping[str, Any]) -> int:
+    film = _film(block) or Video(None, _UNKNOWN_SECONDS)
+    listed = block.get("video")
+    seconds = min(film.seconds, _LONGEST)
+    frames = len(listed) if isinstance(listed, list) else round(seconds * _rate(block))
+    high = _said(block, "max_pixels", _FRAME_PIXELS, _MOST_FRAME_PIXELS)
+    tokens = video_tokens(
+        max(frames, _LEAST_FRAMES),
+        film.size,
+        min_pixels=min(_said(block, "min_pixels", _MIN_PIXELS, _MOST_FRAME_PIXELS), high),
+        max_pixels=high,
+        total_pixels=_said(block, "total_pixels", _TOTAL_PIXELS, _TOTAL_PIXELS),
+    )
+    return tokens + _MARKS
+
+
+def _film(block: Mapping[str, Any]) -> Video | None:
+    """Length and size of a video, or of a list of frames; None where they cannot be read."""
+    listed = block.get("video")
+    if isinstance(listed, list):
+        sizes = (image_size(_front(_bare(frame))) for frame in listed if isinstance(frame, str))
+        size = next((size for size in sizes if size), None)
+        return Video(size, 0) if size else None
+    packed = _packed(block)
+    end = max(len(packed) // 4 * 4 - _SPAN, 0)
+    return video_facts(_front(packed)) or video_facts(_front(packed[end:]))
+
+
+def _said(block: Mapping[str, Any], key: str, unsaid: int, most: int) -> int:
+    """A count of pixels beside the image, or in its extras."""
+    value = _beside(block, key)
+    usable = isinstance(value, int) and not isinstance(value, bool) and value > 0
+    return min(value, most) if usable else unsaid
+
+
+def _rate(block: Mapping[str, Any]) -> float:
+    """Frames a second, where they are a rate that may be asked for."""
+    value = _beside(block, "fps")
+    usable = isinstance(value, int | float) and _FPS_RANGE[0] <= value <= _FPS_RANGE[1]
+    return float(value) if usable else _FPS
+
+
+def _beside(block: Mapping[str, Any], key: str) -> Any:
+    value, extras = block.get(key), block.get("extras")
+    return extras.get(key) if value is None and isinstance(extras, dict) else value
+
+
+def _packed(block: Mapping[str, Any]) -> str:
+    """The base64 that travels inside a block; empty for a plain URL."""
+    own = block.get(str(block.get("type") or _kind(block)))
+    if isinstance(own, str):
+        return _bare(own)
+    inner = next((each for each in (own, block.get("source")) if isinstance(each, dict)), block)
+    said = (inner.get(key) for key in ("base64", "data", "url"))
+    return _bare(next((text for text in said if isinstance(text, str) and text), ""))
+
+
+def _bare(text: str) -> str:
+    if mark := _DATA_URL.match(text):
+        return text[mark.end() :]
+    return "" if "://" in text[:16] else text
+
+
+def _front(packed: str) -> bytes:
+    part = "".join(packed[:_SPAN].split())
     try:
-        return base64.b64decode(data[: len(data[:_HEAD]) // 4 * 4])
-    except (binascii.Error, ValueError, TypeError):
+        return base64.b64decode(part[: len(part) // 4 * 4])
+    except ValueError:
         return b""
-
-
-def image_size(head: bytes) -> tuple[int, int] | None:
-    """Width and height out of the first bytes of a PNG, GIF or JPEG; None for anything else."""
-    if head.startswith(b"\x89PNG\r\n\x1a\n") and len(head) >= 24:  # noqa: PLR2004
-        return struct.unpack(">II", head[16:24])
-    if head.startswith((b"GIF87a", b"GIF89a")) and len(head) >= 10:  # noqa: PLR2004
-        return struct.unpack("<HH", head[6:10])
-    if head.startswith(b"\xff\xd8"):
-        return _jpeg_size(head)
-    return None
-
-
-def _jpeg_size(head: bytes) -> tuple[int, int] | None:
-    """The size stands in the first start-of-frame segment."""
-    at = 2
-    while at + 9 <= len(head) and head[at] == 0xFF:  # noqa: PLR2004
-        if head[at + 1] in _JPEG_SIZES:
-            height, width = struct.unpack(">HH", head[at + 5 : at + 9])
-            return width, height
-        at += 2 + int.from_bytes(head[at + 2 : at + 4], "big")
-    return None

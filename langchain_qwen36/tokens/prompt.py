@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolMessage
 
-from langchain_qwen36.tokens.media import media_tokens
+from langchain_qwen36.tokens.media import MAX_PIXELS, is_guessed, media_tokens
 from langchain_qwen36.tokens.text import count_text
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ def count_messages(
     *,
     thinking: bool = True,
     preserve_thinking: bool = False,
+    max_pixels: int = MAX_PIXELS,
+    high_resolution: bool = False,
     count: Callable[[str], int] = count_text,
 ) -> int:
     """Input tokens of a request, the template's overhead, tools, images and videos included.
@@ -41,11 +43,22 @@ def count_messages(
         thinking: Whether the call thinks; without thinking the prompt ends in an empty thought.
         preserve_thinking: Whether earlier turns keep their reasoning. Without it only the turns
             since the last question do.
+        max_pixels: What the server scales an image down to where the block does not say.
+        high_resolution: Whether `vl_high_resolution_images` is set.
         count: Counts a text; exact where the extra `tokenizer` is installed.
     """
     text = prompt_text(messages, tools, thinking=thinking, preserve_thinking=preserve_thinking)
-    media = sum(media_tokens(block) for message in messages for block in _blocks(message))
+    media = sum(
+        media_tokens(block, max_pixels=max_pixels, high_resolution=high_resolution)
+        for message in messages
+        for block in _blocks(message)
+    )
     return count(text) + media + (_TOOLS_TAIL_TOKENS if tools else 0)
+
+
+def count_guessed(messages: Sequence[BaseMessage]) -> int:
+    """How many blocks hold an image or a video whose size nobody can read before it is sent."""
+    return sum(is_guessed(block) for message in messages for block in _blocks(message))
 
 
 def prompt_text(

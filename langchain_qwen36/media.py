@@ -1,0 +1,222 @@
+"""Files and bytes as content blocks: `HumanMessage([image_block("cat.png"), "What is it?"])`.
+
+Each function takes a path, the bytes themselves, or a URL, and gives a dict for the content of a
+message: LangChain's standard block with `base64` and `mime_type`, or with `url`. What a file is,
+its first bytes say, whatever its name; nothing is decoded, so no imaging library is needed. What
+cannot be packed raises `MessageError` at once, before there is a request. What a gateway takes of
+it (sizes, formats, numbers) is checked when the message is sent: only then the gateway is known.
+"""
+
+from __future__ import annotations
+
+import base64
+import mimetypes
+from collections.abc import Sequence
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from langchain_qwen36.errors import MessageError
+from langchain_qwen36.formats import sniff
+
+__all__ = ["audio_block", "file_block", "image_block", "video_block"]
+
+Source = str | PathLike[str] | bytes
+"""A path, a URL (`https://…`, `data:…`), or the bytes of a file."""
+
+Block = dict[str, Any]
+
+_SHOWN = 80
+"""Characters of a path that an error shows."""
+
+
+class _File(NamedTuple):
+    data: bytes
+    name: str | None
+    said: str
+    """What an error calls it."""
+
+
+def image_block(
+    source: Source,
+    *,
+    mime_type: str | None = None,
+    min_pixels: int | None = None,
+    max_pixels: int | None = None,
+    detail: str | None = None,
+) -> Block:
+    """An image.
+
+    Args:
+        source: Its path, bytes or URL.
+        mime_type: For a format that is not known here, such as a new one.
+        min_pixels: A smaller image is scaled up to it (65,536 by default).
+        max_pixels: A larger one is scaled down to it (2,621,440 by default, at most 16,777,216);
+            1,024 pixels are a token.
+        detail: OpenAI's `low`, `high` or `auto`, for gateways that read it.
+
+    Raises:
+        MessageError: no such file, or none that can be read; an empty one; no image.
+    """
+    extras = {"min_pixels": min_pixels, "max_pixels": max_pixels, "detail": detail}
+    return _block("image", source, mime_type) | _extras(extras)
+
+
+def video_block(
+    source: Source | Sequence[Source],
+    *,
+    mime_type: str | None = None,
+    fps: float | None = None,
+    min_pixels: int | None = None,
+    max_pixels: int | None = None,
+    total_pixels: int | None = None,
+) -> Block:
+    """A video, in one file or as its frames.
+
+    Args:
+        source: Its path, bytes or URL, or a list of those of its frames, in their order.
+        mime_type: Of the file or of each frame, for a format that is not known here.
+        fps: How many frames a second are looked at (2 by default), or were taken.
+        min_pixels: Of a frame, as for an image.
+        max_pixels: Of a frame (655,360 by default, at most 2,048,000).
+        total_pixels: Of all frames (819,200,000 by default and at most, which is 800,000 tokens).
+
+    Raises:
+        MessageError: as `image_block`; a list of no frames.
+    """
+    sizes = {"min_pixels": min_pixels, "max_pixels": max_pixels, "total_pixels": total_pixels}
+    extras = _extras({"fps": fps, **sizes})
+    if isinstance(source, str | PathLike | bytes) or not isinstance(source, Sequence):
+        return _block("video", source, mime_type) | extras
+    if not source:
+        raise MessageError("A video is a list of no frames.")
+    # No standard block holds frames: this is the vendor's own, and `extras` are read of it too.
+    return {"type": "video", "video": [_frame(each, mime_type) for each in source]} | extras
+
+
+def audio_block(source: Source, *, mime_type: str | None = None) -> Block:
+    """A sound, for models that hear; those of Qwen3.6 do not.
+
+    Args:
+        source: Its path, bytes or URL.
+        mime_type: For a format that is not known here.
+
+    Raises:
+        MessageError: as `image_block`.
+    """
+    return _block("audio", source, mime_type)
+
+
+def file_block(
+    source: Source, *, mime_type: str | None = None, filename: str | None = None
+) -> Block:
+    """A document. A text becomes a `text-plain` block, which every model reads.
+
+    Args:
+        source: Its path, bytes or URL.
+        mime_type: What it is, where neither its bytes nor its name say it.
+        filename: What it is called; a path's own name when left out.
+
+    Raises:
+        MessageError: as `image_block`; a document of unknown type.
+    """
+    named = {"filename": filename} if filename else {}
+    if url := _url(source):
+        typed = {"mime_type": mime_type} if mime_type else {}
+        return {"type": "file", "url": url, **typed} | _extras(named)
+    file = _read(source)
+    name = filename or file.name
+    mime = mime_type or sniff(file.data) or mimetypes.guess_type(name or "")[0]
+    if mime is None:
+        raise MessageError(f"{file.said} is a document of unknown type: pass `mime_type`.")
+    if mime.startswith("text/") and (text := _text(file.data)) is not None:
+        titled = {"title": name} if name else {}
+        return {"type": "text-plain", "text": text, "mime_type": "text/plain", **titled}
+    named = {"filename": name} if name else {}
+    return {"type": "file", "base64": _base64(file.data), "mime_type": mime} | _extras(named)
+
+
+def _block(kind: str, source: Any, mime_type: str | None) -> Block:
+    if url := _url(source):
+        return {"type": kind, "url": url} | ({"mime_type": mime_type} if mime_type else {})
+    file = _read(source)
+    mime = mime_type or _mime(file, kind)
+    return {"type": kind, "base64": _base64(file.data), "mime_type": mime}
+
+
+def _frame(source: Any, mime_type: str | None) -> str:
+    if url := _url(source):
+        return url
+    file = _read(source)
+    return f"data:{mime_type or _mime(file, 'image')};base64,{_base64(file.data)}"
+
+
+def _extras(said: Block) -> Block:
+    """What a standard block has no key for."""
+    found = {key: value for key, value in said.items() if value is not None}
+    return {"extras": found} if found else {}
+
+
+def _url(source: Any) -> str | None:
+    here = isinstance(source, str) and ("://" in source[:16] or source.startswith("data:"))
+    return source if here else None
+
+
+def _read(source: Any) -> _File:
+    """The bytes.
+
+    Raises:
+        MessageError: they cannot be read, or there are none.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        file = _File(bytes(source), None, f"The bytes {bytes(source[:12])!r}")
+    elif isinstance(source, str | PathLike):
+        file = _opened(Path(fspath(source)))
+    else:
+        raise MessageError(f"A file is given by its path, URL or bytes, not by {type(source)!r}.")
+    if not file.data:
+        raise MessageError(f"{file.said}: the file is empty.")
+    return file
+
+
+def _opened(path: Path) -> _File:
+    said = repr(str(path)[:_SHOWN])
+    try:
+        path = path.expanduser()
+        # A pipe or a device might never end.
+        odd = path.exists() and not path.is_file()
+        data = b"" if odd else path.read_bytes()
+    except (OSError, RuntimeError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise MessageError(f"{said} cannot be read: {why}.") from error
+    if odd:
+        raise MessageError(f"{said} is a directory or a device, not a file.")
+    return _File(data, path.name, said)
+
+
+def _mime(file: _File, kind: str) -> str:
+    """The type by the first bytes.
+
+    Raises:
+        MessageError: unknown, or of another kind.
+    """
+    found = sniff(file.data)
+    if found is None:
+        raise MessageError(f"{file.said} is of no known format of {kind}: pass `mime_type`.")
+    family = found.partition("/")[0]
+    sounds = kind == "audio" and family == "video"  # the same containers carry both
+    if family != kind and not sounds:
+        other = family if family in {"image", "video", "audio"} else "file"
+        raise MessageError(f"{file.said} is {found}, not {kind}: use `{other}_block`.")
+    return f"audio/{found.partition('/')[2]}" if sounds else found
+
+
+def _text(data: bytes) -> str | None:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return None
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode("ascii")
