@@ -7,7 +7,7 @@ UV := $(shell command -v uv 2>/dev/null)
 PIP := $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on)
 PYTHON ?= python3
 
-.PHONY: help demo test test-slow soak record bench bench-quick lint format clean
+.PHONY: help demo docs docs-images test test-slow soak record bench bench-quick lint format clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -39,12 +39,18 @@ lint: .venv/.lint  ## ruff, mypy strict, the import contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: .venv/.docs  ## the documentation's site, into site/; a warning fails it
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
+docs-images: .venv/.docs  ## the pictures of the documentation anew, from real calls to gateways here
+	$(BIN)/python docs/cost_report.py
+
 format: .venv/.lint  ## let ruff write
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:  ## forget the virtual environment and what tools left
-	rm -rf .venv .venv-bench .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-bench site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 .venv/bin/python:
 	@echo "making .venv"
@@ -64,6 +70,10 @@ clean:  ## forget the virtual environment and what tools left
 
 .venv/.lint: .venv/.test
 	$(PIP) --group lint
+	@touch $@
+
+.venv/.docs: .venv/.test
+	$(PIP) --group docs
 	@touch $@
 
 # An environment of its own: some peers hold back packages that the others share.
