@@ -13,12 +13,10 @@ if TYPE_CHECKING:
 OURS = "ChatQwen36"
 FLOOR = "floor"
 OPENAI = "ChatOpenAI"
-FAST = "ChatQwen36 over httpx-aiohttp"
 
 IMPORTS = {
     FLOOR: ("langchain_core", "from langchain_core.language_models import BaseChatModel"),
     OURS: ("langchain_qwen36", "from langchain_qwen36 import ChatQwen36"),
-    FAST: ("httpx_aiohttp", "from langchain_qwen36 import ChatQwen36"),
     OPENAI: ("langchain_openai", "from langchain_openai import ChatOpenAI"),
     "ChatQwen": ("langchain_qwq", "from langchain_qwq import ChatQwen"),
     "ChatDeepSeek": ("langchain_deepseek", "from langchain_deepseek import ChatDeepSeek"),
@@ -43,10 +41,6 @@ def constructor(peer: str, url: str) -> Callable[[], BaseChatModel]:
             return FloorModel
         case "ChatQwen36":
             return _ours(url)
-        case "ChatQwen36 over httpx-aiohttp":
-            from httpx_aiohttp import HttpxAiohttpClient
-
-            return _ours(url, http_async_client=HttpxAiohttpClient(timeout=600))
         case "ChatOpenAI":
             from langchain_openai import ChatOpenAI
 
@@ -67,9 +61,9 @@ def constructor(peer: str, url: str) -> Callable[[], BaseChatModel]:
             raise ValueError(f"No model is called {peer!r}.")
 
 
-def _ours(url: str, **more: Any) -> Callable[[], BaseChatModel]:
+def _ours(url: str) -> Callable[[], BaseChatModel]:
     from langchain_qwen36 import ChatQwen36
 
     # A row that has prices, so that ours also reckons what each answer cost.
-    more |= {"gateway": "dashscope", "enable_thinking": False}
+    more = {"gateway": "dashscope", "enable_thinking": False}
     return lambda: ChatQwen36(base_url=url, **more, **_SAID)
