@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.peers import FAST, FLOOR, OURS
+from benchmarks.peers import FLOOR, OURS
 from benchmarks.runs import verdicts
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Measured = list[tuple["Row", "Figures"]]
 Grown = list[tuple["Growth", dict[str, list[tuple[int, float]]]]]
 
-_COLUMNS = (FLOOR, OURS, "ChatOpenAI", "ChatQwen", "ChatDeepSeek", "ChatOpenRouter", FAST)
+_COLUMNS = (FLOOR, OURS, "ChatOpenAI", "ChatQwen", "ChatDeepSeek", "ChatOpenRouter")
 _PACKAGES = (
     "langchain-qwen36",
     "langchain-core",
@@ -31,7 +31,6 @@ _PACKAGES = (
     "openrouter",
     "httpx",
     "httpx2",
-    "httpx-aiohttp",
     "pydantic",
     "orjson",
 )
@@ -90,10 +89,9 @@ def _digits(figure: float) -> int:
 def _verdict(row: Row, figures: Figures, part: int) -> str:
     said = []
     for goal, ratio, reached in verdicts(row, figures):
-        whose = "" if goal.peer == OURS else f" ({goal.peer})"
         sign = "≤" if goal.holds == "at most" else "≥"
         words = (
-            f"{sign} {goal.ratio:g} x {goal.against}{whose}",
+            f"{sign} {goal.ratio:g} x {goal.against}",
             f"{'yes' if reached else '**no**'}: {ratio:.2f}",
         )
         said.append(words[part])
@@ -155,7 +153,7 @@ def plot(measured: Measured, grown: Grown, path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
-_COLOURS = {FLOOR: "#9e9e9e", OURS: "#5b3cc4", FAST: "#a08ae0", "ChatOpenAI": "#2f9e77"}
+_COLOURS = {FLOOR: "#9e9e9e", OURS: "#5b3cc4", "ChatOpenAI": "#2f9e77"}
 _OTHERS = "#d9a441"
 
 

@@ -24,8 +24,6 @@ class Goal:
     ratio: float
     against: str
     holds: Literal["at most", "at least"] = "at most"
-    peer: str = OURS
-    """Whose figure is meant."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -132,8 +132,8 @@ def verdicts(row: Row, figures: Figures) -> list[Verdict]:
     """Every goal of a row whose two models were measured."""
     found = []
     for goal in row.goals:
-        if goal.peer in figures and goal.against in figures:
-            ratio = figures[goal.peer] / figures[goal.against]
+        if OURS in figures and goal.against in figures:
+            ratio = figures[OURS] / figures[goal.against]
             reached = ratio <= goal.ratio if goal.holds == "at most" else ratio >= goal.ratio
             found.append(Verdict(goal, ratio, reached))
     return found
