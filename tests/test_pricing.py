@@ -488,6 +488,7 @@ class TestRecord:
             "cache_read": 0.0,
             "cache_write": 0.0,
             "output": 0.00816,
+            "cache_saved": 0.0,
             "reported": None,
             "reported_from": None,
             "byok": None,

@@ -26,7 +26,16 @@ if TYPE_CHECKING:
     from langchain_qwen36._model.calling import Asked
 
 
-_AMOUNTS = ("total", "list", "input", "cache_read", "cache_write", "output", "reported")
+_AMOUNTS = (
+    "total",
+    "list",
+    "input",
+    "cache_read",
+    "cache_write",
+    "output",
+    "cache_saved",
+    "reported",
+)
 """What adds up in two cost records."""
 
 Manager = TypeVar("Manager", "CallbackManagerForLLMRun", "AsyncCallbackManagerForLLMRun")

@@ -123,6 +123,14 @@ class Cost:
         return Money(self.total, self.price.currency)
 
     @property
+    def cache_saved(self) -> Decimal:
+        """How much cheaper the prompt cache made the call; below 0 where it was only written."""
+        share = (self.discount or Decimal(1)) * ((self.price.batch if self.batch else None) or 1)
+        through = self.tokens.cache_read + self.tokens.cache_write
+        plain = _amount(through, self.tier.input * share, self.price.unit)
+        return plain - self.cache_read - self.cache_write
+
+    @property
     def derived(self) -> bool:
         """Whether a rate that was used is worked out or assumed, not printed."""
         return not self.tier.derived.isdisjoint(self.rates)

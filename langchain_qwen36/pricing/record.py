@@ -33,6 +33,8 @@ class CostRecord(TypedDict):
     """For input written to one."""
     output: float | None
     """For the answer, thoughts included."""
+    cache_saved: float | None
+    """How much cheaper the prompt cache made it by the list; below 0 where it was only written."""
     reported: float | None
     """What the gateway says it charged."""
     reported_from: str | None
@@ -112,6 +114,7 @@ def _list_part(listed: Cost) -> dict[str, Any]:
         "cache_read": float(listed.cache_read),
         "cache_write": float(listed.cache_write),
         "output": float(listed.output),
+        "cache_saved": float(listed.cache_saved),
         "gateway": listed.gateway,
         "model": listed.model,
         "tier": tier.label,
