@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.messages.block_translators import register_translator
 
+from langchain_qwen36._wire.citations import with_citations
 from langchain_qwen36._wire.types import PROVIDER
 
 if TYPE_CHECKING:
@@ -55,8 +56,9 @@ def _prose(message: AIMessage) -> list[dict[str, Any]]:
     thoughts = message.additional_kwargs.get("reasoning_content")
     if thoughts and isinstance(thoughts, str):
         blocks.append({"type": "reasoning", "reasoning": thoughts})
-    if message.content:
-        blocks.append({"type": "text", "text": message.content})
+    text = with_citations({"type": "text", "text": message.content}, message.additional_kwargs)
+    if message.content or "annotations" in text:
+        blocks.append(text)
     return blocks
 
 

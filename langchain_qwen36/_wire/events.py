@@ -9,14 +9,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, assert_never
 
 from langchain_qwen36._wire import usage
+from langchain_qwen36._wire.citations import with_citations
 from langchain_qwen36._wire.metadata import additional_kwargs, alternatives, response_metadata
 from langchain_qwen36._wire.types import PROVIDER
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from langchain_qwen36._wire.stream import StreamReader
     from langchain_qwen36._wire.types import Delta, Meta, Request
 
 Event = dict[str, Any]
+
+_NOTHING: Mapping[str, Any] = {}
 
 
 class EventWriter:
@@ -52,12 +57,12 @@ class EventWriter:
         The caller closes the HTTP response before it yields the last one (T19).
         """
         events = [] if self._started else [self._message_start()]
-        self._close(events)
+        kwargs = additional_kwargs(reader.first)
+        self._close(events, kwargs)
         events += [
             _finish(self._calls[call.number], dict(call.block))
             for call in reader.first.settled_calls()
         ]
-        kwargs = additional_kwargs(reader.first)
         if thoughts := reader.first.full_thoughts():
             kwargs["reasoning_content"] = thoughts
         metadata = response_metadata(reader, reader.first, meta) | alternatives(reader)
@@ -114,10 +119,12 @@ class EventWriter:
                 }
             )
 
-    def _close(self, events: list[Event]) -> None:
-        """Finish the open block of text or thoughts."""
+    def _close(self, events: list[Event], kwargs: Mapping[str, Any] = _NOTHING) -> None:
+        """Finish the open block of text or thoughts; at the end, a text with its sources."""
         if self._open is not None:
-            block = {"type": self._open, self._open: "".join(self._pieces)}
+            block: dict[str, Any] = {"type": self._open, self._open: "".join(self._pieces)}
+            if self._open == "text":
+                block = with_citations(block, kwargs)
             events.append(_finish(self._blocks - 1, block))
             self._open = None
             self._pieces = []
