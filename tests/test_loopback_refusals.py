@@ -55,6 +55,8 @@ JSON = [{"role": "user", "content": "Answer as JSON"}]
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "a", "schema": {"type": "object"}}}
 STREAM = {"stream": True}
 STARS = "qwen3.6-plus"
+MT = "qwen-mt-plus"
+TWO_USERS = [*HI, *HI]
 
 REFUSALS = [
     # P04
@@ -118,6 +120,34 @@ REFUSALS = [
     ],
     refused(
         "one-shot-search", "dashscope", 400, rules.ONE_SHOT_SEARCH, model=STARS, enable_search=True
+    ),
+    *[
+        refused(f"code-{name}", "dashscope", 400, text, enable_code_interpreter=True, **more)
+        for name, text, more in (
+            ("model", rules.CODE_MODEL, {"model": STARS, **STREAM}),
+            ("one-shot", rules.CODE_ONE_SHOT, off("dashscope")),
+            ("tools", rules.CODE_WITH_TOOLS, {"tools": [ADD], **STREAM}),
+            ("no-thinking", rules.CODE_NO_THINKING, STREAM | off("dashscope")),
+        )
+    ],
+    refused(
+        "two-to-translate", "dashscope", 400, rules.TRANSLATES_ONE, model=MT, messages=TWO_USERS
+    ),
+    refused(
+        "no-language",
+        "dashscope",
+        400,
+        rules.NO_LANGUAGE,
+        model=MT,
+        translation_options={"source_lang": "auto"},
+    ),
+    refused(
+        "partial-thinking",
+        "dashscope",
+        500,
+        rules.BAD_ORDER,
+        messages=[*BEGUN[:-1], BEGUN[-1] | {"partial": True}],
+        **STREAM,
     ),
     refused(
         "thinking-only",

@@ -437,7 +437,7 @@ class TestLimits:
 
     def test_a_translation_is_one_user_message(self):
         """Translation models take nothing else (dashscope.md §4.3)."""
-        params = {"translation_options": {"target_lang": "English"}}
+        params = {"translation_options": {"source_lang": "auto", "target_lang": "English"}}
         with pytest.raises(MessageError, match="one user message"):
             ask(model="qwen-mt-plus", messages=[SystemMessage("s"), *HI], params=params)
 

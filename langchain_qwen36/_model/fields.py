@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from langchain_qwen36._version import __version__
-from langchain_qwen36._wire.types import Effort, ForcedToolChoice, Replay
+from langchain_qwen36._wire.types import Effort, ForcedToolChoice, PromptCache, Replay
 from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.gateways import GATEWAYS, Gateway
 
@@ -117,7 +117,19 @@ class QwenFields(BaseChatModel):
     enable_search: bool | None = None
     """Let the server search the web (Alibaba, AI/ML API)."""
     search_options: JSONObject | None = None
-    """How it searches."""
+    """How it searches: `forced_search`, `search_strategy`, `enable_search_extension`."""
+    enable_code_interpreter: bool | None = None
+    """Let the server run Python while it thinks (Alibaba); without tools of your own."""
+    vl_high_resolution_images: bool | None = None
+    """Look at images at up to 16,777,216 pixels, whatever `max_pixels` a part says (Alibaba)."""
+    translation_options: JSONObject | None = None
+    """What a `qwen-mt` model translates: `source_lang` ("auto"), `target_lang`, `terms`, …"""
+    tool_stream: bool | None = None
+    """Stream a call's arguments even where a tool takes a list or an object (Alibaba)."""
+    prompt_cache: PromptCache | None = None
+    """Mark what stays the same for the server's explicit cache: `"auto"` the system prompt and the
+    conversation, `"system"` the prompt only. A mark costs 25 % once and saves 90 % of each later
+    call within 5 minutes; nothing is marked below 1,024 tokens (P64)."""
     extra_body: JSONObject | None = None
     """Keys that go into the body untouched, over everything else."""
     model_kwargs: JSONObject = Field(default_factory=dict)

@@ -40,6 +40,10 @@ _WIRE_PARAMS: Mapping[str, str] = {
         "plugins",
         "enable_search",
         "search_options",
+        "enable_code_interpreter",
+        "vl_high_resolution_images",
+        "translation_options",
+        "tool_stream",
     )
 } | {"provider_options": "providerOptions"}
 """Fields that go into the body as they are, and their names there."""
@@ -62,6 +66,7 @@ _PER_CALL = frozenset(
         "max_event_bytes",
         "max_retries",
         "include_response_headers",
+        "prompt_cache",
         "check_inputs",
     }
 )
@@ -132,6 +137,7 @@ def merge(
         forced_tool_choice=said["forced_tool_choice"],
         replay_reasoning=said["replay_reasoning"],
         stream_usage=said["stream_usage"],
+        prompt_cache=said["prompt_cache"],
         check_inputs=said["check_inputs"],
         extra_body=said["extra_body"] or {},
     )

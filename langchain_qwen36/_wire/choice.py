@@ -68,6 +68,8 @@ class Choice:
         self.native_finish: str | None = None
         self.failure: Mapping[str, Any] | None = None
         self._in_messages = False
+        self._repeats = bool(request.model and request.model.cumulative_stream)
+        self._repeated = ""
         lone = request.gateway.think_tags == "lone" and request.thinking is True
         self._tags: ThinkTagSplitter | None = ThinkTagSplitter(lone=lone)
         self._finder = ToolCallFinder(request.tools) if request.tools else None
@@ -96,6 +98,8 @@ class Choice:
             return self._logprobs(choice["logprobs"]) + self._delta(delta, whole=whole)
         if not delta:
             return []
+        if self._repeats:
+            return self._delta(self._new_in(delta) if streamed else delta, whole=whole)
         if self._tags is None and streamed and delta.keys() <= _PLAIN:
             # Nearly every chunk of an answer; the rest of this class is for the others.
             content = delta.get("content")
@@ -202,6 +206,15 @@ class Choice:
                     self._think(piece.value, deltas)
                 case "other":
                     self.extras.setdefault("content_parts", []).append(piece.value)
+
+    def _new_in(self, delta: dict[str, Any]) -> dict[str, Any]:
+        """A delta without the text that it repeats from the beginning (Model Studio: Qwen-MT)."""
+        said = delta.get("content")
+        if not isinstance(said, str) or not said.startswith(self._repeated):
+            return delta
+        new = said[len(self._repeated) :]
+        self._repeated = said
+        return {**delta, "content": new}
 
     def _answer(self, text: str, deltas: list[Delta]) -> None:
         if self._tags is None:

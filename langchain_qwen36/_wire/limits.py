@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
+from langchain_qwen36._wire.built_ins import check_built_ins
+from langchain_qwen36._wire.prompt_cache import count_marks
 from langchain_qwen36._wire.tools import names_of
 from langchain_qwen36.errors import MessageError, UnsupportedSettingError
 
@@ -38,6 +40,24 @@ def check_settings(
             )
     _check_choices(settings, gateway, thinking=thinking)
     _check_cap(settings, gateway, model)
+    check_built_ins(settings, gateway, model, thinking=thinking)
+
+
+def passed_over(settings: Settings, gateway: Gateway, model: Model | None) -> dict[str, str]:
+    """What the gateway takes and does nothing with, by setting, to be noted on the answer."""
+    notes = {
+        name: f"`{name}` was sent, but `gateway={gateway.name!r}` passes it over."
+        for name in sorted(gateway.ignored)
+        if settings.params.get(name)
+    }
+    none_come = gateway.logprobs == "by_model" and model is not None and model.logprobs is False
+    if none_come and settings.params.get("logprobs"):
+        notes["logprobs"] = (
+            f"`logprobs` was sent, but {settings.model} on `gateway={gateway.name!r}` gives none."
+        )
+    if settings.prompt_cache and not gateway.cache_control:
+        notes["prompt_cache"] = f"`gateway={gateway.name!r}` takes no marks: none were set."
+    return notes
 
 
 def _check_choices(settings: Settings, gateway: Gateway, *, thinking: bool | None) -> None:
@@ -78,6 +98,7 @@ def check_messages(
     messages: Sequence[Mapping[str, Any]],
     settings: Settings,
     gateway: Gateway,
+    model: Model | None,
     *,
     thinking: bool | None,
 ) -> None:
@@ -88,21 +109,31 @@ def check_messages(
             user message that a translation takes.
     """
     if gateway.cache_markers is not None:
-        marks = sum(_marks(message["content"]) for message in messages)
+        marks = count_marks(messages)
         if marks > gateway.cache_markers:
             raise MessageError(
                 f"{marks} blocks carry `cache_control`; `gateway={gateway.name!r}` keeps "
                 f"{gateway.cache_markers}: mark only the last block of what stays the same."
             )
-    begun = messages[-1]["role"] == "assistant"
-    if begun and gateway.prefix == "bare_unless_thinking" and thinking is not False:
+    if messages[-1]["role"] == "assistant" and _thinks_instead(gateway, thinking=thinking):
         raise MessageError(
             f"`gateway={gateway.name!r}` continues a begun answer only without thinking: pass "
             "`enable_thinking=False`."
         )
-    if "translation_options" in settings.params and [m["role"] for m in messages] != ["user"]:
+    translates = settings.params.get("translation_options") or (model and model.translation)
+    if translates and [m["role"] for m in messages] != ["user"]:
         raise MessageError("A translation takes exactly one user message, and nothing else.")
 
 
-def _marks(content: str | list[dict[str, Any]]) -> int:
-    return 0 if isinstance(content, str) else sum("cache_control" in part for part in content)
+def _thinks_instead(gateway: Gateway, *, thinking: bool | None) -> bool:
+    """Whether a begun answer is refused because the model thinks, or may."""
+    match gateway.prefix:
+        case "bare_unless_thinking":
+            return thinking is not False
+        case "partial_unless_thinking":
+            # Of models that are not in the catalogue most do not think, and none by itself.
+            return thinking is True
+        case "partial" | "bare" | "unsupported":
+            return False
+        case never:
+            assert_never(never)

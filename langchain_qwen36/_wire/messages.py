@@ -320,7 +320,7 @@ class _Writer:
                 '`additional_kwargs={"partial": True}` on it to have it continued.'
             )
         match row.prefix:
-            case "partial":
+            case "partial" | "partial_unless_thinking":
                 last["partial"] = True
             case "bare" | "bare_unless_thinking":
                 pass

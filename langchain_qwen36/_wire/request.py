@@ -8,8 +8,9 @@ import orjson
 from langchain_core.messages import HumanMessage
 
 from langchain_qwen36._wire import messages as wire_messages
+from langchain_qwen36._wire import prompt_cache
 from langchain_qwen36._wire import tools as wire_tools
-from langchain_qwen36._wire.limits import check_messages, check_settings
+from langchain_qwen36._wire.limits import check_messages, check_settings, passed_over
 from langchain_qwen36._wire.plan import plan_call
 from langchain_qwen36._wire.types import Request
 from langchain_qwen36.errors import MessageError
@@ -51,7 +52,7 @@ def build(
     """
     plan = plan_call(settings, gateway, model)
     check_settings(settings, gateway, model, thinking=plan.thinking.on)
-    notes = plan.notes
+    notes = {**plan.notes, **passed_over(settings, gateway, model)}
     if _asks_for_form(settings) and wire_messages.ends_with_an_answer(messages):
         messages = [*messages, HumanMessage(_FORM_WORDS)]
         notes = {**notes, "messages": f"{_FORM_WORDS!r} was added behind the last answer (P61)."}
@@ -63,7 +64,9 @@ def build(
         model=model,
         check_inputs=settings.check_inputs,
     )
-    check_messages(wire, settings, gateway, thinking=plan.thinking.on)
+    check_messages(wire, settings, gateway, model, thinking=plan.thinking.on)
+    if settings.prompt_cache and gateway.cache_control:
+        wire = prompt_cache.marked(wire, plan.tools, gateway, settings.prompt_cache)
     wire = _with_json_words(wire, plan, gateway)
     return Request(
         body=_over(_body(wire, settings, plan, gateway, stream=stream), settings.extra_body),
@@ -104,6 +107,8 @@ def _body(
         body["stream"] = True
         if settings.stream_usage and gateway.stream_usage:
             body["stream_options"] = {"include_usage": True}
+    else:
+        body.pop("tool_stream", None)  # there is nothing to stream (dashscope.md §4.3)
     return body
 
 

@@ -19,6 +19,7 @@ PROVIDER = "qwen36"
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 Replay = Literal["tool_loop", "all", "never"]
 ForcedToolChoice = Literal["disable_thinking", "auto", "error"]
+PromptCache = Literal["auto", "system"]
 Prose = Literal["text", "reasoning"]
 ToolChoice = Literal["auto", "none", "required"] | dict[str, Any]
 
@@ -56,6 +57,7 @@ class Settings:
     forced_tool_choice: ForcedToolChoice = "disable_thinking"
     replay_reasoning: Replay = "tool_loop"
     stream_usage: bool = True
+    prompt_cache: PromptCache | None = None
     check_inputs: bool = True
     """Whether an image, a video or a sound that the model cannot take is refused."""
     extra_body: Mapping[str, Any] = field(default_factory=dict)

@@ -64,6 +64,16 @@ class Model:
     """Whether the parameter that caps thinking and answer together is supported."""
     one_shot_thinking: bool | None = None
     """Whether a source says that thinking works without streaming (dashscope.md §2)."""
+    code_interpreter: bool | None = None
+    """Whether its maker's Chat Completions takes `enable_code_interpreter`."""
+    tool_stream: bool | None = None
+    """Whether its maker's servers take `tool_stream` (dashscope.md §4.3)."""
+    logprobs: bool | None = None
+    """Whether its maker's own servers give log probabilities (dashscope.md §4.2)."""
+    translation: bool | None = None
+    """Whether it only translates: one user message, and `translation_options`."""
+    cumulative_stream: bool | None = None
+    """Whether each chunk of a stream repeats the text from its beginning."""
     open_weights: bool
     """Whether anyone may serve it."""
     released: date | None = None

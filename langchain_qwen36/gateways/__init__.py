@@ -5,8 +5,16 @@ What a fact of a row means is written once, where it is read: in `langchain_qwen
 `Gateway(name="mine", base_url="https://…/v1")`.
 """
 
-from langchain_qwen36.gateways.row import Gateway, Range
+from langchain_qwen36.gateways.row import BuiltIn, Gateway, Range
 from langchain_qwen36.gateways.rows import GATEWAYS
 from langchain_qwen36.gateways.select import Endpoint, gateway_of_host, select_endpoint
 
-__all__ = ["GATEWAYS", "Endpoint", "Gateway", "Range", "gateway_of_host", "select_endpoint"]
+__all__ = [
+    "GATEWAYS",
+    "BuiltIn",
+    "Endpoint",
+    "Gateway",
+    "Range",
+    "gateway_of_host",
+    "select_endpoint",
+]

@@ -30,9 +30,19 @@ ForcedTools = Literal[
     "never",  # tool_choice is not read
 ]
 JsonObject = Literal["always", "unless_thinking"]
+BuiltIn = Literal[
+    "enable_search",
+    "search_options",
+    "enable_code_interpreter",
+    "vl_high_resolution_images",
+    "translation_options",
+    "tool_stream",
+]
+"""Settings of what a server does by itself."""
 OneShot = Literal["one_shot", "stream_inside"]
 Prefix = Literal[
     "partial",  # the last assistant message carries `partial: true`
+    "partial_unless_thinking",
     "bare",  # a last assistant message is continued as it stands
     "bare_unless_thinking",
     "unsupported",
@@ -161,6 +171,14 @@ class Gateway:
     """Whether `n` may be above 1."""
     caps_thoughts: Literal["always", "by_model"] = "always"
     """Whether `max_completion_tokens` is taken; `by_model`: the model's row says."""
+    logprobs: Literal["always", "by_model"] = "always"
+    """Whether log probabilities come back when asked for; `by_model`: the model's row says."""
+    ignored: frozenset[str] = frozenset()
+    """Settings that the gateway passes over without a word."""
+    built_ins: frozenset[BuiltIn] | None = None
+    """Which of the server's own abilities can be asked for; None: the gateway judges."""
+    search_strategies: frozenset[str] | None = None
+    """What `search_options["search_strategy"]` may be; None: the gateway judges."""
     video: VideoPart = "video_url"
     """Which video parts are taken (P55)."""
     audio: AudioPart = "base64"
@@ -172,4 +190,4 @@ class Gateway:
     cache_control: bool = False
     """Whether `cache_control` on a content part marks an explicit cache (P64)."""
     cache_markers: int | None = None
-    """How many of them count."""
+    """How many of them count; None: as far as is known, all."""

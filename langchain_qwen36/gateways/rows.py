@@ -7,9 +7,9 @@ says so beside it.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
-from langchain_qwen36.gateways.row import Gateway, Range
+from langchain_qwen36.gateways.row import BuiltIn, Gateway, Range
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -58,7 +58,13 @@ def _dashscope(name: str, *hosts: str) -> Gateway:
         max_base64=10 * 2**20,
         cache_control=True,
         cache_markers=4,
-        prefix="partial",
+        # Model Studio: partial mode; every model of the 3.5 and 3.6 families is listed for
+        # non-thinking mode only.
+        prefix="partial_unless_thinking",
+        logprobs="by_model",
+        ignored=frozenset({"frequency_penalty", "logit_bias"}),
+        built_ins=frozenset(get_args(BuiltIn)),
+        search_strategies=frozenset({"turbo", "max", "agent", "agent_max"}),
         reserved_tool_names=frozenset({"search"}),
     )
 
@@ -75,6 +81,7 @@ def _self_hosted(name: str, port: int, *, key_env: str, base_url_env: str) -> Ga
         think_tags="lone",
         one_system_message=True,
         inline_refs=True,
+        built_ins=frozenset(),
     )
 
 
@@ -126,6 +133,8 @@ _ROWS = (
         many_choices="unless_thinking_or_tools",
         caps_thoughts="by_model",
         prefix="partial",
+        # gateways.md §8: `enable_search` was seen to be dropped; of the others nothing is known.
+        built_ins=frozenset(get_args(BuiltIn)) - {"enable_search", "search_options"},
     ),
     Gateway(
         name="openrouter",
@@ -148,6 +157,7 @@ _ROWS = (
         cache_control=True,
         files="file_data",
         prefix="bare",
+        built_ins=frozenset(),
     ),
     Gateway(
         name="vercel",
@@ -168,6 +178,7 @@ _ROWS = (
         json_word=True,
         cache_control=True,
         files="data",
+        built_ins=frozenset(),
     ),
     # gateways.md §4.1: enable_thinking stands in the specs of sibling models; for these eight it
     # is not confirmed.
@@ -198,6 +209,8 @@ _ROWS = (
             "max_tokens": Range(1),
             "max_completion_tokens": Range(1),
         },
+        built_ins=frozenset({"enable_search", "search_options"}),
+        search_strategies=frozenset({"turbo", "max", "agent"}),
     ),
     # A budget needs a server started with `--reasoning-config`; it says so itself.
     replace(
@@ -219,6 +232,7 @@ _ROWS = (
         one_system_message=True,
         forced_tools="never",
         video="unsupported",
+        built_ins=frozenset(),
     ),
     replace(
         _LLAMACPP,

@@ -206,8 +206,10 @@ def _deltas(turn: Turn, reply: Reply) -> Iterator[tuple[JSONObject, list[str] | 
     dialect = turn.dialect
     for piece in pieces(reply.reasoning):
         yield dict(dialect.thought) | _thought(dialect, piece), []
+    said = ""
     for piece in pieces(reply.text):
-        yield dict(dialect.spoken) | {"content": piece}, [piece]
+        said = said + piece if turn.model.repeats else piece
+        yield dict(dialect.spoken) | {"content": said}, [piece]
     for place, call in enumerate(reply.calls):
         parts = list(_call_deltas(turn, place, call))
         for number, part in enumerate(parts, start=1):

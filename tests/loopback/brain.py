@@ -87,11 +87,21 @@ def _text(turn: Turn) -> str:
     if results := _results(turn):
         return "The tools say: " + "; ".join(text_of(result) for result in results)
     asked = _asked(turn)
+    if options := turn.model.translates and turn.body.get("translation_options"):
+        return f"[{options['target_lang']}] {asked}"
     images = sum(part.get("type") == "image_url" for part in _last_user(turn))
     seen = f" I see {images} image{'s' * (images != 1)}." if images else ""
     system = text_of(turn.messages[0]) if turn.messages[0]["role"] == "system" else ""
     told = f" I was told: {system[:_ECHO]}" if system else ""
-    return f"You said: {asked[:_ECHO]}{seen}{told}"
+    return f"You said: {asked[:_ECHO]}{seen}{told}{_by_itself(turn)}"
+
+
+def _by_itself(turn: Turn) -> str:
+    """What the server did beside answering; where it cannot, it drops the setting in silence."""
+    able = turn.row.built_ins or frozenset()
+    words = {"enable_search": "I searched the web.", "enable_code_interpreter": "I ran code."}
+    done = [said for name, said in words.items() if name in able and turn.body.get(name)]
+    return "".join(f" {said}" for said in done)
 
 
 def _calls(turn: Turn) -> tuple[Call, ...]:

@@ -38,10 +38,16 @@ class Model:
     json_schema: bool = False
     caps_thoughts: bool = False
     """Whether `max_completion_tokens` is taken where the gateway is particular about it."""
+    runs_code: bool = True
+    """Whether `enable_code_interpreter` is taken."""
+    translates: bool = False
+    """Whether it only translates, one message at a time."""
+    repeats: bool = False
+    """Whether each chunk of a stream holds the text from its beginning."""
 
 
 MODELS: Mapping[str, Model] = {
-    "qwen3.6-plus": Model(one_shot_thinking=True, caps_thoughts=True),
+    "qwen3.6-plus": Model(one_shot_thinking=True, caps_thoughts=True, runs_code=False),
     "qwen3.6-flash": Model(caps_thoughts=True),
     "qwen3.6-max-preview": Model(max_thinking=131_072, images=False),
     "qwen3.6-27b": Model(open_weights=True),
@@ -50,6 +56,8 @@ MODELS: Mapping[str, Model] = {
     "qwen3.5-flash": Model(one_shot_thinking=True, caps_thoughts=True),
     "qwen3-max": Model(thinks="off", images=False, json_schema=True),
     "qwq-plus": Model(thinks="always", max_thinking=32_768, images=False),
+    "qwen-mt-plus": Model(thinks="off", images=False, translates=True, repeats=True),
+    "qwen-mt-flash": Model(thinks="off", images=False, translates=True),
 }
 
 

@@ -58,6 +58,12 @@ TOOL_MISSING = (
     'followed by tool messages responding to each "tool_call_id".'
 )
 SYSTEM_FIRST = "System message must be at the beginning."
+CODE_ONE_SHOT = "The code interpreter only supports streaming calls."  # (wording assumed)
+CODE_WITH_TOOLS = "The code interpreter and tools cannot be enabled together."  # (wording assumed)
+CODE_NO_THINKING = "The code interpreter only supports thinking mode."  # (wording assumed)
+CODE_MODEL = "The model does not support enable_code_interpreter."  # (wording assumed)
+TRANSLATES_ONE = "Only one user message is allowed for translation."  # (wording assumed)
+NO_LANGUAGE = "Field required: translation_options.target_lang"  # (wording assumed)
 NAME_RULE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -103,6 +109,8 @@ def _continues(turn: Turn, last: dict[str, Any]) -> bool:
             return not turn.thinks
         case "partial":
             return last.get("partial") is True
+        case "partial_unless_thinking":
+            return last.get("partial") is True and not turn.thinks
         case "unsupported":
             return False
 
@@ -245,6 +253,34 @@ def _thinking(turn: Turn) -> Iterator[Refusal]:
             yield Refusal(400, ONE_SHOT_SEARCH)
 
 
+def _code(turn: Turn) -> Iterator[Refusal]:
+    """Model Studio: code interpreter, limits."""
+    if not turn.body.get("enable_code_interpreter") or not _has(turn, "enable_code_interpreter"):
+        return
+    if not turn.model.runs_code:
+        yield Refusal(400, CODE_MODEL)
+    if not turn.stream:
+        yield Refusal(400, CODE_ONE_SHOT)
+    if turn.tools:
+        yield Refusal(400, CODE_WITH_TOOLS)
+    if not turn.thinks:
+        yield Refusal(400, CODE_NO_THINKING)
+
+
+def _translation(turn: Turn) -> Iterator[Refusal]:
+    """Model Studio: machine translation, limits."""
+    if not turn.model.translates:
+        return
+    if [message["role"] for message in turn.messages] != ["user"]:
+        yield Refusal(400, TRANSLATES_ONE)
+    if "target_lang" not in (turn.body.get("translation_options") or {"target_lang": ""}):
+        yield Refusal(400, NO_LANGUAGE)
+
+
+def _has(turn: Turn, ability: str) -> bool:
+    return turn.row.built_ins is not None and ability in turn.row.built_ins
+
+
 def _limits(turn: Turn) -> Iterator[Refusal]:
     if "stream_options" in turn.body and not turn.stream:
         yield Refusal(400, "Stream options can only be defined when `stream=True`.")
@@ -287,6 +323,8 @@ _RULES: tuple[Callable[[Turn], Iterator[Refusal]], ...] = (
     _forced,
     _response_format,
     _thinking,
+    _code,
+    _translation,
     _limits,
 )
 """In the order in which a request is looked at; the first refusal is the answer."""

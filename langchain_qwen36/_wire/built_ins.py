@@ -1,0 +1,133 @@
+"""What a server can do by itself, and when it does not: search, code, translation, detail.
+
+A gateway that does not know such a setting drops it in silence, and the answer is made up instead
+of looked up: so each limit is said before anything is sent (dashscope.md §4.3, gateways.md §8;
+Model Studio: code interpreter, machine translation).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, assert_never, get_args
+
+from langchain_qwen36.catalog import PriceBook
+from langchain_qwen36.errors import UnsupportedSettingError
+from langchain_qwen36.gateways import BuiltIn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from langchain_qwen36._wire.types import Settings
+    from langchain_qwen36.catalog import Model
+    from langchain_qwen36.gateways import Gateway
+
+_ALL_THE_SAME = "`extra_body` sends it all the same."
+
+
+def check_built_ins(
+    settings: Settings, gateway: Gateway, model: Model | None, *, thinking: bool | None
+) -> None:
+    """Refuse an ability that the gateway or the model does not have, or not in this call.
+
+    Raises:
+        UnsupportedSettingError: the setting, the gateway, and what to do instead.
+    """
+    if gateway.built_ins is None:
+        return
+    for name in get_args(BuiltIn):
+        if not settings.params.get(name):
+            continue
+        if name not in gateway.built_ins:
+            raise UnsupportedSettingError(
+                f"`gateway={gateway.name!r}` has no `{name}`: it would be passed over. Leave it "
+                f"out, or choose a gateway that has it; {_ALL_THE_SAME}"
+            )
+        _check(name, settings, gateway, model, thinking=thinking)
+
+
+def _check(
+    name: BuiltIn,
+    settings: Settings,
+    gateway: Gateway,
+    model: Model | None,
+    *,
+    thinking: bool | None,
+) -> None:
+    match name:
+        case "enable_search":
+            pass
+        case "search_options":
+            _check_search(settings.params, gateway)
+        case "enable_code_interpreter":
+            _check_code(settings, gateway, model, thinking=thinking)
+        case "vl_high_resolution_images":
+            if model is not None and "image" not in model.inputs:
+                raise UnsupportedSettingError(
+                    f"`vl_high_resolution_images=True`: {model.id} sees no images. Leave it out, "
+                    "or choose a model that does."
+                )
+        case "translation_options":
+            _check_translation(settings, model)
+        case "tool_stream":
+            if model is not None and model.tool_stream is False:
+                raise _not_the_model(name, gateway, model)
+        case never:
+            assert_never(never)
+
+
+def _check_search(params: Mapping[str, Any], gateway: Gateway) -> None:
+    if "enable_search" not in params:
+        raise UnsupportedSettingError(
+            "`search_options` without `enable_search` does nothing: pass `enable_search=True`."
+        )
+    strategy = params["search_options"].get("search_strategy")
+    known = gateway.search_strategies
+    if strategy is not None and known is not None and strategy not in known:
+        raise UnsupportedSettingError(
+            f"`search_options={{'search_strategy': {strategy!r}}}`: `gateway={gateway.name!r}` "
+            f"takes {', '.join(sorted(known))}."
+        )
+
+
+def _check_code(
+    settings: Settings, gateway: Gateway, model: Model | None, *, thinking: bool | None
+) -> None:
+    if model is not None and model.code_interpreter is False:
+        raise _not_the_model("enable_code_interpreter", gateway, model)
+    if settings.tools:
+        raise UnsupportedSettingError(
+            f"`enable_code_interpreter=True` on `gateway={gateway.name!r}` excludes tools: bind "
+            "none, or leave it out. (`with_structured_output` binds one by default.)"
+        )
+    if thinking is False:
+        raise UnsupportedSettingError(
+            f"`enable_code_interpreter=True` on `gateway={gateway.name!r}` works only while "
+            "thinking: pass `enable_thinking=True`."
+        )
+
+
+def _check_translation(settings: Settings, model: Model | None) -> None:
+    options = settings.params["translation_options"]
+    if missing := [key for key in ("source_lang", "target_lang") if key not in options]:
+        raise UnsupportedSettingError(
+            f"`translation_options` has no {' and no '.join(map(repr, missing))}: name the "
+            "languages in English, such as `{'source_lang': 'auto', 'target_lang': 'English'}`."
+        )
+    if model is not None and not model.translation:
+        raise UnsupportedSettingError(
+            f"`translation_options`: {model.id} is no translator. Choose {_models('translation')}, "
+            "or ask for the translation in words."
+        )
+
+
+def _not_the_model(name: BuiltIn, gateway: Gateway, model: Model) -> UnsupportedSettingError:
+    fact = name.removeprefix("enable_")
+    return UnsupportedSettingError(
+        f"`{name}=True`: {model.id} on `gateway={gateway.name!r}` does not take it. Choose "
+        f"{_models(fact)}, or leave it out; {_ALL_THE_SAME}"
+    )
+
+
+def _models(fact: str) -> str:
+    """The models of which the catalogue says so, in words."""
+    *most, last = (m.id for m in PriceBook.bundled().models.values() if getattr(m, fact))
+    return f"{', '.join(most)} or {last}"

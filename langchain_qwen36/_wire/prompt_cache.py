@@ -1,0 +1,117 @@
+"""Explicit cache marks where they pay, set on the messages that go out (P64).
+
+The caller's messages, and so threads and checkpoints, never carry them, and no fallback can strip
+them (T16). A marked prefix costs 125 % of the input price when it is written and 10 % when it is
+read within 5 minutes (dashscope.md §4.5).
+
+Marked are the end of the system prompt, where this request ends, and where the last one did: the
+next request begins with all of this one, and finds what this one wrote. Tools stand before the
+system prompt in what is cached, so they need no mark of their own. A server takes a text and a list
+of that one text for the same prefix (Model Studio: context cache, first example), so a message may
+lose its mark when it has moved up.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from langchain_qwen36.tokens import estimate_text, media_tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from langchain_qwen36._wire.types import PromptCache
+    from langchain_qwen36.gateways import Gateway
+
+Wire = dict[str, Any]
+
+MIN_TOKENS = 1024
+"""A shorter prefix is not cached (dashscope.md §4.5)."""
+
+_MARK = {"cache_control": {"type": "ephemeral"}}
+_WANTED = 3
+_LOOKED_AT = 32 * 1024
+"""Characters of a text that are counted: far more than `MIN_TOKENS` of any language."""
+
+
+def marked(
+    messages: Sequence[Wire],
+    tools: Sequence[Mapping[str, Any]],
+    gateway: Gateway,
+    where: PromptCache,
+) -> list[Wire]:
+    """The messages with marks where the prefix is long enough; the given ones are not touched.
+
+    Marks of the caller's own stay and count: together they are no more than the gateway keeps.
+
+    Args:
+        messages: In wire form.
+        tools: In wire form.
+        gateway: Its row says how many marks count.
+        where: `"system"` leaves the conversation alone.
+    """
+    left = _WANTED
+    if gateway.cache_markers is not None:
+        left = min(left, gateway.cache_markers - count_marks(messages))
+    ends = _system_end(messages) + (_turn_ends(messages) if where == "auto" else [])
+    first = _long_from(messages, tools)
+    free = [end for end in dict.fromkeys(ends) if end >= first and _can_be_marked(messages[end])]
+    chosen = set(free[: max(left, 0)])
+    return [_with_mark(m) if n in chosen else m for n, m in enumerate(messages)]
+
+
+def count_marks(messages: Sequence[Mapping[str, Any]]) -> int:
+    """How many parts carry a mark."""
+    contents = [m["content"] for m in messages if not isinstance(m["content"], str)]
+    return sum("cache_control" in part for content in contents for part in content)
+
+
+def _system_end(messages: Sequence[Wire]) -> list[int]:
+    """The last of the system messages that come first; a file's id must stay a plain string."""
+    end = -1
+    for message in messages:
+        if message["role"] != "system" or str(message["content"]).startswith("fileid://"):
+            break
+        end += 1
+    return [end] if end >= 0 else []
+
+
+def _turn_ends(messages: Sequence[Wire]) -> list[int]:
+    """Where this request ends, and where the last one did: before the last answer."""
+    roles = [message["role"] for message in messages]
+    last = len(roles) - 1 - (roles[-1] == "assistant")  # an answer that is begun comes after
+    answers = [n for n, role in enumerate(roles[: last + 1]) if role == "assistant"]
+    ends = [last, *([answers[-1] - 1] if answers else [])]
+    return [end for end in ends if end >= 0 and roles[end] in ("user", "tool")]
+
+
+def _long_from(messages: Sequence[Wire], tools: Sequence[Mapping[str, Any]]) -> int:
+    """The first message at whose end the prefix, with the tools, is worth a mark."""
+    size = estimate_text(orjson.dumps(tools).decode()[:_LOOKED_AT]) if tools else 0
+    for number, message in enumerate(messages):
+        size += _size(message)
+        if size >= MIN_TOKENS:
+            return number
+    return len(messages)
+
+
+def _size(message: Wire) -> int:
+    content = message["content"]
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    calls = [call["function"]["arguments"] for call in message.get("tool_calls", ())]
+    texts = [*(part["text"] for part in parts if part["type"] == "text"), *calls]
+    said = sum(estimate_text(text[:_LOOKED_AT]) for text in texts)
+    return said + sum(map(media_tokens, parts))
+
+
+def _can_be_marked(message: Wire) -> bool:
+    content = message["content"]
+    return bool(content) and (isinstance(content, str) or "cache_control" not in content[-1])
+
+
+def _with_mark(message: Wire) -> Wire:
+    content = message["content"]
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    return {**message, "content": [*parts[:-1], {**parts[-1], **_MARK}]}
