@@ -179,6 +179,7 @@ def test_an_example_runs_as_a_user_runs_it(gateway_in_environment, name):
 
 
 @pytest.mark.engine
+@pytest.mark.timeout(300)  # it samples, and may ramble on a busy machine
 @pytest.mark.parametrize("name", sorted(SHOWN_BY_ENGINE))
 def test_an_example_needs_no_key_on_the_embedded_engine(monkeypatch, capsys, name):
     """By the command in its docstring, word for word."""
