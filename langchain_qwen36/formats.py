@@ -66,15 +66,17 @@ class Size(NamedTuple):
     """Of a picture, in pixels; both above 0."""
 
     width: int
+    """Of a row."""
     height: int
-
+    """How many rows."""
 
 class Video(NamedTuple):
     """What a video file says of itself."""
 
     size: Size | None
+    """Of its frames; None: it does not say."""
     seconds: float
-
+    """How long it plays."""
 
 def sniff(data: bytes) -> str | None:
     """The MIME type by the first bytes; None where they are of no known format."""

@@ -1,0 +1,61 @@
+"""Draws images/cost-report.svg: the report of real calls to gateways on this machine.
+
+Run with: make docs-images
+"""
+
+# ruff: noqa: INP001 (a program beside the pages)
+from __future__ import annotations
+
+import io
+import re
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from loopback import LoopbackGateway
+
+from langchain_qwen36 import ChatQwen36, get_qwen_cost_callback
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+PICTURE = Path(__file__).parent / "images" / "cost-report.svg"
+NOVEL = "It was the best of times, it was the worst of times. "
+CALLS = (
+    ("dashscope-intl", "qwen3.6-plus", "Summarise this novel: " + 2_000 * NOVEL),
+    ("dashscope-intl", "qwen3.6-plus", "Who tells the story?"),
+    ("dashscope-intl", "qwen3.6-flash", "Translate this novel: " + 13_000 * NOVEL),
+    ("dashscope-intl", "qwen3.6-flash", "Translate this novel: " + 21_000 * NOVEL),
+    ("openrouter", "qwen3.6-plus", "Write a review of this novel: " + 1_000 * NOVEL),
+    ("vllm", "qwen3.6-27b", "Find the names in it: " + 500 * NOVEL),
+)
+_FONT = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
+
+
+def report() -> Table:
+    """Make the calls, and give their report."""
+    with ExitStack() as stack, get_qwen_cost_callback() as cb:
+        for gateway, name, question in CALLS:
+            server = stack.enter_context(LoopbackGateway(gateway))
+            model = ChatQwen36(
+                model=name, gateway=gateway, base_url=server.base_url, api_key=server.key
+            )
+            model.invoke(question)
+    return cb.report()
+
+
+def draw(table: Table) -> str:
+    """The table as it stands in a terminal, with no font that is loaded from elsewhere."""
+    console = Console(record=True, width=76, file=io.StringIO())
+    console.print(table)
+    svg = console.export_svg(title="rich.print(cb.report())", unique_id="cost-report")
+    return _FONT.sub("", svg)
+
+
+if __name__ == "__main__":
+    PICTURE.write_text(draw(report()), "utf-8")
