@@ -70,6 +70,7 @@ class Size(NamedTuple):
     height: int
     """How many rows."""
 
+
 class Video(NamedTuple):
     """What a video file says of itself."""
 
@@ -77,6 +78,7 @@ class Video(NamedTuple):
     """Of its frames; None: it does not say."""
     seconds: float
     """How long it plays."""
+
 
 def sniff(data: bytes) -> str | None:
     """The MIME type by the first bytes; None where they are of no known format."""
