@@ -364,6 +364,18 @@ def test_sources_and_counts_reach_the_message(
     assert answer.text == "It rains."
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_counted_plugin_calls_are_named_beside_a_list_price(
+    gateway_server: Server, *, stream: bool
+) -> None:
+    """They are billed by the call, and no price of them is listed: unknown, not free."""
+    server = gateway_server("dashscope-intl")
+    scripted(server, stream=stream)
+    model = model_on(server, enable_search=True, **OFF)
+    answer = merged(model) if stream else model.invoke("Hi")
+    assert answer.response_metadata["cost"]["unpriced"] == {"search": 2}
+
+
 def test_an_answer_with_sources_goes_back_as_text(gateway_server: Server) -> None:
     """The next request carries no annotations: no server takes them."""
     server = gateway_server("openai-compatible")

@@ -477,6 +477,22 @@ class TestRecord:
 
     BILL = price("apiyi", "qwen3.6-flash", usage(300_000, 2_000, reasoning=5))
 
+    @pytest.mark.parametrize(
+        ("usage", "expected"),
+        [
+            pytest.param(None, None, id="no-usage"),
+            pytest.param({"plugins": {"search": {"count": 2, "strategy": "turbo"}}}, {"search": 2}),
+            pytest.param({"plugins": {"search": {"count": 0}}}, None, id="none-made"),
+            pytest.param({"plugins": ["search"]}, None, id="another-shape"),
+            pytest.param({"plugins": {"search": 1}}, None, id="no-object"),
+        ],
+    )
+    def test_names_what_the_list_does_not_price(self, usage, expected):
+        """A gateway's own bill has it in; then nothing is missing."""
+        assert cost_record(self.BILL, None, usage)["unpriced"] == expected
+        whole = Reported(amount=Decimal(1), source="usage.cost")
+        assert cost_record(self.BILL, whole, usage)["unpriced"] is None
+
     def test_of_a_list_price_explains_it(self):
         """Currency, parts, tier with bounds, rates, source and date."""
         assert cost_record(self.BILL, None) == {
@@ -489,6 +505,7 @@ class TestRecord:
             "cache_write": 0.0,
             "output": 0.00816,
             "cache_saved": 0.0,
+            "unpriced": None,
             "reported": None,
             "reported_from": None,
             "byok": None,

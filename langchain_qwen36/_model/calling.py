@@ -205,5 +205,5 @@ def _price(
     except pricing.UsageError as error:
         # The answer is paid for and good: an impossible count must not take it away.
         logger.warning("The gateway counts tokens that cannot be, so no price is given: %s", error)
-    record = pricing.cost_record(listed, pricing.reported_cost(raw, metadata))
+    record = pricing.cost_record(listed, pricing.reported_cost(raw, metadata), raw)
     return dict(record) if record else None

@@ -164,7 +164,8 @@ class Pricer:
             logger.warning("A call of %s cannot be priced: %s", names[0], error)
             listed = None
         # Other chat classes leave the bill in the raw usage, or lift it out (gateways.md §5).
-        return cost_record(listed, reported_cost({"cost": metadata.get("cost"), **raw}, metadata))
+        reported = reported_cost({"cost": metadata.get("cost"), **raw}, metadata)
+        return cost_record(listed, reported, raw)
 
     def _offer(self, gateway: str | None, names: tuple[str | None, ...]) -> Offer | None:
         if gateway is None:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from langchain_qwen36.pricing.listed import Cost, Tokens, UsageError, cache_type_of, cost
+from langchain_qwen36.pricing.listed import (
+    Cost,
+    Tokens,
+    UsageError,
+    cache_type_of,
+    cost,
+    plugin_calls_of,
+)
 from langchain_qwen36.pricing.money import CurrencyError, Money, totals
 from langchain_qwen36.pricing.record import CostRecord, cost_record, money_of
 from langchain_qwen36.pricing.reported import Reported, reported_cost
@@ -22,6 +29,7 @@ __all__ = [
     "cost_record",
     "money_of",
     "next_tier",
+    "plugin_calls_of",
     "reported_cost",
     "totals",
 ]

@@ -3,8 +3,9 @@
 One request pays one tier, chosen by its total input tokens, cached ones counted, and all its
 tokens pay that tier's rates (P11; dashscope.md §3). Tokens are split into disjoint kinds first
 (P29): plain input, cache hits, cache writes, output. Output already holds the reasoning (P30).
-Fees of server tools such as web search are not in it; where a gateway reports what it charged,
-that is beside it (`reported_cost`).
+Fees of server tools such as web search are not in it: calls of them that were counted are named
+(`plugin_calls_of`), and where a gateway reports what it charged, that is beside it
+(`reported_cost`).
 """
 
 from __future__ import annotations
@@ -197,6 +198,20 @@ def cache_type_of(usage: Any) -> str | None:
     details = usage.get("prompt_tokens_details") if isinstance(usage, dict) else None
     said = details.get("cache_type") if isinstance(details, dict) else None
     return said if isinstance(said, str) else None
+
+
+def plugin_calls_of(usage: Any) -> dict[str, int] | None:
+    """How often the server used each tool of its own, by a raw usage object; None: not said.
+
+    `{"plugins": {"search": {"count": 2}}}` (Model Studio: code interpreter).
+    """
+    plugins = usage.get("plugins") if isinstance(usage, dict) else None
+    counted = {
+        name: told["count"]
+        for name, told in (plugins.items() if isinstance(plugins, dict) else ())
+        if isinstance(told, dict) and isinstance(told.get("count"), int) and told["count"] > 0
+    }
+    return counted or None
 
 
 def _kinds(

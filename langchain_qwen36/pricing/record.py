@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
+from langchain_qwen36.pricing.listed import plugin_calls_of
 from langchain_qwen36.pricing.money import Money
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class CostRecord(TypedDict):
     """For the answer, thoughts included."""
     cache_saved: float | None
     """How much cheaper the prompt cache made it by the list; below 0 where it was only written."""
+    unpriced: dict[str, int] | None
+    """Calls of the server's own tools, which it bills beside the tokens: not in a list price."""
     reported: float | None
     """What the gateway says it charged."""
     reported_from: str | None
@@ -73,13 +76,20 @@ class CostRecord(TypedDict):
     """Whether it was priced as a batch call."""
 
 
-def cost_record(listed: Cost | None, reported: Reported | None) -> CostRecord | None:
+def cost_record(
+    listed: Cost | None, reported: Reported | None, usage: Mapping[str, Any] | None = None
+) -> CostRecord | None:
     """List price and reported bill in one JSON-safe dict; None where neither is known.
 
     A list price in another currency than the report's is left out.
 
     Amounts are floats, for the dict must pass JSON, checkpoints and traces. A float prints every
     amount of up to 15 digits exactly, and `money_of` reads it back so: sum with that.
+
+    Args:
+        listed: By our list.
+        reported: By the gateway.
+        usage: The raw usage object, for what the list has no price of.
     """
     if reported is not None:
         money = reported.money
@@ -94,6 +104,7 @@ def cost_record(listed: Cost | None, reported: Reported | None) -> CostRecord | 
         "currency": money.currency,
         "total": float(money.amount),
         "basis": "reported" if reported else "list",
+        "unpriced": None if reported else plugin_calls_of(usage),
         **(_list_part(listed) if listed else {}),
         **(_reported_part(reported) if reported else {}),
         **(_difference(listed, reported) if listed and reported else {}),
