@@ -12,6 +12,8 @@ import warnings
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from langchain_qwen36 import GATEWAYS, ChatQwen36, QwenWarning
@@ -25,7 +27,9 @@ from taping.scenarios import SCENARIOS, run
 from taping.scrub import Scrubber
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from contextlib import AbstractContextManager
+
+    from vcr.cassette import Cassette
 
     from langchain_qwen36.gateways import Endpoint
 
@@ -64,7 +68,7 @@ SUBJECTS = {
 
 
 def record(gateway: str, model: str | None = None, folder: Path = CASSETTES) -> list[Path]:
-    """Write a gateway's cassettes; files of a scenario that fails stay as they were.
+    """Write a gateway's cassettes; the file of a scenario that fails stays as it was.
 
     Raises:
         MissingKeyError: its key is not in the environment.
@@ -101,33 +105,44 @@ class _Engine:
 
 
 def _recorded(name: str, where: Endpoint | _Engine, settings: dict[str, Any], folder: Path) -> Path:
-    path, draft = folder / f"{name}.yaml", folder / f"{name}.new.yaml"
-    draft.unlink(missing_ok=True)
+    """Record one scenario beside its place, play it there, and put it in its place."""
     readable = Readable({"provenance": _provenance(where), "settings": settings})
-    scrubber = Scrubber([where.key or ""])
+    with TemporaryDirectory() as aside:
+        draft = Path(aside) / folder.name / f"{name}.yaml"
+        with recording(readable, Scrubber([where.key or ""]), draft):
+            run(name, _live(where, settings, folder.name))
+        with played(draft):
+            outcome = run(name, model_of(draft))
+        if ("error" in outcome) != (name == "error"):
+            raise RuntimeError(f"{folder.name}/{name} went wrong: {outcome}")
+        # What it comes to is what a player sees of it: the scrubbed one.
+        readable.head["expected"] = outcome
+        text = readable.serialize(readable.deserialize(draft.read_text("utf-8")))
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.yaml"
+    path.write_text(text, "utf-8")
+    return path
+
+
+def recording(
+    readable: Readable, scrubber: Scrubber, path: Path
+) -> AbstractContextManager[Cassette]:
+    """Let the calls in the block be written to a file, scrubbed."""
     filters = {
         "before_record_request": scrubber.request,
         "before_record_response": scrubber.response,
     }
-    live = ChatQwen36(
+    return tape(readable, record_mode="all", **filters).use_cassette(str(path))
+
+
+def _live(where: Endpoint | _Engine, settings: dict[str, Any], gateway: str) -> ChatQwen36:
+    return ChatQwen36(
         **{"api_key": where.key, **settings},
-        gateway=folder.name,
+        gateway=gateway,
         base_url=where.base_url,
         max_retries=0,
         default_headers={"accept-encoding": "identity"},
     )
-    with tape(readable, record_mode="all", **filters).use_cassette(str(draft)):
-        run(name, live)
-    with played(draft):
-        outcome = run(name, model_of(draft))
-    if ("error" in outcome) != (name == "error"):
-        draft.unlink()
-        raise RuntimeError(f"{folder.name}/{name} went wrong, its file stays: {outcome}")
-    # What it comes to is what a player sees of it: the scrubbed one.
-    readable.head["expected"] = outcome
-    draft.write_text(readable.serialize(readable.deserialize(draft.read_text("utf-8"))), "utf-8")
-    draft.replace(path)
-    return path
 
 
 def _provenance(where: Endpoint | _Engine) -> dict[str, str]:

@@ -66,7 +66,7 @@ _LOOKS_LIKE_ONE = re.compile(
     r"|(?<!\w)eyJ[\w-]+\.[\w-]+(?:\.[\w-]+)?"
     r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
     r"|[0-9a-fA-F]{8}-(?:[0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}"
-    r"|(?<!\w)(?:org|proj|user|acct|account|cus|ws|team|req|gen|sess)[-_](?=\w*\d)\w{6,}"
+    r"|(?<!\w)(?:org|proj|user|acct|account|cus|ws|llm|team|req|gen|sess|chatcmpl)[-_](?=\w*\d)\w{6,}"
     r"|(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w.]*\w)"
     r"|(?<![\w:])(?:[0-9a-fA-F]{0,4}:){3,7}[0-9a-fA-F]{1,4}(?![\w:])"
 )
@@ -138,8 +138,7 @@ class Scrubber:
         if gateway_of_host(url) is None:
             return "http://localhost/v1/chat/completions"
         parts = urlsplit(url)
-        host = _WORKSPACE_HOST.sub("workspace", parts.hostname or "")
-        return self._text(f"{parts.scheme}://{host}{parts.path}")
+        return self._text(f"{parts.scheme}://{parts.hostname}{parts.path}")
 
     def _headers(self, headers: Mapping[str, Any]) -> dict[str, Any]:
         lists = {
