@@ -7,6 +7,7 @@ documents that must agree on the bodies that leave and on what comes back.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from datetime import date
 from decimal import Decimal
@@ -165,6 +166,16 @@ def test_a_file_begins_with_where_it_is_from(file: Path) -> None:
     assert said["kind"] in {"recorded", "written from documentation"}
     assert said["source"]
     assert date.fromisoformat(said["date"]) >= date(2026, 11, 21)
+
+
+def test_the_page_says_where_they_are_from() -> None:
+    """The table of the documentation, row by row."""
+    page = (CASSETTES.parent / "docs" / "testing.md").read_text("utf-8")
+    rows = re.findall(
+        r"^\| `([\w-]+)` \| (recorded|written from documentation) \|", page, re.MULTILINE
+    )
+    kinds = {(file.parent.name, head_of(file)["provenance"]["kind"]) for file in FILES}
+    assert sorted(rows) == sorted(kinds)
 
 
 @EACH
