@@ -26,7 +26,7 @@ Source = str | PathLike[str] | bytes
 
 Block = dict[str, Any]
 
-_SHOWN = 80
+_SHOWN = 200
 """Characters of a path that an error shows."""
 
 

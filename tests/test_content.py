@@ -1,12 +1,14 @@
 from __future__ import annotations
 
-import base64
-import json
+from dataclasses import replace
 
 import pytest
-from langchain_core.messages import HumanMessage
+from files import GIF, JPEG, MP4, PDF, WAV, bmp, packed, png
+from langchain_core.messages import AIMessage, HumanMessage
 
 from langchain_qwen36._wire.messages import to_wire
+from langchain_qwen36._wire.request import build
+from langchain_qwen36._wire.types import Settings
 from langchain_qwen36.catalog import find_model
 from langchain_qwen36.errors import MessageError
 from langchain_qwen36.gateways import GATEWAYS, Gateway
@@ -15,10 +17,11 @@ PLAIN = Gateway(name="plain")
 DASHSCOPE = GATEWAYS["dashscope"]
 OPENROUTER = GATEWAYS["openrouter"]
 VLLM = GATEWAYS["vllm"]
-PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(24)).decode()
+PNG = packed(png(64, 48))
 USER = {"role": "user", "content": "hi"}
 MARK = {"type": "ephemeral"}
 IMAGE = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}
+FILM = f"data:video/mp4;base64,{packed(MP4)}"
 
 
 def user_part(block, gateway=DASHSCOPE, **kwargs):
@@ -56,11 +59,20 @@ def user_part(block, gateway=DASHSCOPE, **kwargs):
         pytest.param(
             {"type": "image", "base64": f"data:image/png;base64,{PNG}"}, id="already-a-url"
         ),
+        pytest.param({"type": "image", "url": f"data:image/png;base64,{PNG}"}, id="as-its-url"),
         pytest.param({"type": "non_standard", "value": IMAGE}, id="wrapped"),
+        pytest.param({"image": f"data:image/png;base64,{PNG}"}, id="chat-tongyi"),
+        pytest.param({"type": "image", "image": IMAGE["image_url"]["url"]}, id="qwen-vl-utils"),
+        pytest.param(
+            {"type": "image", "base64": PNG, "mime_type": "image/jpeg"}, id="of-the-wrong-type"
+        ),
+        pytest.param(
+            {"type": "image", "base64": f"{PNG[:40]}\n{PNG[40:]}\n"}, id="with-line-breaks"
+        ),
     ],
 )
 def test_t20_an_image_has_one_shape_on_the_wire(block):
-    """Whoever's shape it came in."""
+    """Whoever's shape it came in; the type is the one that the bytes show."""
     assert user_part(block) == IMAGE
 
 
@@ -69,15 +81,15 @@ def test_pixel_bounds_stand_beside_the_image():
     block = {
         "type": "image",
         "url": "https://x/y.png",
-        "max_pixels": 9,
-        "extras": {"min_pixels": 4, "detail": "high", "cache_control": MARK},
+        "max_pixels": 90_000,
+        "extras": {"min_pixels": 70_000, "detail": "high", "cache_control": MARK},
     }
 
     assert user_part(block) == {
         "type": "image_url",
         "image_url": {"url": "https://x/y.png", "detail": "high"},
-        "min_pixels": 4,
-        "max_pixels": 9,
+        "min_pixels": 70_000,
+        "max_pixels": 90_000,
         "cache_control": MARK,
     }
 
@@ -91,19 +103,49 @@ def test_pixel_bounds_stand_beside_the_image():
             id="url",
         ),
         pytest.param(
-            {"type": "video", "base64": "AAAA", "mime_type": "video/webm"},
-            {"type": "video_url", "video_url": {"url": "data:video/webm;base64,AAAA"}},
+            {"type": "video", "base64": packed(MP4), "mime_type": "video/webm"},
+            {"type": "video_url", "video_url": {"url": FILM}},
             id="base64",
         ),
         pytest.param(
-            {"type": "video", "video": ["https://x/1.jpg", "https://x/2.jpg"], "fps": 1},
-            {"type": "video", "video": ["https://x/1.jpg", "https://x/2.jpg"], "fps": 1},
+            {"type": "video", "base64": "AAAA", "mime_type": "video/mp2t"},
+            {"type": "video_url", "video_url": {"url": "data:video/mp2t;base64,AAAA"}},
+            id="a-type-without-a-mark-is-believed",
+        ),
+        pytest.param(
+            {"type": "video", "video": ["https://x/1.jpg"] * 4, "fps": 1, "id": "lc_1"},
+            {"type": "video", "video": ["https://x/1.jpg"] * 4, "fps": 1},
             id="frames",
         ),
         pytest.param(
-            {"type": "video_url", "video_url": {"url": "https://x/y.mp4"}, "max_pixels": 5},
-            {"type": "video_url", "video_url": {"url": "https://x/y.mp4"}, "max_pixels": 5},
+            {"video": ["https://x/1.jpg"] * 4, "fps": 1},
+            {"type": "video", "video": ["https://x/1.jpg"] * 4, "fps": 1},
+            id="frames-of-chat-tongyi",
+        ),
+        pytest.param(
+            {"type": "video", "video": [f"data:image/jpeg;base64,{PNG}"] * 4},
+            {"type": "video", "video": [IMAGE["image_url"]["url"]] * 4},
+            id="frames-of-base64",
+        ),
+        pytest.param(
+            {"type": "video_url", "video_url": {"url": "https://x/y.mp4"}, "max_pixels": 65_536},
+            {"type": "video_url", "video_url": {"url": "https://x/y.mp4"}, "max_pixels": 65_536},
             id="wire-form",
+        ),
+        pytest.param(
+            {"type": "video", "video": "https://x/y.mp4", "fps": 10, "total_pixels": 1_024_000},
+            {
+                "type": "video_url",
+                "video_url": {"url": "https://x/y.mp4"},
+                "total_pixels": 1_024_000,
+                "fps": 10,
+            },
+            id="chat-tongyi",
+        ),
+        pytest.param(
+            {"type": "video", "url": "oss://bucket/y.mp4"},
+            {"type": "video_url", "video_url": {"url": "oss://bucket/y.mp4"}},
+            id="another-scheme",
         ),
     ],
 )
@@ -126,6 +168,30 @@ def test_p55_a_video_is_a_video_url_or_its_frames(block, expected):
             {"type": "audio", "url": "https://x/y.wav", "mime_type": "audio/x-wav"},
             {"data": "https://x/y.wav", "format": "wav"},
             id="url",
+        ),
+        pytest.param(
+            DASHSCOPE,
+            {"type": "audio", "url": "https://x/y.MP3?token=1"},
+            {"data": "https://x/y.MP3?token=1", "format": "mp3"},
+            id="url-that-names-the-format",
+        ),
+        pytest.param(
+            DASHSCOPE,
+            {"audio": "https://x/y"},
+            {"data": "https://x/y", "format": "wav"},
+            id="chat-tongyi",
+        ),
+        pytest.param(
+            DASHSCOPE,
+            {"type": "input_audio", "input_audio": {"data": "https://x/y", "format": "mp3"}},
+            {"data": "https://x/y", "format": "mp3"},
+            id="url-in-the-wires-form",
+        ),
+        pytest.param(
+            PLAIN,
+            {"type": "audio", "base64": packed(WAV)},
+            {"data": packed(WAV), "format": "wav"},
+            id="sniffed",
         ),
         pytest.param(
             PLAIN,
@@ -163,6 +229,12 @@ def test_audio_goes_as_the_row_takes_it(gateway, block, expected):
         ),
         pytest.param(
             OPENROUTER, {"type": "file", "file_id": "f1"}, {"file_id": "f1"}, id="uploaded"
+        ),
+        pytest.param(
+            GATEWAYS["vercel"],
+            {"type": "file", "file": {"file_data": f"data:;base64,{packed(PDF)}"}},
+            {"data": packed(PDF), "media_type": "application/pdf", "filename": "document"},
+            id="openai-to-the-other-shape",
         ),
         pytest.param(
             GATEWAYS["vercel"],
@@ -220,14 +292,14 @@ def test_p64_a_mark_goes_only_where_it_is_read():
             DASHSCOPE,
             "qwen3.6-max-preview",
             {"type": "video", "url": "https://x/y.mp4"},
-            ["qwen3.6-max-preview", "video", "check_inputs=False"],
+            ["qwen3.6-max-preview takes text, not video", "qwen3.6-plus", "`force=True`"],
             id="a-model-that-cannot-see",
         ),
         pytest.param(
             DASHSCOPE,
             "qwen3.6-plus",
             {"type": "audio", "base64": "AAAA"},
-            ["qwen3.6-plus", "audio"],
+            ["qwen3.6-plus", "not audio", "no model of the catalogue"],
             id="a-model-that-cannot-hear",
         ),
         pytest.param(
@@ -271,8 +343,8 @@ def test_p64_a_mark_goes_only_where_it_is_read():
         pytest.param(
             DASHSCOPE,
             None,
-            {"type": "image", "base64": PNG + "A" * (40 * 2**20), "mime_type": "image/png"},
-            ["40.0 MB", "10 MB", "URL"],
+            {"type": "image", "base64": "A" * (40 * 2**20), "mime_type": "image/png"},
+            ["40.0 MB", "20 MB", "URL"],
             id="too-big",
         ),
         pytest.param(
@@ -296,21 +368,74 @@ def test_what_a_user_cannot_say_here_is_refused_by_name(gateway, model, block, w
     assert [word for word in words if word not in str(refused.value)] == []
 
 
-def test_a_check_can_be_waved_through():
-    """`check_inputs=False` for a model or a format that is newer than the catalogue."""
-    block = {"type": "image", "base64": "bm90IGFuIGltYWdl", "mime_type": "image/png"}
+@pytest.mark.parametrize(
+    "block",
+    [
+        pytest.param(IMAGE, id="image"),
+        pytest.param({"type": "video", "url": "https://x/y.mp4"}, id="video"),
+        pytest.param({"type": "audio", "url": "https://x/y.mp3"}, id="audio"),
+    ],
+)
+def test_what_the_catalogue_says_of_a_model_can_be_overruled(block):
+    """`force=True` for a model that is newer than its row."""
     model = find_model("qwen3.6-max-preview")
+    with pytest.raises(MessageError, match="`force=True`"):
+        user_part(block, model=model)
 
-    assert user_part(block, model=model, check_inputs=False)["type"] == "image_url"
+    assert user_part(block, model=model, force=True) == user_part(block)
 
 
 @pytest.mark.parametrize(
     ("block", "words"),
     [
-        pytest.param({"type": "image_url", "image_url": 3}, ["'url'", "3"], id="no-address"),
+        pytest.param({"type": "image", "base64": "bm90IGFuIGltYWdl"}, ["is not one"], id="format"),
+        pytest.param({"type": "image", "base64": "A" * (21 * 2**20)}, ["21.0 MB"], id="size"),
+        pytest.param({"type": "video", "url": "https://x/y", "fps": 99}, ["fps=99"], id="number"),
+    ],
+)
+def test_what_the_gateway_refuses_cannot_be_forced(block, words):
+    """The request would fail as a whole, and later."""
+    with pytest.raises(MessageError) as refused:
+        user_part(block, force=True)
+
+    assert [word for word in words if word not in str(refused.value)] == []
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        pytest.param({"type": "image_url", "image_url": 3}, ["'image_url'", "`url`"], id="number"),
         pytest.param({"type": "image", "url": ["u"]}, ["'url'", "'image'"], id="a-list"),
-        pytest.param({"type": "input_audio"}, ["no sound", "None"], id="no-sound"),
+        pytest.param({"type": "input_audio"}, ["'input_audio'", "`base64`"], id="no-sound"),
         pytest.param({"type": "image", "base64": "////////"}, ["no mime_type"], id="no-image"),
+        pytest.param({"type": "image", "base64": "data:image/png;base64,"}, ["empty"], id="empty"),
+        pytest.param({"type": "image", "base64": PNG[:-3]}, ["is none"], id="cut"),
+        pytest.param({"type": "image", "base64": "Ωλ!="}, ["is none"], id="no-base64"),
+        pytest.param({"type": "image", "url": "data:,x"}, ["must hold base64"], id="plain-data"),
+        pytest.param(
+            {"type": "image", "base64": packed(MP4)}, ["video/mp4", "its own kind"], id="a-video"
+        ),
+        pytest.param({"type": "video", "base64": PNG}, ["image/png", "its own kind"], id="a-still"),
+        pytest.param({"type": "audio", "base64": PNG}, ["image/png", "its own kind"], id="no-wav"),
+        pytest.param(
+            {"type": "image", "base64": packed(JPEG), "mime_type": "application/pdf", "fps": "2"},
+            ["`fps='2'`", "a number above 0"],
+            id="a-rate-in-words",
+        ),
+        pytest.param(
+            {"type": "image", "url": "/home/me/a.png"},
+            ["'/home/me/a.png'", "image_block(path)"],
+            id="a-path",
+        ),
+        pytest.param(
+            {"type": "video_url", "video_url": {"url": "file:///home/me/a.mp4"}},
+            ["'file:///home/me/a.mp4'", "video_block(path)"],
+            id="a-file-url",
+        ),
+        pytest.param({"type": "image_url", "image_url": "a.png"}, ["image_block"], id="bare-name"),
+        pytest.param({"type": "video", "video": ["a.png"] * 4}, ["image_block"], id="frame-path"),
+        pytest.param({"type": "video", "video": [3] * 4}, ["A frame", "3"], id="no-frame"),
+        pytest.param({"type": "video", "video": []}, ["no frames"], id="no-frames"),
         pytest.param({"type": "text-plain", "url": "https://x/y"}, ["dashscope"], id="text-by-url"),
     ],
 )
@@ -322,10 +447,89 @@ def test_a_block_of_the_wrong_shape_is_refused_by_name(block, words):
     assert [word for word in words if word not in str(refused.value)] == []
 
 
-def test_an_unknown_image_without_a_type_cannot_be_named():
-    """A data URL needs its type, even where nothing is checked."""
-    with pytest.raises(MessageError, match="mime_type"):
-        user_part({"type": "image", "base64": "////////"}, check_inputs=False)
+URL = {"type": "image", "url": "https://x/y"}
+FRAMES = {"type": "video", "video": ["https://x/1.png"] * 4}
+
+
+@pytest.mark.parametrize(
+    ("block", "words"),
+    [
+        pytest.param(URL | {"min_pixels": 0}, ["min_pixels=0", "above 0"], id="zero"),
+        pytest.param(URL | {"min_pixels": 1e5}, ["100000.0", "whole number"], id="a-float"),
+        pytest.param(URL | {"max_pixels": True}, ["max_pixels=True"], id="a-bool"),
+        pytest.param(URL | {"max_pixels": 2**25}, ["33554432", "16777216"], id="too-many"),
+        pytest.param(FRAMES | {"max_pixels": 2**22}, ["4194304", "2048000"], id="of-a-frame"),
+        pytest.param(FRAMES | {"total_pixels": 9**10}, ["3486784401", "819200000"], id="of-all"),
+        pytest.param(
+            URL | {"min_pixels": 90_000, "max_pixels": 80_000},
+            ["min_pixels=90000", "above `max_pixels=80000`"],
+            id="crossed",
+        ),
+        pytest.param(FRAMES | {"fps": 0.01}, ["fps=0.01", "at least 0.1"], id="slow"),
+        pytest.param(FRAMES | {"fps": float("nan")}, ["fps=nan"], id="not-a-number"),
+        pytest.param(FRAMES | {"fps": float("inf")}, ["fps=inf"], id="endless"),
+        pytest.param(FRAMES | {"fps": -1}, ["fps=-1"], id="backwards"),
+        pytest.param({"type": "video", "video": ["https://x/1"] * 3}, ["(3)", "4"], id="3-frames"),
+        pytest.param(
+            {"type": "image", "base64": packed(png(10, 900))}, ["10 x 900", "above 10"], id="thin"
+        ),
+        pytest.param(
+            {"type": "image", "base64": packed(bmp(11, 2_202))}, ["200.182", "200"], id="long"
+        ),
+    ],
+)
+def test_a_number_that_the_gateway_refuses_is_named(block, words):
+    """Model Studio's limits (dashscope.md §4.6); elsewhere only nonsense is refused."""
+    with pytest.raises(MessageError) as refused:
+        user_part(block)
+
+    assert [word for word in words if word not in str(refused.value)] == []
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        pytest.param(URL | {"max_pixels": 2**25}, id="pixels"),
+        pytest.param({"type": "video", "url": "https://x/y", "fps": 60}, id="fps"),
+        pytest.param({"type": "image", "base64": packed(png(1, 1))}, id="side"),
+        pytest.param({"type": "image", "url": "file:///srv/a.png"}, id="a-file-of-the-server"),
+    ],
+)
+def test_a_server_of_ones_own_has_other_limits(block):
+    """Its row says nothing of them, and it reads files of its own machine."""
+    assert user_part(block, VLLM)
+
+
+@pytest.mark.parametrize(
+    ("blocks", "words"),
+    [
+        pytest.param([{"type": "image", "base64": PNG}] * 251, ["(251)", "250"], id="base64"),
+        pytest.param([URL] * 2_049, ["(2049)", "2048"], id="urls"),
+        pytest.param([{"type": "video", "url": "https://x/y"}] * 65, ["(65)", "64"], id="videos"),
+    ],
+)
+def test_too_many_images_are_counted_over_all_messages(blocks, words):
+    """Model Studio counts them by the request."""
+    half = len(blocks) // 2
+    messages = [HumanMessage(blocks[:half]), AIMessage("Go on."), HumanMessage(blocks[half:])]
+    settings = Settings(model="qwen3.6-plus", wire_model="qwen3.6-plus")
+    with pytest.raises(MessageError) as refused:
+        build(messages, settings, DASHSCOPE, None, stream=True)
+
+    assert [word for word in words if word not in str(refused.value)] == []
+    assert build(messages, settings, OPENROUTER, None, stream=True)
+
+
+def test_an_images_format_may_be_newer_than_we_are():
+    """A type that has no mark here is believed; one that has is looked for."""
+    block = {"type": "image", "base64": "AAAA", "mime_type": "image/jxl"}
+    assert user_part(block)["image_url"]["url"] == "data:image/jxl;base64,AAAA"
+
+
+def test_a_gif_goes_out():
+    """Its vendor lists it nowhere; the gateway judges."""
+    block = {"type": "image", "base64": packed(GIF)}
+    assert user_part(block)["image_url"]["url"] == f"data:image/gif;base64,{packed(GIF)}"
 
 
 def test_a_data_url_in_a_document_stays_one():
@@ -352,16 +556,18 @@ def test_a_v0_file_may_be_named_by_its_id():
 @pytest.mark.parametrize(
     "block",
     [
-        pytest.param({"type": "image_url", "image_url": {"url": "data:,{}"}}, id="wire-form"),
-        pytest.param({"type": "video", "url": "data:,{}"}, id="data-url"),
-        pytest.param({"type": "video", "base64": "{}"}, id="base64"),
-        pytest.param({"type": "audio", "base64": "{}"}, id="audio"),
+        pytest.param(IMAGE, id="wire-form"),
+        pytest.param({"type": "image", "base64": PNG}, id="image"),
+        pytest.param({"type": "video", "url": FILM}, id="data-url"),
+        pytest.param({"type": "video", "base64": packed(MP4)}, id="base64"),
+        pytest.param({"type": "video", "video": [IMAGE["image_url"]["url"]] * 4}, id="frames"),
+        pytest.param({"type": "audio", "base64": packed(WAV)}, id="audio"),
     ],
 )
 def test_every_part_is_measured(block):
-    """The server counts 10 MB each, however the bytes are packed (dashscope.md §4.6)."""
-    sized = json.loads(json.dumps(block).replace("{}", "A" * (11 * 2**20)))
-    with pytest.raises(MessageError, match=r"11\.0 MB"):
-        user_part(sized)
+    """The server counts each, however the bytes are packed (dashscope.md §4.6)."""
+    small = replace(DASHSCOPE, max_base64=16)
+    with pytest.raises(MessageError, match="MB is more than"):
+        user_part(block, small)
 
-    assert user_part(sized, VLLM)
+    assert user_part(block)

@@ -41,7 +41,7 @@ FILE = {
 }
 HUGE = {
     "type": "image_url",
-    "image_url": {"url": "data:image/png;base64," + "A" * (10 * 2**20 + 200)},
+    "image_url": {"url": "data:image/png;base64," + "A" * (20 * 2**20 + 200)},
 }
 FRAMES = {"type": "video", "video": ["https://example.com/1.jpg"]}
 BEGUN = [*HI, {"role": "assistant", "content": "We"}]

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import base64
 import json
 from copy import deepcopy
 
 import orjson
 import pytest
+from files import packed, png
 from langchain_core.messages import (
     AIMessage,
     ChatMessage,
@@ -25,7 +25,9 @@ ONE_SYSTEM = Gateway(name="one-system", one_system_message=True)
 DASHSCOPE = GATEWAYS["dashscope"]
 OPENROUTER = GATEWAYS["openrouter"]
 VLLM = GATEWAYS["vllm"]
-PNG = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(24)).decode()
+PNG = packed(png(64, 48))
+IMAGE = {"type": "image", "base64": PNG, "mime_type": "image/png"}
+SHOWN = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}
 USER = {"role": "user", "content": "hi"}
 MARK = {"type": "ephemeral"}
 
@@ -92,7 +94,7 @@ class TestRoles:
             pytest.param(HumanMessage([]), ["no content"], id="empty-list"),
             pytest.param(HumanMessage.model_construct(content=None), ["None"], id="none"),
             pytest.param(SystemMessage.model_construct(content=None), ["None"], id="system-none"),
-            pytest.param(SystemMessage([{"type": "image", "url": "u"}]), ["'image'"], id="system"),
+            pytest.param(SystemMessage([IMAGE]), ["'image'", "HumanMessage"], id="system"),
             pytest.param({"role": "user"}, ["dict"], id="no-message"),
         ],
     )
@@ -377,6 +379,41 @@ class TestBegunAnswer:
             to_wire(self.MESSAGES, VLLM)
 
 
+class TestPicturesOfAnswers:
+    """Another model may have drawn them; servers take none from the assistant."""
+
+    def test_a_picture_moves_to_the_next_user_message(self):
+        """What is talked about must not go missing."""
+        answer = AIMessage([{"type": "text", "text": "There."}, IMAGE])
+        wire = to_wire([HumanMessage("Draw"), answer, HumanMessage("What is it?")], DASHSCOPE)
+
+        assert wire[1:] == [
+            {"role": "assistant", "content": "There."},
+            {
+                "role": "user",
+                "content": [{"type": "text", "text": "From the assistant's answer:"}, SHOWN],
+            },
+            {"role": "user", "content": "What is it?"},
+        ]
+
+    def test_a_picture_beside_a_call_waits_for_the_results(self):
+        """They stay right behind their calls."""
+        wire = to_wire(loop(ai=AIMessage([IMAGE], tool_calls=[call()])), DASHSCOPE)
+
+        assert [message["role"] for message in wire] == ["user", "assistant", "tool", "user"]
+
+    def test_a_picture_at_the_end_is_no_question(self):
+        """An answer cannot be answered, with or without one (P61)."""
+        with pytest.raises(MessageError, match="add a HumanMessage"):
+            to_wire([HumanMessage("Draw"), AIMessage([IMAGE])], DASHSCOPE)
+
+    def test_a_begun_answer_holds_none(self):
+        """It would end up behind what is to be continued."""
+        begun = AIMessage(["So", IMAGE], additional_kwargs={"partial": True})
+        with pytest.raises(MessageError, match="begun answer"):
+            to_wire([HumanMessage("Draw"), begun], DASHSCOPE)
+
+
 class TestResults:
     def test_p54_text_blocks_become_a_string(self):
         """MCP adapters give lists; string-only servers refuse them."""
@@ -387,12 +424,11 @@ class TestResults:
     def test_p53_an_image_moves_behind_all_results_of_the_turn(self):
         """Tool content must be a string; the picture follows from the user."""
         ai = AIMessage("", tool_calls=[call("shot"), call("g", "c2")])
-        image = {"type": "image", "base64": PNG, "mime_type": "image/png"}
         wire = to_wire(
             [
                 HumanMessage("hi"),
                 ai,
-                ToolMessage([{"type": "text", "text": "done"}, image], tool_call_id="c1"),
+                ToolMessage([{"type": "text", "text": "done"}, IMAGE], tool_call_id="c1"),
                 ToolMessage("ok", tool_call_id="c2"),
             ],
             VLLM,
@@ -405,7 +441,7 @@ class TestResults:
                 "role": "user",
                 "content": [
                     {"type": "text", "text": "From the result of `shot`:"},
-                    {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}},
+                    SHOWN,
                 ],
             },
         ]
@@ -415,6 +451,25 @@ class TestResults:
         wire = to_wire(loop(tool=[{"type": "image", "url": "https://x/y.png"}]), VLLM)
 
         assert wire[2]["content"] == "The result is in the next user message."
+
+    def test_p53_an_image_in_anthropics_result_moves_too(self):
+        """Their results stand in a user's message, the image in a `source`."""
+        source = {"type": "base64", "media_type": "image/png", "data": PNG}
+        result = {
+            "type": "tool_result",
+            "tool_use_id": "c1",
+            "content": [{"type": "image", "source": source}],
+        }
+        question = {"type": "text", "text": "And?"}
+        wire = to_wire([*loop()[:2], HumanMessage([result, question])], DASHSCOPE)
+
+        assert wire[3:] == [
+            {
+                "role": "user",
+                "content": [{"type": "text", "text": "From the result of `f`:"}, SHOWN],
+            },
+            {"role": "user", "content": "And?"},
+        ]
 
     def test_a_text_document_stays_in_the_result(self):
         """Only what is not text has to move."""

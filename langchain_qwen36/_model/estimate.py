@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage
@@ -13,7 +14,7 @@ from langchain_qwen36._wire import tools as wire_tools
 from langchain_qwen36.catalog import PriceBook
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from langchain_core.messages import BaseMessage
 
@@ -38,6 +39,9 @@ class CostEstimate:
     """The list price, with an answer of `output_tokens`, or with none where that is None."""
     next_tier: NextTier | None
     """How many tokens are left in the price tier, and what crossing it costs."""
+    guessed_media: int
+    """Blocks whose image or video is elsewhere or cannot be measured: an image counts as the
+    largest it may be, a video as a minute, which a longer one exceeds."""
 
     @property
     def tier(self) -> Tier | None:
@@ -69,6 +73,7 @@ def estimate(
         next_tier=pricing.next_tier(
             size, offer, output_tokens=longest or 0, discount=discount, thinking=thinking
         ),
+        guessed_media=tokens.count_guessed(messages),
     )
 
 
@@ -78,21 +83,38 @@ def count(
     """Input tokens of a request, corrected by what this gateway has counted before."""
     wire = wire_tools.to_wire(tools)
     calibration = _calibrations[gateway.name, fields.model_name]
-    _learn(calibration, fields.model_name, messages, wire)
-    return calibration.apply(tokens.count_messages(messages, wire))
+    raw = partial(
+        tokens.count_messages,
+        tools=wire,
+        max_pixels=gateway.image_pixels,
+        high_resolution=_high_resolution(fields),
+    )
+    _learn(calibration, fields.model_name, messages, raw)
+    return calibration.apply(raw(messages))
+
+
+def _high_resolution(fields: QwenFields) -> bool:
+    """Whether images are looked at in full, wherever it was said."""
+    key = "vl_high_resolution_images"
+    said = ((fields.extra_body or {}).get(key), fields.vl_high_resolution_images)
+    return bool(next((each for each in said if each is not None), fields.model_kwargs.get(key)))
 
 
 def _learn(
     calibration: tokens.Calibration,
     name: str,
     messages: Sequence[BaseMessage],
-    tools: Sequence[dict[str, Any]],
+    count_raw: Callable[[Sequence[BaseMessage]], int],
 ) -> None:
-    """Compare our count of what led to the last answer with the gateway's count of it."""
+    """Compare our count of what led to the last answer with the gateway's count of it.
+
+    An image of unknown size teaches nothing: its count is a bound.
+    """
     for index in range(len(messages) - 1, 0, -1):
         answer = messages[index]
         if isinstance(answer, AIMessage) and answer.usage_metadata is not None:
-            if answer.response_metadata.get("requested_model") == name:
-                asked = tokens.count_messages(messages[:index], tools)
-                calibration.learn(asked, answer.usage_metadata["input_tokens"])
+            asked = messages[:index]
+            known = answer.response_metadata.get("requested_model") == name
+            if known and not tokens.count_guessed(asked):
+                calibration.learn(count_raw(asked), answer.usage_metadata["input_tokens"])
             return

@@ -135,8 +135,9 @@ class QwenFields(BaseChatModel):
     model_kwargs: JSONObject = Field(default_factory=dict)
     """Further parameters of the body, under everything that has a field."""
 
-    check_inputs: bool = True
-    """Whether an image or a video is refused before sending when the model cannot see it."""
+    force: bool = False
+    """Whether an image, a video or a sound is sent to a model that the catalogue says cannot take
+    it. Limits and formats of the gateway are checked all the same."""
 
     # What it costs.
     price_book: InstanceOf[PriceBook] | None = Field(default=None, exclude=True, repr=False)

@@ -67,7 +67,7 @@ _PER_CALL = frozenset(
         "max_retries",
         "include_response_headers",
         "prompt_cache",
-        "check_inputs",
+        "force",
     }
 )
 """Fields that a call may set anew."""
@@ -138,7 +138,7 @@ def merge(
         replay_reasoning=said["replay_reasoning"],
         stream_usage=said["stream_usage"],
         prompt_cache=said["prompt_cache"],
-        check_inputs=said["check_inputs"],
+        force=said["force"],
         extra_body=said["extra_body"] or {},
     )
 

@@ -1,7 +1,8 @@
 """What the model said before, back to the wire: its text, its calls, its thoughts.
 
 Blocks that only another vendor can read (signatures, redacted thoughts, server tools, ids of
-stored responses) are left out of assistant messages (P60); text, calls and images' text stay.
+stored responses) are left out of assistant messages (P60); text and calls stay, and images move
+to the next user message.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from langchain_qwen36._wire.content import joined
+from langchain_qwen36._wire.media import SIGHT_TYPES, media_part
 from langchain_qwen36._wire.source import beside, sayable
 from langchain_qwen36._wire.types import PROVIDER
 
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import AIMessage
 
+    from langchain_qwen36._wire.reader import Part, Reader
     from langchain_qwen36.gateways import Gateway
 
 _NAMELESS = "unknown_tool"
@@ -55,6 +58,20 @@ def content_to_wire(message: AIMessage, gateway: Gateway) -> str | list[dict[str
             part |= {"cache_control": mark} if mark else {}
         parts.append(part)
     return joined(parts, "")
+
+
+def pictures_of(message: AIMessage, reader: Reader) -> list[Part]:
+    """Images and videos of an answer: another model made them, and only a user may show them.
+
+    Raises:
+        MessageError: as of a user's, for what is talked about must not go missing.
+    """
+    content = message.content if isinstance(message.content, list) else []
+    return [
+        media_part(block, reader)
+        for block in content
+        if isinstance(block, dict) and block.get("type") in SIGHT_TYPES
+    ]
 
 
 def _text_of(block: str | Mapping[str, Any]) -> str | None:

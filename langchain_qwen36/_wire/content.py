@@ -7,12 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36._wire.media import DOCUMENT_TYPES, MEDIA_TYPES, Part, Reader, media_part
+from langchain_qwen36._wire.media import DOCUMENT_TYPES, MEDIA_TYPES, media_part
 from langchain_qwen36._wire.source import beside, needed, said_in, sayable, source_of
 from langchain_qwen36.errors import MessageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from langchain_qwen36._wire.reader import Part, Reader
+
+
+_NATIVE = ("text", "image", "video", "audio")
+"""Keys that name a block by themselves in the vendor's own API, and so in ChatTongyi's messages."""
 
 
 def user_content(content: Sequence[Any], reader: Reader) -> str | list[Part]:
@@ -47,7 +53,10 @@ def text_content(content: str | Sequence[Any], reader: Reader, who: str) -> str 
         part = part_to_wire(block, reader)
         if part["type"] != "text":
             kind = block.get("type")
-            raise MessageError(f"A {who} message can only hold text, not a block of type {kind!r}.")
+            raise MessageError(
+                f"A {who} message can only hold text, not a block of type {kind!r}: put it into a "
+                "HumanMessage."
+            )
         parts.append(part)
     return joined(parts, "\n")
 
@@ -71,6 +80,8 @@ def part_to_wire(block: str | Mapping[str, Any], reader: Reader) -> Part:
         raise MessageError(f"A block of content must be a text or a dict, not {block!r}.")
     if isinstance(block.get("value"), dict) and block.get("type") == "non_standard":
         return part_to_wire(block["value"], reader)
+    if "type" not in block:
+        block = {"type": next((key for key in _NATIVE if key in block), None), **block}
     part = _part(block, reader)
     if reader.gateway.cache_control and (mark := beside(block, "cache_control")):
         part["cache_control"] = mark

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from langchain_qwen36._wire.built_ins import check_built_ins
 from langchain_qwen36._wire.prompt_cache import count_marks
+from langchain_qwen36._wire.reader import check_counts
 from langchain_qwen36._wire.tools import names_of
 from langchain_qwen36.errors import MessageError, UnsupportedSettingError
 
@@ -120,6 +121,7 @@ def check_messages(
             f"`gateway={gateway.name!r}` continues a begun answer only without thinking: pass "
             "`enable_thinking=False`."
         )
+    check_counts(messages, gateway)
     translates = settings.params.get("translation_options") or (model and model.translation)
     if translates and [m["role"] for m in messages] != ["user"]:
         raise MessageError("A translation takes exactly one user message, and nothing else.")

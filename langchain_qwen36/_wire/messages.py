@@ -17,10 +17,17 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from langchain_qwen36._wire.assistant import calls_of, content_to_wire, thoughts_to_wire
+from langchain_qwen36._wire.assistant import (
+    calls_of,
+    content_to_wire,
+    pictures_of,
+    thoughts_to_wire,
+)
 from langchain_qwen36._wire.content import part_to_wire, text_content, user_content
-from langchain_qwen36._wire.media import Part, Reader, uploaded_file
+from langchain_qwen36._wire.media import uploaded_file
+from langchain_qwen36._wire.reader import Part, Reader
 from langchain_qwen36._wire.source import sayable
+from langchain_qwen36._wire.turns import first_replayed, is_block
 from langchain_qwen36.errors import MessageError
 
 if TYPE_CHECKING:
@@ -53,7 +60,7 @@ def to_wire(
     replay: Replay = "tool_loop",
     foreign_thoughts: bool = False,
     model: Model | None = None,
-    check_inputs: bool = True,
+    force: bool = False,
 ) -> list[Wire]:
     """Messages as the gateway takes them; the caller's are not touched.
 
@@ -64,59 +71,18 @@ def to_wire(
             all, or none.
         foreign_thoughts: Whether thoughts of another provider's model go too (P60).
         model: The catalogue's row, to refuse what the model cannot see.
-        check_inputs: Whether it is refused.
+        force: Whether it is sent all the same.
 
     Raises:
         MessageError: a message, a block or an order that cannot be said on the wire.
     """
     if not messages:
         raise MessageError("There are no messages to send.")
-    writer = _Writer(Reader(gateway, model, check_inputs), foreign=foreign_thoughts)
-    first = _first_replayed(messages, replay)
+    writer = _Writer(Reader(gateway, model, force), foreign=foreign_thoughts)
+    first = first_replayed(messages, replay)
     for number, message in enumerate(messages):
         writer.add(message, number=number, replayed=number >= first)
     return writer.end()
-
-
-def _first_replayed(messages: Sequence[BaseMessage], replay: Replay) -> int:
-    """The number of the first message whose thoughts go back."""
-    match replay:
-        case "all":
-            return 0
-        case "never":
-            return len(messages)
-        case "tool_loop":
-            for number in range(len(messages) - 1, -1, -1):
-                if _speaks_anew(messages[number]):
-                    return number
-            return 0
-        case never:
-            assert_never(never)
-
-
-def ends_with_an_answer(messages: Sequence[BaseMessage]) -> bool:
-    """Whether the last message is a finished answer, which no server answers (P61)."""
-    last = next((m for m in reversed(messages) if not isinstance(m, SystemMessage)), None)
-    if isinstance(last, ChatMessage):
-        spoken = last.role in {"assistant", "ai"}
-    else:
-        spoken = isinstance(last, AIMessage) and not calls_of(last)
-    return spoken and last is not None and not last.additional_kwargs.get("partial")
-
-
-def _speaks_anew(message: BaseMessage) -> bool:
-    """Whether a user's message begins a turn; one that only carries tool results does not."""
-    if isinstance(message, ChatMessage):
-        return message.role in {"user", "human"}
-    return isinstance(message, HumanMessage) and not (
-        isinstance(message.content, list)
-        and message.content
-        and all(_is(block, "tool_result") for block in message.content)
-    )
-
-
-def _is(block: Any, *types: str) -> bool:
-    return isinstance(block, dict) and block.get("type") in types
 
 
 class _Writer:
@@ -163,8 +129,11 @@ class _Writer:
         Raises:
             MessageError: calls without results, or an end that no model can answer.
         """
+        last = self._last()
+        if last and last["role"] == "assistant":
+            self._media = []  # pictures of an answer that no question follows
         self._turn_over()
-        last = next((m for m in reversed(self._out) if m["role"] != "system"), None)
+        last = self._last()
         if last is None:
             raise MessageError(
                 "There is no user message: a system message alone cannot be answered. Send your "
@@ -174,6 +143,9 @@ class _Writer:
             self._continue(last)
         return [*_folded(self._system), *self._files, *self._out]
 
+    def _last(self) -> Wire | None:
+        return next((m for m in reversed(self._out) if m["role"] != "system"), None)
+
     def _user(self, content: Any, name: str | None) -> None:
         if isinstance(content, str):
             self._turn_over()
@@ -181,7 +153,7 @@ class _Writer:
             return
         if not isinstance(content, list):
             raise MessageError(f"A user message has no content that can be sent: {content!r}.")
-        results = [block for block in content if _is(block, "tool_result")]
+        results = [block for block in content if is_block(block, "tool_result")]
         for block in results:
             self._result(
                 block.get("tool_use_id") or "",
@@ -193,7 +165,7 @@ class _Writer:
         rest = [
             block
             for block in content
-            if not _is(block, "tool_result") and not uploaded_file(block, self._row)
+            if not is_block(block, "tool_result") and not uploaded_file(block, self._row)
         ]
         if rest or not (results or uploads):
             self._turn_over()
@@ -232,6 +204,10 @@ class _Writer:
             wire["tool_calls"] = tool_calls
         self._prefix = bool(message.additional_kwargs.get("partial"))
         self._out.append(wire)
+        if pictures := pictures_of(message, self._reader):
+            if self._prefix:
+                raise MessageError("A begun answer can only hold text, no image or video.")
+            self._move("From the assistant's answer:", pictures)
 
     def _result(self, call_id: str, content: Any, *, failed: bool) -> None:
         """A tool's result behind its call; what is not text waits for the user message (P53)."""
@@ -248,12 +224,15 @@ class _Writer:
             content = [part for part in parts if part["type"] == "text"]
         said = text_content(content, self._reader, "tool")
         if media := [part for part in parts if part["type"] != "text"]:
-            self._media.append({"type": "text", "text": f"From the result of `{call.name}`:"})
-            self._media += media
+            self._move(f"From the result of `{call.name}`:", media)
             said = said or "The result is in the next user message."
         if failed and isinstance(said, str) and "error" not in said.lower():
             said = f"Error: {said}"
         self._out.append({"role": "tool", "tool_call_id": call.wire, "content": said})
+
+    def _move(self, whence: str, media: Sequence[Part]) -> None:
+        """Let what only a user may show wait for the next user message."""
+        self._media += [{"type": "text", "text": whence}, *media]
 
     def _by_role(self, message: ChatMessage, *, number: int, replayed: bool) -> None:
         match message.role:

@@ -12,6 +12,7 @@ from langchain_qwen36._wire import prompt_cache
 from langchain_qwen36._wire import tools as wire_tools
 from langchain_qwen36._wire.limits import check_messages, check_settings, passed_over
 from langchain_qwen36._wire.plan import plan_call
+from langchain_qwen36._wire.turns import ends_with_an_answer
 from langchain_qwen36._wire.types import Request
 from langchain_qwen36.errors import MessageError
 
@@ -53,7 +54,7 @@ def build(
     plan = plan_call(settings, gateway, model)
     check_settings(settings, gateway, model, thinking=plan.thinking.on)
     notes = {**plan.notes, **passed_over(settings, gateway, model)}
-    if _asks_for_form(settings) and wire_messages.ends_with_an_answer(messages):
+    if _asks_for_form(settings) and ends_with_an_answer(messages):
         messages = [*messages, HumanMessage(_FORM_WORDS)]
         notes = {**notes, "messages": f"{_FORM_WORDS!r} was added behind the last answer (P61)."}
     wire = wire_messages.to_wire(
@@ -62,7 +63,7 @@ def build(
         replay="all" if plan.thinking.keeps_all else settings.replay_reasoning,
         foreign_thoughts=settings.replay_reasoning == "all",
         model=model,
-        check_inputs=settings.check_inputs,
+        force=settings.force,
     )
     check_messages(wire, settings, gateway, model, thinking=plan.thinking.on)
     if settings.prompt_cache and gateway.cache_control:

@@ -63,11 +63,16 @@ def beside(block: Mapping[str, Any], key: str) -> Any:
 
 
 def source_of(block: Mapping[str, Any]) -> Source:
-    """Where the bytes are: v1, v0, Anthropic's `source` and OpenAI's `file` differ."""
-    inner = next((v for key in ("source", "file") if isinstance(v := block.get(key), dict)), None)
+    """Where the bytes are.
+
+    v1 and v0 say it in the block, Anthropic in its `source`, OpenAI and the vendor under the key
+    that is named as the type is, in an object or as a bare URL.
+    """
+    own = block.get(str(block.get("type")))
+    inner = next((v for v in (block.get("source"), own) if isinstance(v, dict)), None)
     said = {**block, **inner, "source_type": inner.get("type")} if inner else block
     source = Source(
-        url=said_in(said, "url"),
+        url=said_in(said, "url") or (sayable(own) if isinstance(own, str) else None),
         data=said_in(said, "base64") or said_in(said, "data"),
         file_id=said_in(said, "file_id"),
         mime=said_in(said, "mime_type") or said_in(said, "media_type"),

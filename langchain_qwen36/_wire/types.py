@@ -58,8 +58,8 @@ class Settings:
     replay_reasoning: Replay = "tool_loop"
     stream_usage: bool = True
     prompt_cache: PromptCache | None = None
-    check_inputs: bool = True
-    """Whether an image, a video or a sound that the model cannot take is refused."""
+    force: bool = False
+    """Whether an image, a video or a sound goes to a model that is known not to take it."""
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     """Goes over everything else, untouched."""
 

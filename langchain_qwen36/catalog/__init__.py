@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from langchain_qwen36.catalog.book import PriceBook, find_model, find_offer, wire_id
+from langchain_qwen36.catalog.book import (
+    PriceBook,
+    find_model,
+    find_offer,
+    models_taking,
+    wire_id,
+)
 from langchain_qwen36.catalog.profile import profile_of
 from langchain_qwen36.catalog.rows import (
     CatalogError,
@@ -27,6 +33,7 @@ __all__ = [
     "Tier",
     "find_model",
     "find_offer",
+    "models_taking",
     "profile_of",
     "wire_id",
 ]

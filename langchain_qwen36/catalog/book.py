@@ -128,6 +128,13 @@ def find_offer(gateway: str, name: str) -> Offer | None:
     return PriceBook.bundled().offer(gateway, name)
 
 
+def models_taking(kind: str, gateway: str) -> list[str]:
+    """Models that take images, videos or sound: those of the gateway, else all that are known."""
+    book = PriceBook.bundled()
+    able = [model.id for model in book.models.values() if kind in model.inputs]
+    return [name for name in able if (gateway, name) in book.offers] or able
+
+
 def wire_id(gateway: str, name: str) -> str:
     """How a gateway spells a model; unknown names go through unchanged."""
     return PriceBook.bundled().wire_id(gateway, name)

@@ -185,8 +185,17 @@ class Gateway:
     """How an `input_audio` part carries its sound; `url` takes a data URL too."""
     files: FilePart = "unsupported"
     """How a document is sent."""
+    local_files: bool = False
+    """Whether a `file://` URL is followed: the server reads files of its own machine."""
     max_base64: int | None = None
     """Most characters of one base64 part."""
+    image_pixels: int = 2_621_440
+    """What an image is scaled down to by default, for estimates of its tokens."""
+    media: Mapping[str, Range] = field(default_factory=dict)
+    """What is refused outside a range, by what is measured: `image_side` and `image_ratio` (long
+    to short), `image_pixels` and `frame_pixels` (of `min_pixels` and `max_pixels`), `total_pixels`,
+    `fps`, `frames` of a video that is a list, and `images`, `base64_images`, `videos` of a
+    request."""
     cache_control: bool = False
     """Whether `cache_control` on a content part marks an explicit cache (P64)."""
     cache_markers: int | None = None

@@ -15,6 +15,22 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+# Its pages on chat completions and on image and video understanding; of all its models' limits the
+# widest, for a row is no model.
+_MODEL_STUDIO_MEDIA = {
+    "image_side": Range(above=10),
+    "image_ratio": Range(high=200),
+    "image_pixels": Range(3_136, 16_777_216),
+    "frame_pixels": Range(3_136, 2_048_000),
+    "total_pixels": Range(high=819_200_000),
+    "fps": Range(0.1, 10),
+    "frames": Range(4, 8_000),
+    "images": Range(high=2_048),
+    "base64_images": Range(high=250),
+    "videos": Range(high=64),
+}
+
+
 def _dashscope(name: str, *hosts: str) -> Gateway:
     """A region of Alibaba's Model Studio; all speak alike, keys and prices are the region's.
 
@@ -55,7 +71,8 @@ def _dashscope(name: str, *hosts: str) -> Gateway:
         video="video_url_or_frames",
         audio="url",
         files="fileid",
-        max_base64=10 * 2**20,
+        max_base64=20 * 2**20,  # what its servers were seen to take and to refuse
+        media=_MODEL_STUDIO_MEDIA,
         cache_control=True,
         cache_markers=4,
         # Model Studio: partial mode; every model of the 3.5 and 3.6 families is listed for
@@ -81,6 +98,8 @@ def _self_hosted(name: str, port: int, *, key_env: str, base_url_env: str) -> Ga
         think_tags="lone",
         one_system_message=True,
         inline_refs=True,
+        local_files=True,
+        image_pixels=16_777_216,  # the processor's configuration beside the open weights
         built_ins=frozenset(),
     )
 

@@ -40,7 +40,11 @@ def offer_of(request: ModelRequest[Any]) -> Offer | None:
 def count_tokens(request: ModelRequest[Any], messages: Sequence[BaseMessage]) -> int:
     """Input tokens of a request with these messages, its system prompt and its tools."""
     system = [request.system_message] if request.system_message else []
-    return request.model.get_num_tokens_from_messages([*system, *messages], request.tools)
+    model, key = request.model, "vl_high_resolution_images"
+    if isinstance(model, ChatQwen36) and key in request.model_settings:
+        # The one setting of a call that changes how its input is counted.
+        model = model.model_copy(update={key: request.model_settings[key]})
+    return model.get_num_tokens_from_messages([*system, *messages], request.tools)
 
 
 def answer_of(result: ModelResult) -> AIMessage | None:

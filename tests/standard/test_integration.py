@@ -6,11 +6,11 @@ money in the answer, a server of one's own, and one that does not read `tool_cho
 
 from __future__ import annotations
 
-import base64
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import httpx
 import pytest
+from files import PDF, PNG
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_tests.integration_tests import ChatModelIntegrationTests
 from loopback import LoopbackGateway
@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 
     from langchain_core.language_models import BaseChatModel
 
-PNG = base64.b64decode(
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-)
-PDF = b"%PDF-1.4\n%%EOF\n"
 LONG = "word " * 1200
 
 Detail = Literal[

@@ -1,0 +1,137 @@
+"""Where the bytes of a part are: an address that goes out, or base64 that is what it says it is."""
+
+from __future__ import annotations
+
+import binascii
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from langchain_qwen36._wire.reader import check_length, check_picture
+from langchain_qwen36._wire.source import source_of
+from langchain_qwen36.errors import MessageError
+from langchain_qwen36.formats import HEAD, KNOWN, image_size, sniff
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from langchain_qwen36._wire.reader import Kind, Reader
+
+_SCHEME = 16
+"""Characters at the front of an address that hold its `://`; base64 never does."""
+
+_SHOWN = 60
+"""Characters of an address that an error shows."""
+
+_UNSAID = {"audio": "audio/wav", "file": "application/pdf"}
+"""What a part is taken for whose type nobody says and whose bytes are of no known format."""
+
+
+class Packed(NamedTuple):
+    """Base64 that was looked into, without the head of a data URL."""
+
+    data: str
+    mime: str
+
+    @property
+    def url(self) -> str:
+        """As a data URL."""
+        return f"data:{self.mime};base64,{self.data}"
+
+
+def bytes_of(block: Mapping[str, Any], kind: Kind, reader: Reader) -> Packed | str:
+    """The base64 of a block, or the address where its bytes are.
+
+    The type is the one that the bytes show, whatever the block says: decoders go by the bytes, and
+    some gateways refuse a type that differs.
+
+    Raises:
+        MessageError: neither is there; a local path; base64 that is none, holds something else
+            than the block says, or is more than the gateway takes.
+    """
+    source = source_of(block)
+    text = source.data or source.url
+    if text is None:
+        raise MessageError(_nowhere(block, kind, source.file_id, reader))
+    if "://" in text[:_SCHEME] or (source.data is None and not text.startswith("data:")):
+        return address(text, kind, reader)
+    return unpack(text, source.mime, kind, reader)
+
+
+def address(url: str, kind: Kind, reader: Reader) -> str:
+    """An address that the gateway can follow.
+
+    Raises:
+        MessageError: a path on this machine.
+    """
+    local = "://" not in url or (url.startswith("file:") and not reader.gateway.local_files)
+    if local:
+        raise MessageError(
+            f"{url[:_SHOWN]!r} is no URL that `gateway={reader.gateway.name!r}` can follow: pack "
+            f"a local file with `langchain_qwen36.media.{kind}_block(path)`."
+        )
+    return url
+
+
+def unpack(text: str, mime: str | None, kind: Kind, reader: Reader) -> Packed:
+    """Base64, bare or in a data URL, checked; a wrong type is corrected.
+
+    Raises:
+        MessageError: as `bytes_of` says.
+    """
+    check_length(text, kind, reader.gateway)
+    data = text
+    if text.startswith("data:"):
+        head, _, data = text.partition(",")
+        said, *marks = head.removeprefix("data:").split(";")
+        mime = said or mime
+        if "base64" not in marks:
+            raise MessageError(f"The data URL of the {kind} must hold base64: {text[:_SHOWN]!r}.")
+    data = "".join(data.split())
+    try:
+        raw = binascii.a2b_base64(data, strict_mode=True)
+    except ValueError as error:
+        raise MessageError(f"The base64 of the {kind} is none: {error} ({data[:12]!r}).") from None
+    if not raw:
+        raise MessageError(f"The base64 of the {kind} is empty.")
+    found = _type_of(raw, mime, kind)
+    if found is None:
+        raise MessageError(
+            f"The base64 of the {kind} ({mime or 'no mime_type'}) is not one: it "
+            f"begins with {data[:12]!r}."
+        )
+    if kind == "image":
+        check_picture(image_size(raw[:HEAD]), reader.gateway)
+    return Packed(data, found)
+
+
+def _type_of(raw: bytes, said: str | None, kind: Kind) -> str | None:
+    """The type of the bytes; None where they cannot be what the block is.
+
+    A type that has no known mark is believed, so that a new format can be sent by its name.
+
+    Raises:
+        MessageError: they are something else, by its name.
+    """
+    found = sniff(raw)
+    family = found.partition("/")[0] if found else None
+    if kind in ("audio", "file"):
+        if kind == "audio" and family in {"image", "application"}:
+            raise MessageError(_other(kind, found))
+        return said or found or _UNSAID[kind]
+    if family == kind:
+        return found
+    if found:
+        raise MessageError(_other(kind, found))
+    return said if said and said.startswith(kind) and said not in KNOWN else None
+
+
+def _other(kind: Kind, found: str | None) -> str:
+    return f"A block of type {kind!r} holds {found}: send it as a block of its own kind."
+
+
+def _nowhere(block: Mapping[str, Any], kind: Kind, file_id: str | None, reader: Reader) -> str:
+    if file_id:
+        return (
+            f"The {kind} cannot be named by `file_id` ({file_id!r}) on "
+            f"`gateway={reader.gateway.name!r}`: give its `url` or `base64`."
+        )
+    return f"A block of type {block.get('type')!r} has neither `url`, `base64` nor `file_id`."

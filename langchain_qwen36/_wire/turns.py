@@ -1,0 +1,58 @@
+"""Where a turn of a conversation begins, and whether it is over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, assert_never
+
+from langchain_core.messages import AIMessage, ChatMessage, HumanMessage, SystemMessage
+
+from langchain_qwen36._wire.assistant import calls_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from langchain_core.messages import BaseMessage
+
+    from langchain_qwen36._wire.types import Replay
+
+
+def first_replayed(messages: Sequence[BaseMessage], replay: Replay) -> int:
+    """The number of the first message whose thoughts go back."""
+    match replay:
+        case "all":
+            return 0
+        case "never":
+            return len(messages)
+        case "tool_loop":
+            for number in range(len(messages) - 1, -1, -1):
+                if _speaks_anew(messages[number]):
+                    return number
+            return 0
+        case never:
+            assert_never(never)
+
+
+def ends_with_an_answer(messages: Sequence[BaseMessage]) -> bool:
+    """Whether the last message is a finished answer, which no server answers (P61)."""
+    last = next((m for m in reversed(messages) if not isinstance(m, SystemMessage)), None)
+    if isinstance(last, ChatMessage):
+        spoken = last.role in {"assistant", "ai"}
+    else:
+        spoken = isinstance(last, AIMessage) and not calls_of(last)
+    return spoken and last is not None and not last.additional_kwargs.get("partial")
+
+
+def _speaks_anew(message: BaseMessage) -> bool:
+    """Whether a user's message begins a turn; one that only carries tool results does not."""
+    if isinstance(message, ChatMessage):
+        return message.role in {"user", "human"}
+    return isinstance(message, HumanMessage) and not (
+        isinstance(message.content, list)
+        and message.content
+        and all(is_block(block, "tool_result") for block in message.content)
+    )
+
+
+def is_block(block: Any, *types: str) -> bool:
+    """Whether a block of content is of one of these types."""
+    return isinstance(block, dict) and block.get("type") in types
