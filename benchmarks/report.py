@@ -7,7 +7,7 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.peers import FLOOR, OURS
 from benchmarks.runs import verdicts
@@ -157,7 +157,7 @@ _COLOURS = {FLOOR: "#9e9e9e", OURS: "#5b3cc4", "ChatOpenAI": "#2f9e77"}
 _OTHERS = "#d9a441"
 
 
-def _bars(axis, row: Row, figures: Figures) -> None:
+def _bars(axis: Any, row: Row, figures: Figures) -> None:
     names = [name for name in _COLUMNS if name in figures]
     shown = [name.replace(" over ", "\nover ") for name in names]
     bars = axis.barh(
@@ -172,7 +172,7 @@ def _bars(axis, row: Row, figures: Figures) -> None:
     axis.set_title(f"{row.title} ({'more' if row.rate else 'less'} is better)", fontsize=9)
 
 
-def _lines(axis, growth: Growth, by_peer: dict[str, list[tuple[int, float]]]) -> None:
+def _lines(axis: Any, growth: Growth, by_peer: dict[str, list[tuple[int, float]]]) -> None:
     for peer, points in by_peer.items():
         sizes, seconds = zip(*points, strict=True)
         axis.plot(sizes, seconds, marker="o", label=peer, color=_COLOURS.get(peer, _OTHERS))

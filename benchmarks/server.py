@@ -97,7 +97,7 @@ class Connection(asyncio.Protocol):
         self._request = bytearray()
         self._missing = 0
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """asyncio: connected."""
         self._transport = transport
 

@@ -6,7 +6,6 @@ cProfile slows small functions most, so read the shares and not the sum.
 from __future__ import annotations
 
 import cProfile
-import pstats
 import sys
 from collections import Counter
 from pathlib import Path
@@ -27,8 +26,9 @@ def shares(peer: str, port: int) -> dict[str, float]:
     invoke(subject, times=_CALLS)
     profile = cProfile.Profile()
     profile.runcall(invoke, subject, times=_CALLS)
+    profile.create_stats()
     spent: Counter[str] = Counter()
-    for (path, _, name), (_, _, own, _, callers) in pstats.Stats(profile).stats.items():
+    for (path, _, name), (_, _, own, _, callers) in profile.stats.items():
         if path != "~":
             spent[_owner(path)] += own
         elif any(word in name for word in _KERNEL):

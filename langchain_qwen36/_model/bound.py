@@ -6,7 +6,7 @@ from __future__ import annotations
 # ruff: noqa: TC002, TC003
 from collections.abc import Callable, Sequence
 from operator import itemgetter
-from typing import Any
+from typing import Any, Literal, TypeVar, overload
 
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage
@@ -15,6 +15,8 @@ from langchain_core.tools import BaseTool
 
 from langchain_qwen36._model import binding
 from langchain_qwen36._model.described import DescribedModel
+
+_Schema = TypeVar("_Schema")
 
 
 class BoundModel(DescribedModel):
@@ -52,6 +54,42 @@ class BoundModel(DescribedModel):
         if response_format is not None:
             bound["response_format"] = binding.response_format_of(response_format, strict=strict)
         return self.bind(**bound, **kwargs)
+
+    @overload
+    def with_structured_output(
+        self,
+        schema: type[_Schema],
+        *,
+        method: binding.Method = ...,
+        include_raw: Literal[False] = ...,
+        strict: bool | None = ...,
+        tools: tuple[()] = ...,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, _Schema]: ...
+
+    @overload
+    def with_structured_output(
+        self,
+        schema: type[_Schema],
+        *,
+        method: binding.Method = ...,
+        include_raw: Literal[False] = ...,
+        strict: bool | None = ...,
+        tools: Sequence[Any],
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, _Schema | None]: ...
+
+    @overload
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type | None = ...,
+        *,
+        method: binding.Method = ...,
+        include_raw: bool = ...,
+        strict: bool | None = ...,
+        tools: Sequence[Any] = ...,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]: ...
 
     def with_structured_output(
         self,
