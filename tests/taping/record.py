@@ -157,12 +157,14 @@ def main() -> None:
     """`python -m taping.record GATEWAY [MODEL]`."""
     warnings.simplefilter("ignore", QwenWarning)
     match sys.argv[1:]:
-        case [gateway, *model]:
+        case [gateway]:
+            model = None
+        case [gateway, model]:
             pass
         case _:
             sys.exit(f"Say which: make record GATEWAY=... ({', '.join(SUBJECTS)})")
     try:
-        paths = record(gateway, *model)
+        paths = record(gateway, model)
     except (MissingKeyError, UnsupportedSettingError, RuntimeError) as failure:
         sys.exit(f"Nothing was recorded. {failure}")
     for path in paths:
