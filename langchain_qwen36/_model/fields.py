@@ -147,7 +147,8 @@ class QwenFields(BaseChatModel):
 
     # Where it goes.
     gateway: str | InstanceOf[Gateway] | None = None
-    """A row of `langchain_qwen36.gateways`; DESIGN §4.4 says how one is chosen without it."""
+    """A name out of `GATEWAYS`, or a `Gateway`. None: by the host of `base_url`, by
+    `QWEN36_GATEWAY`, or by the first key that is set."""
     base_url: str | None = Field(default=None, alias="api_base")
     """The server's URL up to and without `/chat/completions`."""
     api_key: ApiKey | None = None
