@@ -53,6 +53,12 @@ SHOWN = {
     "middleware_prompt_caching.py": ("'saved': '0.001",),
     "middleware_tier_guard.py": ("'action': 'trim', 'bound': 256000",),
     "middleware_tool_call_repair.py": ("again with one shorter JSON object",),
+    "multimodal.py": (
+        "tokens: Which shape and colour is this?\nYou said",
+        "I see 1 image.",
+        "tokens: Where does the square go?\nYou said",
+        "qwen3.6-max-preview takes text, not video: choose qwen3.6-plus",
+    ),
     "own_server.py": ("answer: You said: What is the capital of France?", "that `price_as` names"),
     "structured_output.py": ("City(name='Kyoto', continent='Asia', population=1460000)",),
     "thinking_stream.py": (

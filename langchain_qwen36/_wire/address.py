@@ -85,7 +85,8 @@ def unpack(text: str, mime: str | None, kind: Kind, reader: Reader) -> Packed:
         mime = said or mime
         if "base64" not in marks:
             raise MessageError(f"The data URL of the {kind} must hold base64: {text[:_SHOWN]!r}.")
-    data = "".join(data.split())
+    if "\n" in data:  # as MIME breaks it into lines
+        data = "".join(data.split())
     try:
         raw = binascii.a2b_base64(data, strict_mode=True)
     except ValueError as error:
