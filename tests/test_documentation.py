@@ -42,7 +42,12 @@ PAGES = {
 TEXTS = {**PAGES, "ChatQwen36": inspect.getdoc(ChatQwen36)}
 BLOCKS = {name: list(blocks_of(text)) for name, text in TEXTS.items()}
 LANGUAGES = {"python", "console", "bash", "toml", "text", ""}
-NOT_RUN = {"docs/local-engine.md": 1, "docs/multimodal.md": 1, "docs/own-server.md": 1}
+NOT_RUN = {
+    "docs/local-engine.md": 1,
+    "docs/multimodal.md": 1,
+    "docs/multimodal.md": 1,
+    "docs/own-server.md": 1,
+}
 """How many blocks of a page are not run."""
 VARIABLES = {"QWEN36_GATEWAY", "QWEN36_GGUF"} | {
     name for row in GATEWAYS.values() for name in (*row.key_env, *row.base_url_env)
