@@ -40,8 +40,20 @@ _KEPT_HEADERS = frozenset(
 _ID_HEADERS = frozenset({"x-request-id", "x-generation-id", "x-inference-id", "x-vercel-id"})
 """Kept with a placeholder: errors quote them."""
 _ORDINARY_HEADERS = frozenset(
-    "accept accept-encoding cache-control connection content-length date host keep-alive server "
-    "transfer-encoding user-agent vary".split()
+    [
+        "accept",
+        "accept-encoding",
+        "cache-control",
+        "connection",
+        "content-length",
+        "date",
+        "host",
+        "keep-alive",
+        "server",
+        "transfer-encoding",
+        "user-agent",
+        "vary",
+    ]
 )
 """Dropped, but their values are nobody's and may stand in a text."""
 
