@@ -45,7 +45,6 @@ LANGUAGES = {"python", "console", "bash", "toml", "text", ""}
 NOT_RUN = {
     "docs/local-engine.md": 1,
     "docs/multimodal.md": 1,
-    "docs/multimodal.md": 1,
     "docs/own-server.md": 1,
 }
 """How many blocks of a page are not run."""
