@@ -32,6 +32,7 @@ from fault_calls import (
 )
 from fault_server import FaultServer, Wire, stream, whole
 
+import langchain_qwen36
 from langchain_qwen36._call import StreamCall, Target, Timeouts, apost
 from langchain_qwen36._http import Clock, aopen_stream, open_stream
 from langchain_qwen36._http.encoding import inflater
@@ -525,6 +526,6 @@ sys.exit("httpx" in sys.modules)
 
 def test_httpx_is_imported_with_the_first_call() -> None:
     """Importing the call must not take the 0.1 s that httpx may take."""
-    root = Path(__file__).parents[1]
+    root = Path(langchain_qwen36.__file__).parents[1]
     done = subprocess.run([sys.executable, "-c", ALONE], cwd=root, check=False, timeout=60)  # noqa: S603
     assert done.returncode == 0
