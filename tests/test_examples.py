@@ -60,6 +60,15 @@ SHOWN = {
         "qwen3.6-max-preview takes text, not video: choose qwen3.6-plus",
     ),
     "own_server.py": ("answer: You said: What is the capital of France?", "that `price_as` names"),
+    "prompt_caching.py": (
+        "to write the cache, 0.000000 to read it\n",
+        "in all, saved +0.00",
+        "\nsaved in all: 0.00",
+    ),
+    "search.py": (
+        "Hangzhou today? I searched the web.\ncost: 0.000",
+        "refused: `search_options={'search_strategy': 'deep'}`",
+    ),
     "structured_output.py": ("City(name='Kyoto', continent='Asia', population=1460000)",),
     "thinking_stream.py": (
         "enable_thinking=True\n\033[2mThe\033[0m\033[2m user\033[0m",

@@ -115,7 +115,7 @@ class QwenFields(BaseChatModel):
     provider_options: JSONObject | None = None
     """Vercel's `providerOptions`."""
     enable_search: bool | None = None
-    """Let the server search the web (Alibaba, AI/ML API)."""
+    """Let the server search the web (Alibaba, AI/ML API); it is billed by the call."""
     search_options: JSONObject | None = None
     """How it searches: `forced_search`, `search_strategy`, `enable_search_extension`."""
     enable_code_interpreter: bool | None = None
