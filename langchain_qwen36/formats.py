@@ -54,6 +54,9 @@ KNOWN = frozenset(
 )
 """Every type that `sniff` can tell."""
 
+SIZED = frozenset({"image/png", "image/gif", "image/bmp", "image/webp"})
+"""Types whose size stands within `HEAD`, in every file that is whole."""
+
 _JPEG_SIZES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _PNG_SIZE, _GIF_SIZE, _BMP_SIZE, _WEBP_SIZE = 24, 10, 26, 30
 """Bytes at the front that hold the size."""

@@ -21,6 +21,10 @@ PNG = packed(png(64, 48))
 USER = {"role": "user", "content": "hi"}
 MARK = {"type": "ephemeral"}
 IMAGE = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}
+PNG_HEAD = png(64, 48)[:20]
+URL = {"type": "image", "url": "https://x/y"}
+LOOP = {"type": "non_standard"}
+LOOP["value"] = LOOP
 FILM = f"data:video/mp4;base64,{packed(MP4)}"
 
 
@@ -411,6 +415,16 @@ def test_what_the_gateway_refuses_cannot_be_forced(block, words):
         pytest.param({"type": "image", "base64": "data:image/png;base64,"}, ["empty"], id="empty"),
         pytest.param({"type": "image", "base64": PNG[:-3]}, ["is none"], id="cut"),
         pytest.param({"type": "image", "base64": "Ωλ!="}, ["is none"], id="no-base64"),
+        pytest.param({"type": "image", "base64": packed(PNG_HEAD)}, ["no size"], id="cut-head"),
+        pytest.param({"type": "image", "base64": packed(png(0, 9))}, ["no size"], id="no-width"),
+        pytest.param({"type": "image", "base64": packed(JPEG[:9])}, ["no size"], id="cut-jpeg"),
+        pytest.param(
+            {"type": "image", "base64": "AAAA", "mime_type": "image/x\r\ny: z"},
+            ["`mime_type='image/x"],
+            id="a-type-that-is-a-header",
+        ),
+        pytest.param({"type": ["image"]}, ["its type", "['image']"], id="a-list-for-a-type"),
+        pytest.param(LOOP, ["'non_standard'"], id="a-block-that-holds-itself"),
         pytest.param({"type": "image", "url": "data:,x"}, ["must hold base64"], id="plain-data"),
         pytest.param(
             {"type": "image", "base64": packed(MP4)}, ["video/mp4", "its own kind"], id="a-video"
@@ -447,7 +461,6 @@ def test_a_block_of_the_wrong_shape_is_refused_by_name(block, words):
     assert [word for word in words if word not in str(refused.value)] == []
 
 
-URL = {"type": "image", "url": "https://x/y"}
 FRAMES = {"type": "video", "video": ["https://x/1.png"] * 4}
 
 

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-import base64
 from collections import Counter
 from copy import deepcopy
 from dataclasses import replace
 
 import orjson
 import pytest
+from files import JPEG, packed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import (
@@ -312,7 +312,7 @@ class TestFormat:
 
     def test_p34_letters_in_a_picture_are_no_word(self):
         """Base64 may hold them by chance."""
-        data = base64.b64encode(b"\x89PNG\r\n\x1a\n").decode()[:8] + "json" * 4
+        data = packed(JPEG + bytes(-len(JPEG) % 3)) + "json" * 4
         image = {"type": "image", "base64": data, "mime_type": "image/png"}
         body = ask(messages=[HumanMessage(["hi", image])], response_format=JSON).body
 

@@ -197,6 +197,10 @@ def _prompt_tokens(recording: str) -> int:
     return next(usage["prompt_tokens"] for usage in reversed(usages) if usage)
 
 
+LOOP = {"type": "tool_result"}
+LOOP["content"] = [LOOP]
+
+
 def data_url(data: bytes) -> str:
     """An image as it travels inside a message."""
     return f"data:image/x;base64,{packed(data)}"
@@ -214,6 +218,7 @@ class TestMedia:
             pytest.param(8000, 6000, 58 * 43, id="cut-to-the-most"),
             pytest.param(3200, 1, 453 * 1, id="a-line-keeps-one-row"),
             pytest.param(0, 0, 1, id="a-broken-header"),
+            pytest.param(2**32 - 1, 11, 2_560, id="a-line-is-no-more-than-the-most"),
         ],
     )
     def test_an_image_is_scaled_to_the_bounds(self, width, height, tokens):
@@ -378,6 +383,7 @@ class TestMedia:
             pytest.param({"type": "audio", "base64": "AAAA"}, id="audio"),
             pytest.param({"type": "tool_result", "content": "x"}, id="result-in-words"),
             pytest.param({"type": ["image"]}, id="odd-type"),
+            pytest.param(LOOP, id="a-block-that-holds-itself"),
             pytest.param({}, id="nothing"),
         ],
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import binascii
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_qwen36._wire.reader import check_length, check_picture
 from langchain_qwen36._wire.source import source_of
 from langchain_qwen36.errors import MessageError
-from langchain_qwen36.formats import HEAD, KNOWN, image_size, sniff
+from langchain_qwen36.formats import HEAD, KNOWN, SIZED, image_size, sniff
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +21,8 @@ _SCHEME = 16
 
 _SHOWN = 60
 """Characters of an address that an error shows."""
+
+_MIME = re.compile(r"[\w.+-]+/[\w.+-]+")
 
 _UNSAID = {"audio": "audio/wav", "file": "application/pdf"}
 """What a part is taken for whose type nobody says and whose bytes are of no known format."""
@@ -100,7 +103,10 @@ def unpack(text: str, mime: str | None, kind: Kind, reader: Reader) -> Packed:
             f"begins with {data[:12]!r}."
         )
     if kind == "image":
-        check_picture(image_size(raw[:HEAD]), reader.gateway)
+        size = image_size(raw[:HEAD])
+        if size is None and (found in SIZED or (found == "image/jpeg" and len(raw) <= HEAD)):
+            raise MessageError(f"The image ({found}) is cut off or broken: its head has no size.")
+        check_picture(size, reader.gateway)
     return Packed(data, found)
 
 
@@ -112,6 +118,9 @@ def _type_of(raw: bytes, said: str | None, kind: Kind) -> str | None:
     Raises:
         MessageError: they are something else, by its name.
     """
+    said = said.partition(";")[0].strip() if said else None
+    if said and not _MIME.fullmatch(said):
+        raise MessageError(f"`mime_type={said!r:.60}` of the {kind} is none.")
     found = sniff(raw)
     family = found.partition("/")[0] if found else None
     if kind in ("audio", "file"):

@@ -78,7 +78,7 @@ def _text_of(block: str | Mapping[str, Any]) -> str | None:
     if isinstance(block, str):
         return block
     key = block.get("type")
-    text = block.get(key) if key in {"text", "refusal"} else None
+    text = block.get(key) if key in ("text", "refusal") else None
     return text if isinstance(text, str) else None
 
 
@@ -101,7 +101,7 @@ def calls_of(message: AIMessage) -> list[Call]:
 def _calls_in(content: list[Any]) -> Iterator[Call]:
     """Calls of v1 and Anthropic blocks, for messages built by hand without `tool_calls`."""
     for block in content:
-        if not isinstance(block, dict) or block.get("type") not in {"tool_call", "tool_use"}:
+        if not isinstance(block, dict) or block.get("type") not in ("tool_call", "tool_use"):
             continue
         args = block.get("args") if block["type"] == "tool_call" else block.get("input")
         usable = isinstance(args, dict)

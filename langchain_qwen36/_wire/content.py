@@ -78,18 +78,21 @@ def part_to_wire(block: str | Mapping[str, Any], reader: Reader) -> Part:
         return {"type": "text", "text": sayable(block)}
     if not isinstance(block, dict):
         raise MessageError(f"A block of content must be a text or a dict, not {block!r}.")
-    if isinstance(block.get("value"), dict) and block.get("type") == "non_standard":
-        return part_to_wire(block["value"], reader)
-    if "type" not in block:
-        block = {"type": next((key for key in _NATIVE if key in block), None), **block}
-    part = _part(block, reader)
-    if reader.gateway.cache_control and (mark := beside(block, "cache_control")):
+    said: Mapping[str, Any] = block
+    if block.get("type") == "non_standard" and isinstance(block.get("value"), dict):
+        said = block["value"]  # once: LangChain wraps no block twice
+    if "type" not in said:
+        said = {"type": next((key for key in _NATIVE if key in said), None), **said}
+    part = _part(said, reader)
+    if reader.gateway.cache_control and (mark := beside(said, "cache_control")):
         part["cache_control"] = mark
     return part
 
 
 def _part(block: Mapping[str, Any], reader: Reader) -> Part:
     kind = block.get("type")
+    if not isinstance(kind, str):
+        raise MessageError(f"A block of content must name its type, not {kind!r}.")
     if kind == "text":
         return {"type": "text", "text": needed(block, "text")}
     if kind in DOCUMENT_TYPES and (text := source_of(block).text) is not None:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 DOCUMENT_TYPES = frozenset({"file", "document", "text-plain"})
 """Types of blocks that are documents; one that holds its text is text."""
 
-SIGHT_TYPES = frozenset({"image", "image_url", "video", "video_url"})
+SIGHT_TYPES = ("image", "image_url", "video", "video_url")
 """Types of blocks that are looked at."""
 
-MEDIA_TYPES = DOCUMENT_TYPES | SIGHT_TYPES | {"audio", "input_audio"}
+MEDIA_TYPES = DOCUMENT_TYPES | {*SIGHT_TYPES, "audio", "input_audio"}
 """Types of blocks that carry more than text."""
 
 _LANGCHAIN_KEYS = frozenset({"extras", "id", "index", "cache_control"})
@@ -156,6 +156,6 @@ def uploaded_file(block: Any, gateway: Gateway) -> str | None:
     """The `fileid://…` of a block that names an uploaded file, on rows that take it so."""
     if gateway.files != "fileid" or not isinstance(block, dict):
         return None
-    if block.get("type") not in {"file", "document"} or not (found := source_of(block).file_id):
+    if block.get("type") not in ("file", "document") or not (found := source_of(block).file_id):
         return None
     return found if found.startswith("fileid://") else f"fileid://{found}"

@@ -118,14 +118,16 @@ def siblings(block: Mapping[str, Any], kind: Kind, reader: Reader) -> Part:
         fits = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
         if not fits or not 0 < value < inf:
             a_number = "a whole number" if whole else "a number"
-            raise MessageError(f"`{key}={value!r}` of the {kind} must be {a_number} above 0.")
+            raise MessageError(f"`{key}={value!r:.60}` of the {kind} must be {a_number} above 0.")
         fact = key
         if key in {"min_pixels", "max_pixels"}:
             fact = "image_pixels" if kind == "image" else "frame_pixels"
-        _check(f"`{key}={value!r}` of the {kind}", value, fact, reader.gateway)
+        _check(f"`{key}={value!r:.60}` of the {kind}", value, fact, reader.gateway)
     low, high = found.get("min_pixels"), found.get("max_pixels")
     if low is not None and high is not None and low > high:
-        raise MessageError(f"`min_pixels={low}` of the {kind} is above `max_pixels={high}`.")
+        raise MessageError(
+            f"`min_pixels={low!r:.60}` of the {kind} is above `max_pixels={high!r:.60}`."
+        )
     return found
 
 

@@ -81,7 +81,7 @@ def image_tokens(
     elif columns * rows * _TOKEN < min_pixels:
         scale = sqrt(min_pixels / pixels)
         columns, rows = ceil(width * scale / _SIDE), ceil(height * scale / _SIDE)
-    return max(columns, 1) * max(rows, 1)
+    return min(max(columns, 1) * max(rows, 1), max(max_pixels // _TOKEN, 1))
 
 
 def video_tokens(
@@ -110,20 +110,21 @@ def _kind(block: Mapping[str, Any]) -> str | None:
 
 
 def _media_in(block: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The images and videos of a block, which may wrap them or be a tool's result."""
+    """The images and videos of a block, which may wrap one, be a tool's result, or both."""
+    for outer in _unwrapped(block):
+        yield from (part for part in _unwrapped(outer) if _kind(part) in ("image", "video"))
+
+
+def _unwrapped(block: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    inner: Any
     match _kind(block):
-        case "image" | "video":
-            yield block
         case "non_standard":
-            yield from _media_of([block.get("value")])
+            inner = [block.get("value")]
         case "tool_result":
-            yield from _media_of(block.get("content"))
-
-
-def _media_of(blocks: Any) -> Iterator[Mapping[str, Any]]:
-    for block in blocks if isinstance(blocks, list) else ():
-        if isinstance(block, dict):
-            yield from _media_in(block)
+            inner = block.get("content")
+        case _:
+            return [block]
+    return [each for each in inner if isinstance(each, dict)] if isinstance(inner, list) else []
 
 
 def _image(block: Mapping[str, Any], most: int, *, fixed: bool) -> int:
