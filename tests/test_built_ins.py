@@ -140,6 +140,17 @@ def test_a_limit_is_said_before_anything_is_sent(
     assert server.requests == []
 
 
+@pytest.mark.parametrize("value", ["English", ["English"], 7, True])
+def test_options_that_are_no_object_are_refused(gateway_server: Server, value: Any) -> None:
+    """Wherever they are said."""
+    server = gateway_server()
+    with pytest.raises(UnsupportedSettingError, match="translation_options"):
+        model_on(server, "qwen-mt-plus").invoke("Hi", translation_options=value)
+    with pytest.raises(UnsupportedSettingError, match="no 'source_lang'"):
+        model_on(server, "qwen-mt-plus", model_kwargs={"translation_options": value}).invoke("Hi")
+    assert server.requests == []
+
+
 def test_the_code_interpreter_excludes_tools(gateway_server: Server) -> None:
     """Bound ones, and the one that carries a structured answer."""
     server = gateway_server()

@@ -65,6 +65,7 @@ def places(messages: list[dict[str, Any]]) -> list[int]:
         ),
         pytest.param([SYSTEM, SYSTEM, USER], [1, 2], id="several-system-messages"),
         pytest.param([said("user", LONG)], [0], id="a-long-question-alone"),
+        pytest.param([said("user", LONG * 3)], [0], id="so-long-that-it-is-not-counted"),
         pytest.param([USER, ANSWER, said("user", LONG)], [2], id="only-where-it-is-long-enough"),
         pytest.param([said("system", "short"), USER], [], id="too-short"),
         pytest.param([SYSTEM, USER, said("assistant", "We")], [0, 1], id="a-begun-answer"),

@@ -79,7 +79,7 @@ def _check_search(params: Mapping[str, Any], gateway: Gateway) -> None:
         raise UnsupportedSettingError(
             "`search_options` without `enable_search` does nothing: pass `enable_search=True`."
         )
-    strategy = params["search_options"].get("search_strategy")
+    strategy = _object(params["search_options"]).get("search_strategy")
     known = gateway.search_strategies
     if strategy is not None and known is not None and strategy not in known:
         raise UnsupportedSettingError(
@@ -106,7 +106,7 @@ def _check_code(
 
 
 def _check_translation(settings: Settings, model: Model | None) -> None:
-    options = settings.params["translation_options"]
+    options = _object(settings.params["translation_options"])
     if missing := [key for key in ("source_lang", "target_lang") if key not in options]:
         raise UnsupportedSettingError(
             f"`translation_options` has no {' and no '.join(map(repr, missing))}: name the "
@@ -117,6 +117,11 @@ def _check_translation(settings: Settings, model: Model | None) -> None:
             f"`translation_options`: {model.id} is no translator. Choose {_models('translation')}, "
             "or ask for the translation in words."
         )
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    """What stands in `model_kwargs` is not checked by the constructor."""
+    return value if isinstance(value, dict) else {}
 
 
 def _not_the_model(name: BuiltIn, gateway: Gateway, model: Model) -> UnsupportedSettingError:

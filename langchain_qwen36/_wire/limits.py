@@ -133,7 +133,7 @@ def _thinks_instead(gateway: Gateway, *, thinking: bool | None) -> bool:
         case "bare_unless_thinking":
             return thinking is not False
         case "partial_unless_thinking":
-            # Of models that are not in the catalogue most do not think, and none by itself.
+            # Of a model that is not in the catalogue the server judges.
             return thinking is True
         case "partial" | "bare" | "unsupported":
             return False

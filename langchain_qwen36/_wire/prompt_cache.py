@@ -32,8 +32,8 @@ MIN_TOKENS = 1024
 
 _MARK = {"cache_control": {"type": "ephemeral"}}
 _WANTED = 3
-_LOOKED_AT = 32 * 1024
-"""Characters of a text that are counted: far more than `MIN_TOKENS` of any language."""
+_SURE = 16 * MIN_TOKENS
+"""A text of so many characters is long enough in any language, and need not be counted."""
 
 
 def marked(
@@ -89,7 +89,7 @@ def _turn_ends(messages: Sequence[Wire]) -> list[int]:
 
 def _long_from(messages: Sequence[Wire], tools: Sequence[Mapping[str, Any]]) -> int:
     """The first message at whose end the prefix, with the tools, is worth a mark."""
-    size = estimate_text(orjson.dumps(tools).decode()[:_LOOKED_AT]) if tools else 0
+    size = _tokens(orjson.dumps(tools).decode()) if tools else 0
     for number, message in enumerate(messages):
         size += _size(message)
         if size >= MIN_TOKENS:
@@ -102,8 +102,11 @@ def _size(message: Wire) -> int:
     parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
     calls = [call["function"]["arguments"] for call in message.get("tool_calls", ())]
     texts = [*(part["text"] for part in parts if part["type"] == "text"), *calls]
-    said = sum(estimate_text(text[:_LOOKED_AT]) for text in texts)
-    return said + sum(map(media_tokens, parts))
+    return sum(map(_tokens, texts)) + sum(map(media_tokens, parts))
+
+
+def _tokens(text: str) -> int:
+    return MIN_TOKENS if len(text) >= _SURE else estimate_text(text)
 
 
 def _can_be_marked(message: Wire) -> bool:
