@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from files import png
 from langchain.agents import create_agent
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.tools import tool
@@ -23,10 +25,10 @@ if TYPE_CHECKING:
 
     Server = Callable[..., LoopbackGateway]
 
-PIXEL = "R0lGODlhAQABAAAAACH5BAEKAAEALAAAAAABAAEAAAICTAEAOw=="
+SQUARE = base64.b64encode(png(64, 64)).decode()
 PICTURE = [
     {"type": "text", "text": "Hi"},
-    {"type": "image", "base64": PIXEL, "mime_type": "image/gif"},
+    {"type": "image", "base64": SQUARE, "mime_type": "image/png"},
 ]
 VIDEO = [{"type": "text", "text": "Hi"}, {"type": "video", "url": "https://example.com/a.mp4"}]
 DOWN = Refusal(500, "down", "internal_error", "internal_error")
