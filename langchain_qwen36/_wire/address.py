@@ -120,7 +120,7 @@ def _type_of(raw: bytes, said: str | None, kind: Kind) -> str | None:
     """
     said = said.partition(";")[0].strip() if said else None
     if said and not _MIME.fullmatch(said):
-        raise MessageError(f"`mime_type={said!r:.60}` of the {kind} is none.")
+        raise MessageError(f"`mime_type={said!r:.60}` of the {kind} is no MIME type.")
     found = sniff(raw)
     family = found.partition("/")[0] if found else None
     if kind in ("audio", "file"):
