@@ -335,7 +335,6 @@ def test_f70_fork_after_use() -> None:
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
 def test_f72_proxy_variables(mode: Mode, variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """They are honoured, by our own transport too (P50)."""
-    clients._sync.clear()  # an earlier test's server may have had this port, and no proxy
     with FaultServer(ANSWER) as proxy, FaultServer(ANSWER) as server:
         monkeypatch.setenv(variable, proxy.url.removesuffix("/v1/chat/completions"))
         assert posted(mode, server).error is None
