@@ -16,6 +16,9 @@ import struct
 import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
+
+from langchain_qwen36._http import clients
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -120,6 +123,16 @@ def stream(
     return script
 
 
+def _on_a_new_port() -> socket.socket:
+    """Listen where the library never was: it keeps connections, and the proxy, by origin."""
+    known = {urlsplit(settings.origin).port for settings in list(clients._sync)}
+    while True:
+        listening = socket.create_server(("127.0.0.1", 0), backlog=2048)
+        if listening.getsockname()[1] not in known:
+            return listening
+        listening.close()
+
+
 class FaultServer:
     """`with FaultServer(script, ...) as server: server.url`."""
 
@@ -134,7 +147,7 @@ class FaultServer:
         self.open = 0
         self._stop = threading.Event()
         self._lock = threading.Lock()
-        self._socket = socket.create_server(("127.0.0.1", 0), backlog=2048)
+        self._socket = _on_a_new_port()
         self._threads: list[threading.Thread] = []
 
     @property
