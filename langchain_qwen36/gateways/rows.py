@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
+from urllib.parse import urlsplit
 
 from langchain_qwen36.gateways.row import BuiltIn, Gateway, Range
 
@@ -86,6 +87,19 @@ def _dashscope(name: str, *hosts: str) -> Gateway:
     )
 
 
+def _hosted(name: str, base_url: str) -> Gateway:
+    """A service on the internet, its key and another base URL in variables of its name."""
+    variables = name.upper().replace("-", "_")
+    return Gateway(
+        name=name,
+        base_url=base_url,
+        hosts=(str(urlsplit(base_url).hostname),),
+        key_env=(f"{variables}_API_KEY",),
+        base_url_env=(f"{variables}_BASE_URL",),
+        needs_key=True,
+    )
+
+
 def _self_hosted(name: str, port: int, *, key_env: str, base_url_env: str) -> Gateway:
     """A server that runs the open weights with Qwen's own chat template."""
     return Gateway(
@@ -129,13 +143,9 @@ _ROWS = (
     ),
     _dashscope("dashscope-us", "dashscope-us.aliyuncs.com", ".us-east-1.maas.aliyuncs.com"),
     # gateways.md §4.1: measured on the relay with qwen3.8 only; for 3.6 "fields per official".
-    Gateway(
-        name="apiyi",
-        base_url="https://api.apiyi.com/v1",
+    replace(
+        _hosted("apiyi", "https://api.apiyi.com/v1"),
         hosts=("api.apiyi.com", "vip.apiyi.com", "b.apiyi.com", "api-cf.apiyi.com"),
-        key_env=("APIYI_API_KEY",),
-        base_url_env=("APIYI_BASE_URL",),
-        needs_key=True,
         thinking="enable_thinking",
         thinking_budget="thinking_budget",
         reasoning_effort="reasoning_effort",
@@ -155,13 +165,9 @@ _ROWS = (
         # gateways.md §8: `enable_search` was seen to be dropped; of the others nothing is known.
         built_ins=frozenset(get_args(BuiltIn)) - {"enable_search", "search_options"},
     ),
-    Gateway(
-        name="openrouter",
-        base_url="https://openrouter.ai/api/v1",
-        hosts=("openrouter.ai",),
-        key_env=("OPENROUTER_API_KEY",),
+    replace(
+        _hosted("openrouter", "https://openrouter.ai/api/v1"),
         base_url_env=("OPENROUTER_BASE_URL", "OPENROUTER_API_BASE"),
-        needs_key=True,
         thinking="reasoning",
         thinking_budget="reasoning.max_tokens",
         reasoning_effort="reasoning.effort",
@@ -178,13 +184,10 @@ _ROWS = (
         prefix="bare",
         built_ins=frozenset(),
     ),
-    Gateway(
-        name="vercel",
-        base_url="https://ai-gateway.vercel.sh/v1",
-        hosts=("ai-gateway.vercel.sh",),
+    replace(
+        _hosted("vercel", "https://ai-gateway.vercel.sh/v1"),
         key_env=("AI_GATEWAY_API_KEY", "VERCEL_AI_GATEWAY_API_KEY", "VERCEL_OIDC_TOKEN"),
         base_url_env=("AI_GATEWAY_BASE_URL",),
-        needs_key=True,
         thinking="reasoning",
         thinking_budget="reasoning.max_tokens",
         reasoning_effort="reasoning.effort",
@@ -201,13 +204,9 @@ _ROWS = (
     ),
     # gateways.md §4.1: enable_thinking stands in the specs of sibling models; for these eight it
     # is not confirmed.
-    Gateway(
-        name="aimlapi",
-        base_url="https://api.aimlapi.com/v1",
-        hosts=("api.aimlapi.com",),
-        key_env=("AIMLAPI_API_KEY",),
+    replace(
+        _hosted("aimlapi", "https://api.aimlapi.com/v1"),
         base_url_env=("AIMLAPI_BASE_URL", "AIMLAPI_API_BASE"),
-        needs_key=True,
         thinking="enable_thinking",
         thinking_budget="thinking_budget",
         reasoning_effort="reasoning_effort",
