@@ -44,11 +44,13 @@ coverage:  ## test-wheel, every branch counted: fails below 95 %, and below 100 
 	$(WHEEL_ENV)/bin/coverage report --show-missing --skip-covered --fail-under=100 \
 	  --include="langchain_qwen36/_wire/*,langchain_qwen36/pricing/*,langchain_qwen36/gateways/*"
 
+# pyenv keeps its Pythons off the PATH.
 PYTHONS ?= 3.11 3.12 3.13 3.14
 test-pythons: .venv/.uv  ## test-wheel on each Python that this machine has
 	@for version in $(PYTHONS); do \
-	  if python=$$($(BIN)/uv python find --system --no-python-downloads $$version 2>/dev/null); then \
-	    $(MAKE) test-wheel PYTHON=$$python WHEEL_ENV=.venv-wheel-$$version; \
+	  if python=$$(PATH="$$(printf '%s:' ~/.pyenv/versions/$$version.*/bin)$$PATH" \
+	      $(BIN)/uv python find --system --no-python-downloads $$version 2>/dev/null); then \
+	    $(MAKE) test-wheel UV="$(BIN)/uv" PYTHON=$$python WHEEL_ENV=.venv-wheel-$$version; \
 	  else \
 	    echo "Python $$version: skipped, it is not on this machine"; \
 	  fi; \
