@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+import time
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import accumulate
 from pathlib import Path
@@ -20,6 +22,7 @@ from langchain_qwen36.pricing import (
     Reported,
     Tokens,
     UsageError,
+    cache_type_of,
     cost,
     cost_record,
     money_of,
@@ -52,6 +55,13 @@ def usage(inp, out=0, *, read=0, written=0, reasoning=None):
 def price(gateway, name, used, **settings) -> Cost | None:
     """The cost of a call on the day these figures were checked."""
     return cost(used, find_offer(gateway, name), at=DAY, **settings)
+
+
+def priced_daily(*days):
+    """An offer whose price changes on each of these days; its currency is the day."""
+    offer = find_offer("dashscope-intl", "qwen3.6-plus")
+    prices = (replace(offer.prices[0], valid_from=day, currency=f"{day}") for day in days)
+    return replace(offer, prices=tuple(prices))
 
 
 @pytest.mark.parametrize(
@@ -184,6 +194,25 @@ def test_two_calls_of_200k_stay_in_the_first_tier():
     assert totals(call.money for call in calls) == {"USD": expected}
 
 
+@pytest.fixture(params=["UTC+14", "UTC-14"])
+def far_zone(request):
+    """A zone in which it is often another day than in UTC; at any hour in one of the two."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TZ", request.param)
+        time.tzset()
+        yield
+    time.tzset()
+
+
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="this system sets no zone per process")
+def test_the_day_of_a_call_is_today_in_utc(far_zone):
+    """The machine's zone changes no bill."""
+    before = datetime.now(UTC).date()
+    offer = priced_daily(*(before + timedelta(days) for days in (-1, 0, 1)))
+    found = {cost(usage(1), offer).currency, next_tier(1, offer).crossing.currency}
+    assert found <= {f"{before}", f"{datetime.now(UTC).date()}"}
+
+
 class TestCache:
     """Plain input, hits and writes are disjoint and have their own rates (P29)."""
 
@@ -201,6 +230,45 @@ class TestCache:
             for kind in (None, "ephemeral")
         ]
         assert [bill.cache_read for bill in bills] == [mtok("0.10", 64), mtok("0.05", 64)]
+
+    @pytest.mark.parametrize(
+        ("used", "settings", "saved"),
+        [
+            pytest.param(usage(100, read=64), {}, mtok("0.40", 64), id="hits"),
+            pytest.param(usage(100, written=20), {}, -mtok("0.125", 20), id="only-written"),
+            pytest.param(
+                usage(100, read=64, written=20),
+                {},
+                mtok("0.45", 64) - mtok("0.125", 20),
+                id="explicit-hits-and-a-write",
+            ),
+            pytest.param(usage(100, read=64), {"discount": "0.5"}, mtok("0.20", 64), id="discount"),
+            pytest.param(usage(100), {}, 0, id="no-cache"),
+        ],
+    )
+    def test_tells_what_the_cache_saved(self, used, settings, saved):
+        """Against the plain input rate: 0.50, where a hit is 0.10 or 0.05 and a write 0.625."""
+        assert price("dashscope-intl", "qwen3.6-plus", used, **settings).cache_saved == saved
+
+    def test_a_batch_call_saves_nothing_by_its_hits(self):
+        """They pay the plain rate, and the batch factor is no merit of the cache."""
+        bill = price("dashscope", "qwen3.6-plus", usage(1_000, read=400), batch=True)
+        assert bill.cache_saved == 0
+
+    @pytest.mark.parametrize(
+        ("raw", "expected"),
+        [
+            pytest.param({"prompt_tokens_details": {"cache_type": "ephemeral"}}, "ephemeral"),
+            pytest.param({"prompt_tokens_details": {"cache_type": 5}}, None, id="no-word"),
+            pytest.param({"prompt_tokens_details": ["ephemeral"]}, None, id="details-a-list"),
+            pytest.param({}, None, id="no-details"),
+            pytest.param(["ephemeral"], None, id="a-list"),
+            pytest.param(None, None, id="no-usage"),
+        ],
+    )
+    def test_the_type_of_cache_is_read_in_any_shape(self, raw, expected):
+        """What a gateway sends in another shape says nothing, and nothing breaks."""
+        assert cache_type_of(raw) == expected
 
     @pytest.mark.parametrize("nothing", [None, {}, {"cache_read": None, "cache_creation": None}])
     def test_null_details_are_zero(self, nothing):
@@ -226,6 +294,7 @@ class TestThinking:
         ("reasoning", "thinking", "rate"),
         [
             pytest.param(70, None, "4.00", id="it-thought"),
+            pytest.param(1, None, "4.00", id="one-token-of-it"),
             pytest.param(0, True, "1.20", id="was-to-think-but-did-not"),
             pytest.param(None, True, "4.00", id="not-said-but-asked-to"),
             pytest.param(None, False, "1.20", id="not-said-and-not-asked"),
@@ -238,6 +307,15 @@ class TestThinking:
         bill = price("dashscope-intl", "qwen-plus", used, thinking=thinking)
         assert bill.total == mtok(rate, 100)
 
+    @pytest.mark.parametrize(
+        ("default", "rate"),
+        [("on", "4.00"), ("always", "4.00"), ("off", "1.20"), ("never", "1.20")],
+    )
+    def test_where_nobody_says_the_gateway_s_default_decides(self, default, rate):
+        """A call of a model that thinks by itself is not priced too low."""
+        offer = replace(find_offer("dashscope-intl", "qwen-plus"), thinking=default)
+        assert cost(usage(0, 100), offer, at=DAY).total == mtok(rate, 100)
+
 
 class TestFactors:
     """Discounts and batch mode."""
@@ -248,10 +326,16 @@ class TestFactors:
         bill = price("apiyi", "qwen3.6-plus", usage(1_000, 100), discount=discount)
         assert bill.total == Decimal("0.85") * (mtok("0.30", 1_000) + mtok("1.80", 100))
 
+    def test_who_pays_all_of_the_list_may_say_so(self):
+        """1 is the highest that a discount can be."""
+        bill = price("apiyi", "qwen3.6-plus", usage(1_000), discount=1)
+        assert (bill.total, bill.discount) == (mtok("0.30", 1_000), 1)
+
     @pytest.mark.parametrize("discount", ["0", 1.5, -1, "15 %", float("nan")])
     def test_a_discount_that_cannot_be_is_refused(self, discount):
         """The message says what the number means."""
-        with pytest.raises(ValueError, match="what you pay of the list"):
+        meaning = r'what you pay of the list, above 0 and at most 1: "0\.85" for 15 % off$'
+        with pytest.raises(ValueError, match=meaning):
             price("apiyi", "qwen3.6-plus", usage(1), discount=discount)
 
     def test_a_batch_call_costs_half_and_gets_no_cache_discount(self):
@@ -309,7 +393,7 @@ class TestMoney:
 
     def test_dollars_and_yuan_are_not_added(self):
         """The message names the way to sum."""
-        with pytest.raises(CurrencyError, match="totals"):
+        with pytest.raises(CurrencyError, match=r"keep a sum per currency, as `totals` does$"):
             Money(Decimal(1), "USD") + Money(Decimal(1), "CNY")
 
     def test_are_not_compared_either(self):
@@ -325,13 +409,21 @@ class TestMoney:
 
     @pytest.mark.parametrize(
         ("text", "printed"),
-        [("0.50 USD", "0.5 USD"), ("100 CNY", "100 CNY"), ("1e-7 USD", "0.0000001 USD")],
+        [
+            ("0.50 USD", "0.5 USD"),
+            ("5.00 USD", "5 USD"),
+            ("100 CNY", "100 CNY"),
+            ("1e-7 USD", "0.0000001 USD"),
+            ("0 USD", "0 USD"),
+        ],
     )
     def test_is_read_and_printed_in_plain_digits(self, text, printed):
         """No exponent, and no trailing zeros after the point."""
         assert str(Money.parse(text)) == printed
 
-    @pytest.mark.parametrize("text", ["", "5", "five USD", "USD 5", "5 usd", "inf USD", "1 2 USD"])
+    @pytest.mark.parametrize(
+        "text", ["", "5", "five USD", "USD 5", "5 usd", "5 $", "5 U$", "inf USD", "1 2 USD"]
+    )
     def test_an_amount_that_cannot_be_read_says_how_to_write_it(self, text):
         """A budget that is misread would not hold."""
         with pytest.raises(ValueError, match=r'write it like "0\.50 USD"'):
@@ -340,11 +432,14 @@ class TestMoney:
     def test_compares_and_subtracts_in_one_currency(self):
         """What a budget needs."""
         small, large = Money.parse("0.1 USD"), Money.parse("0.3 USD")
-        assert (small < large, large <= small, large - small) == (
+        assert (small < large, large < small, small <= large, large <= small) == (
             True,
             False,
-            Money.parse("0.2 USD"),
+            True,
+            False,
         )
+        assert (small < small, small <= small) == (False, True)  # noqa: PLR0124 - two equal amounts
+        assert large - small == Money.parse("0.2 USD")
 
 
 class TestNextTier:
@@ -366,7 +461,27 @@ class TestNextTier:
     def test_counts_the_bound_as_inside(self):
         """At the bound no token is left, and the tier is still the lower one."""
         ahead = next_tier(256_000, find_offer("apiyi", "qwen3.6-flash"), at=DAY)
-        assert (ahead.tokens_left, ahead.here.label) == (0, "≤256K")
+        more = mtok("0.68", 256_001) - mtok("0.17", 256_000)
+        assert (ahead.tokens_left, ahead.here.label, ahead.crossing.amount) == (0, "≤256K", more)
+
+    def test_prices_the_request_as_it_will_be_made(self):
+        """Its discount and its thinking are those of `cost`."""
+        ahead = next_tier(
+            250_000,
+            find_offer("dashscope-intl", "qwen-plus"),
+            output_tokens=1_000,
+            at=DAY,
+            discount="0.5",
+            thinking=True,
+        )
+        inside = mtok("0.40", 256_000) + mtok("4.00", 1_000)
+        outside = mtok("1.20", 256_001) + mtok("12.00", 1_000)
+        assert ahead.crossing == Money((outside - inside) / 2, "USD")
+
+    def test_prices_it_on_its_day(self):
+        """The list that held then."""
+        offer = priced_daily(date(2026, 1, 1), date(2026, 1, 2))
+        assert next_tier(1, offer, at=date(2026, 1, 1)).crossing.currency == "2026-01-01"
 
     def test_beyond_the_list_the_price_is_unknown(self):
         """The tier above is None and so is what crossing costs: not 0."""
@@ -390,38 +505,48 @@ class TestNextTier:
 @pytest.mark.parametrize(
     ("raw", "extra", "expected"),
     [
-        pytest.param({"cost": 0.00025581, "is_byok": False}, {}, "0.00025581", id="usage.cost"),
+        pytest.param(
+            {"cost": 0.00025581, "is_byok": False},
+            {},
+            ("0.00025581", "usage.cost", False),
+            id="usage.cost",
+        ),
         pytest.param(
             {"cost": 0.0076509169000000005},
             None,
-            "0.0076509169000000005",
+            ("0.0076509169000000005", "usage.cost", False),
             id="as-it-prints-and-no-byok-key",
         ),
-        pytest.param({"cost": 0}, {}, "0", id="free-is-zero"),
+        pytest.param({"cost": 0}, {}, ("0", "usage.cost", False), id="free-is-zero"),
         pytest.param(
             {"cost": 0.000896},
             {"provider_metadata": {"gateway": {"cost": "0.00089600", "marketCost": "1"}}},
-            "0.00089600",
+            ("0.00089600", "provider_metadata.gateway.cost", False),
             id="exact-string-beside-the-number",
         ),
         pytest.param(
             {},
             {"meta": {"usage": {"credits_used": 7022, "usd_spent": 0.003511}}},
-            "0.003511",
+            ("0.003511", "meta.usage.usd_spent", False),
             id="usd_spent",
         ),
-        pytest.param({}, {"cost": {"usd": 0.0001578, "diem": 0}}, "0.0001578", id="cost.usd"),
+        pytest.param(
+            {},
+            {"cost": {"usd": 0.0001578, "diem": 0}},
+            ("0.0001578", "cost.usd", False),
+            id="cost.usd",
+        ),
         pytest.param({}, {"cost": {"usd": 0, "diem": 0.5}}, None, id="paid-in-diem"),
         pytest.param(
             {"cost": 0.001, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.02}},
             {},
-            "0.021",
+            ("0.021", "usage.cost + usage.cost_details.upstream_inference_cost", True),
             id="own-key-fee-and-bill",
         ),
         pytest.param(
             {"cost": 0, "is_byok": True, "market_cost": 0.02, "cost_details": None},
             {"provider_metadata": {"gateway": {"cost": "0"}}},
-            "0.02",
+            ("0.02", "usage.cost + usage.market_cost", True),
             id="own-key-fee-of-nothing",
         ),
         pytest.param({"cost": 0.001, "is_byok": True}, {}, None, id="own-key-bill-not-told"),
@@ -436,9 +561,9 @@ class TestNextTier:
     ],
 )
 def test_reported_money_is_read_by_its_shape(raw, extra, expected):
-    """Each gateway writes its bill elsewhere; half a bill is not believed (P28)."""
+    """Each gateway writes its bill elsewhere, as printed; half a bill is not believed (P28)."""
     found = reported_cost(raw, extra)
-    assert (None if found is None else found.amount) == (expected and Decimal(expected))
+    assert (found and (str(found.amount), found.source, found.byok)) == expected
 
 
 @pytest.mark.skipif(not WIRE.exists(), reason="the recordings are not on this machine")
@@ -475,27 +600,31 @@ def _money_unread(path: Path) -> bool:
 class TestRecord:
     """The dict on the message."""
 
-    BILL = price("apiyi", "qwen3.6-flash", usage(300_000, 2_000, reasoning=5))
+    @pytest.fixture
+    def bill(self):
+        """A call in the upper of two tiers."""
+        return price("apiyi", "qwen3.6-flash", usage(300_000, 2_000, reasoning=5))
 
     @pytest.mark.parametrize(
         ("usage", "expected"),
         [
             pytest.param(None, None, id="no-usage"),
             pytest.param({"plugins": {"search": {"count": 2, "strategy": "turbo"}}}, {"search": 2}),
+            pytest.param({"plugins": {"search": {"count": 1}}}, {"search": 1}, id="once"),
             pytest.param({"plugins": {"search": {"count": 0}}}, None, id="none-made"),
             pytest.param({"plugins": ["search"]}, None, id="another-shape"),
             pytest.param({"plugins": {"search": 1}}, None, id="no-object"),
         ],
     )
-    def test_names_what_the_list_does_not_price(self, usage, expected):
+    def test_names_what_the_list_does_not_price(self, bill, usage, expected):
         """A gateway's own bill has it in; then nothing is missing."""
-        assert cost_record(self.BILL, None, usage)["unpriced"] == expected
+        assert cost_record(bill, None, usage)["unpriced"] == expected
         whole = Reported(amount=Decimal(1), source="usage.cost")
-        assert cost_record(self.BILL, whole, usage)["unpriced"] is None
+        assert cost_record(bill, whole, usage)["unpriced"] is None
 
-    def test_of_a_list_price_explains_it(self):
+    def test_of_a_list_price_explains_it(self, bill):
         """Currency, parts, tier with bounds, rates, source and date."""
-        assert cost_record(self.BILL, None) == {
+        assert cost_record(bill, None) == {
             "currency": "USD",
             "total": 0.21216,
             "basis": "list",
@@ -526,10 +655,10 @@ class TestRecord:
             "batch": False,
         }
 
-    def test_prefers_the_report_and_says_how_far_the_list_is(self):
+    def test_prefers_the_report_and_says_how_far_the_list_is(self, bill):
         """One total, never both; the list price stands beside it."""
         reported = Reported(amount=Decimal("0.19"), source="usage.cost")
-        record = cost_record(self.BILL, reported)
+        record = cost_record(bill, reported)
         picked = ("total", "basis", "list", "reported", "difference", "difference_percent")
         assert [record[key] for key in picked] == [
             0.19,
@@ -542,8 +671,17 @@ class TestRecord:
 
     def test_of_a_report_alone_leaves_the_list_open(self):
         """A model without a row still has a cost where the gateway tells it."""
-        record = cost_record(None, Reported(amount=Decimal("0.19"), source="usage.cost"))
-        assert (record["total"], record["list"], record["tier"]) == (0.19, None, None)
+        record = cost_record(None, Reported(amount=Decimal("0.19"), source="cost.usd", byok=True))
+        told = ("total", "list", "tier", "reported_from", "byok")
+        assert [record[key] for key in told] == [0.19, None, None, "cost.usd", True]
+
+    def test_says_the_terms_of_the_price(self):
+        """Since when it holds, what was paid of it, and that it was a batch call."""
+        offer = find_offer("dashscope", "qwen3.6-plus")
+        dated = replace(offer, prices=(replace(offer.prices[0], valid_from=date(2026, 5, 1)),))
+        record = cost_record(cost(usage(10), dated, at=DAY, discount="0.85", batch=True), None)
+        terms = ("price_valid_from", "discount", "batch")
+        assert [record[key] for key in terms] == ["2026-05-01", 0.85, True]
 
     def test_leaves_out_a_list_in_another_currency(self):
         """A report in dollars is not compared with a list in yuan."""
@@ -561,9 +699,9 @@ class TestRecord:
         record = cost_record(bill, Reported(amount=Decimal(0), source="usage.cost"))
         assert (record["difference"], record["difference_percent"]) == (0.0, None)
 
-    def test_passes_json(self):
+    def test_passes_json(self, bill):
         """Checkpoints and traces store it."""
-        record = cost_record(self.BILL, None)
+        record = cost_record(bill, None)
         assert json.loads(json.dumps(record)) == record
 
 

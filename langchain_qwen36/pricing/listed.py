@@ -12,10 +12,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import ROUND_CEILING, Decimal, InvalidOperation
+from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36.pricing.money import Money
+from langchain_qwen36.pricing.money import Money, as_printed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -168,9 +168,12 @@ def cost(
     """
     tokens = Tokens.of(usage)
     factor = _discount(discount)
-    price = offer.price_at(at or datetime.now(UTC).date()) if offer else None
-    tier = price.tier_for(tokens.total_input) if price else None
-    if offer is None or price is None or tier is None or (batch and price.batch is None):
+    if (
+        offer is None
+        or (price := offer.price_at(at or datetime.now(UTC).date())) is None
+        or (tier := price.tier_for(tokens.total_input)) is None
+        or (batch and price.batch is None)
+    ):
         return None
     kinds = _kinds(
         tokens, batch=batch, explicit=cache_type == "ephemeral", offer=offer, thinking=thinking
@@ -250,14 +253,10 @@ def _count(table: Mapping[str, Any], key: str) -> int:
 
 
 def _discount(value: Decimal | float | str | None) -> Decimal | None:
-    """A float is read as it prints: 0.85 means 0.85."""
     if value is None:
         return None
-    try:
-        factor = Decimal(str(value))
-    except InvalidOperation:
-        factor = Decimal("NaN")
-    if not (factor.is_finite() and 0 < factor <= 1):
+    factor = as_printed(value)
+    if factor is None or not 0 < factor <= 1:
         raise ValueError(
             f"discount={value!r} must be what you pay of the list, above 0 and at most 1: "
             '"0.85" for 15 % off'

@@ -30,14 +30,11 @@ class Money:
         Raises:
             ValueError: It is no amount and currency.
         """
-        try:
-            amount, currency = text.split()
-            value = Decimal(amount)
-        except (ValueError, InvalidOperation):
-            value, currency = Decimal("NaN"), ""
-        if not value.is_finite() or not (currency.isalpha() and currency.isupper()):
-            raise ValueError(f'{text!r} is no amount of money; write it like "0.50 USD"')
-        return cls(value, currency)
+        match text.split():
+            case [amount, currency] if currency.isalpha() and currency.isupper():
+                if (value := as_printed(amount)) is not None:
+                    return cls(value, currency)
+        raise ValueError(f'{text!r} is no amount of money; write it like "0.50 USD"')
 
     def __add__(self, other: Money) -> Money:
         return Money(self.amount + self._like(other), self.currency)
@@ -53,8 +50,7 @@ class Money:
 
     def __str__(self) -> str:
         """Plain digits, never an exponent, without trailing zeros: `0.000345 USD`."""
-        digits = f"{self.amount:f}"
-        return f"{digits.rstrip('0').rstrip('.') if '.' in digits else digits} {self.currency}"
+        return f"{self.amount.normalize():f} {self.currency}"
 
     def _like(self, other: Money) -> Decimal:
         if other.currency != self.currency:
@@ -63,6 +59,15 @@ class Money:
                 "as `totals` does"
             )
         return other.amount
+
+
+def as_printed(value: object) -> Decimal | None:
+    """A number or a decimal text as it prints, so that 0.85 is 0.85; None: no finite number."""
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None
 
 
 def totals(amounts: Iterable[Money]) -> dict[str, Decimal]:

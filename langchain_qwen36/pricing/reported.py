@@ -13,13 +13,13 @@ All are US dollars (gateways.md §0.1, §5). Every key may be missing or null.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36.pricing.money import Money
+from langchain_qwen36.pricing.money import Money, as_printed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from decimal import Decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +88,6 @@ def _at(tree: Any, path: tuple[str, ...]) -> Any:
 
 
 def _amount(value: Any) -> Decimal | None:
-    """A number or decimal string as it prints; anything else is no amount."""
-    if isinstance(value, bool) or not isinstance(value, int | float | str):
-        return None
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        return None
-    return amount if amount.is_finite() and amount >= 0 else None
+    """A number or decimal string; anything else, or less than nothing, is no amount."""
+    amount = as_printed(value)
+    return amount if amount is not None and amount >= 0 else None

@@ -46,11 +46,14 @@ def next_tier(
     this size.
     """
     day = at or datetime.now(UTC).date()
-    price = offer.price_at(day) if offer else None
-    here = price.tier_for(input_tokens) if price else None
-    if price is None or here is None or here.up_to is None:
+    if (
+        offer is None
+        or (price := offer.price_at(day)) is None
+        or (here := price.tier_for(input_tokens)) is None
+        or here.up_to is None
+    ):
         return None
-    edges = [
+    inside, outside = (
         cost(
             {"input_tokens": size, "output_tokens": output_tokens},
             offer,
@@ -59,11 +62,10 @@ def next_tier(
             thinking=thinking,
         )
         for size in (here.up_to, here.up_to + 1)
-    ]
-    inside, outside = edges
+    )
     return NextTier(
         here=here,
-        above=price.tier_for(here.up_to + 1),
+        above=outside.tier if outside else None,
         tokens_left=here.up_to - input_tokens,
         crossing=outside.money - inside.money if inside and outside else None,
     )
