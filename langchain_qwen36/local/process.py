@@ -75,6 +75,7 @@ class EngineProcess:
             address = self._exchange(json.dumps(settings) + "\n")
         finally:
             timer.cancel()
+            timer.join()  # whoever forks next has no thread of ours
         if address:
             return address
         code = self._process.wait()
@@ -125,7 +126,6 @@ def _end(process: subprocess.Popen[str], log: IO[bytes]) -> None:
 
 
 def _close_files(process: subprocess.Popen[str], log: IO[bytes]) -> None:
-    for file in (process.stdin, process.stdout, log):
-        if file is not None:
-            with contextlib.suppress(BrokenPipeError):  # settings that it died without reading
-                file.close()
+    for file in filter(None, (process.stdin, process.stdout, log)):
+        with contextlib.suppress(BrokenPipeError):  # settings that it died without reading
+            file.close()
