@@ -279,6 +279,18 @@ def test_the_tiny_model_can_leave_thinking_out(engine: LocalEngine) -> None:
     assert message == {"role": "assistant", "content": "The capital of France is Paris."}
 
 
+def test_the_tiny_model_says_the_same_again(engine: LocalEngine) -> None:
+    """It takes the likeliest word each time, unless a request has a temperature of its own."""
+
+    def stories(temperature: float | None) -> set[str]:
+        body = {**QUIET, "max_tokens": 30, "temperature": temperature}
+        told = [ask(engine, "Tell me a story.", **body, seed=seed) for seed in (1, 2, 3)]
+        return {choice["message"]["content"] for choice in told}
+
+    assert len(stories(None)) == 1
+    assert len(stories(1.5)) > 1
+
+
 @pytest.mark.parametrize(
     ("body", "thinks"),
     [

@@ -25,10 +25,23 @@ __all__ = ["EngineOptions", "LocalEngine", "shared_engine"]
 _TINY_TEMPLATE = Path(__file__).with_name("templates") / "smollm2.jinja"
 
 # For a real model, llama.cpp's own (-1: no bound; as many threads as cores). The tiny one rambles
-# until its window is full. On two busy cores it wrote 2 tokens/s with two threads, which spin
-# while they wait for each other, and 80 with one.
-_DEFAULTS = {"threads": -1, "max_tokens": -1, "thinking_budget": -1, "prompt_cache_mib": 8192}
-_TINY_DEFAULTS = {"threads": 1, "max_tokens": 1024, "thinking_budget": 128, "prompt_cache_mib": 256}
+# until its window is full, and is worth watching only where it says the same again. On two busy
+# cores it wrote 2 tokens/s with two threads, which spin while they wait for each other, and 80
+# with one.
+_DEFAULTS = {
+    "threads": -1,
+    "max_tokens": -1,
+    "thinking_budget": -1,
+    "prompt_cache_mib": 8192,
+    "greedy": False,
+}
+_TINY_DEFAULTS = {
+    "threads": 1,
+    "max_tokens": 1024,
+    "thinking_budget": 128,
+    "prompt_cache_mib": 256,
+    "greedy": True,
+}
 
 # Seconds for the kernel to take a killed engine's memory back, before its end can be seen.
 _DYING = 1.0

@@ -126,6 +126,7 @@ def _end(process: subprocess.Popen[str], log: IO[bytes]) -> None:
 
 
 def _close_files(process: subprocess.Popen[str], log: IO[bytes]) -> None:
-    for file in filter(None, (process.stdin, process.stdout, log)):
+    files: tuple[IO[Any] | None, ...] = (process.stdin, process.stdout, log)
+    for file in filter(None, files):
         with contextlib.suppress(BrokenPipeError):  # settings that it died without reading
             file.close()

@@ -67,6 +67,8 @@ def _serve(settings: dict[str, Any]) -> Any:
     params.chat_template = settings["chat_template"]
     params.n_predict = settings["max_tokens"]
     params.sampling.reasoning_budget_tokens = settings["thinking_budget"]
+    if settings["greedy"]:
+        params.sampling.temp = 0  # a request's own `temperature` goes before it
     params.cache_ram_mib = settings["prompt_cache_mib"]
     params.cpuparams.n_threads = settings["threads"]
     params.cpuparams_batch.n_threads = settings["threads"]
