@@ -56,6 +56,64 @@ def test_f49_to_f51_chunks_of_nothing_are_skipped(odd: dict) -> None:
     assert expected == agreed([odd, first, odd, second, end, odd])
 
 
+def test_a_choice_behind_one_that_is_none_is_read() -> None:
+    """Of a list of choices only what is no choice is skipped."""
+    payload = chunk({"content": "a"}, "stop")
+    payload["choices"].insert(0, None)
+    assert agreed([payload])["text"] == "a"
+
+
+def test_what_a_last_payload_tells_anew_is_kept() -> None:
+    """A gateway writes null until the end, and then its bill, where no choice is left."""
+    bill = {"usage": {"usd_spent": 0.001}}
+    payloads = [chunk({"content": "a"}, meta=None), chunk(finish="stop", meta=None)]
+    reader = reader_of([*payloads, {"choices": [], "meta": bill}])
+    assert reader.facts["meta"] == bill
+
+
+@pytest.mark.parametrize(
+    ("name", "plain", "text", "thoughts"),
+    [
+        pytest.param("content", "text", "abc", None, id="text"),
+        pytest.param("reasoning_content", "reasoning", "a", "bc", id="thoughts"),
+    ],
+)
+def test_more_of_the_same_may_come_as_bare_text(
+    name: str, plain: str, text: str, thoughts: str | None
+) -> None:
+    """Where a payload said one thing and nothing else, the next one's text is all there is."""
+    reader = reader_of([chunk({"content": "a"}), chunk({name: "b"})])
+    assert reader.plain == plain
+    assert [(delta.kind, delta.text) for delta in reader.go_on("c")] == [(plain, "c")]
+    assert reader.chunks == 3
+    partial = reader.partial()
+    assert (text, thoughts) == (partial.text, partial.additional_kwargs.get("reasoning_content"))
+
+
+def test_nothing_is_plain_before_a_choice_nor_beside_another() -> None:
+    """Bare text would not say whose it is."""
+    reader = StreamReader(request())
+    assert reader.plain is None
+    for _ in range(2):
+        reader.feed(chunk({"content": "a"}))
+    assert reader.plain == "text"
+    other = chunk({"content": "b"})
+    other["choices"][0]["index"] = 1
+    reader.feed(other)
+    assert reader.plain is None
+
+
+def test_a_server_that_counts_from_1_has_a_first_choice() -> None:
+    """The lowest one is the answer, with the usage; only the others are alternatives."""
+    payloads = [chunk({"content": text}, "stop", usage=USAGE) for text in ("a", "b")]
+    for index, payload in enumerate(payloads, start=1):
+        payload["choices"][0]["index"] = index
+    answer = read(payloads)
+    assert (answer.invoke.text, answer.invoke.usage_metadata["total_tokens"]) == ("a", 15)
+    told = answer.merged.response_metadata["alternatives"]
+    assert [(choice["index"], choice["content"]) for choice in told] == [(2, "b")]
+
+
 def test_a_message_beside_a_delta_is_not_read() -> None:
     """A proxy sends a message with every delta; reading both would double the answer."""
     payloads = text_chunks(["a", "b"])
@@ -111,6 +169,10 @@ def test_f3_a_stream_without_an_end_is_an_error_with_what_came() -> None:
     with pytest.raises(StreamInterruptedError) as caught:
         reader.finish(done=False)
     error = caught.value
+    assert error.message == (
+        "The stream ended early, after 3 chunks: neither finish_reason nor [DONE] came. "
+        "What had come is in `partial`."
+    )
     assert (error.chunks, error.gateway, error.is_retryable) == (3, "dashscope", True)
     partial = error.partial
     assert (partial.text, partial.additional_kwargs) == ("half", {"reasoning_content": "t"})
@@ -157,6 +219,16 @@ def test_a_proper_end_of_nothing_is_an_error() -> None:
     """F15: [DONE] alone is no answer."""
     with pytest.raises(UnexpectedResponseError):
         StreamReader(request()).finish(done=True)
+
+
+def test_what_was_told_instead_of_an_answer_is_in_the_error() -> None:
+    """The first 200 characters in its words, all of it in its body."""
+    said = {"note": "x" * 300}
+    with pytest.raises(UnexpectedResponseError) as caught:
+        reader_of([said]).finish(done=True)
+    error = caught.value
+    assert error.message == f"The answer holds no choices: {{'note': '{'x' * 190}"
+    assert (error.gateway, error.body, error.chunks) == ("dashscope", said, 1)
 
 
 @pytest.mark.parametrize(

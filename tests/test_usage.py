@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from answers import USAGE, agreed, chunk, request, text_chunks
+from answers import USAGE, agreed, chunk, read, request, text_chunks
 
 from langchain_qwen36._wire import usage
 
@@ -30,6 +30,31 @@ from langchain_qwen36._wire import usage
             {"completion_tokens": 4, "total_tokens": 7},
             {"input_tokens": 3, "output_tokens": 4, "total_tokens": 7},
             id="input-is-the-rest",
+        ),
+        pytest.param(
+            {"completion_tokens": 0},
+            {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0},
+            id="only-an-output-of-nothing",
+        ),
+        pytest.param(
+            {"completion_tokens": 4},
+            {"input_tokens": 0, "output_tokens": 4, "total_tokens": 4},
+            id="only-an-output",
+        ),
+        pytest.param(
+            {"prompt_tokens": 0},
+            {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0},
+            id="only-an-input-of-nothing",
+        ),
+        pytest.param(
+            {"prompt_tokens": 3},
+            {"input_tokens": 3, "output_tokens": 0, "total_tokens": 3},
+            id="only-an-input",
+        ),
+        pytest.param(
+            {"total_tokens": 7},
+            {"input_tokens": 7, "output_tokens": 0, "total_tokens": 7},
+            id="only-a-total",
         ),
         pytest.param(
             {"input_tokens": 3, "output_tokens": 4, "total_tokens": 8},
@@ -93,6 +118,16 @@ from langchain_qwen36._wire import usage
                 "input_token_details": {"image": 6},
             },
             id="image-tokens",
+        ),
+        pytest.param(
+            USAGE | {"prompt_tokens_details": {"image_tokens": 6, "cached_tokens": 4}},
+            {
+                "input_tokens": 10,
+                "output_tokens": 5,
+                "total_tokens": 15,
+                "input_token_details": {"cache_read": 4, "image": 6},
+            },
+            id="t31-disjoint-kinds-may-be-all-there-is",
         ),
         pytest.param(
             USAGE | {"prompt_tokens_details": {"image_tokens": 6, "cached_tokens": 8}},
@@ -161,12 +196,35 @@ ZERO = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
         pytest.param([ZERO, ZERO, USAGE], id="f48-zeros-first"),
         pytest.param([USAGE, ZERO, ZERO], id="zeros-last"),
         pytest.param([USAGE, None, {}], id="empty-last"),
+        pytest.param([None, USAGE, None], id="amid-nulls"),
+        pytest.param([USAGE, "none", ["none"]], id="another-shape-last"),
     ],
 )
 def test_p09_the_last_count_is_the_count(usages: list[dict | None]) -> None:
     """Usage on several chunks is never summed, and zeros replace nothing."""
     expected = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
     assert expected == agreed(payloads_with(usages))["usage"]
+
+
+@pytest.mark.parametrize("name", ["prompt_tokens", "completion_tokens", "total_tokens"])
+def test_f48_any_count_goes_before_zeros(name: str) -> None:
+    """F48: a server that counts only one thing has counted."""
+    answer = read(payloads_with([{name: 5}, ZERO]))
+    assert answer.invoke.response_metadata["usage"] == {name: 5}
+
+
+def test_a_usage_that_counts_nothing_is_told_where_there_is_no_other() -> None:
+    """It may name money; the first one stays."""
+    answer = read(payloads_with([{"cost": 0.1}, {"cost": 0.2}]))
+    assert answer.invoke.response_metadata["usage"] == {"cost": 0.1}
+    assert answer.invoke.usage_metadata is None
+
+
+@pytest.mark.parametrize("kind", ["delta", "message"])
+def test_usage_inside_a_choice_is_read(kind: str) -> None:
+    """A server that counts beside the words."""
+    choice = {"index": 0, kind: {"content": "a", "usage": USAGE}, "finish_reason": "stop"}
+    assert agreed([{"choices": [choice]}])["usage"]["total_tokens"] == 15
 
 
 def test_missing_usage_is_none() -> None:
