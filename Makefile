@@ -59,6 +59,14 @@ test-pythons: .venv/.uv  ## test-wheel on each Python that this machine has
 test-lowest: .venv/.uv  ## test-wheel with the oldest versions that pyproject.toml allows
 	$(MAKE) test-wheel UV="$(BIN)/uv" WHEEL_ENV=.venv-wheel-lowest UV_RESOLUTION=lowest-direct
 
+# In a copy: what stands in the checkout is never mutated.
+mutation: .venv/.mutation  ## which mutants of pricing and reader no test notices; ARGS="*money*" is quick
+	rm -rf build/mutation && mkdir -p build/mutation
+	cp -r langchain_qwen36 tests pyproject.toml build/mutation
+	ln -s "$(abspath ../shared)" build/mutation/shared
+	cd build/mutation && "$(abspath $(BIN))/python" -m mutmut run $(ARGS)
+	cd build/mutation && "$(abspath $(BIN))/python" -m mutmut results
+
 soak: .venv/.test  ## 20,000 calls over mixed faults: nothing may pile up; ARGS="--calls 2000" is quick
 	$(BIN)/python benchmarks/soak.py $(ARGS)
 
@@ -110,6 +118,10 @@ clean:  ## forget the virtual environment and what tools left
 
 .venv/.lint: .venv/.test
 	$(PIP) --group lint
+	@touch $@
+
+.venv/.mutation: .venv/.test
+	$(PIP) --group mutation
 	@touch $@
 
 # ruff breaks the reference's signatures into lines.
