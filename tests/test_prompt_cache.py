@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 DASHSCOPE = GATEWAYS["dashscope"]
 LONG = "rule " * 1500
 MARK = {"type": "ephemeral"}
-OWN = {"type": "text", "text": "mine", "cache_control": MARK}
+OWN = {"type": "text", "text": "mine", "cache_control": {**MARK, "ttl": "5m"}}
 PICTURE = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
 TOOL = {"type": "function", "function": {"name": "f", "description": LONG, "parameters": {}}}
 
@@ -64,6 +64,7 @@ def places(messages: list[dict[str, Any]]) -> list[int]:
             [SYSTEM, USER, ANSWER, USER, ANSWER, RESULT, RESULT], [0, 3, 6], id="tool-loop"
         ),
         pytest.param([SYSTEM, SYSTEM, USER], [1, 2], id="several-system-messages"),
+        pytest.param([SYSTEM], [0], id="a-system-message-alone"),
         pytest.param([said("user", LONG)], [0], id="a-long-question-alone"),
         pytest.param([said("user", LONG * 3)], [0], id="so-long-that-it-is-not-counted"),
         pytest.param([USER, ANSWER, said("user", LONG)], [2], id="only-where-it-is-long-enough"),
@@ -83,6 +84,11 @@ def test_where_marks_go(messages: list[dict[str, Any]], expected: list[int]) -> 
     before = deepcopy(messages)
     assert places(marked(messages, [], DASHSCOPE, "auto")) == expected
     assert messages == before
+
+
+def test_a_mark_of_ones_own_stays_as_it_is() -> None:
+    """With whatever it says beside its type."""
+    assert marked([SYSTEM, said("user", [OWN])], [], DASHSCOPE, "auto")[1]["content"] == [OWN]
 
 
 def test_tools_stand_before_the_system_prompt() -> None:

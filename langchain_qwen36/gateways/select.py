@@ -124,7 +124,8 @@ def _row(gateway: str | Gateway | None, base_url: str | None, env: Mapping[str, 
     raise MissingKeyError(
         "No gateway was named and no key is set. Set one of "
         f"{', '.join(variables)}, or pass `base_url=` of your own server, or "
-        '`gateway="local"` to run a small model on this machine.'
+        '`gateway="local"` to run a small model on this machine without a key; '
+        "`QWEN36_GATEWAY=local` does the same for a program as it stands."
     )
 
 
