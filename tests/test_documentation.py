@@ -44,6 +44,7 @@ TEXTS = {**PAGES, "ChatQwen36": inspect.getdoc(ChatQwen36)}
 BLOCKS = {name: list(blocks_of(text)) for name, text in TEXTS.items()}
 LANGUAGES = {"python", "console", "bash", "toml", "text", ""}
 NOT_RUN = {
+    "CONTRIBUTING.md": 1,
     "docs/local-engine.md": 1,
     "docs/multimodal.md": 1,
     "docs/own-server.md": 1,

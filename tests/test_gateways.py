@@ -153,7 +153,7 @@ def test_a_key_from_a_variable_never_reaches_another_gateway(row, owner):
             None,
             {},
             MissingKeyError,
-            ["DASHSCOPE_API_KEY", "OPENROUTER_API_KEY", "AIMLAPI_API_KEY", 'gateway="local"'],
+            ["DASHSCOPE_API_KEY", "OPENROUTER_API_KEY", "AIMLAPI_API_KEY", "QWEN36_GATEWAY=local"],
             id="nothing-is-set",
         ),
         pytest.param(
