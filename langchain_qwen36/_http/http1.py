@@ -155,8 +155,6 @@ class _Answer:
             self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
-        if self.has_head:
-            return
         self.status = self.parser.get_status_code()
         if self.status < _FINAL:
             self.reason = b""

@@ -64,10 +64,9 @@ class AsyncPool:
                 stream = await self._connect(request)
             exchange = Exchange(request)
             await _send(exchange, request, stream)
-            while (
-                answer := exchange.head(await stream.read(READ_BYTES, timeouts["read"]))
-            ) is None:
-                pass
+            answer = None
+            while answer is None:
+                answer = exchange.head(await stream.read(READ_BYTES, timeouts["read"]))
         except BaseException:
             self.give_back(stream, is_reusable=False)
             raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from langchain_qwen36._wire.pieces import pieces_in, words_in
 from langchain_qwen36._wire.reasoning import Item, ReasoningDetails
@@ -206,6 +206,8 @@ class Choice:
                     self._think(piece.value, deltas)
                 case "other":
                     self.extras.setdefault("content_parts", []).append(piece.value)
+                case never:
+                    assert_never(never)
 
     def _new_in(self, delta: dict[str, Any]) -> dict[str, Any]:
         """A delta without the text that it repeats from the beginning (Model Studio: Qwen-MT)."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, assert_never
 
 _OPEN = "<think>"
 _CLOSE = "</think>"
@@ -57,6 +57,8 @@ class ThinkTagSplitter:
                 return self._gap(text)
             case "done":
                 return Split("", text)
+            case never:
+                assert_never(never)
 
     def held(self) -> Split:
         """What is held back, as it would be if the answer ended here."""
@@ -69,6 +71,8 @@ class ThinkTagSplitter:
                 return Split("", "".join(self._parts))
             case "gap" | "done":
                 return _NOTHING
+            case never:
+                assert_never(never)
 
     def finish(self) -> Split:
         """Give back what is held; everything after it is answer."""

@@ -107,9 +107,7 @@ def _last_question(messages: Sequence[BaseMessage]) -> int:
     )
 
 
-def _text(message: BaseMessage | None) -> str:
-    if message is None:
-        return ""
+def _text(message: BaseMessage) -> str:
     if isinstance(message.content, str):
         return message.content
     return "".join(
