@@ -6,11 +6,15 @@ import asyncio
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
 from loopback import Refusal, Reply
 from pydantic import BaseModel
 
 from langchain_qwen36 import ChatQwen36, get_qwen_cost_callback
-from langchain_qwen36.errors import InvalidRequestError
+from langchain_qwen36._model.asking import carried
+from langchain_qwen36.errors import InvalidRequestError, StreamInterruptedError
 
 
 class City(BaseModel):
@@ -58,6 +62,28 @@ def test_a_failing_second_request_does_not_lose_the_first(gateway_server):
     assert failed.value.partial.text == "No call."
 
 
+@pytest.mark.filterwarnings("ignore::langchain_qwen36.QwenWarning")
+async def test_two_requests_are_billed_on_one_message_async(gateway_server):
+    """The async twin asks again and adds up, too."""
+    server = gateway_server("dashscope")
+    bound = on(server).bind_tools([get_weather, City], tool_choice="any")
+    message = await bound.ainvoke("Hello!")
+    first, second = message.response_metadata["requests"]
+    assert len(server.bodies) == 2
+    assert message.usage_metadata["total_tokens"] == (
+        first["usage"]["total_tokens"] + second["usage"]["total_tokens"]
+    )
+    assert [call["name"] for call in message.tool_calls] == ["City"]
+
+
+def test_what_a_second_answer_came_to_is_not_replaced_by_the_first():
+    """The later text is what its reader wants to see."""
+    first = ChatResult(generations=[ChatGeneration(message=AIMessage("No call."))])
+    with pytest.raises(StreamInterruptedError) as failed, carried(first):
+        raise StreamInterruptedError(partial=AIMessage("Half"))
+    assert failed.value.partial == AIMessage("Half")
+
+
 class Heard(BaseCallbackHandler):
     """Counts tokens of text and chunks."""
 
@@ -88,3 +114,37 @@ async def test_a_cancelled_invoke_is_booked_with_what_had_come(gateway_server):
     assert (call.estimated, call.ending) == (True, "abandoned")
     assert call.tokens.output > 0
     assert cb.total_cost > 0
+
+
+class Wrapping(BaseChatModel):
+    """A model of someone's own that hands its streams on."""
+
+    inner: ChatQwen36
+
+    def _generate(self, *args, **kwargs):
+        raise NotImplementedError
+
+    def _stream(self, *args, **kwargs):
+        yield from self.inner._stream(*args, **kwargs)
+
+    async def _astream(self, *args, **kwargs):
+        async for chunk in self.inner._astream(*args, **kwargs):
+            yield chunk
+
+    @property
+    def _llm_type(self):
+        return "wrapping"
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+async def test_handlers_hear_a_stream_that_another_model_hands_on(gateway_server, way):
+    """Only there does LangChain give the run's callbacks to `_stream`: for v3, made of chunks."""
+    heard, model = Heard(), Wrapping(inner=on(gateway_server("dashscope")))
+    config = {"callbacks": [heard]}
+    if way == "sync":
+        text = str(model.stream_events("Hello!", config, version="v3").text)
+    else:
+        stream = await model.astream_events("Hello!", config, version="v3")
+        text = str(await stream.text)
+    assert text
+    assert "".join(heard.tokens) == text

@@ -34,6 +34,7 @@ from hypothesis import strategies as st
 
 from langchain_qwen36._call import StreamCall, apost, no_waiting, post
 from langchain_qwen36._call.call import completion as read_completion
+from langchain_qwen36._call.call import loads
 from langchain_qwen36._call.feed import Feed
 from langchain_qwen36._call.retries import delay
 from langchain_qwen36._http import Clock, Reply
@@ -153,6 +154,16 @@ def test_stream_options_are_left_out_where_they_are_refused(
     assert "refuses `stream_options`" in caplog.text
 
 
+def test_stream_options_of_a_tool_are_the_tools(mode: Mode) -> None:
+    """A parameter of that name stays, and the refusal is told after one request."""
+    refusal = whole(400, {"error": {"message": "Unknown field: stream_options"}})
+    parameters = {"properties": {"stream_options": {"type": "string"}}}
+    body = json.dumps({"tools": [{"function": {"name": "f", "parameters": parameters}}]}).encode()
+    with FaultServer(refusal) as server:
+        outcome = posted(mode, server, body=body)
+    assert (type(outcome.error), outcome.requests) == (InvalidRequestError, 1)
+
+
 def test_stream_options_are_left_out_once(mode: Mode) -> None:
     """A server that goes on complaining gets no third body."""
     refusal = whole(400, {"error": {"message": "Unknown field: stream_options"}})
@@ -201,6 +212,12 @@ def test_errors_carry_the_request_id(mode: Mode) -> None:
         error = streamed(mode, server).error
     assert error is not None
     assert error.request_id == "r-9"
+
+
+def test_json_that_is_nested_too_deeply_is_no_json() -> None:
+    """A typed error, not a RecursionError."""
+    with pytest.raises(ValueError, match="nested too deeply"):
+        loads(b"[" * 100_000)
 
 
 @pytest.mark.parametrize(

@@ -212,6 +212,13 @@ def test_tiers_are_named_as_the_lists_print_them(gateway, name, labels):
     assert labels == [tier.label for tier in offer.prices[0].tiers]
 
 
+def test_a_bound_that_no_unit_fits_is_named_in_full(overlay):
+    """Rounded it would name another tier."""
+    tiers = 'tiers = [{ up_to = 1500, input = "1", output = "2" }, { input = "3", output = "4" }]'
+    offer = overlay(OFFER + PRICE + tiers).offer("proxy", "qwen3.6-plus")
+    assert [tier.label for tier in offer.prices[0].tiers] == ["≤1500", ">1500"]
+
+
 def test_no_tier_is_cheaper_than_the_one_below():
     """Every rate rises with the tiers: the sum of a call is monotone in its tokens."""
     fallen = [
@@ -433,6 +440,22 @@ class TestOverlay:
             'source = "page"\nchecked = 2026-11-21\n',
             ["model 1 (x)", "`inputs`"],
             id="modality",
+        ),
+        pytest.param(
+            '[[model]]\nid = "x"\nthinking = "on"\ninputs = "text"\n',
+            ["model 1 (x)", "`inputs`", "expected a list of texts"],
+            id="text-for-a-list",
+        ),
+        pytest.param(
+            '[[model]]\nid = "x"\nthinking = "on"\ninputs = ["text"]\nopen_weights = "yes"\n'
+            'source = "page"\nchecked = 2026-11-21\n',
+            ["model 1 (x)", "`open_weights`", "expected true or false"],
+            id="text-for-a-flag",
+        ),
+        pytest.param(
+            '[[model]]\nid = ""\nthinking = "on"\n',
+            ["model 1", "`id`", "expected a text"],
+            id="empty-text",
         ),
         pytest.param(
             (OFFER + PRICE + FLAT) * 2, ["offer 2 (proxy qwen3.6-plus)", "already"], id="row-twice"

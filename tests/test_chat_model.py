@@ -143,6 +143,18 @@ class TestCopies:
         kept = model(profile={"max_input_tokens": 5}).model_copy(update={"model": "qwen3.6-27b"})
         assert kept.profile == {"max_input_tokens": 5}
 
+    def test_a_copy_may_bring_its_profile(self):
+        """What is said for the copy is not looked up, whatever its model."""
+        changed = model().model_copy(
+            update={"model": "qwen3.6-27b", "profile": {"max_input_tokens": 7}}
+        )
+        assert (changed.model, changed.profile) == ("qwen3.6-27b", {"max_input_tokens": 7})
+
+    def test_a_model_that_is_validated_is_itself(self):
+        """A field of a class of your own may be a `ChatQwen36`."""
+        original = model()
+        assert ChatQwen36.model_validate(original) is original
+
 
 def test_the_key_may_be_a_function_that_is_asked_at_each_call(gateway_server):
     """A rotating key."""

@@ -14,7 +14,8 @@ from uuid import uuid4
 
 import pytest
 from fake_chat_model import ONE, PROMPT, FakeQwen
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessageChunk, HumanMessage
+from langchain_core.outputs import ChatGenerationChunk, LLMResult
 from langchain_core.runnables import RunnableLambda, RunnableParallel
 from langchain_core.tracers import context as core_context
 from langgraph.graph import END, START, MessagesState, StateGraph
@@ -252,6 +253,9 @@ def test_events_of_calls_begun_before_the_handler_are_passed_over(caplog):
     """A handler may come late; it then counts from there."""
     caplog.set_level(logging.WARNING)
     handler = QwenCostCallbackHandler()
+    chunk = ChatGenerationChunk(message=AIMessageChunk("Hi"))
+    handler.on_llm_new_token("Hi", chunk=chunk, run_id=uuid4())
+    handler.on_llm_end(LLMResult(generations=[]), run_id=uuid4())
     handler.on_llm_error(ValueError(), run_id=uuid4())
 
     assert (handler.runs, caplog.text) == ((), "")

@@ -8,13 +8,13 @@ from uuid import uuid4
 
 import pytest
 from fake_chat_model import MILLION, ONE, PROMPT, USAGE, FakeQwen
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
+from langchain_core.messages import AIMessage, AIMessageChunk, ChatMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.runnables import RunnableLambda
 
 from langchain_qwen36 import tokens
 from langchain_qwen36.callbacks import QwenCostCallbackHandler, get_qwen_cost_callback
-from langchain_qwen36.callbacks.seen import seen_in_messages
+from langchain_qwen36.callbacks.seen import Seen, seen_in_messages, seen_in_result
 from langchain_qwen36.errors import (
     GatewayConnectionError,
     GatewayTimeoutError,
@@ -400,6 +400,7 @@ PIECE = {"name": "weather", "args": '{"city"', "id": "1", "index": 0}
             'weather{"city"!',
             id="chunks-of-a-call",
         ),
+        pytest.param([ChatMessage("Hi", role="critic")], "Hi", id="another-role"),
     ],
 )
 def test_all_that_was_written_is_counted(messages, text):
@@ -412,3 +413,8 @@ def test_the_last_usage_of_a_cut_stream_is_kept():
     chunks = [AIMessageChunk("a", usage_metadata=USAGE), AIMessageChunk("b")]
 
     assert seen_in_messages(chunks).usage == USAGE
+
+
+def test_a_call_that_ended_without_an_answer_is_seen_as_nothing():
+    """Another package's model may end so; neither a text nor a usage is made up for it."""
+    assert seen_in_result(LLMResult(generations=[[]])) == Seen("", None, {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import zlib
 from typing import TYPE_CHECKING, Any
 
@@ -237,6 +238,12 @@ def test_f11_redirect_at_home(mode: Mode) -> None:
 def test_f11_redirect_that_drops_the_body(mode: Mode, status: int) -> None:
     """These would turn the question into a GET, so they are refused."""
     failed(ask(mode, whole(status, b"", location="/v2/chat")), UnexpectedResponseError)
+
+
+def test_f11_redirect_to_no_address(mode: Mode) -> None:
+    """It leads nowhere, so the redirect is the answer, and a refusal."""
+    outcome = ask(mode, whole(307, b"", location="http://[::1"))
+    assert failed(outcome, InvalidRequestError).status_code == 307
 
 
 def test_f11_redirect_for_ever(mode: Mode) -> None:
@@ -475,6 +482,14 @@ def test_f38_zstd(mode: Mode) -> None:
     """It was not asked for, but where its package is there it is undone."""
     body = zstandard.ZstdCompressor().compress(b"".join(WHOLE))
     hello(ask(mode, stream([body], content_encoding="zstd")))
+
+
+def test_f38_zstd_without_its_package(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was not asked for, so it is named as what the server may not send."""
+    body = zstandard.ZstdCompressor().compress(b"".join(WHOLE))
+    monkeypatch.setitem(sys.modules, "zstandard", None)
+    error = failed(ask(mode, stream([body], content_encoding="zstd")), UnexpectedResponseError)
+    assert "Unsupported content-encoding 'zstd'" in str(error)
 
 
 def test_f38_unknown_encoding(mode: Mode) -> None:

@@ -97,6 +97,7 @@ def test_a_head_without_a_size_has_none(data):
         pytest.param(mp4(9, 0, 0), Video(None, 9), id="sound-only"),
         pytest.param(mp4(0, 640, 480), None, id="length-not-written"),
         pytest.param(mp4(60, 640, 480)[:40], None, id="cut"),
+        pytest.param(mp4(60, 640, 480)[:-1], Video(None, 60), id="cut-before-its-size"),
         pytest.param(b"mvhd", None, id="a-name-and-nothing"),
         pytest.param(bytes(4) + b"mvhd" + bytes(40), None, id="no-time-scale"),
         pytest.param(b"\x1a\x45\xdf\xa3" + bytes(99), None, id="webm"),

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+import ssl
+import struct
 import subprocess
 import sys
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import httpcore
 import httpx
 import httpx2
 import pytest
@@ -35,10 +39,13 @@ from fault_server import FaultServer, Wire, stream, whole
 import langchain_qwen36
 from langchain_qwen36._call import StreamCall, Target, Timeouts, apost
 from langchain_qwen36._http import Clock, aopen_stream, open_stream
+from langchain_qwen36._http.clients import ClientSettings, async_transport
 from langchain_qwen36._http.encoding import inflater
 from langchain_qwen36._http.faults import address, told
-from langchain_qwen36._http.network import AsyncioBackend
+from langchain_qwen36._http.network import AsyncioBackend, AsyncioStream
 from langchain_qwen36._http.places import is_public
+from langchain_qwen36._http.pool import AsyncPool
+from langchain_qwen36._http.sync_pool import SyncPool
 from langchain_qwen36._wire.stream import StreamReader
 from langchain_qwen36.errors import (
     GatewayConnectionError,
@@ -48,6 +55,9 @@ from langchain_qwen36.errors import (
     UnexpectedResponseError,
     UnsupportedSettingError,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -110,6 +120,22 @@ def test_connect_is_cut_by_total() -> None:
     assert clock.connect is not None
     assert clock.pool is not None
     assert max(clock.connect, clock.pool, clock.left() or 9) <= 1
+
+
+@pytest.mark.parametrize(
+    ("total", "clock"),
+    [
+        pytest.param(None, "connect", id="no total"),
+        pytest.param(60, "connect", id="time is left"),
+        pytest.param(0.001, "total", id="all is over"),
+    ],
+)
+def test_a_wait_that_the_whole_call_cut_short_is_told_so(total: float | None, clock: str) -> None:
+    """Another `connect=` would not help where `total=` ended it."""
+    timeouts = Timeouts(connect=5, total=total)
+    error = Clock(timeouts, timeouts.deadline()).ran_out("there", "connect")
+    assert (error.clock, error.is_retryable) == (clock, clock != "total")
+    assert f"Timeouts({clock}=" in str(error)
 
 
 def test_no_clock_runs() -> None:
@@ -379,6 +405,194 @@ async def test_connecting_takes_the_next_address(monkeypatch: pytest.MonkeyPatch
         connection = await AsyncioBackend().connect_tcp("gateway.test", port)
         assert connection.get_extra_info("server_addr") == ("127.0.0.1", port)
         connection.close()
+
+
+async def test_reading_goes_on_after_a_pause() -> None:
+    """What was held back is read on, to the last byte."""
+    text = b"x" * 3_000_000
+    with FaultServer(whole(200, text)) as server:
+        connection = await AsyncioBackend().connect_tcp("127.0.0.1", httpx.URL(server.url).port)
+        await connection.write(b"POST /v1 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
+        while not connection._paused:  # noqa: ASYNC110, a pause tells nobody
+            await asyncio.sleep(0.001)
+        found = b""
+        while not found.endswith(text):
+            found += await connection.read(65536, 5)
+        connection.close()
+
+
+async def test_no_clock_at_all_waits() -> None:
+    """None is for ever: an answer that takes its time comes."""
+
+    def late(wire: Wire) -> None:
+        wire.wait(0.2)
+        ANSWER(wire)
+
+    forever = Timeouts(connect=None, first_event=None, gap=None, pool=None)
+    with FaultServer(late) as server:
+        payload, _ = await apost(call_to(server.url, timeouts=forever))
+    assert payload["choices"][0]["message"]["content"] == "Hello"
+
+
+@pytest.fixture
+def deaf() -> Iterator[socket.socket]:
+    """A server that takes connections and never reads."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield listening
+
+
+async def connected(listening: socket.socket) -> tuple[AsyncioStream, socket.socket]:
+    """Both ends of a connection to it."""
+    stream = await AsyncioBackend().connect_tcp("127.0.0.1", listening.getsockname()[1])
+    return stream, listening.accept()[0]
+
+
+async def test_connecting_has_a_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name server that is silent is a connection that is not made."""
+
+    async def silent(*_: Any, **__: Any) -> None:
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", silent)
+    with pytest.raises(httpcore.ConnectTimeout):
+        await AsyncioBackend().connect_tcp("gateway.test", 80, timeout=0.01)
+
+
+async def test_cancelled_while_connecting_leaves_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is closed at once, not by the garbage collector (F69)."""
+    opened: asyncio.Future[socket.socket] = asyncio.get_running_loop().create_future()
+
+    async def slow(sock: socket.socket, _: Any) -> None:
+        opened.set_result(sock)
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", slow)
+    task = asyncio.create_task(AsyncioBackend().connect_tcp("127.0.0.1", 9))
+    sock = await opened
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert sock.fileno() == -1
+
+
+async def test_a_peer_that_does_not_read_is_a_write_timeout(deaf: socket.socket) -> None:
+    """The clock runs while a write waits."""
+    connection, peer = await connected(deaf)
+    with peer, pytest.raises(httpcore.WriteTimeout):
+        await connection.write(bytes(50_000_000), 0.05)
+    connection.close()
+
+
+async def test_a_peer_that_goes_while_we_write_is_a_write_error(deaf: socket.socket) -> None:
+    """Who waits for the peer hears that there is none any more."""
+    connection, peer = await connected(deaf)
+    task = asyncio.create_task(connection.write(bytes(50_000_000), 30))
+    await asyncio.sleep(0)
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()
+    with pytest.raises(httpcore.WriteError):
+        await task
+    with pytest.raises(httpcore.WriteError):
+        await connection.write(b"more", 1)
+    connection.close()
+
+
+async def test_a_tls_handshake_has_a_clock(deaf: socket.socket) -> None:
+    """A server that takes the connection and says nothing is not connected to."""
+    connection, peer = await connected(deaf)
+    with peer, pytest.raises(httpcore.ConnectTimeout):
+        await connection.start_tls(ssl.create_default_context(), "gateway.test", 0.05)
+    assert connection._transport.is_closing()
+
+
+async def test_a_connection_lost_in_the_tls_handshake_is_no_connection(deaf: socket.socket) -> None:
+    """Asyncio gives None there, and no error."""
+    connection, peer = await connected(deaf)
+    shaking = connection.start_tls(ssl.create_default_context(), "gateway.test", 30)
+    task = asyncio.create_task(shaking)
+    await asyncio.sleep(0.05)
+    connection.close()
+    with peer, pytest.raises(httpcore.ConnectError):
+        await task
+
+
+# Pools
+
+PLAIN = ssl.create_default_context()
+
+
+def asking(server: FaultServer) -> httpcore.Request:
+    """A request as httpx hands it down."""
+    timeouts = {"connect": 5, "pool": 5, "read": 5, "write": 5}
+    return httpcore.Request(
+        "POST", server.url, headers={"Host": "h"}, content=b"", extensions={"timeout": timeouts}
+    )
+
+
+async def test_a_connection_handed_to_who_was_just_cancelled_goes_on() -> None:
+    """Nobody would ever give it back."""
+    pool = AsyncPool(ssl_context=PLAIN, max_connections=1, keepalive_expiry=5)
+    assert await pool._take(None) is None
+    waiting = asyncio.create_task(pool._take(None))
+    await asyncio.sleep(0)
+    pool.give_back(None, is_reusable=False)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    assert await pool._take(5) is None
+
+
+async def test_what_comes_back_to_a_closed_pool_is_closed() -> None:
+    """The loop is about to end: nothing may stay open on it (F68)."""
+    pool = AsyncPool(ssl_context=PLAIN, max_connections=1, keepalive_expiry=60)
+    with FaultServer(ANSWER) as server:
+        answer = await pool.handle_async_request(asking(server))
+        await pool.aclose()
+        await answer.aread()
+        await answer.aclose()
+        assert await server.until_open(0) == 0
+
+
+async def test_an_answer_closed_twice_gives_its_connection_back_once(mode: Mode) -> None:
+    """Or two calls would share it."""
+    limits = {"ssl_context": PLAIN, "max_connections": 1, "keepalive_expiry": 60}
+    with FaultServer(ANSWER) as server:
+        pool: Any = SyncPool(**limits) if mode == "sync" else AsyncPool(**limits)
+        if mode == "sync":
+            answer = pool.handle_request(asking(server))
+            answer.read()
+            answer.close()
+            answer.close()
+            pool.close()
+        else:
+            answer = await pool.handle_async_request(asking(server))
+            await answer.aread()
+            await answer.aclose()
+            await answer.aclose()
+            await pool.aclose()
+        assert pool._taken == 0
+
+
+async def test_threads_close_old_connections_as_they_come_back() -> None:
+    """No timer runs there; what lies idle goes when the next one comes back."""
+    pool = SyncPool(ssl_context=PLAIN, max_connections=2, keepalive_expiry=0.001)
+    with FaultServer(ANSWER) as server:
+        first, second = (pool.handle_request(asking(server)) for _ in range(2))
+        first.read()
+        first.close()
+        await asyncio.sleep(0.05)
+        assert server.open == 2
+        second.read()
+        second.close()
+        assert await server.until_open(1) == 1
+        pool.close()
+
+
+async def test_two_first_calls_share_their_connections() -> None:
+    """Reading the certificates lets the other one in between."""
+    settings = ClientSettings("https://127.0.0.1:9")
+    first, second = await asyncio.gather(*(async_transport(settings) for _ in range(2)))
+    assert first is second
 
 
 # A user's own client

@@ -9,7 +9,9 @@ import pytest
 from fake_chat_model import PROMPT, USAGE, FakeQwen
 from langchain_core.callbacks import CallbackManagerForLLMRun, get_usage_metadata_callback
 from langchain_core.messages import HumanMessage
+from langchain_core.outputs import LLMResult
 from langchain_core.runnables import RunnableLambda
+from langchain_core.tracers.langchain import LangChainTracer
 from langsmith_server import LangSmith
 
 from langchain_qwen36 import ChatQwen36
@@ -193,3 +195,16 @@ def test_a_run_that_is_not_traced_keeps_its_handlers():
     manager = CallbackManagerForLLMRun(run_id=uuid4(), handlers=[mine], inheritable_handlers=[])
     show_costs(manager)
     assert manager.handlers == [mine]
+
+
+def test_a_result_without_an_answer_is_handed_on_as_it_is():
+    """There is no message that a cost could be read from or written to."""
+    manager = CallbackManagerForLLMRun(
+        run_id=uuid4(), handlers=[LangChainTracer(client=None)], inheritable_handlers=[]
+    )
+    show_costs(manager)
+    writer, _, eraser = manager.handlers
+    result = LLMResult(generations=[[]])
+    writer.on_llm_end(result)
+    eraser.on_llm_end(result)
+    assert result == LLMResult(generations=[[]])

@@ -206,6 +206,39 @@ print(mine.pid, mine.alive)
     assert is_gone(int(childs))
 
 
+def test_a_fork_lets_be_what_does_not_run() -> None:
+    """An engine that was never started, or whose process is gone, has nothing to let go of."""
+    engine = LocalEngine(context_tokens=512).start()
+    process = engine._process
+    engine.close()
+    process.let_go()
+    lines = "LocalEngine()\nengine = LocalEngine()\nif not os.fork():\n    print(engine.alive)\n"
+    with program(lines + "    sys.exit()\nos.wait()") as parent:
+        out, err = parent.communicate()
+
+    assert process.exit_code == -signal.SIGKILL
+    assert (out, err) == ("False\n", "")
+
+
+def test_it_ends_in_peace_where_its_input_does(tmp_path: Path) -> None:
+    """Where no signal tells of the parent's end, as on another platform, reading stdin does."""
+    server = Path(sys.modules["langchain_qwen36.local.process"].__file__).with_name("server.py")
+    said = tmp_path / "settings"  # a file's end sends no signal
+    said.write_text(json.dumps(LocalEngine(context_tokens=512)._settings()) + "\n")
+    with said.open() as stdin:
+        done = subprocess.run(  # noqa: S603
+            [sys.executable, "-P", str(server)], stdin=stdin, capture_output=True, check=False
+        )
+
+    assert done.returncode == 0
+    assert done.stdout.startswith(b"http://127.0.0.1:")
+
+
+def test_threads_may_be_said() -> None:
+    """They go before the tiny model's own number."""
+    assert LocalEngine(threads=3)._settings()["threads"] == 3
+
+
 def test_one_engine_is_shared_until_it_dies() -> None:
     """Threads that ask at once get one process; after its death a new one is started."""
     with ThreadPoolExecutor(4) as pool:

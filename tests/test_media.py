@@ -113,6 +113,12 @@ class TestBlocks:
         assert file_block(path) == text | {"title": "notes.txt"}
         assert file_block("Größe: 3".encode(), mime_type="text/markdown") == text
 
+    def test_a_text_that_is_not_utf_8_is_a_document(self):
+        """Its bytes go out as they are: guessing the encoding would change them."""
+        notes = "Größe: 3".encode("latin-1")
+        block = {"type": "file", "base64": packed(notes), "mime_type": "text/plain"}
+        assert file_block(notes, mime_type="text/plain") == block
+
     def test_a_document_keeps_its_name(self, tmp_path):
         """Gateways that parse documents ask for one."""
         path = tmp_path / "a.docx"

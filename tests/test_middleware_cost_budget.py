@@ -17,6 +17,7 @@ from langchain.agents.middleware import (
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import tool
 from langgraph.checkpoint.sqlite import SqliteSaver
+from langgraph.prebuilt.tool_node import ToolCallRequest
 from langgraph.types import Command
 from loopback import Call, Refusal, Reply
 
@@ -356,3 +357,16 @@ def test_a_budget_that_is_none_is_refused(amount: str) -> None:
     """At once, not at the first call."""
     with pytest.raises(ValueError, match=r"budget|amount"):
         CostBudgetMiddleware(amount)
+
+
+def test_a_missing_amount_is_refused() -> None:
+    """None would be no limit at all, which nobody asks a budget for."""
+    with pytest.raises(ValueError, match=r"`budget` is missing.*0\.50 USD"):
+        CostBudgetMiddleware(None)
+
+
+def test_a_budget_without_its_account_is_an_error() -> None:
+    """In a graph of one's own its hooks may be forgotten: it must not count from 0 in silence."""
+    request = ToolCallRequest(tool_call={}, tool=None, state={}, runtime=None)
+    with pytest.raises(RuntimeError, match="`before_agent` did not run"):
+        budget("1 USD").wrap_tool_call(request, lambda _: None)

@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from files import png
 from langchain.agents import create_agent
+from langchain.agents.middleware.types import ExtendedModelResponse, ModelResponse
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI
+from langgraph.types import Command
 from loopback import Refusal
 
 from langchain_qwen36 import ChatQwen36
 from langchain_qwen36.errors import InvalidRequestError, RateLimitError
 from langchain_qwen36.middleware import ModelRouterMiddleware, Route
+from langchain_qwen36.middleware.requests import with_note
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
     Server = Callable[..., LoopbackGateway]
 
 SQUARE = base64.b64encode(png(64, 64)).decode()
+HELLO = HumanMessage("Hello")
 PICTURE = [
     {"type": "text", "text": "Hi"},
     {"type": "image", "base64": SQUARE, "mime_type": "image/png"},
@@ -294,3 +299,43 @@ def test_a_model_of_another_class_is_left_to_own_rules(gateway_server: Server) -
     rule = Route("mine", "qwen3.6-flash", lambda _: True)
     with pytest.raises(TypeError, match="give the route a model"):
         create_agent(model, middleware=[ModelRouterMiddleware([rule])]).invoke(ask())
+
+
+async def test_an_error_without_a_fallback_is_raised_async(gateway_server: Server) -> None:
+    """The async twin keeps it, too, and asks nobody else."""
+    server = gateway_server("dashscope")
+    server.script(Refusal(400, "no", "invalid_parameter_error"))
+    with pytest.raises(InvalidRequestError):
+        await agent_on(server, fallbacks={RateLimitError: ["qwen3.6-plus"]}).ainvoke(ask())
+    assert len(server.requests) == 1
+
+
+ANSWER = AIMessage("Hi", response_metadata={"model_name": "qwen3.6-plus"})
+NOTED = ANSWER.model_copy(
+    update={"response_metadata": {"model_name": "qwen3.6-plus", "route": {"rule": "long"}}}
+)
+GOTO = Command(goto="end")
+
+
+@pytest.mark.parametrize(
+    ("result", "noted"),
+    [
+        pytest.param(ANSWER, NOTED, id="message"),
+        pytest.param(ModelResponse([ANSWER]), ModelResponse([NOTED]), id="response"),
+        pytest.param(
+            ModelResponse([HELLO, ANSWER], structured_response=7),
+            ModelResponse([HELLO, NOTED], structured_response=7),
+            id="among-others",
+        ),
+        pytest.param(
+            ExtendedModelResponse(ModelResponse([ANSWER]), GOTO),
+            ExtendedModelResponse(ModelResponse([NOTED]), GOTO),
+            id="with-a-command",
+        ),
+        pytest.param(ModelResponse([HELLO]), ModelResponse([HELLO]), id="no-answer"),
+    ],
+)
+def test_whatever_an_inner_middleware_gives_back_is_noted(result: Any, noted: Any) -> None:
+    """All that stands beside the answer stays, and the answer itself is a copy."""
+    assert with_note(result, "route", {"rule": "long"}) == noted
+    assert "route" not in ANSWER.response_metadata

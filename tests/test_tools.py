@@ -241,6 +241,13 @@ class TestRefs:
 
         assert inline_refs(schema) == schema
 
+    def test_definitions_inside_a_definition_make_no_ring(self):
+        """They only stand there: nothing of the schema leads to them."""
+        place = {"type": "string", "$defs": {"Unused": {"$ref": "#/$defs/Place"}}}
+        schema = {"properties": {"a": {"$ref": "#/$defs/Place"}}, "$defs": {"Place": place}}
+
+        assert inline_refs(schema) == {"properties": {"a": place}}
+
     @pytest.mark.parametrize(
         "ref",
         ["#/$defs/Gone", "https://example.org/schema.json", "#/properties/x/items/0"],
