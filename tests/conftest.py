@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 from loopback import LoopbackGateway
 
 from langchain_qwen36.gateways import GATEWAYS
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from langchain_qwen36.gateways import Gateway
+
+# Hypothesis fails what takes 0.2 s once, as anything may on a busy machine.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 
 _PREFIXES = ("LANGSMITH", "LANGCHAIN", "LC_", "QWEN36", "OPENAI")
 
