@@ -435,6 +435,15 @@ class TestLimits:
 
         assert ask(GATEWAYS["llamacpp"], messages=begun, thinking=OFF).body
 
+    @pytest.mark.parametrize(
+        "row", [name for name, row in GATEWAYS.items() if row.prefix in ("partial", "bare")]
+    )
+    def test_p61_a_begun_answer_is_continued_while_thinking_on_others(self, row):
+        """Where a row knows no such refusal, thinking is left as it is."""
+        begun = [*HI, AIMessage("Once", additional_kwargs={"partial": True})]
+
+        assert ask(GATEWAYS[row], messages=begun).body["messages"][-1]["content"] == "Once"
+
     def test_a_translation_is_one_user_message(self):
         """Translation models take nothing else (dashscope.md §4.3)."""
         params = {"translation_options": {"source_lang": "auto", "target_lang": "English"}}
