@@ -79,6 +79,10 @@ def test_a_reason_of_null_is_no_end() -> None:
         pytest.param(
             [{"reasoning_details": {"type": "reasoning.text", "text": "hm"}}], id="one-detail"
         ),
+        pytest.param(
+            [{"reasoning_details": ["", {"type": "reasoning.text", "text": "hm"}, None]}],
+            id="details-among-others",
+        ),
         pytest.param([{"content": [{"type": "reasoning", "text": "hm"}]}], id="part-with-text"),
         pytest.param([{"content": [{"type": "reasoning", "reasoning": "hm"}]}], id="part"),
         pytest.param(
