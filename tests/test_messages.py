@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from copy import deepcopy
 
 import orjson
@@ -232,6 +233,7 @@ class TestCalls:
         [
             pytest.param({"city": "Zürich"}, {"city": "Zürich"}, id="plain"),
             pytest.param({"n": 2**70}, {"n": 2**70}, id="beyond-64-bits"),
+            pytest.param({"n": 2**70, "x": -math.inf}, {"n": 2**70, "x": None}, id="infinity"),
             pytest.param({"s": "\ud83d"}, {"s": "\ufffd"}, id="lone-surrogate"),
             pytest.param({"x": {1: "a"}}, {"x": {"1": "a"}}, id="number-as-key"),
             pytest.param({"x": {1}}, {"x": "{1}"}, id="no-json-value"),

@@ -118,7 +118,10 @@ def _json(args: Any) -> str:
         return orjson.dumps(args).decode()
     except TypeError:
         # Integers beyond 64 bits, numbers as keys, lone surrogates, what only `str` can say.
-        return sayable(json.dumps(args, default=str, ensure_ascii=False))
+        said = json.dumps(args, default=str)
+        # JSON has no infinity, which `json` writes all the same; orjson says null.
+        plain = json.loads(said, parse_constant=lambda _: None)
+        return sayable(json.dumps(plain, ensure_ascii=False))
 
 
 def thoughts_to_wire(message: AIMessage, gateway: Gateway, *, foreign: bool) -> dict[str, Any]:
