@@ -94,6 +94,9 @@ def leaves(gateway, *, messages=HI, stream=None, **settings):
         return {"!": type(refused).__name__}
     body = dict(request.body)
     assert body.pop("model") == "qwen3.6-plus"
+    if body.get("stream") and not stream:
+        del body["stream_options"]
+        body["stream"] = "inside"
     body["messages"] = [_short(message) for message in body["messages"]]
     if body["messages"] == ["user"]:
         del body["messages"]
@@ -118,14 +121,14 @@ def _short(message):
 MATRIX = {
     "dashscope": snapshot(
         {
-            "nothing said": {},
+            "nothing said": {"stream": "inside"},
             "streamed": {"stream": True, "stream_options": {"include_usage": True}},
-            "thinking on": {"enable_thinking": True},
+            "thinking on": {"enable_thinking": True, "stream": "inside"},
             "thinking off": {"enable_thinking": False},
-            "a budget": {"enable_thinking": True, "thinking_budget": 4096},
-            "an effort": {"enable_thinking": True, "thinking_budget": 65536},
-            "thoughts kept": {"preserve_thinking": True},
-            "tools": {"preserve_thinking": True, "parallel_tool_calls": True},
+            "a budget": {"enable_thinking": True, "thinking_budget": 4096, "stream": "inside"},
+            "an effort": {"enable_thinking": True, "thinking_budget": 65536, "stream": "inside"},
+            "thoughts kept": {"preserve_thinking": True, "stream": "inside"},
+            "tools": {"preserve_thinking": True, "parallel_tool_calls": True, "stream": "inside"},
             "a named tool": {
                 "enable_thinking": False,
                 "tool_choice": "as asked",
@@ -136,6 +139,7 @@ MATRIX = {
                 "preserve_thinking": True,
                 "tool_choice": "auto",
                 "parallel_tool_calls": True,
+                "stream": "inside",
                 "tools": "g",
                 "!": "tool_choice, ask again",
             },
@@ -143,6 +147,7 @@ MATRIX = {
                 "preserve_thinking": True,
                 "tool_choice": "auto",
                 "parallel_tool_calls": True,
+                "stream": "inside",
                 "!": "tool_choice, ask again",
             },
             "some tool of two, thinking off": {
@@ -176,7 +181,8 @@ Answer with one JSON object and nothing else. It must fit this JSON schema:
                 "!": "response_format, thinking",
             },
             "a system message at the end": {
-                "messages": [{"role": "system", "content": "s"}, "user"]
+                "messages": [{"role": "system", "content": "s"}, "user"],
+                "stream": "inside",
             },
             "a tool loop": {
                 "messages": [
@@ -188,25 +194,27 @@ Answer with one JSON object and nothing else. It must fit this JSON schema:
                         "tool_calls": ["id type function index"],
                     },
                     "tool",
-                ]
+                ],
+                "stream": "inside",
             },
             "a body of your own": {
                 "temperature": 0.2,
                 "preserve_thinking": True,
+                "stream": "inside",
                 "chat_template_kwargs": {"mine": 1},
             },
         }
     ),
     "apiyi": snapshot(
         {
-            "nothing said": {},
+            "nothing said": {"stream": "inside"},
             "streamed": {"stream": True, "stream_options": {"include_usage": True}},
-            "thinking on": {"enable_thinking": True},
+            "thinking on": {"enable_thinking": True, "stream": "inside"},
             "thinking off": {"enable_thinking": False},
-            "a budget": {"enable_thinking": True, "thinking_budget": 4096},
-            "an effort": {"enable_thinking": True, "reasoning_effort": "high"},
-            "thoughts kept": {"preserve_thinking": True},
-            "tools": {"preserve_thinking": True, "parallel_tool_calls": True},
+            "a budget": {"enable_thinking": True, "thinking_budget": 4096, "stream": "inside"},
+            "an effort": {"enable_thinking": True, "reasoning_effort": "high", "stream": "inside"},
+            "thoughts kept": {"preserve_thinking": True, "stream": "inside"},
+            "tools": {"preserve_thinking": True, "parallel_tool_calls": True, "stream": "inside"},
             "a named tool": {
                 "enable_thinking": False,
                 "tool_choice": "as asked",
@@ -217,6 +225,7 @@ Answer with one JSON object and nothing else. It must fit this JSON schema:
                 "preserve_thinking": True,
                 "tool_choice": "auto",
                 "parallel_tool_calls": True,
+                "stream": "inside",
                 "tools": "g",
                 "!": "tool_choice, ask again",
             },
@@ -224,6 +233,7 @@ Answer with one JSON object and nothing else. It must fit this JSON schema:
                 "preserve_thinking": True,
                 "tool_choice": "auto",
                 "parallel_tool_calls": True,
+                "stream": "inside",
                 "!": "tool_choice, ask again",
             },
             "some tool of two, thinking off": {
@@ -257,7 +267,8 @@ Answer with one JSON object and nothing else. It must fit this JSON schema:
                 "!": "response_format, thinking",
             },
             "a system message at the end": {
-                "messages": [{"role": "system", "content": "s"}, "user"]
+                "messages": [{"role": "system", "content": "s"}, "user"],
+                "stream": "inside",
             },
             "a tool loop": {
                 "messages": [
@@ -269,11 +280,13 @@ Answer with one JSON object and nothing else. It must fit this JSON schema:
                         "tool_calls": ["id type function index"],
                     },
                     "tool",
-                ]
+                ],
+                "stream": "inside",
             },
             "a body of your own": {
                 "temperature": 0.2,
                 "preserve_thinking": True,
+                "stream": "inside",
                 "chat_template_kwargs": {"mine": 1},
             },
         }

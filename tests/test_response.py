@@ -179,20 +179,21 @@ def test_t1_the_price_goes_to_the_metadata_once() -> None:
     """T1: a cost never stands in usage_metadata, and on the last chunk only."""
     seen = []
 
-    def price(usage, metadata) -> dict:
-        seen.append((usage["total_tokens"], metadata["usage"], metadata["requested_model"]))
+    def price(usage, metadata, thinking) -> dict:
+        asked = metadata["requested_model"], thinking
+        seen.append((usage["total_tokens"], metadata["usage"], *asked))
         return {"total": Decimal("0.5")}
 
     payloads = [*text_chunks(["a"]), {"choices": [], "usage": USAGE}]
     answer = read(payloads, request(price=price))
     assert {"total": Decimal("0.5")} == answer.merged.response_metadata["cost"]
-    assert seen == [(15, USAGE, "qwen3.6-plus")] * 3
+    assert seen == [(15, USAGE, "qwen3.6-plus", True)] * 3
     assert ["cost" in c.message.response_metadata for c in answer.chunks] == [False, True]
 
 
 def test_an_unknown_price_is_not_said() -> None:
     """No price is no entry, never 0."""
-    answer = read(text_chunks(["a"]), request(price=lambda usage, metadata: None))
+    answer = read(text_chunks(["a"]), request(price=lambda usage, metadata, thinking: None))
     assert "cost" not in answer.invoke.response_metadata
 
 

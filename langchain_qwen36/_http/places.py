@@ -63,12 +63,11 @@ def where(target: Target) -> str:
 
 def redirect(response: Any, place: Place) -> httpx.URL | None:
     """Where an answer wants to lead, if it does."""
-    location = response.headers.get("location")
-    if response.status_code not in _REDIRECTS or not location:
+    if response.status_code not in _REDIRECTS:
         return None
     try:
-        return place.url.join(location)
-    except httpx.InvalidURL:
+        return place.url.join(response.headers["location"])
+    except (KeyError, httpx.InvalidURL):
         return None
 
 
@@ -84,16 +83,10 @@ def followed(there: httpx.URL, place: Place, status: int) -> Place:
     )
 
 
-def warn_of_plain_http(place: Place, target: Target) -> None:
-    """Warn of a key that is sent in the clear to a public host."""
-    if place.url.scheme == "http" and "authorization" in {name.lower() for name in target.headers}:
-        _warn_of_public_host(place.origin)
-
-
 @functools.cache
-def _warn_of_public_host(origin: str) -> None:
+def warn_of_plain_http(origin: str) -> None:
     """Say once that a key crosses the open network unencrypted."""
-    if is_public(urlsplit(origin).hostname or ""):
+    if origin.startswith("http:") and is_public(urlsplit(origin).hostname or ""):
         warnings.warn(f"The key goes to {origin} unencrypted: use https.", stacklevel=2)
 
 

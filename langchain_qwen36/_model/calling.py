@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -77,18 +77,10 @@ def prepare(
     gateway = endpoint.gateway
     prices = gateway.prices or gateway.name
     name = call_settings.model_name(fields, kwargs)
-    model = find_model(name)
-    settings = call_settings.merge(fields, wire_id(prices, name), stop, kwargs)
-    stream = stream or wire_request.streams_inside(settings, gateway, model)
-    request = wire_request.build(messages, settings, gateway, model, stream=stream)
-    price = partial(
-        _price,
-        fields.price_discount,
-        (fields.price_book or PriceBook.bundled()).offer(prices, name),
-        request.thinking,
-    )
-    headers = kwargs.get("include_response_headers", fields.include_response_headers)
-    request = replace(request, price=price, tell_headers=headers)
+    offer = (fields.price_book or PriceBook.bundled()).offer(prices, name)
+    price = partial(_price, fields.price_discount, offer)
+    settings = call_settings.merge(fields, wire_id(prices, name), stop, kwargs, price)
+    request = wire_request.build(messages, settings, gateway, find_model(name), stream=stream)
     for note in request.notes.values():
         warnings.warn(note, QwenWarning, stacklevel=2)
     return Asked(request, _call(fields, endpoint, key, request, kwargs))
@@ -186,9 +178,9 @@ def _own_headers() -> Mapping[str, str]:
 def _price(
     discount: float | None,
     offer: Offer | None,
-    thinking: bool | None,
     usage: UsageMetadata | None,
     metadata: Mapping[str, Any],
+    thinking: bool | None,
 ) -> dict[str, Any] | None:
     """What an answer cost, by our list and by what the gateway says (P28)."""
     raw = metadata.get("usage") or {}

@@ -59,9 +59,13 @@ class DescribedModel(QwenFields):
     def _get_invocation_params(
         self, stop: list[str] | None = None, **kwargs: Any
     ) -> dict[str, Any]:
-        """Leave headers out: a key may stand in them, and these go into traces (T21)."""
+        """Leave headers out: a key may stand in them, and these go into traces (T21).
+
+        Core's own goes over its deprecated `dict`, and changes the process's warning filters
+        twice a call to keep that quiet.
+        """
         kwargs.pop("extra_headers", None)
-        return super()._get_invocation_params(stop=stop, **kwargs)
+        return {**self.asdict(), "stop": stop, **kwargs}
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         """The cache's key, made anew: core remembers it over changes of the settings (T11).

@@ -40,8 +40,11 @@ _NOT_THE_ANSWER = frozenset(
 
 def params(fields: QwenFields, endpoint: Endpoint) -> dict[str, Any]:
     """Everything that was set and changes the answer, and where it is asked for."""
+    values = fields.__dict__
     said = {
-        name: value for name, default in _defaults() if (value := getattr(fields, name)) != default
+        name: value
+        for name, default in _defaults()
+        if (value := values[name]) is not default and value != default
     }
     where = {"gateway": endpoint.gateway.name, "base_url": endpoint.base_url}
     return {"model_name": fields.model_name, **where, **said}

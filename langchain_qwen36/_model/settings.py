@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from langchain_qwen36._model.binding import response_format_of
 from langchain_qwen36._model.fields import QwenFields, unknown_keyword
 from langchain_qwen36._wire import tools as wire_tools
-from langchain_qwen36._wire.types import Settings, Thinking
+from langchain_qwen36._wire.types import Price, Settings, Thinking
 from langchain_qwen36.errors import UnsupportedSettingError
 
 if TYPE_CHECKING:
@@ -104,7 +104,11 @@ def check_call(kwargs: Mapping[str, Any]) -> None:
 
 
 def merge(
-    fields: QwenFields, wire_model: str, stop: Sequence[str] | None, kwargs: Mapping[str, Any]
+    fields: QwenFields,
+    wire_model: str,
+    stop: Sequence[str] | None,
+    kwargs: Mapping[str, Any],
+    price: Price | None = None,
 ) -> Settings:
     """The settings of one call; a keyword that is given wins, None included.
 
@@ -113,6 +117,7 @@ def merge(
         wire_model: The gateway's spelling of the model's id.
         stop: LangChain's own argument; it wins over a field.
         kwargs: The call's keywords; `check_call` knows their names.
+        price: What prices the answer.
 
     Raises:
         UnsupportedSettingError: a value that the constructor would not take either.
@@ -140,6 +145,8 @@ def merge(
         prompt_cache=said["prompt_cache"],
         force=said["force"],
         extra_body=said["extra_body"] or {},
+        tell_headers=said["include_response_headers"],
+        price=price,
     )
 
 

@@ -6,18 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage
 
-from langchain_qwen36._wire import usage
 from langchain_qwen36._wire.metadata import additional_kwargs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from langchain_core.messages.ai import UsageMetadata
+
     from langchain_qwen36._wire.choice import Choice
-    from langchain_qwen36._wire.stream import StreamReader
 
 
 def message(
-    reader: StreamReader, choice: Choice, metadata: Mapping[str, Any], *, interrupted: bool = False
+    choice: Choice,
+    metadata: Mapping[str, Any],
+    counted: UsageMetadata | None,
+    *,
+    interrupted: bool = False,
 ) -> AIMessage:
     """One choice as a message; usage stands on the first choice's only (T26).
 
@@ -35,5 +39,5 @@ def message(
         response_metadata=dict(metadata),
         tool_calls=[block for block in blocks if block["type"] == "tool_call"],
         invalid_tool_calls=[block for block in blocks if block["type"] == "invalid_tool_call"],
-        usage_metadata=usage.from_wire(reader.raw_usage) if choice.index == 0 else None,
+        usage_metadata=counted if choice.index == 0 else None,
     )

@@ -47,7 +47,8 @@ class ChunkWriter:
 
     def last(self, reader: StreamReader, meta: Meta) -> ChatGenerationChunk:
         """The empty chunk that closes the stream and carries all that is said once."""
-        metadata = response_metadata(reader, reader.first, meta) | alternatives(reader)
+        counted = usage.from_wire(reader.raw_usage)
+        metadata = response_metadata(reader, reader.first, meta, counted) | alternatives(reader)
         # They went out as they came, and would be added to themselves.
         metadata.pop("logprobs", None)
         return ChatGenerationChunk(
@@ -55,7 +56,7 @@ class ChunkWriter:
                 content="",
                 additional_kwargs=additional_kwargs(reader.first),
                 response_metadata=metadata,
-                usage_metadata=usage.from_wire(reader.raw_usage),
+                usage_metadata=counted,
                 chunk_position="last",
             ),
             generation_info={"finish_reason": metadata["finish_reason"]},

@@ -65,13 +65,14 @@ class EventWriter:
         ]
         if thoughts := reader.first.full_thoughts():
             kwargs["reasoning_content"] = thoughts
-        metadata = response_metadata(reader, reader.first, meta) | alternatives(reader)
+        counted = usage.from_wire(reader.raw_usage)
+        metadata = response_metadata(reader, reader.first, meta, counted) | alternatives(reader)
         end: Event = {
             "event": "message-finish",
             "metadata": metadata,
             "additional_kwargs": kwargs,
         }
-        if counted := usage.from_wire(reader.raw_usage):
+        if counted:
             end["usage"] = counted
         return [*events, end]
 

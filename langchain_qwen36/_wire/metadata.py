@@ -6,11 +6,12 @@ import logging
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36._wire import usage
 from langchain_qwen36._wire.types import PROVIDER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from langchain_core.messages.ai import UsageMetadata
 
     from langchain_qwen36._wire.choice import Choice
     from langchain_qwen36._wire.stream import StreamReader
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def response_metadata(reader: StreamReader, choice: Choice, meta: Meta) -> dict[str, Any]:
+def response_metadata(
+    reader: StreamReader, choice: Choice, meta: Meta, counted: UsageMetadata | None
+) -> dict[str, Any]:
     """The whole response_metadata of one choice, for the message or for the last chunk (T25).
 
     `model_name` is the served model as the server names it, `requested_model` the one that was
@@ -48,7 +51,7 @@ def response_metadata(reader: StreamReader, choice: Choice, meta: Meta) -> dict[
     if reader.done:
         _warn(choice, request, metadata)
     if request.price is not None:
-        metadata["cost"] = request.price(usage.from_wire(reader.raw_usage), metadata)
+        metadata["cost"] = request.price(counted, metadata, request.thinking)
     return {name: value for name, value in metadata.items() if value is not None}
 
 

@@ -45,7 +45,7 @@ def build(
         settings: One call's settings.
         gateway: Its row.
         model: The catalogue's row, None when unknown.
-        stream: Whether the answer is to be streamed.
+        stream: Whether the caller wants a stream; some calls must stream inside all the same.
 
     Raises:
         MessageError: a message or an order that cannot be sent.
@@ -53,10 +53,36 @@ def build(
     """
     plan = plan_call(settings, gateway, model)
     check_settings(settings, gateway, model, thinking=plan.thinking.on)
+    stream = stream or _must_stream(plan, gateway)
     notes = {**plan.notes, **passed_over(settings, gateway, model)}
     if _asks_for_form(settings) and ends_with_an_answer(messages):
         messages = [*messages, HumanMessage(_FORM_WORDS)]
         notes = {**notes, "messages": f"{_FORM_WORDS!r} was added behind the last answer (P61)."}
+    wire = _messages(messages, settings, plan, gateway, model)
+    return Request(
+        body=_over(_body(wire, settings, plan, gateway, stream=stream), settings.extra_body),
+        gateway=gateway,
+        model=model,
+        requested_model=settings.model,
+        thinking=plan.thinking.on,
+        tools=wire_tools.schemas_by_name(plan.tools),
+        notes=notes,
+        ask_again_without_thinking=plan.ask_again,
+        answer_tool=settings.answer_tool,
+        tell_headers=settings.tell_headers,
+        price=settings.price,
+        used_ids=frozenset(call["id"] for m in wire for call in m.get("tool_calls", ())),
+    )
+
+
+def _messages(
+    messages: Sequence[BaseMessage],
+    settings: Settings,
+    plan: CallPlan,
+    gateway: Gateway,
+    model: Model | None,
+) -> list[dict[str, Any]]:
+    """The conversation as it is sent, with its cache marks and the wish for JSON."""
     wire = wire_messages.to_wire(
         messages,
         gateway,
@@ -68,19 +94,7 @@ def build(
     check_messages(wire, settings, gateway, model, thinking=plan.thinking.on)
     if settings.prompt_cache and gateway.cache_control:
         wire = prompt_cache.marked(wire, plan.tools, gateway, settings.prompt_cache)
-    wire = _with_json_words(wire, plan, gateway)
-    return Request(
-        body=_over(_body(wire, settings, plan, gateway, stream=stream), settings.extra_body),
-        gateway=gateway,
-        model=model,
-        requested_model=settings.model,
-        thinking=plan.thinking.on,
-        tools=wire_tools.schemas_by_name(plan.tools),
-        notes=notes,
-        ask_again_without_thinking=plan.ask_again,
-        answer_tool=settings.answer_tool,
-        used_ids=frozenset(call["id"] for m in wire for call in m.get("tool_calls", ())),
-    )
+    return _with_json_words(wire, plan, gateway)
 
 
 def _asks_for_form(settings: Settings) -> bool:
@@ -125,19 +139,13 @@ def to_bytes(body: Mapping[str, Any]) -> bytes:
         raise MessageError(f"The request cannot be written as JSON: {error}.") from None
 
 
-def streams_inside(settings: Settings, gateway: Gateway, model: Model | None) -> bool:
-    """Whether a call that is not streamed must stream inside (P07, dashscope.md trap 10).
-
-    Raises:
-        UnsupportedSettingError: as `build` would.
-    """
+def _must_stream(plan: CallPlan, gateway: Gateway) -> bool:
+    """Whether even a call that is not streamed must stream inside (P07, dashscope.md trap 10)."""
     match gateway.one_shot:
         case "one_shot":
             return False
         case "stream_inside":
-            if settings.params.get("enable_code_interpreter"):
-                return True
-            return plan_call(settings, gateway, model).thinking.on is not False
+            return plan.thinking.on is not False
         case never:
             assert_never(never)
 

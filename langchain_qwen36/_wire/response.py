@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.outputs import ChatGeneration, ChatResult
 
+from langchain_qwen36._wire import usage
 from langchain_qwen36._wire.answer import message
 from langchain_qwen36._wire.metadata import response_metadata
 from langchain_qwen36._wire.stream import StreamReader
@@ -29,10 +30,11 @@ def from_wire(payload: dict[str, Any], request: Request, meta: Meta) -> ChatResu
 def result(reader: StreamReader, meta: Meta) -> ChatResult:
     """The answer of a reader that has finished: one generation per choice."""
     generations = []
+    counted = usage.from_wire(reader.raw_usage)
     for _, choice in sorted(reader.choices.items()):
-        metadata = response_metadata(reader, choice, meta)
+        metadata = response_metadata(reader, choice, meta, counted)
         info = {name: metadata[name] for name in ("finish_reason", "logprobs") if name in metadata}
         generations.append(
-            ChatGeneration(message=message(reader, choice, metadata), generation_info=info)
+            ChatGeneration(message=message(choice, metadata, counted), generation_info=info)
         )
     return ChatResult(generations=generations)

@@ -141,8 +141,9 @@ class StreamReader:
         if not self.choices:
             return None
         self._count_from_one()
-        metadata = response_metadata(self, self.first, Meta())
-        return message(self, self.first, metadata, interrupted=True)
+        counted = usage.from_wire(self.raw_usage)
+        metadata = response_metadata(self, self.first, Meta(), counted)
+        return message(self.first, metadata, counted, interrupted=True)
 
     def _absorb(self, payload: Mapping[str, Any]) -> None:
         self._names |= payload.keys()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from langchain_core.messages.ai import UsageMetadata
 
@@ -22,6 +23,12 @@ ForcedToolChoice = Literal["disable_thinking", "auto", "error"]
 PromptCache = Literal["auto", "system"]
 Prose = Literal["text", "reasoning"]
 ToolChoice = Literal["auto", "none", "required"] | dict[str, Any]
+
+
+Price = Callable[
+    ["UsageMetadata | None", "Mapping[str, Any]", "bool | None"], "dict[str, Any] | None"
+]
+"""Prices an answer by its usage, its response_metadata, and whether thinking was on."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,6 +69,9 @@ class Settings:
     """Whether an image, a video or a sound goes to a model that is known not to take it."""
     extra_body: Mapping[str, Any] = field(default_factory=dict)
     """Goes over everything else, untouched."""
+    tell_headers: bool = False
+    """Whether the answer's headers go to response_metadata["headers"]."""
+    price: Price | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,11 +95,10 @@ class Request:
     answer_tool: str | None = None
     """The tool that is named then: the caller's settings know it to be harmless."""
     tell_headers: bool = False
-    """Whether the answer's headers go to response_metadata["headers"]."""
     used_ids: frozenset[str] = frozenset()
     """Ids of the tool calls in the history, so that an answer never uses one again (P23)."""
-    price: Callable[[UsageMetadata | None, Mapping[str, Any]], dict[str, Any] | None] | None = None
-    """Prices an answer from its usage and its response_metadata; the result goes to "cost"."""
+    price: Price | None = None
+    """The result goes to response_metadata["cost"]."""
 
 
 class Delta(NamedTuple):
