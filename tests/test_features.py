@@ -1,4 +1,4 @@
-"""The table of features names tests that there are."""
+"""The table of features, and what is said of keys, name tests that there are."""
 
 from __future__ import annotations
 
@@ -21,11 +21,14 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 TABLE = (ROOT / "docs" / "features.md").read_text("utf-8")
-NAMED = re.findall(r"`(tests/[\w/]+\.py)::(\w+)(?:::(\w+))?`", TABLE)
+PROMISES = (ROOT / "SECURITY.md").read_text("utf-8")
+NAME = re.compile(r"`(tests/[\w/]+\.py)::(\w+)(?:::(\w+))?`")
+NAMED = NAME.findall(TABLE)
 
 
 @pytest.mark.parametrize(
-    ("path", "name", "inner"), [pytest.param(*row, id="-".join(row[1:])) for row in NAMED]
+    ("path", "name", "inner"),
+    [pytest.param(*row, id="-".join(row[1:])) for row in NAMED + NAME.findall(PROMISES)],
 )
 def test_a_feature_is_proved_by_a_test_that_there_is(path: str, name: str, inner: str) -> None:
     """By its file and name; those of LangChain's suites by the suite's own name."""
