@@ -71,6 +71,13 @@ def test_what_a_last_payload_tells_anew_is_kept() -> None:
     assert reader.facts["meta"] == bill
 
 
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_what_is_told_empty_later_stays(nothing: str | None) -> None:
+    """A gateway fills a field once and leaves it empty from then on."""
+    payloads = [chunk({"content": "a"}, provider="p"), chunk(finish="stop", provider=nothing)]
+    assert reader_of(payloads).facts["provider"] == "p"
+
+
 @pytest.mark.parametrize(
     ("name", "plain", "text", "thoughts"),
     [
@@ -208,6 +215,13 @@ def test_a_call_without_arguments_is_cut_in_a_partial_message() -> None:
     """F57: nobody knows whether its arguments would have come."""
     partial = reader_of([chunk({"tool_calls": [tool_delta(id="c", name="f")]})]).partial()
     assert (partial.tool_calls, len(partial.invalid_tool_calls)) == ([], 1)
+
+
+def test_a_partial_message_is_priced_by_what_was_counted() -> None:
+    """What came before a failure is billed too."""
+    said = {"price": lambda usage, metadata, thinking: {"total": usage["total_tokens"]}}
+    partial = reader_of([chunk({"content": "a"}, usage=USAGE)], **said).partial()
+    assert partial.response_metadata["cost"] == {"total": 15}
 
 
 def test_nothing_came_is_no_partial_message() -> None:
