@@ -34,7 +34,7 @@ class Answer:
 
     def __init__(self, response: Any, target: Target, clock: Clock) -> None:
         self.status: int = response.status_code
-        self.headers: Mapping[str, str] = dict(response.headers)
+        self.headers: Mapping[str, str] = dict(response.headers.items())
         """Lower-case names."""
         self.is_clocked = target.http_client is None
         """Whether every read ends with its clock; a user's own sync client knows no clock."""

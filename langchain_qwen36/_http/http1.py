@@ -7,6 +7,7 @@ each call and 8 µs for each chunk (DESIGN §4.2).
 
 from __future__ import annotations
 
+import functools
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -172,9 +173,9 @@ class _Answer:
 def _is_until_close(headers: list[tuple[bytes, bytes]]) -> bool:
     """RFC 9112 §6.3; the parser has refused lengths that contradict each other."""
     framing = {
-        name.lower(): value
+        lower: value
         for name, value in headers
-        if name.lower() in (b"transfer-encoding", b"content-length")
+        if (lower := name.lower()) in (b"transfer-encoding", b"content-length")
     }
     coding = framing.get(b"transfer-encoding", b"chunked").strip().lower()
     if coding != b"chunked":
@@ -184,9 +185,12 @@ def _is_until_close(headers: list[tuple[bytes, bytes]]) -> bool:
 
 def _written(method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """The head of a request; errors name a header and not its value, which may be the key."""
-    lines = [b"%b %b HTTP/1.1" % (method, target)]
-    for name, value in headers:
-        if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
-            raise httpcore.LocalProtocolError(f"The header {name!r} cannot be sent as it is.")
-        lines.append(b"%b: %b" % (name, value))
+    lines = [b"%b %b HTTP/1.1" % (method, target), *(_line(*header) for header in headers)]
     return b"\r\n".join([*lines, b"", b""])
+
+
+@functools.lru_cache(maxsize=256)
+def _line(name: bytes, value: bytes) -> bytes:
+    if not (_NAME.fullmatch(name) and _VALUE.fullmatch(value)):
+        raise httpcore.LocalProtocolError(f"The header {name!r} cannot be sent as it is.")
+    return b"%b: %b" % (name, value)

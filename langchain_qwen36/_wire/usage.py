@@ -106,6 +106,8 @@ def _output_details(raw: Mapping[str, Any], written: int) -> OutputTokenDetails:
 
 def _first(raw: Mapping[str, Any], paths: _Paths) -> int | None:
     for path in paths:
+        if path[0] not in raw:
+            continue
         value: Any = raw
         for key in path:
             value = value.get(key) if isinstance(value, dict) else None
