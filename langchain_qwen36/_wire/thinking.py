@@ -101,13 +101,15 @@ def _settled(thinking: Thinking, gateway: Gateway) -> Thinking:
         if thinking.enabled:
             raise UnsupportedSettingError(f"`enable_thinking=True` and `{off}` contradict.")
         return replace(thinking, enabled=False, budget=None, effort=None)
+    if not (budget or effort):
+        return thinking
     if thinking.enabled is False:
         return replace(thinking, budget=None, effort=None)
     if budget and effort and _exclusive(gateway):
         raise UnsupportedSettingError(
             f"`gateway={gateway.name!r}` takes `thinking_budget` or `reasoning_effort`, not both."
         )
-    return replace(thinking, enabled=True) if budget or effort else thinking
+    return replace(thinking, enabled=True)
 
 
 def _exclusive(gateway: Gateway) -> bool:
