@@ -10,7 +10,7 @@ from dataclasses import asdict
 import pytest
 from langchain_core.load import dumps
 from loopback import Reply
-from pydantic import BaseModel, SecretStr
+from pydantic import BaseModel, SecretStr, ValidationError
 
 from langchain_qwen36 import ChatQwen36, QwenWarning, Timeouts
 from langchain_qwen36._model.settings import merge
@@ -149,6 +149,11 @@ class TestCopies:
             update={"model": "qwen3.6-27b", "profile": {"max_input_tokens": 7}}
         )
         assert (changed.model, changed.profile) == ("qwen3.6-27b", {"max_input_tokens": 7})
+
+    def test_what_holds_no_settings_is_no_model(self):
+        """A slip in a config file is told as pydantic tells it."""
+        with pytest.raises(ValidationError, match="valid dictionary"):
+            ChatQwen36.model_validate("qwen3.6-plus")
 
     def test_a_model_that_is_validated_is_itself(self):
         """A field of a class of your own may be a `ChatQwen36`."""

@@ -553,6 +553,21 @@ async def test_what_comes_back_to_a_closed_pool_is_closed() -> None:
         assert await server.until_open(0) == 0
 
 
+async def test_what_is_still_fresh_is_looked_at_again() -> None:
+    """It outlives a look that comes too early, and does not stay for ever after it."""
+    pool = AsyncPool(ssl_context=PLAIN, max_connections=1, keepalive_expiry=60)
+    with FaultServer(ANSWER) as server:
+        answer = await pool.handle_async_request(asking(server))
+        await answer.aread()
+        await answer.aclose()
+        first = pool._sweeper
+        first.cancel()
+        pool._sweep()
+        assert (len(pool._idle), pool._sweeper.cancelled()) == (1, False)
+        assert pool._sweeper is not first
+        await pool.aclose()
+
+
 async def test_an_answer_closed_twice_gives_its_connection_back_once(mode: Mode) -> None:
     """Or two calls would share it."""
     limits = {"ssl_context": PLAIN, "max_connections": 1, "keepalive_expiry": 60}

@@ -109,7 +109,7 @@ def test_it_is_up_within_seconds_and_leaves_nothing_behind() -> None:
         pid = engine.pid
         assert httpx.get(engine.base_url.removesuffix("/v1") + "/health").status_code == 200
 
-    assert seconds < 5
+    assert seconds < 30  # one, on a machine that does nothing else
     assert pid is not None
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)

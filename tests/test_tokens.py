@@ -156,6 +156,14 @@ class TestPrompt:
         results = [ToolMessage("1", tool_call_id="a"), ToolMessage("2", tool_call_id="b")]
         assert prompt_text([HumanMessage("q"), *results]).count("<|im_start|>user") == 2
 
+    def test_arguments_that_are_no_text_are_written_as_json(self):
+        """As the template's `tojson` does; a number stands as it is."""
+        call = {"name": "go", "args": {"to": {"city": "巴黎"}, "days": [1, 2], "n": 3}, "id": "1"}
+        text = prompt_text([HumanMessage("q"), AIMessage("", tool_calls=[call])])
+        values = ['to>\n{"city": "巴黎"}', "days>\n[1, 2]", "n>\n3"]
+        written = [f"<parameter={value}\n</parameter>" for value in values]
+        assert [each for each in written if each not in text] == []
+
     def test_puts_the_tools_before_the_system_prompt(self):
         """One JSON line a tool, non-ASCII as it is."""
         text = prompt_text([SystemMessage("Be kind.")], [WEATHER | {"note": "天"}])
