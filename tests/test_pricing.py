@@ -612,6 +612,7 @@ class TestRecord:
             pytest.param({"plugins": {"search": {"count": 2, "strategy": "turbo"}}}, {"search": 2}),
             pytest.param({"plugins": {"search": {"count": 1}}}, {"search": 1}, id="once"),
             pytest.param({"plugins": {"search": {"count": 0}}}, None, id="none-made"),
+            pytest.param({"plugins": {"search": {"count": True}}}, None, id="no-number"),
             pytest.param({"plugins": ["search"]}, None, id="another-shape"),
             pytest.param({"plugins": {"search": 1}}, None, id="no-object"),
         ],

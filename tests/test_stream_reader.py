@@ -78,6 +78,20 @@ def test_what_is_told_empty_later_stays(nothing: str | None) -> None:
     assert reader_of(payloads).facts["provider"] == "p"
 
 
+@pytest.mark.parametrize("place", ["choice", "delta"])
+def test_what_counts_up_inside_a_choice_is_counted_to_its_last(place: str) -> None:
+    """A stream that breaks, or says nothing at its end, is billed by what came last."""
+    payloads = []
+    for tokens in (1, 2, 3):
+        payload = chunk({"content": "a"})
+        choice = payload["choices"][0]
+        inside = choice if place == "choice" else choice["delta"]
+        inside["usage"] = {"prompt_tokens": 10, "completion_tokens": tokens}
+        payloads.append(payload)
+    partial = reader_of(payloads).partial()
+    assert partial.usage_metadata["output_tokens"] == 3
+
+
 @pytest.mark.parametrize(
     ("name", "plain", "text", "thoughts"),
     [

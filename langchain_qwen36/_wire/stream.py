@@ -83,7 +83,7 @@ class StreamReader:
         for choice in choices:
             if not isinstance(choice, dict):
                 continue
-            if choice.get("finish_reason") and not told:
+            if not told and _counts_or_ends(choice):
                 self._absorb(payload)  # what is counted at the end may stand where it never stood
             if choice.get("index"):
                 deltas += self._numbered(choice)
@@ -174,6 +174,13 @@ class StreamReader:
         self._first = self.choices[0] = self.choices.pop(lowest)
         self._first.index = 0
         return self._kept.pop(lowest)
+
+
+def _counts_or_ends(choice: Mapping[str, Any]) -> bool:
+    if choice.get("finish_reason") or "usage" in choice:
+        return True
+    delta = choice.get("delta")
+    return isinstance(delta, dict) and "usage" in delta
 
 
 def _usages(payload: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

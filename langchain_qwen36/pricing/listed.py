@@ -212,7 +212,7 @@ def plugin_calls_of(usage: Any) -> dict[str, int] | None:
     counted = {
         name: told["count"]
         for name, told in (plugins.items() if isinstance(plugins, dict) else ())
-        if isinstance(told, dict) and isinstance(told.get("count"), int) and told["count"] > 0
+        if isinstance(told, dict) and type(told.get("count")) is int and told["count"] > 0
     }
     return counted or None
 
