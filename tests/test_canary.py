@@ -60,7 +60,7 @@ def model(server: FaultServer, **settings: Any) -> ChatQwen36:
         "base_url": server.url.removesuffix("/chat/completions"),
         "api_key": KEY,
         "max_retries": 0,
-        "timeout": Timeouts(connect=2, first_event=0.3, gap=0.3),
+        "timeout": Timeouts(connect=10, first_event=10, gap=0.3),
         "include_response_headers": True,
     }
     return ChatQwen36(**(said | settings))
