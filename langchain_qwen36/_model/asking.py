@@ -6,9 +6,8 @@ from contextlib import aclosing, closing, contextmanager
 from decimal import Decimal
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from langchain_core.messages import AIMessage
 from langchain_core.messages.ai import add_usage
 
 from langchain_qwen36._call import StreamCall, apost, post
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
+    from langchain_core.messages import AIMessage
     from langchain_core.outputs import ChatResult
 
     from langchain_qwen36._model.calling import Asked
@@ -86,8 +86,8 @@ def heard_by(run_manager: Manager | None) -> Manager | None:
 
 def is_unforced(asked: Asked, result: ChatResult) -> bool:
     """Whether a forced call went out as "auto" and no call came back (DESIGN §4.6)."""
-    message = result.generations[0].message
-    called = isinstance(message, AIMessage) and (message.tool_calls or message.invalid_tool_calls)
+    message = _message(result)
+    called = message.tool_calls or message.invalid_tool_calls
     return asked.request.ask_again_without_thinking and not called
 
 
@@ -97,17 +97,14 @@ def carried(first: ChatResult) -> Iterator[None]:
     try:
         yield
     except QwenError as error:
-        message = first.generations[0].message
-        if error.partial is None and isinstance(message, AIMessage):
-            error.partial = message
+        if error.partial is None:
+            error.partial = _message(first)
         raise
 
 
 def both(first: ChatResult, second: ChatResult) -> ChatResult:
     """The second answer, billed with the first: two requests were paid."""
-    earlier, message = first.generations[0].message, second.generations[0].message
-    if not (isinstance(earlier, AIMessage) and isinstance(message, AIMessage)):
-        return second
+    earlier, message = _message(first), _message(second)
     message.usage_metadata = add_usage(earlier.usage_metadata, message.usage_metadata)
     metadata = message.response_metadata
     metadata["requests"] = [
@@ -128,6 +125,11 @@ def once_more(asked: Asked, kwargs: dict[str, Any]) -> dict[str, Any]:
     }
     name = asked.request.answer_tool
     return {**kwargs, **quiet, **({"tool_choice": name} if name else {})}
+
+
+def _message(result: ChatResult) -> AIMessage:
+    """The first choice; a reader makes no other messages."""
+    return cast("AIMessage", result.generations[0].message)
 
 
 def _sum(first: dict[str, Any] | None, second: dict[str, Any] | None) -> dict[str, Any] | None:
