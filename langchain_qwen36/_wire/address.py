@@ -6,10 +6,10 @@ import binascii
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from langchain_qwen36._formats import HEAD, KNOWN, SIZED, image_size, sniff
 from langchain_qwen36._wire.reader import check_length, check_picture
 from langchain_qwen36._wire.source import source_of
 from langchain_qwen36.errors import MessageError
-from langchain_qwen36.formats import HEAD, KNOWN, SIZED, image_size, sniff
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,8 +17,8 @@ from langchain_qwen36.errors import MessageError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from langchain_qwen36._formats import Size
     from langchain_qwen36.catalog import Model
-    from langchain_qwen36.formats import Size
     from langchain_qwen36.gateways import Gateway
 
 Part = dict[str, Any]

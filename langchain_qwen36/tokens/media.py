@@ -12,7 +12,7 @@ import re
 from math import ceil, floor, sqrt
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36.formats import HEAD, Size, Video, image_size, video_facts
+from langchain_qwen36._formats import HEAD, Size, Video, image_size, video_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
