@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models import BaseChatModel
@@ -32,14 +33,9 @@ class FloorModel(BaseChatModel):
     def will_answer(self, deltas: list[dict[str, Any]]) -> None:
         """Have this answer ready: each delta is what `AIMessageChunk` takes."""
         self._deltas = deltas
-        start = {"event": "content-block-start", "index": 0}
-        delta = {"event": "content-block-delta", "index": 0}
-        texts = [each["content"] for each in deltas]
         self._events = [
             {"event": "message-start", "role": "ai", "id": "", "metadata": {}},
-            {**start, "content": {"type": "text", "text": ""}},
-            *[{**delta, "delta": {"type": "text-delta", "text": text}} for text in texts],
-            {**start, "event": "content-block-finish", "content": _text("".join(texts))},
+            *_block_events(deltas),
             {"event": "message-finish", "metadata": {}, "additional_kwargs": {}},
         ]
 
@@ -69,5 +65,22 @@ class FloorModel(BaseChatModel):
             yield event
 
 
-def _text(text: str) -> dict[str, str]:
-    return {"type": "text", "text": text}
+def _block_events(deltas: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The one block of the answer: a text, or a tool call."""
+    calls = [each["tool_call_chunks"][0] for each in deltas if "tool_call_chunks" in each]
+    if calls:
+        pieces = [call["args"] for call in calls]
+        named = {"id": calls[0]["id"], "name": calls[0]["name"]}
+        begun = {"type": "tool_call_chunk", **named, "args": "", "index": 0}
+        said = [{"type": "tool-call-delta", "args": piece} for piece in pieces]
+        whole = {"type": "tool_call", **named, "args": json.loads("".join(pieces))}
+    else:
+        texts = [each["content"] for each in deltas]
+        begun = {"type": "text", "text": ""}
+        said = [{"type": "text-delta", "text": text} for text in texts]
+        whole = {"type": "text", "text": "".join(texts)}
+    return [
+        {"event": "content-block-start", "index": 0, "content": begun},
+        *[{"event": "content-block-delta", "index": 0, "delta": each} for each in said],
+        {"event": "content-block-finish", "index": 0, "content": whole},
+    ]

@@ -279,7 +279,7 @@ GROWTHS = (
         settings={"kind": "args"},
         sizes=(16_384, 32_768, 65_536, 131_072, 262_144),
         quick=(10, 20),
-        peers=(OURS,),
+        peers=(FLOOR, OURS),
     ),
     Growth(
         title="stream of a call with n 4-byte deltas",

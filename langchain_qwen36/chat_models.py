@@ -17,7 +17,6 @@ from langchain_qwen36._model.bound import BoundModel
 from langchain_qwen36._wire.chunks import ChunkWriter
 from langchain_qwen36._wire.events import EventWriter
 from langchain_qwen36._wire.stream import StreamReader
-from langchain_qwen36.callbacks.trace import show_costs
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -163,7 +162,7 @@ class ChatQwen36(BoundModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        show_costs(run_manager)
+        asking.show_costs(run_manager)
         asked = self._ask(messages, stop, kwargs, stream=False)
         result = asking.answer(asked, run_manager)
         if asking.is_unforced(asked, result):
@@ -180,7 +179,7 @@ class ChatQwen36(BoundModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        show_costs(run_manager)
+        asking.show_costs(run_manager)
         asked = await self._aask(messages, stop, kwargs, stream=False)
         result = await asking.aanswer(asked, run_manager)
         if asking.is_unforced(asked, result):
@@ -235,7 +234,7 @@ class ChatQwen36(BoundModel):
         **kwargs: Any,
     ) -> Iterator[dict[str, Any]]:
         """LangChain's v3 events without the detour over chunks (T9, T19)."""
-        show_costs(run_manager)
+        asking.show_costs(run_manager)
         asked = self._ask(messages, stop, kwargs, stream=True)
         stream = StreamCall(asked.call, partial(StreamReader, asked.request))
         writer, chunks = EventWriter(asked.request), ChunkWriter()
@@ -256,7 +255,7 @@ class ChatQwen36(BoundModel):
         **kwargs: Any,
     ) -> AsyncIterator[dict[str, Any]]:
         """`_stream_chat_model_events`, async."""
-        show_costs(run_manager)
+        asking.show_costs(run_manager)
         asked = await self._aask(messages, stop, kwargs, stream=True)
         stream = StreamCall(asked.call, partial(StreamReader, asked.request))
         writer, chunks = EventWriter(asked.request), ChunkWriter()

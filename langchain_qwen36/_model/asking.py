@@ -84,6 +84,17 @@ def heard_by(run_manager: Manager | None) -> Manager | None:
     return run_manager if run_manager is not None and run_manager.handlers else None
 
 
+def show_costs(run_manager: Manager | None) -> None:
+    """Let LangSmith's tracers see the bill (`callbacks.trace`).
+
+    The handlers are loaded where there are any: they would be a tenth of the package's import.
+    """
+    if heard_by(run_manager) is not None:
+        from langchain_qwen36.callbacks import trace  # noqa: PLC0415
+
+        trace.show_costs(run_manager)
+
+
 def is_unforced(asked: Asked, result: ChatResult) -> bool:
     """Whether a forced call went out as "auto" and no call came back (DESIGN §4.6)."""
     message = _message(result)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, assert_never, get_args
 
-from langchain_core.tools import StructuredTool
+from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
@@ -13,8 +13,6 @@ from langchain_qwen36._wire import tools as wire_tools
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from langchain_core.tools import BaseTool
 
 Method = Literal["function_calling", "json_schema", "json_mode"]
 Tools = "Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool]"
@@ -49,8 +47,9 @@ def _only_answers(tool: Any) -> bool:
 
     `create_agent` binds its response format so, beside the tools that do things.
     """
-    if isinstance(tool, StructuredTool):
-        return tool.func is None and tool.coroutine is None
+    if isinstance(tool, BaseTool):
+        # Of `StructuredTool`, whose import would be a sixth of ours beyond LangChain's core.
+        return all(getattr(tool, name, tool) is None for name in ("func", "coroutine"))
     return isinstance(tool, type) and is_basemodel_subclass(tool)
 
 

@@ -127,14 +127,13 @@ _MAY_BE_MODERATION = (None, 400, 403, 422, 451)
 _MAY_BE_OVERFLOW = (None, 400, 413, 422)
 """Statuses that do not decide by themselves; None is an error that names no status."""
 
-_NO_CREDIT = re.compile(
+_NO_CREDIT = (
     r"free allocated quota exceeded"  # a throttle by its code, no money by its text
     r"|insufficient (user )?(balance|credit|fund)"
     r"|(run|ran) out of (balance|credit|fund)|out of credits|not enough (balance|credit|fund)"
-    r"|requires more credits|top.?up your|账户?余额不足|余额不足",
-    re.IGNORECASE,
+    r"|requires more credits|top.?up your|账户?余额不足|余额不足"
 )
-_TOO_LONG = re.compile(
+_TOO_LONG = (
     r"range of input length should be"  # dashscope.md §6
     r"|maximum (context|input) length|maximum model length|longer than the model's context"
     r"|context[ _](length|size|window) (is )?(exceeded|too)|exceeds? the (available |model'?s? )?"
@@ -142,34 +141,32 @@ _TOO_LONG = re.compile(
     r"|(input|prompt)( \([^)]*\))? is (too long|longer than)|(prompt|input) (is )?too long"
     r"|max_model_len|maximum allowed (input )?length|context length is only|context the overflows"
     r"|reduce the length of the (messages|input|prompt)"
-    r"|too many (input )?tokens|input (token count|length).{0,40}exceeds?",
-    re.IGNORECASE,
+    r"|too many (input )?tokens|input (token count|length).{0,40}exceeds?"
 )
-_FLAGGED = re.compile(
+_FLAGGED = (
     r"may contain inappropriate content|data_?inspection_?failed|content (policy|filter)"
-    r"|flagged (by|as|for)|moderation",
-    re.IGNORECASE,
+    r"|flagged (by|as|for)|moderation"
 )
 _CLIENT_MISTAKES = (
     (
-        re.compile(r"list index out of range", re.IGNORECASE),
+        r"list index out of range",
         "Check the order of the messages: each tool message must follow the call it answers.",
     ),
     (
-        re.compile(r"requires --jinja", re.IGNORECASE),
+        r"requires --jinja",
         "Start llama-server with `--jinja` to use tools.",
     ),
     (
-        re.compile(r"mmproj|(image|audio|multimodal) input is not supported", re.IGNORECASE),
+        r"mmproj|(image|audio|multimodal) input is not supported",
         "Start llama-server with `--mmproj FILE` to send images.",
     ),
     (
-        re.compile(r"(failed|unable) to (download|fetch|load) (the )?image", re.IGNORECASE),
+        r"(failed|unable) to (download|fetch|load) (the )?image",
         "The server could not fetch the image: send it as a data URL.",
     ),
 )
 """A 500 that is the request's fault and comes back every time (reliability.md §4.4)."""
-_GARBLED_TEXT = re.compile(r"failed to parse input|does not match .{0,40}format", re.IGNORECASE)
+_GARBLED_TEXT = r"failed to parse input|does not match .{0,40}format"
 _GARBLED = Kind(
     UnexpectedResponseError,
     "The server could not parse its model's output (P72): a newer llama.cpp, the model's own "
@@ -190,26 +187,31 @@ def kind_of(told: Told, status: int | None, gateway: Gateway) -> Kind:
         if code == "insufficient_quota":
             return _quota(told, gateway)
         if kind := _BY_CODE.get(code):
-            return _NO_MONEY if kind is _THROTTLED and _NO_CREDIT.search(told.message) else kind
+            return _NO_MONEY if kind is _THROTTLED and _says(told.message, _NO_CREDIT) else kind
     if status is None:
         status = next((_STATUS_OF_TYPE[code] for code in codes if code in _STATUS_OF_TYPE), None)
     return _by_status(status, told.message)
 
 
+def _says(text: str, pattern: str) -> bool:
+    """Case aside. Python compiles a pattern when it is first looked for, and keeps it."""
+    return re.search(pattern, text, re.IGNORECASE) is not None
+
+
 def _quota(told: Told, gateway: Gateway) -> Kind:
     """A rate at one vendor, money at all others (P51)."""
     throttled = gateway.insufficient_quota == "throttled"
-    return _THROTTLED if throttled and not _NO_CREDIT.search(told.message) else _NO_MONEY
+    return _THROTTLED if throttled and not _says(told.message, _NO_CREDIT) else _NO_MONEY
 
 
 def _by_status(status: int | None, text: str) -> Kind:
-    if status in _MAY_BE_MONEY and _NO_CREDIT.search(text):
+    if status in _MAY_BE_MONEY and _says(text, _NO_CREDIT):
         return _NO_MONEY
-    if status in _MAY_BE_MODERATION and _FLAGGED.search(text):
+    if status in _MAY_BE_MODERATION and _says(text, _FLAGGED):
         return _MODERATED
     if error := _BY_STATUS.get(status or 0):
         return Kind(error)
-    if status in _MAY_BE_OVERFLOW and _TOO_LONG.search(text):
+    if status in _MAY_BE_OVERFLOW and _says(text, _TOO_LONG):
         return _OVERFLOW
     if status is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return Kind(InvalidRequestError)
@@ -218,6 +220,6 @@ def _by_status(status: int | None, text: str) -> Kind:
 
 def _of_server(text: str) -> Kind:
     for pattern, advice in _CLIENT_MISTAKES:
-        if pattern.search(text):
+        if _says(text, pattern):
             return Kind(InvalidRequestError, advice)
-    return _GARBLED if _GARBLED_TEXT.search(text) else Kind(ServerError)
+    return _GARBLED if _says(text, _GARBLED_TEXT) else Kind(ServerError)

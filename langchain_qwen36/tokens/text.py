@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_PIECE = re.compile(
+_PIECE = (
     r"<\|[a-z_]+\|>|</?(?:think|tool_call|tool_response)>"  # one token each
     r"|[ _]?(?:[A-Z]?[a-z]+|[A-Z]+(?![a-z]))"  # a word, or one hump of a camelCase name
     r"| ?[0-9]"  # each digit is a token, and a space before one too
@@ -44,7 +44,7 @@ def estimate_text(text: str) -> int:
     """Tokens of a text by its looks alone."""
     if len(_WEIGHTS) > _KEPT:
         _WEIGHTS.clear()
-    return round(sum(map(_WEIGHTS.__getitem__, _PIECE.findall(text))))
+    return round(sum(map(_WEIGHTS.__getitem__, re.findall(_PIECE, text))))
 
 
 @cache
