@@ -132,9 +132,24 @@ def test_exports_are_sorted_and_there(name):
 
 
 @pytest.mark.parametrize(
-    "heavy", ["openai", "tiktoken", "langchain_openai", "xllamacpp", "langchain", "numpy"]
+    "heavy",
+    [
+        "openai",
+        "tiktoken",
+        "langchain_openai",
+        "xllamacpp",
+        "langchain",
+        "numpy",
+        "langchain_qwen36.callbacks",
+    ],
 )
 def test_importing_the_package_does_not_load(heavy):
     """P65: what only some users need is loaded when they need it."""
     program = f"import sys, langchain_qwen36; sys.exit({heavy!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0  # noqa: S603
+
+
+def test_a_name_that_there_is_none_of_is_an_attribute_error():
+    """What is loaded when it is asked for does not hide a misspelling."""
+    with pytest.raises(AttributeError, match="'langchain_qwen36' has no attribute 'ChatQwen35'"):
+        _ = langchain_qwen36.ChatQwen35
