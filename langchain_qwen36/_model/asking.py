@@ -89,10 +89,10 @@ def show_costs(run_manager: Manager | None) -> None:
 
     The handlers are loaded where there are any: they would be a tenth of the package's import.
     """
-    if heard_by(run_manager) is not None:
+    if (heard := heard_by(run_manager)) is not None:
         from langchain_qwen36.callbacks import trace  # noqa: PLC0415
 
-        trace.show_costs(run_manager)
+        trace.show_costs(heard)
 
 
 def is_unforced(asked: Asked, result: ChatResult) -> bool:

@@ -48,7 +48,7 @@ def _only_answers(tool: Any) -> bool:
     `create_agent` binds its response format so, beside the tools that do things.
     """
     if isinstance(tool, BaseTool):
-        # Of `StructuredTool`, whose import would be a sixth of ours beyond LangChain's core.
+        # By its fields: `StructuredTool` is in a module that nothing else loads at import.
         return all(getattr(tool, name, tool) is None for name in ("func", "coroutine"))
     return isinstance(tool, type) and is_basemodel_subclass(tool)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -12,6 +12,7 @@ from langchain_qwen36._model.fields import QwenFields, unknown_keyword
 from langchain_qwen36._wire import tools as wire_tools
 from langchain_qwen36._wire.types import Price, Settings, Thinking
 from langchain_qwen36.errors import UnsupportedSettingError
+from langchain_qwen36.gateways import BuiltIn
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,12 +39,7 @@ _WIRE_PARAMS: Mapping[str, str] = {
         "provider",
         "models",
         "plugins",
-        "enable_search",
-        "search_options",
-        "enable_code_interpreter",
-        "vl_high_resolution_images",
-        "translation_options",
-        "tool_stream",
+        *get_args(BuiltIn),
     )
 } | {"provider_options": "providerOptions"}
 """Fields that go into the body as they are, and their names there."""

@@ -6,6 +6,7 @@ import binascii
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from langchain_qwen36._block import is_address
 from langchain_qwen36._formats import HEAD, KNOWN, SIZED, image_size, sniff
 from langchain_qwen36._wire.reader import check_length, check_picture
 from langchain_qwen36._wire.source import source_of
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from langchain_qwen36._wire.reader import Kind, Reader
-
-_SCHEME = 16
-"""Characters at the front of an address that hold its `://`; base64 never does."""
 
 _SHOWN = 60
 """Characters of an address that an error shows."""
@@ -54,7 +52,7 @@ def bytes_of(block: Mapping[str, Any], kind: Kind, reader: Reader) -> Packed | s
     text = source.data or source.url
     if text is None:
         raise MessageError(_nowhere(block, kind, source.file_id, reader))
-    if "://" in text[:_SCHEME] or (source.data is None and not text.startswith("data:")):
+    if is_address(text) or (source.data is None and not text.startswith("data:")):
         return address(text, kind, reader)
     return unpack(text, source.mime, kind, reader)
 

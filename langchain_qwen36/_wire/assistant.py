@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from langchain_qwen36._block import beside
 from langchain_qwen36._wire.content import joined
 from langchain_qwen36._wire.media import SIGHT_TYPES, media_part
-from langchain_qwen36._wire.source import beside, sayable
+from langchain_qwen36._wire.source import sayable
 from langchain_qwen36._wire.types import PROVIDER
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from langchain_qwen36._block import beside
 from langchain_qwen36._wire.media import DOCUMENT_TYPES, MEDIA_TYPES, media_part
-from langchain_qwen36._wire.source import beside, needed, said_in, sayable, source_of
+from langchain_qwen36._wire.source import needed, said_in, sayable, source_of
 from langchain_qwen36.errors import MessageError
 
 if TYPE_CHECKING:

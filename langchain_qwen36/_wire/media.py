@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Literal, assert_never
 
+from langchain_qwen36._block import beside
 from langchain_qwen36._wire.address import Packed, address, bytes_of, unpack
 from langchain_qwen36._wire.reader import check_frames, check_sight, siblings
-from langchain_qwen36._wire.source import beside, said_in, source_of
+from langchain_qwen36._wire.source import said_in, source_of
 from langchain_qwen36.errors import MessageError
 
 if TYPE_CHECKING:

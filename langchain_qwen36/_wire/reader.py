@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any, Literal
 
-from langchain_qwen36._wire.source import beside
+from langchain_qwen36._block import beside
 from langchain_qwen36.catalog import models_taking
 from langchain_qwen36.errors import MessageError
 

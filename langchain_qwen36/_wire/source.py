@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from langchain_qwen36._block import beside
 from langchain_qwen36.errors import MessageError
 
 if TYPE_CHECKING:
@@ -53,13 +54,6 @@ def needed(block: Mapping[str, Any], key: str) -> str:
     if not isinstance(value, str):
         raise MessageError(f"A block of type {block.get('type')!r} has no {key!r}: {value!r}.")
     return sayable(value)
-
-
-def beside(block: Mapping[str, Any], key: str) -> Any:
-    """A key of a block, or of its `extras`, where v1 blocks keep what is not standard."""
-    value = block.get(key)
-    extras = block.get("extras")
-    return extras.get(key) if value is None and isinstance(extras, dict) else value
 
 
 def source_of(block: Mapping[str, Any]) -> Source:

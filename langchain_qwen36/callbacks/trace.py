@@ -48,9 +48,7 @@ def costs_of(record: CallRecord) -> Costs:
     return {name: float(cost) for name, cost in known.items() if cost is not None}
 
 
-def show_costs(
-    run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun | None,
-) -> None:
+def show_costs(run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun) -> None:
     """Let LangSmith's tracers of a run see the bill on the message, and no one else.
 
     Handlers of the user's run after the tracer in most places (T28), so the model does it: one
@@ -58,8 +56,6 @@ def show_costs(
     LangChain's own usage callback cannot add floats (T1). LangChain does not hand its run to
     `_stream`, so plain streams need a handler with `trace_costs`.
     """
-    if run_manager is None or not run_manager.handlers:
-        return
     from langchain_core.tracers.langchain import LangChainTracer  # noqa: PLC0415 (loaded by then)
 
     handlers: list[BaseCallbackHandler] = []

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from langchain.agents.middleware.types import AgentMiddleware, AgentState
 from typing_extensions import override
 
+from langchain_qwen36._wire.prompt_cache import MIN_TOKENS
 from langchain_qwen36.middleware.requests import answer_of, count_tokens, gateway_of, with_note
 from langchain_qwen36.pricing import Money
 
@@ -17,9 +18,6 @@ if TYPE_CHECKING:
     from langchain.agents.middleware.types import ModelRequest
 
     from langchain_qwen36.middleware.requests import ModelResult
-
-_LEAST = 1024
-"""The servers' own minimum (dashscope.md §4.5), which the model keeps to by itself."""
 
 
 class PromptCachingMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
@@ -34,7 +32,7 @@ class PromptCachingMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     saved or, at first, cost.
     """
 
-    def __init__(self, *, min_tokens: int = _LEAST, history: bool = True) -> None:
+    def __init__(self, *, min_tokens: int = MIN_TOKENS, history: bool = True) -> None:
         """Say when.
 
         Args:
@@ -47,9 +45,9 @@ class PromptCachingMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             ValueError: `min_tokens` is below the servers' own minimum.
         """
         super().__init__()
-        if min_tokens < _LEAST:
+        if min_tokens < MIN_TOKENS:
             raise ValueError(
-                f"`min_tokens={min_tokens}` is below {_LEAST}: shorter marks are ignored."
+                f"`min_tokens={min_tokens}` is below {MIN_TOKENS}: shorter marks are ignored."
             )
         self.min_tokens = min_tokens
         self.history = history
@@ -72,7 +70,10 @@ class PromptCachingMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         row = gateway_of(request)
         if row is None or not row.cache_control:
             return request
-        if self.min_tokens > _LEAST and count_tokens(request, request.messages) < self.min_tokens:
+        if (
+            self.min_tokens > MIN_TOKENS
+            and count_tokens(request, request.messages) < self.min_tokens
+        ):
             return request
         where = "auto" if self.history else "system"
         return request.override(model_settings={**request.model_settings, "prompt_cache": where})

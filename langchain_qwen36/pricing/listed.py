@@ -126,7 +126,7 @@ class Cost:
     @property
     def cache_saved(self) -> Decimal:
         """How much cheaper the prompt cache made the call; below 0 where it was only written."""
-        share = (self.discount or Decimal(1)) * ((self.price.batch if self.batch else None) or 1)
+        share = _share(self.price, self.discount, batch=self.batch)
         through = self.tokens.cache_read + self.tokens.cache_write
         plain = _amount(through, self.tier.input * share, self.price.unit)
         return plain - self.cache_read - self.cache_write
@@ -178,7 +178,7 @@ def cost(
     kinds = _kinds(
         tokens, batch=batch, explicit=cache_type == "ephemeral", offer=offer, thinking=thinking
     )
-    share = (factor or Decimal(1)) * ((price.batch if batch else None) or Decimal(1))
+    share = _share(price, factor, batch=batch)
     parts = {
         part: _amount(count, getattr(tier, rate) * share, price.unit)
         for part, (rate, count) in kinds.items()
@@ -234,6 +234,11 @@ def _kinds(
         "cache_write": ("cache_write", tokens.cache_write),
         "output": ("thinking_output" if thinking else "output", tokens.output),
     }
+
+
+def _share(price: Price, discount: Decimal | None, *, batch: bool) -> Decimal:
+    """What is paid of the listed rates."""
+    return (discount or Decimal(1)) * ((price.batch if batch else None) or Decimal(1))
 
 
 def _amount(tokens: int, rate: Decimal, unit: Decimal | None) -> Decimal:

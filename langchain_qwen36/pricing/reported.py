@@ -89,5 +89,5 @@ def _at(tree: Any, path: tuple[str, ...]) -> Any:
 
 def _amount(value: Any) -> Decimal | None:
     """A number or decimal string; anything else, or less than nothing, is no amount."""
-    amount = as_printed(value)
+    amount = None if value is None else as_printed(value)  # most answers report none
     return amount if amount is not None and amount >= 0 else None

@@ -12,6 +12,7 @@ import re
 from math import ceil, floor, sqrt
 from typing import TYPE_CHECKING, Any
 
+from langchain_qwen36._block import beside, is_address
 from langchain_qwen36._formats import HEAD, Size, Video, image_size, video_facts
 
 if TYPE_CHECKING:
@@ -166,21 +167,16 @@ def _film(block: Mapping[str, Any]) -> Video | None:
 
 def _said(block: Mapping[str, Any], key: str, unsaid: int, most: int) -> int:
     """A count of pixels beside the image, or in its extras."""
-    value = _beside(block, key)
+    value = beside(block, key)
     usable = isinstance(value, int) and not isinstance(value, bool) and value > 0
     return min(value, most) if usable else unsaid
 
 
 def _rate(block: Mapping[str, Any]) -> float:
     """Frames a second, where they are a rate that may be asked for."""
-    value = _beside(block, "fps")
+    value = beside(block, "fps")
     usable = isinstance(value, int | float) and _FPS_RANGE[0] <= value <= _FPS_RANGE[1]
     return float(value) if usable else _FPS
-
-
-def _beside(block: Mapping[str, Any], key: str) -> Any:
-    value, extras = block.get(key), block.get("extras")
-    return extras.get(key) if value is None and isinstance(extras, dict) else value
 
 
 def _packed(block: Mapping[str, Any]) -> str:
@@ -196,7 +192,7 @@ def _packed(block: Mapping[str, Any]) -> str:
 def _bare(text: str) -> str:
     if mark := _DATA_URL.match(text):
         return text[mark.end() :]
-    return "" if "://" in text[:16] else text
+    return "" if is_address(text) else text
 
 
 def _front(packed: str) -> bytes:
