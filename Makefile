@@ -42,7 +42,7 @@ coverage:  ## test-wheel, every branch counted: fails below 95 %, and below 100 
 	$(WHEEL_ENV)/bin/coverage combine --quiet build/wheel/project
 	$(WHEEL_ENV)/bin/coverage report --show-missing --skip-covered
 	$(WHEEL_ENV)/bin/coverage report --show-missing --skip-covered --fail-under=100 \
-	  --include="*/langchain_qwen36/_wire/*,*/langchain_qwen36/pricing/*,*/langchain_qwen36/gateways/*"
+	  --include="*/langchain_qwen36/_request/*,*/langchain_qwen36/_response/*,*/langchain_qwen36/_content/*,*/langchain_qwen36/pricing/*,*/langchain_qwen36/gateways/*"
 
 # pyenv keeps its Pythons off the PATH.
 PYTHONS ?= 3.11 3.12 3.13 3.14

@@ -30,8 +30,8 @@ from answers import request  # noqa: E402
 from fault_calls import ANSWER, DONE, GOOD, HELLO, WHOLE, call_to, sse  # noqa: E402
 from fault_server import FaultServer, Wire, stream, whole  # noqa: E402
 
-from langchain_qwen36._call import Call, StreamCall, Timeouts, apost, no_waiting, post  # noqa: E402
-from langchain_qwen36._wire.stream import StreamReader  # noqa: E402
+from langchain_qwen36._response.reader import StreamReader  # noqa: E402
+from langchain_qwen36._transport import Call, StreamCall, Timeouts, apost, no_waiting, post  # noqa: E402
 from langchain_qwen36.errors import QwenError  # noqa: E402
 
 if TYPE_CHECKING:

@@ -3,10 +3,10 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36._call import Timeouts, no_waiting
-from langchain_qwen36._model.calling import QwenWarning
+from langchain_qwen36._model.prepare import QwenWarning
+from langchain_qwen36._response.content_blocks import register as _register_blocks
+from langchain_qwen36._transport import Timeouts, no_waiting
 from langchain_qwen36._version import __version__
-from langchain_qwen36._wire.blocks import register as _register_blocks
 from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.chat_models import ChatQwen36
 from langchain_qwen36.gateways import GATEWAYS, Gateway

@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from langchain_core.language_models import BaseChatModel  # noqa: TC002
 from langchain_core.runnables.config import run_in_executor
 
-from langchain_qwen36._call import StreamCall
-from langchain_qwen36._model import asking, calling, location
+from langchain_qwen36._model import generate as asking
+from langchain_qwen36._model import location
+from langchain_qwen36._model import prepare as calling
 from langchain_qwen36._model.bound import BoundModel
-from langchain_qwen36._wire.chunks import ChunkWriter
-from langchain_qwen36._wire.events import EventWriter
-from langchain_qwen36._wire.stream import StreamReader
+from langchain_qwen36._response.chunks import ChunkWriter
+from langchain_qwen36._response.events import EventWriter
+from langchain_qwen36._response.reader import StreamReader
+from langchain_qwen36._transport import StreamCall
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
-    from langchain_qwen36._wire.types import Delta
+    from langchain_qwen36._request.types import Delta
 
 _Hook = TypeVar("_Hook", bound="Callable[..., Any]")
 

@@ -16,8 +16,8 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from langchain_qwen36._block import is_address
-from langchain_qwen36._formats import sniff
+from langchain_qwen36._content.blocks import is_address
+from langchain_qwen36._content.formats import sniff
 from langchain_qwen36.errors import MessageError
 
 __all__ = ["audio_block", "file_block", "image_block", "video_block"]

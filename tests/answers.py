@@ -9,11 +9,12 @@ from langchain_core.language_models.chat_model_stream import ChatModelStream
 from langchain_core.outputs.chat_generation import merge_chat_generation_chunks
 from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
 
-from langchain_qwen36._wire import blocks, response
-from langchain_qwen36._wire.chunks import ChunkWriter
-from langchain_qwen36._wire.events import EventWriter
-from langchain_qwen36._wire.stream import StreamReader
-from langchain_qwen36._wire.types import Meta, Request
+from langchain_qwen36._request.types import Meta, Request
+from langchain_qwen36._response import content_blocks as blocks
+from langchain_qwen36._response import response
+from langchain_qwen36._response.chunks import ChunkWriter
+from langchain_qwen36._response.events import EventWriter
+from langchain_qwen36._response.reader import StreamReader
 from langchain_qwen36.gateways import GATEWAYS
 
 if TYPE_CHECKING:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from answers import USAGE, chunk, completion, request
 from fault_server import FaultServer, stream, whole
 
-from langchain_qwen36._call import Call, StreamCall, Target, Timeouts, apost, no_waiting, post
-from langchain_qwen36._wire import response
-from langchain_qwen36._wire.stream import StreamReader
+from langchain_qwen36._response import response
+from langchain_qwen36._response.reader import StreamReader
+from langchain_qwen36._transport import Call, StreamCall, Target, Timeouts, apost, no_waiting, post
 from langchain_qwen36.errors import QwenError
 from langchain_qwen36.gateways import GATEWAYS
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fault_server import Script
     from langchain_core.messages import AIMessage
 
-    from langchain_qwen36._wire.types import Delta
+    from langchain_qwen36._request.types import Delta
 
 Mode = Literal["sync", "async"]
 KEY = "sk-canary-0123456789"

@@ -18,7 +18,7 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-from langchain_qwen36._http import clients
+from langchain_qwen36._transport.http import connections as clients
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from langchain_core.messages import AIMessage, ChatMessage, HumanMessage, SystemMessage
 
-from langchain_qwen36._wire.assistant import calls_of
+from langchain_qwen36._request.assistant import calls_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from langchain_core.messages import BaseMessage
 
-    from langchain_qwen36._wire.types import Replay
+    from langchain_qwen36._request.types import Replay
 
 
 def first_replayed(messages: Sequence[BaseMessage], replay: Replay) -> int:

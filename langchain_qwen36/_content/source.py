@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36._block import beside
+from langchain_qwen36._content.blocks import beside
 from langchain_qwen36.errors import MessageError
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from langchain_core.messages import BaseMessage
 from pydantic import model_validator
 
 from langchain_qwen36 import tokens
-from langchain_qwen36._model import estimate, identity, location
+from langchain_qwen36._model import cost_estimate as estimate
+from langchain_qwen36._model import identity, location
 from langchain_qwen36._model.fields import QwenFields, check_names
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models.base import LangSmithParams
     from langchain_core.messages import BaseMessage
 
-    from langchain_qwen36._model.estimate import CostEstimate
+    from langchain_qwen36._model.cost_estimate import CostEstimate
     from langchain_qwen36.gateways import Endpoint
 
 

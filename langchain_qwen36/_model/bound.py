@@ -13,8 +13,8 @@ from langchain_core.messages import AIMessage
 from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 from langchain_core.tools import BaseTool
 
-from langchain_qwen36._model import binding
-from langchain_qwen36._model.described import DescribedModel
+from langchain_qwen36._model import tool_binding as binding
+from langchain_qwen36._model.base import DescribedModel
 
 _Schema = TypeVar("_Schema")
 

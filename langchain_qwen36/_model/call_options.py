@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from langchain_qwen36._model.binding import response_format_of
 from langchain_qwen36._model.fields import QwenFields, unknown_keyword
-from langchain_qwen36._wire import tools as wire_tools
-from langchain_qwen36._wire.types import Price, Settings, Thinking
+from langchain_qwen36._model.tool_binding import response_format_of
+from langchain_qwen36._request import tools as wire_tools
+from langchain_qwen36._request.types import Price, Settings, Thinking
 from langchain_qwen36.errors import UnsupportedSettingError
 from langchain_qwen36.gateways import BuiltIn
 

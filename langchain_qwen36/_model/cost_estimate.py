@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages import AIMessage
 
 from langchain_qwen36 import pricing, tokens
-from langchain_qwen36._wire import tools as wire_tools
+from langchain_qwen36._request import tools as wire_tools
 from langchain_qwen36.catalog import PriceBook
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from langchain_core.messages.ai import add_usage
 
-from langchain_qwen36._call import StreamCall, apost, post
-from langchain_qwen36._wire import response
-from langchain_qwen36._wire.chunks import ChunkWriter
-from langchain_qwen36._wire.stream import StreamReader
+from langchain_qwen36._response import response
+from langchain_qwen36._response.chunks import ChunkWriter
+from langchain_qwen36._response.reader import StreamReader
+from langchain_qwen36._transport import StreamCall, apost, post
 from langchain_qwen36.errors import QwenError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
     from langchain_core.outputs import ChatResult
 
-    from langchain_qwen36._model.calling import Asked
+    from langchain_qwen36._model.prepare import Asked
 
 
 _AMOUNTS = (
@@ -90,7 +90,7 @@ def show_costs(run_manager: Manager | None) -> None:
     The handlers are loaded where there are any: they would be a tenth of the package's import.
     """
     if (heard := heard_by(run_manager)) is not None:
-        from langchain_qwen36.callbacks import trace  # noqa: PLC0415
+        from langchain_qwen36.callbacks import langsmith as trace  # noqa: PLC0415
 
         trace.show_costs(heard)
 

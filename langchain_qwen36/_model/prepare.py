@@ -13,10 +13,10 @@ from urllib.parse import urlencode
 from pydantic import SecretStr
 
 from langchain_qwen36 import pricing
-from langchain_qwen36._call import Call, Target, Timeouts
-from langchain_qwen36._model import settings as call_settings
+from langchain_qwen36._model import call_options as call_settings
+from langchain_qwen36._request import build as wire_request
+from langchain_qwen36._transport import Call, Target, Timeouts
 from langchain_qwen36._version import __version__
-from langchain_qwen36._wire import request as wire_request
 from langchain_qwen36.catalog import PriceBook, find_model, wire_id
 from langchain_qwen36.errors import UnsupportedSettingError
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from langchain_core.messages.ai import UsageMetadata
 
     from langchain_qwen36._model.fields import QwenFields
-    from langchain_qwen36._wire.types import Request
+    from langchain_qwen36._request.types import Request
     from langchain_qwen36.catalog import Offer
     from langchain_qwen36.gateways import Endpoint
 

@@ -8,8 +8,8 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
-from langchain_qwen36._model.structured import StructuredOutputParser, target_of
-from langchain_qwen36._wire import tools as wire_tools
+from langchain_qwen36._model.output_parser import StructuredOutputParser, target_of
+from langchain_qwen36._request import tools as wire_tools
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

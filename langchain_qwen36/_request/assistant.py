@@ -12,18 +12,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from langchain_qwen36._block import beside
-from langchain_qwen36._wire.content import joined
-from langchain_qwen36._wire.media import SIGHT_TYPES, media_part
-from langchain_qwen36._wire.source import sayable
-from langchain_qwen36._wire.types import PROVIDER
+from langchain_qwen36._content.blocks import beside
+from langchain_qwen36._content.source import sayable
+from langchain_qwen36._request.content_parts import joined
+from langchain_qwen36._request.media_parts import SIGHT_TYPES, media_part
+from langchain_qwen36._request.types import PROVIDER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from langchain_core.messages import AIMessage
 
-    from langchain_qwen36._wire.reader import Part, Reader
+    from langchain_qwen36._request.media_limits import Part, Reader
     from langchain_qwen36.gateways import Gateway
 
 _NAMELESS = "unknown_tool"

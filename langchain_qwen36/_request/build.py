@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, assert_never
 import orjson
 from langchain_core.messages import HumanMessage
 
-from langchain_qwen36._wire import messages as wire_messages
-from langchain_qwen36._wire import prompt_cache
-from langchain_qwen36._wire import tools as wire_tools
-from langchain_qwen36._wire.limits import check_messages, check_settings, passed_over
-from langchain_qwen36._wire.plan import plan_call
-from langchain_qwen36._wire.turns import ends_with_an_answer
-from langchain_qwen36._wire.types import Request
+from langchain_qwen36._content.history import ends_with_an_answer
+from langchain_qwen36._request import cache_control as prompt_cache
+from langchain_qwen36._request import messages as wire_messages
+from langchain_qwen36._request import tools as wire_tools
+from langchain_qwen36._request.compatibility import plan_call
+from langchain_qwen36._request.types import Request
+from langchain_qwen36._request.validation import check_messages, check_settings, passed_over
 from langchain_qwen36.errors import MessageError
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import BaseMessage
 
-    from langchain_qwen36._wire.plan import CallPlan
-    from langchain_qwen36._wire.types import Settings
+    from langchain_qwen36._request.compatibility import CallPlan
+    from langchain_qwen36._request.types import Settings
     from langchain_qwen36.catalog import Model
     from langchain_qwen36.gateways import Gateway
 

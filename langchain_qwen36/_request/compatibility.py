@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, assert_never
 
-from langchain_qwen36._wire import thinking as wire_thinking
+from langchain_qwen36._request import thinking as wire_thinking
 from langchain_qwen36.catalog import find_offer
 from langchain_qwen36.errors import UnsupportedSettingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from langchain_qwen36._wire.types import Settings, ToolChoice
+    from langchain_qwen36._request.types import Settings, ToolChoice
     from langchain_qwen36.catalog import Model
     from langchain_qwen36.gateways import Gateway
 

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36._block import beside
-from langchain_qwen36._wire.media import DOCUMENT_TYPES, MEDIA_TYPES, media_part
-from langchain_qwen36._wire.source import needed, said_in, sayable, source_of
+from langchain_qwen36._content.blocks import beside
+from langchain_qwen36._content.source import needed, said_in, sayable, source_of
+from langchain_qwen36._request.media_parts import DOCUMENT_TYPES, MEDIA_TYPES, media_part
 from langchain_qwen36.errors import MessageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from langchain_qwen36._wire.reader import Part, Reader
+    from langchain_qwen36._request.media_limits import Part, Reader
 
 
 _NATIVE = ("text", "image", "video", "audio")

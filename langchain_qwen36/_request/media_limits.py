@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any, Literal
 
-from langchain_qwen36._block import beside
+from langchain_qwen36._content.blocks import beside
 from langchain_qwen36.catalog import models_taking
 from langchain_qwen36.errors import MessageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from langchain_qwen36._formats import Size
+    from langchain_qwen36._content.formats import Size
     from langchain_qwen36.catalog import Model
     from langchain_qwen36.gateways import Gateway
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Literal, assert_never
 
-from langchain_qwen36._block import beside
-from langchain_qwen36._wire.address import Packed, address, bytes_of, unpack
-from langchain_qwen36._wire.reader import check_frames, check_sight, siblings
-from langchain_qwen36._wire.source import said_in, source_of
+from langchain_qwen36._content.blocks import beside
+from langchain_qwen36._content.source import said_in, source_of
+from langchain_qwen36._request.media_limits import check_frames, check_sight, siblings
+from langchain_qwen36._request.media_source import Packed, address, bytes_of, unpack
 from langchain_qwen36.errors import MessageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from langchain_qwen36._wire.reader import Part, Reader
+    from langchain_qwen36._request.media_limits import Part, Reader
     from langchain_qwen36.gateways import Gateway
 
 DOCUMENT_TYPES = frozenset({"file", "document", "text-plain"})

@@ -6,16 +6,16 @@ import binascii
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from langchain_qwen36._block import is_address
-from langchain_qwen36._formats import HEAD, KNOWN, SIZED, image_size, sniff
-from langchain_qwen36._wire.reader import check_length, check_picture
-from langchain_qwen36._wire.source import source_of
+from langchain_qwen36._content.blocks import is_address
+from langchain_qwen36._content.formats import HEAD, KNOWN, SIZED, image_size, sniff
+from langchain_qwen36._content.source import source_of
+from langchain_qwen36._request.media_limits import check_length, check_picture
 from langchain_qwen36.errors import MessageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from langchain_qwen36._wire.reader import Kind, Reader
+    from langchain_qwen36._request.media_limits import Kind, Reader
 
 _SHOWN = 60
 """Characters of an address that an error shows."""

@@ -17,17 +17,17 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from langchain_qwen36._wire.assistant import (
+from langchain_qwen36._content.history import first_replayed, is_block
+from langchain_qwen36._content.source import sayable
+from langchain_qwen36._request.assistant import (
     calls_of,
     content_to_wire,
     pictures_of,
     thoughts_to_wire,
 )
-from langchain_qwen36._wire.content import part_to_wire, text_content, user_content
-from langchain_qwen36._wire.media import uploaded_file
-from langchain_qwen36._wire.reader import Part, Reader
-from langchain_qwen36._wire.source import sayable
-from langchain_qwen36._wire.turns import first_replayed, is_block
+from langchain_qwen36._request.content_parts import part_to_wire, text_content, user_content
+from langchain_qwen36._request.media_limits import Part, Reader
+from langchain_qwen36._request.media_parts import uploaded_file
 from langchain_qwen36.errors import MessageError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import BaseMessage
 
-    from langchain_qwen36._wire.types import Replay
+    from langchain_qwen36._request.types import Replay
     from langchain_qwen36.catalog import Model
     from langchain_qwen36.gateways import Gateway
 

@@ -16,7 +16,7 @@ from langchain_qwen36.gateways import BuiltIn
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from langchain_qwen36._wire.types import Settings
+    from langchain_qwen36._request.types import Settings
     from langchain_qwen36.catalog import Model
     from langchain_qwen36.gateways import Gateway
 

@@ -10,7 +10,7 @@ from langchain_qwen36.errors import UnsupportedSettingError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from langchain_qwen36._wire.types import Effort, Replay, Thinking
+    from langchain_qwen36._request.types import Effort, Replay, Thinking
     from langchain_qwen36.catalog import Model, ThinkingDefault
     from langchain_qwen36.gateways import Gateway
 

@@ -12,7 +12,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from langchain_qwen36._wire.types import ToolChoice
+    from langchain_qwen36._request.types import ToolChoice
 
 Tool = dict[str, Any]
 

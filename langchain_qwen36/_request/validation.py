@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
-from langchain_qwen36._wire.built_ins import check_built_ins
-from langchain_qwen36._wire.prompt_cache import count_marks
-from langchain_qwen36._wire.reader import check_counts
-from langchain_qwen36._wire.tools import names_of
+from langchain_qwen36._request.cache_control import count_marks
+from langchain_qwen36._request.media_limits import check_counts
+from langchain_qwen36._request.server_features import check_built_ins
+from langchain_qwen36._request.tools import names_of
 from langchain_qwen36.errors import MessageError, UnsupportedSettingError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from langchain_qwen36._wire.types import Settings
+    from langchain_qwen36._request.types import Settings
     from langchain_qwen36.catalog import Model
     from langchain_qwen36.gateways import Gateway
 

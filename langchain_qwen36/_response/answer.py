@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage
 
-from langchain_qwen36._wire.metadata import additional_kwargs
+from langchain_qwen36._response.message import additional_kwargs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from langchain_core.messages.ai import UsageMetadata
 
-    from langchain_qwen36._wire.choice import Choice
+    from langchain_qwen36._response.choice import Choice
 
 
 def message(

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
-from langchain_qwen36._wire.pieces import pieces_in, words_in
-from langchain_qwen36._wire.reasoning import Item, ReasoningDetails
-from langchain_qwen36._wire.recovery import ToolCallFinder
-from langchain_qwen36._wire.think_tags import ThinkTagSplitter
-from langchain_qwen36._wire.tool_calls import Settled, ToolCallAssembler
-from langchain_qwen36._wire.types import Delta
+from langchain_qwen36._request.types import Delta
+from langchain_qwen36._response.content_parts import pieces_in, words_in
+from langchain_qwen36._response.reasoning_details import Item, ReasoningDetails
+from langchain_qwen36._response.text_tool_calls import ToolCallFinder
+from langchain_qwen36._response.think_tags import ThinkTagSplitter
+from langchain_qwen36._response.tool_calls import Settled, ToolCallAssembler
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from langchain_qwen36._wire.types import Prose, Request
+    from langchain_qwen36._request.types import Prose, Request
 
 _PLAIN = frozenset({"role", "content", "reasoning_content"})
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_text")

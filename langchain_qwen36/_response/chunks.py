@@ -9,13 +9,13 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
-from langchain_qwen36._wire import usage
-from langchain_qwen36._wire.metadata import additional_kwargs, alternatives, response_metadata
-from langchain_qwen36._wire.types import PROVIDER
+from langchain_qwen36._request.types import PROVIDER
+from langchain_qwen36._response import usage
+from langchain_qwen36._response.message import additional_kwargs, alternatives, response_metadata
 
 if TYPE_CHECKING:
-    from langchain_qwen36._wire.stream import StreamReader
-    from langchain_qwen36._wire.types import Delta, Meta
+    from langchain_qwen36._request.types import Delta, Meta
+    from langchain_qwen36._response.reader import StreamReader
 
 _MESSAGE = AIMessageChunk(content="", additional_kwargs={}, response_metadata={})
 _CHUNK = ChatGenerationChunk(message=_MESSAGE)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.messages.block_translators import register_translator
 
-from langchain_qwen36._wire.citations import with_citations
-from langchain_qwen36._wire.types import PROVIDER
+from langchain_qwen36._request.types import PROVIDER
+from langchain_qwen36._response.citations import with_citations
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, AIMessageChunk

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
-from langchain_qwen36._wire import usage
-from langchain_qwen36._wire.citations import with_citations
-from langchain_qwen36._wire.metadata import additional_kwargs, alternatives, response_metadata
-from langchain_qwen36._wire.types import PROVIDER
+from langchain_qwen36._request.types import PROVIDER
+from langchain_qwen36._response import usage
+from langchain_qwen36._response.citations import with_citations
+from langchain_qwen36._response.message import additional_kwargs, alternatives, response_metadata
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from langchain_qwen36._wire.stream import StreamReader
-    from langchain_qwen36._wire.types import Delta, Meta, Request
+    from langchain_qwen36._request.types import Delta, Meta, Request
+    from langchain_qwen36._response.reader import StreamReader
 
 Event = dict[str, Any]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 if TYPE_CHECKING:
-    from langchain_qwen36._wire.types import Prose
+    from langchain_qwen36._request.types import Prose
 
 _KEYS: dict[Prose, bytes] = {"text": b'"content"', "reasoning": b'"reasoning_content"'}
 

@@ -6,16 +6,16 @@ import logging
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36._wire.types import PROVIDER
+from langchain_qwen36._request.types import PROVIDER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from langchain_core.messages.ai import UsageMetadata
 
-    from langchain_qwen36._wire.choice import Choice
-    from langchain_qwen36._wire.stream import StreamReader
-    from langchain_qwen36._wire.types import Meta, Request
+    from langchain_qwen36._request.types import Meta, Request
+    from langchain_qwen36._response.choice import Choice
+    from langchain_qwen36._response.reader import StreamReader
 
 logger = logging.getLogger(__name__)
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36._wire import usage
-from langchain_qwen36._wire.answer import message
-from langchain_qwen36._wire.choice import Choice
-from langchain_qwen36._wire.metadata import response_metadata
-from langchain_qwen36._wire.tool_calls import index_in
-from langchain_qwen36._wire.types import Meta
+from langchain_qwen36._request.types import Meta
+from langchain_qwen36._response import usage
+from langchain_qwen36._response.answer import message
+from langchain_qwen36._response.choice import Choice
+from langchain_qwen36._response.message import response_metadata
+from langchain_qwen36._response.tool_calls import index_in
 from langchain_qwen36.errors import StreamInterruptedError, UnexpectedResponseError
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import AIMessage
 
-    from langchain_qwen36._wire.types import Delta, Prose, Request
+    from langchain_qwen36._request.types import Delta, Prose, Request
 
 # What the reader itself reads of a payload, and bulk that says nothing of the answer.
 _NO_FACTS = frozenset(

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.outputs import ChatGeneration, ChatResult
 
-from langchain_qwen36._wire import usage
-from langchain_qwen36._wire.answer import message
-from langchain_qwen36._wire.metadata import response_metadata
-from langchain_qwen36._wire.stream import StreamReader
+from langchain_qwen36._response import usage
+from langchain_qwen36._response.answer import message
+from langchain_qwen36._response.message import response_metadata
+from langchain_qwen36._response.reader import StreamReader
 
 if TYPE_CHECKING:
-    from langchain_qwen36._wire.types import Meta, Request
+    from langchain_qwen36._request.types import Meta, Request
 
 
 def from_wire(payload: dict[str, Any], request: Request, meta: Meta) -> ChatResult:

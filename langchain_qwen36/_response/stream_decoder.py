@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 
-from langchain_qwen36._call.call import completion, loads, refusal
-from langchain_qwen36._http import Reply
-from langchain_qwen36._wire.sse import SSEDecoder
-from langchain_qwen36._wire.template import ChunkTemplate
+from langchain_qwen36._response.errors import head, request_id
+from langchain_qwen36._response.fast_path import ChunkTemplate
+from langchain_qwen36._response.sse import SSEDecoder
+from langchain_qwen36._transport.call import completion, loads, refusal
+from langchain_qwen36._transport.http import Reply
 from langchain_qwen36.errors import (
     ContentFilterError,
     GatewayConnectionError,
@@ -20,15 +21,14 @@ from langchain_qwen36.errors import (
     StreamInterruptedError,
     UnexpectedResponseError,
 )
-from langchain_qwen36.failures import head, request_id
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
 
-    from langchain_qwen36._call.call import Call
-    from langchain_qwen36._http import Answer, Clock
-    from langchain_qwen36._wire.sse import Event
-    from langchain_qwen36._wire.types import Delta, Prose
+    from langchain_qwen36._request.types import Delta, Prose
+    from langchain_qwen36._response.sse import Event
+    from langchain_qwen36._transport.call import Call
+    from langchain_qwen36._transport.http import Answer, Clock
 
 _REFUSED = 300
 _DONE = b"[DONE]"

@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from langchain_qwen36 import _http
-from langchain_qwen36._call.retries import asleep, delay, sleep
-from langchain_qwen36._http import Clock, Reply, Target, Timeouts
-from langchain_qwen36._http.faults import address
-from langchain_qwen36._wire.source import sayable
-from langchain_qwen36._wire.types import Meta
+from langchain_qwen36._content.source import sayable
+from langchain_qwen36._request.types import Meta
+from langchain_qwen36._response.errors import error_from, error_in, head, request_id
+from langchain_qwen36._transport import http as _http
+from langchain_qwen36._transport.backoff import asleep, delay, sleep
+from langchain_qwen36._transport.http import Clock, Reply, Target, Timeouts
+from langchain_qwen36._transport.http.exceptions import address
 from langchain_qwen36.errors import (
     GatewayConnectionError,
     InvalidRequestError,
     QwenError,
     UnexpectedResponseError,
 )
-from langchain_qwen36.failures import error_from, error_in, head, request_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

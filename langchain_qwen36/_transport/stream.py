@@ -5,20 +5,20 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from langchain_qwen36 import _http
-from langchain_qwen36._call.call import Attempts
-from langchain_qwen36._call.feed import Feed, Reader
-from langchain_qwen36._call.retries import asleep, sleep
-from langchain_qwen36._wire.types import Meta
+from langchain_qwen36._request.types import Meta
+from langchain_qwen36._response.errors import request_id
+from langchain_qwen36._response.stream_decoder import Feed, Reader
+from langchain_qwen36._transport import http as _http
+from langchain_qwen36._transport.backoff import asleep, sleep
+from langchain_qwen36._transport.call import Attempts
 from langchain_qwen36.errors import QwenError
-from langchain_qwen36.failures import request_id
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 
-    from langchain_qwen36._call.call import Call
-    from langchain_qwen36._http import Answer, AsyncAnswer, Clock
-    from langchain_qwen36._wire.types import Delta
+    from langchain_qwen36._request.types import Delta
+    from langchain_qwen36._transport.call import Call
+    from langchain_qwen36._transport.http import Answer, AsyncAnswer, Clock
 
 R = TypeVar("R", bound=Reader)
 

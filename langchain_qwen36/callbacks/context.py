@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
     from typing import Unpack
 
-    from langchain_qwen36.callbacks.bill import PriceOf
+    from langchain_qwen36.callbacks.pricer import PriceOf
     from langchain_qwen36.callbacks.records import CallRecord
     from langchain_qwen36.catalog import PriceBook
     from langchain_qwen36.pricing import Money

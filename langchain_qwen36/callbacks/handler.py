@@ -9,14 +9,20 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.outputs import ChatGenerationChunk
 from typing_extensions import override
 
-from langchain_qwen36.callbacks.bill import PriceOf, Pricer
 from langchain_qwen36.callbacks.budget import Budget
-from langchain_qwen36.callbacks.call import OpenCall, abandoned, ended, failed, gateway_of_start
+from langchain_qwen36.callbacks.langsmith import costs_of, write_costs
 from langchain_qwen36.callbacks.ledger import Ledger
-from langchain_qwen36.callbacks.runs import OpenRuns
-from langchain_qwen36.callbacks.seen import seen_in_result
-from langchain_qwen36.callbacks.trace import costs_of, write_costs
-from langchain_qwen36.callbacks.views import LedgerView
+from langchain_qwen36.callbacks.pricer import PriceOf, Pricer
+from langchain_qwen36.callbacks.reports.summary_view import LedgerView
+from langchain_qwen36.callbacks.run_tree import OpenRuns
+from langchain_qwen36.callbacks.tracked_call import (
+    OpenCall,
+    abandoned,
+    ended,
+    failed,
+    gateway_of_start,
+)
+from langchain_qwen36.callbacks.usage_of import seen_in_result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

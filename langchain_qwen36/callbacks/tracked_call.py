@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from langchain_core.exceptions import ModelTimeoutError
 
 from langchain_qwen36 import tokens
-from langchain_qwen36.callbacks.bill import Bill, Pricer
+from langchain_qwen36.callbacks.pricer import Bill, Pricer
 from langchain_qwen36.callbacks.records import CallRecord, Ending, Parent, TokenCounts
-from langchain_qwen36.callbacks.seen import Seen, seen_in_messages
+from langchain_qwen36.callbacks.usage_of import Seen, seen_in_messages
 from langchain_qwen36.errors import GatewayTimeoutError, QwenError, StreamInterruptedError
 from langchain_qwen36.gateways import GATEWAYS, gateway_of_host
 

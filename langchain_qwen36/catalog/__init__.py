@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from langchain_qwen36.catalog.book import (
-    PriceBook,
-    find_model,
-    find_offer,
-    models_taking,
-    wire_id,
-)
-from langchain_qwen36.catalog.profile import profile_of
-from langchain_qwen36.catalog.rows import (
+from langchain_qwen36.catalog.models import (
     CatalogError,
     Modality,
     Model,
@@ -20,6 +12,14 @@ from langchain_qwen36.catalog.rows import (
     ThinkingDefault,
     Tier,
 )
+from langchain_qwen36.catalog.price_book import (
+    PriceBook,
+    find_model,
+    find_offer,
+    models_taking,
+    wire_id,
+)
+from langchain_qwen36.catalog.profile import profile_of
 
 __all__ = [
     "CatalogError",

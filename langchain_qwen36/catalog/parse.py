@@ -12,7 +12,7 @@ from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, overload
 
-from langchain_qwen36.catalog.rows import (
+from langchain_qwen36.catalog.models import (
     CatalogError,
     Modality,
     Model,

@@ -12,8 +12,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from langchain_qwen36.catalog.load import read_models, read_offers
-from langchain_qwen36.catalog.rows import CatalogError, Model, Offer
+from langchain_qwen36.catalog.models import CatalogError, Model, Offer
+from langchain_qwen36.catalog.parse import read_models, read_offers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

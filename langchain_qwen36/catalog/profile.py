@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from langchain_core.language_models.model_profile import ModelProfile
 
-    from langchain_qwen36.catalog.rows import Model
+    from langchain_qwen36.catalog.models import Model
 
 
 def profile_of(model: Model | None, *, structured_output: bool = False) -> ModelProfile:

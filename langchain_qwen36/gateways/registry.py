@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 from urllib.parse import urlsplit
 
-from langchain_qwen36.gateways.row import BuiltIn, Gateway, Range
+from langchain_qwen36.gateways.gateway import BuiltIn, Gateway, Range
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

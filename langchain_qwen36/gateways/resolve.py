@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from langchain_qwen36.errors import MissingKeyError, UnsupportedSettingError
-from langchain_qwen36.gateways.row import Gateway
-from langchain_qwen36.gateways.rows import GATEWAYS, PLAIN
+from langchain_qwen36.gateways.gateway import Gateway
+from langchain_qwen36.gateways.registry import GATEWAYS, PLAIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from langchain_qwen36.callbacks import CallRecord
-    from langchain_qwen36.callbacks.bill import PriceOf
     from langchain_qwen36.callbacks.budget import Budget
+    from langchain_qwen36.callbacks.pricer import PriceOf
 
 
 class Account:

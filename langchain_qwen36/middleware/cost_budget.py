@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from langgraph.runtime import Runtime
     from langgraph.types import Command
 
-    from langchain_qwen36.callbacks.bill import PriceOf
+    from langchain_qwen36.callbacks.pricer import PriceOf
     from langchain_qwen36.middleware.requests import ModelResult
     from langchain_qwen36.pricing import Money
 

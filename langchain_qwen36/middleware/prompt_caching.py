@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from langchain.agents.middleware.types import AgentMiddleware, AgentState
 from typing_extensions import override
 
-from langchain_qwen36._wire.prompt_cache import MIN_TOKENS
+from langchain_qwen36._request.cache_control import MIN_TOKENS
 from langchain_qwen36.middleware.requests import answer_of, count_tokens, gateway_of, with_note
 from langchain_qwen36.pricing import Money
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from langchain_qwen36.pricing.listed import (
+from langchain_qwen36.pricing.cost_record import CostRecord, cost_record, money_of
+from langchain_qwen36.pricing.list_price import (
     Cost,
     Tokens,
     UsageError,
@@ -11,8 +12,7 @@ from langchain_qwen36.pricing.listed import (
     plugin_calls_of,
 )
 from langchain_qwen36.pricing.money import CurrencyError, Money, totals
-from langchain_qwen36.pricing.record import CostRecord, cost_record, money_of
-from langchain_qwen36.pricing.reported import Reported, reported_cost
+from langchain_qwen36.pricing.reported_cost import Reported, reported_cost
 from langchain_qwen36.pricing.tiers import NextTier, next_tier
 
 __all__ = [

@@ -5,14 +5,14 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, cast
 
-from langchain_qwen36.pricing.listed import plugin_calls_of
+from langchain_qwen36.pricing.list_price import plugin_calls_of
 from langchain_qwen36.pricing.money import Money
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from langchain_qwen36.pricing.listed import Cost
-    from langchain_qwen36.pricing.reported import Reported
+    from langchain_qwen36.pricing.list_price import Cost
+    from langchain_qwen36.pricing.reported_cost import Reported
 
 
 class CostRecord(TypedDict):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from langchain_qwen36.pricing.listed import cost
+from langchain_qwen36.pricing.list_price import cost
 
 if TYPE_CHECKING:
     from datetime import date

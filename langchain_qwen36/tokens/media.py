@@ -12,8 +12,8 @@ import re
 from math import ceil, floor, sqrt
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36._block import beside, is_address
-from langchain_qwen36._formats import HEAD, Size, Video, image_size, video_facts
+from langchain_qwen36._content.blocks import beside, is_address
+from langchain_qwen36._content.formats import HEAD, Size, Video, image_size, video_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -5,6 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from agent_tools import (
+    BOTH,
+    CITY,
+    PARIS,
+    WEATHER,
+    City,
+    add,
+    ask,
+    break_down,
+    get_weather,
+    model_on,
+    results,
+    said,
+    thoughts,
+)
 from langchain.agents import AgentState, create_agent
 from langchain.agents.middleware import (
     ContextEditingMiddleware,
@@ -25,21 +40,6 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.types import Command
 from loopback import Call, Refusal, Reply
-from subjects import (
-    BOTH,
-    CITY,
-    PARIS,
-    WEATHER,
-    City,
-    add,
-    ask,
-    break_down,
-    get_weather,
-    model_on,
-    results,
-    said,
-    thoughts,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

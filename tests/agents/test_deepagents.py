@@ -7,8 +7,8 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
 
 import pytest
+from agent_tools import WEATHER, ask, get_weather, model_on, results
 from loopback import Call, Reply
-from subjects import WEATHER, ask, get_weather, model_on, results
 
 from langchain_qwen36 import get_qwen_cost_callback
 from langchain_qwen36.middleware.harness import register_deepagents_harness

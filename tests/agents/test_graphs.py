@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from agent_tools import WEATHER, add, ask, get_weather, model_on, said, thoughts, total_tokens
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
@@ -15,7 +16,6 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
 from langgraph.types import Command, interrupt
 from loopback import Refusal
-from subjects import WEATHER, add, ask, get_weather, model_on, said, thoughts, total_tokens
 
 from langchain_qwen36 import ChatQwen36, get_qwen_cost_callback
 

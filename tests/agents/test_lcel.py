@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from agent_tools import PARIS, City, add, get_weather, model_on
 from langchain_core.caches import InMemoryCache
 from langchain_core.messages import HumanMessage, trim_messages
 from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser, StrOutputParser
@@ -12,7 +13,6 @@ from langchain_core.prompts import ChatPromptTemplate, MessagesPlaceholder
 from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_core.runnables import ConfigurableField, RunnableLambda, RunnableParallel
 from loopback import Refusal, Reply
-from subjects import PARIS, City, add, get_weather, model_on
 
 from langchain_qwen36.errors import InvalidRequestError, ServerError
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from agent_tools import WEATHER, ask, get_weather, model_on, said
 from langchain.agents import create_agent
 from langchain_anthropic import ChatAnthropic
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_openai import ChatOpenAI
-from subjects import WEATHER, ask, get_weather, model_on, said
 
 if TYPE_CHECKING:
     from collections.abc import Callable

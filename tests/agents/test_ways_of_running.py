@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from agent_tools import WEATHER, ask, get_weather, model_on, said, thoughts, total_tokens
 from langchain.agents import create_agent
 from langchain_core.callbacks import UsageMetadataCallbackHandler
 from langchain_core.messages import AIMessage, AIMessageChunk
-from subjects import WEATHER, ask, get_weather, model_on, said, thoughts, total_tokens
 
 from langchain_qwen36 import get_qwen_cost_callback
 from langchain_qwen36.middleware import (

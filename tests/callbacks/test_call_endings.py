@@ -14,7 +14,7 @@ from langchain_core.runnables import RunnableLambda
 
 from langchain_qwen36 import tokens
 from langchain_qwen36.callbacks import QwenCostCallbackHandler, get_qwen_cost_callback
-from langchain_qwen36.callbacks.seen import Seen, seen_in_messages, seen_in_result
+from langchain_qwen36.callbacks.usage_of import Seen, seen_in_messages, seen_in_result
 from langchain_qwen36.errors import (
     GatewayConnectionError,
     GatewayTimeoutError,

@@ -12,7 +12,7 @@ from langchain_core.callbacks import get_usage_metadata_callback
 from langchain_openai import ChatOpenAI
 
 from langchain_qwen36.callbacks import QwenCostCallbackHandler, get_qwen_cost_callback
-from langchain_qwen36.callbacks.call import gateway_of_start
+from langchain_qwen36.callbacks.tracked_call import gateway_of_start
 from langchain_qwen36.catalog import PriceBook, find_offer
 from langchain_qwen36.pricing import Money, cost, cost_record
 

@@ -16,7 +16,7 @@ from langsmith_server import LangSmith
 
 from langchain_qwen36 import ChatQwen36
 from langchain_qwen36.callbacks import QwenCostCallbackHandler, get_qwen_cost_callback
-from langchain_qwen36.callbacks.trace import show_costs
+from langchain_qwen36.callbacks.langsmith import show_costs
 
 COSTS = {"input_cost": 0.0005, "output_cost": 0.0003, "total_cost": 0.0008}
 

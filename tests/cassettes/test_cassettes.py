@@ -26,7 +26,7 @@ from vcr.errors import CannotOverwriteExistingCassetteException
 
 from langchain_qwen36 import GATEWAYS, ChatQwen36
 from langchain_qwen36.errors import MissingKeyError, UnsupportedSettingError
-from langchain_qwen36.gateways.select import gateway_of_host
+from langchain_qwen36.gateways.resolve import gateway_of_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable

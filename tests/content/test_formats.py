@@ -7,7 +7,7 @@ import struct
 import pytest
 from files import BMP, GIF, JPEG, MP4, PNG, WEBP, bmp, jpeg, mp4, png, webp
 
-from langchain_qwen36._formats import KNOWN, Size, Video, image_size, sniff, video_facts
+from langchain_qwen36._content.formats import KNOWN, Size, Video, image_size, sniff, video_facts
 
 
 @pytest.mark.parametrize(

@@ -331,7 +331,7 @@ def test_content_of_an_answer_that_only_calls(
     assert found["tool_calls"][0]["function"]["arguments"] == '{"a": 3, "b": 4}'
 
 
-RECORDED = Path(__file__).parents[2] / "shared" / "wire"
+RECORDED = Path(__file__).parents[3] / "shared" / "wire"
 THOUGHTS = {
     "choices[].delta.reasoning_content",
     "choices[].message.reasoning_content",

@@ -10,9 +10,9 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_qwen36 import ChatQwen36
-from langchain_qwen36._wire.chunks import ChunkWriter
-from langchain_qwen36._wire.tools import to_wire
-from langchain_qwen36._wire.types import Delta
+from langchain_qwen36._request.tools import to_wire
+from langchain_qwen36._request.types import Delta
+from langchain_qwen36._response.chunks import ChunkWriter
 
 
 def model(**said):

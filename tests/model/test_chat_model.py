@@ -13,7 +13,7 @@ from loopback import Reply
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from langchain_qwen36 import ChatQwen36, QwenWarning, Timeouts
-from langchain_qwen36._model.settings import merge
+from langchain_qwen36._model.call_options import merge
 from langchain_qwen36.errors import MissingKeyError, UnsupportedSettingError
 from langchain_qwen36.gateways import Gateway
 

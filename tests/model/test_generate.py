@@ -13,7 +13,7 @@ from loopback import Refusal, Reply
 from pydantic import BaseModel
 
 from langchain_qwen36 import ChatQwen36, get_qwen_cost_callback
-from langchain_qwen36._model.asking import carried
+from langchain_qwen36._model.generate import carried
 from langchain_qwen36.errors import InvalidRequestError, StreamInterruptedError
 
 

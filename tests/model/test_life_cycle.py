@@ -40,10 +40,10 @@ from fault_calls import (
 )
 from fault_server import FaultServer, Wire, stream, whole
 
-from langchain_qwen36._call import StreamCall, Timeouts, apost, no_waiting, post
-from langchain_qwen36._call.retries import delay
-from langchain_qwen36._http import clients
-from langchain_qwen36._wire.stream import StreamReader
+from langchain_qwen36._response.reader import StreamReader
+from langchain_qwen36._transport import StreamCall, Timeouts, apost, no_waiting, post
+from langchain_qwen36._transport.backoff import delay
+from langchain_qwen36._transport.http import connections as clients
 from langchain_qwen36.errors import (
     CertificateError,
     GatewayConnectionError,
@@ -56,7 +56,7 @@ from langchain_qwen36.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -297,7 +297,7 @@ import asyncio, gc, sys
 sys.path[:0] = ["tests"]
 from fault_calls import ANSWER, GOOD, call_to, stream_to_end
 from fault_server import FaultServer
-from langchain_qwen36._call import apost, post
+from langchain_qwen36._transport import apost, post
 with FaultServer(ANSWER, ANSWER, GOOD) as server:
     call = call_to(server.url)
     asyncio.run(apost(call))

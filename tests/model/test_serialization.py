@@ -20,7 +20,7 @@ from langchain_core.runnables import RunnableSequence
 
 from langchain_qwen36 import ChatQwen36, PriceBook, Timeouts
 from langchain_qwen36.gateways import GATEWAYS
-from langchain_qwen36.serialisation import load
+from langchain_qwen36.serialization import load
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from loopback import Reply
 from pydantic import BaseModel
 
 from langchain_qwen36 import ChatQwen36
-from langchain_qwen36._model.structured import StructuredOutputParser
+from langchain_qwen36._model.output_parser import StructuredOutputParser
 
 
 class City(BaseModel):

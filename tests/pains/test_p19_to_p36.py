@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from loopback import Raw
 from pained import City, answer, get_weather, model_on, streamed, turns
 
-from langchain_qwen36._call import no_waiting
+from langchain_qwen36._transport import no_waiting
 from langchain_qwen36.errors import InvalidRequestError, ServerError
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from loopback import Raw, Refusal
 from pained import answer, model_on, streamed
 
 from langchain_qwen36 import ChatQwen36, Timeouts
-from langchain_qwen36._call import no_waiting
+from langchain_qwen36._transport import no_waiting
 from langchain_qwen36.errors import (
     GatewayTimeoutError,
     PaymentRequiredError,

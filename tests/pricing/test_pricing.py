@@ -31,7 +31,7 @@ from langchain_qwen36.pricing import (
     totals,
 )
 
-WIRE = Path(__file__).parents[2] / "shared" / "wire"
+WIRE = Path(__file__).parents[3] / "shared" / "wire"
 DAY = date(2026, 11, 21)
 
 

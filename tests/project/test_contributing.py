@@ -10,14 +10,14 @@ from documents import blocks_of
 
 from langchain_qwen36 import ChatQwen36, Gateway, PriceBook
 from langchain_qwen36.catalog import profile_of
-from langchain_qwen36.gateways import rows
+from langchain_qwen36.gateways import registry as rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from loopback import LoopbackGateway
 
-PAGE = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text("utf-8")
+PAGE = (Path(__file__).parents[2] / "CONTRIBUTING.md").read_text("utf-8")
 [GATEWAY] = [block.code for block in blocks_of(PAGE) if block.language == "python"]
 PRICE, MODEL = (block.code for block in blocks_of(PAGE) if block.language == "toml")
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from loopback import LoopbackGateway
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "examples"
 EXAMPLES = {path.name: path for path in FOLDER.iterdir() if path.suffix in (".py", ".ipynb")}
 

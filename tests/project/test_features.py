@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     Server = Callable[..., LoopbackGateway]
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TABLE = (ROOT / "docs" / "features.md").read_text("utf-8")
 PROMISES = (ROOT / "SECURITY.md").read_text("utf-8")
 NAME = re.compile(r"`(tests/[\w/]+\.py)::(\w+)(?:::(\w+))?`")

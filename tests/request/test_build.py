@@ -18,8 +18,8 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from langchain_qwen36._wire.request import build, to_bytes
-from langchain_qwen36._wire.types import Settings, Thinking
+from langchain_qwen36._request.build import build, to_bytes
+from langchain_qwen36._request.types import Settings, Thinking
 from langchain_qwen36.catalog import find_model
 from langchain_qwen36.errors import MessageError, UnsupportedSettingError
 from langchain_qwen36.gateways import GATEWAYS, Gateway

@@ -14,9 +14,9 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 from langgraph.checkpoint.memory import InMemorySaver
 
 from langchain_qwen36 import ChatQwen36, QwenWarning
-from langchain_qwen36._wire.prompt_cache import marked
-from langchain_qwen36._wire.request import build
-from langchain_qwen36._wire.types import Settings
+from langchain_qwen36._request.build import build
+from langchain_qwen36._request.cache_control import marked
+from langchain_qwen36._request.types import Settings
 from langchain_qwen36.catalog import find_model, find_offer
 from langchain_qwen36.errors import MessageError, UnsupportedSettingError
 from langchain_qwen36.gateways import GATEWAYS

@@ -6,9 +6,9 @@ import pytest
 from files import GIF, JPEG, MP4, PDF, WAV, bmp, packed, png
 from langchain_core.messages import AIMessage, HumanMessage
 
-from langchain_qwen36._wire.messages import to_wire
-from langchain_qwen36._wire.request import build
-from langchain_qwen36._wire.types import Settings
+from langchain_qwen36._request.build import build
+from langchain_qwen36._request.messages import to_wire
+from langchain_qwen36._request.types import Settings
 from langchain_qwen36.catalog import find_model
 from langchain_qwen36.errors import MessageError
 from langchain_qwen36.gateways import GATEWAYS, Gateway

@@ -14,8 +14,8 @@ import pytest
 from inline_snapshot import snapshot
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
-from langchain_qwen36._wire.request import build
-from langchain_qwen36._wire.types import Settings, Thinking
+from langchain_qwen36._request.build import build
+from langchain_qwen36._request.types import Settings, Thinking
 from langchain_qwen36.catalog import find_model
 from langchain_qwen36.errors import MessageError, UnsupportedSettingError
 from langchain_qwen36.gateways import GATEWAYS, Gateway

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from langchain_qwen36._wire.thinking import plan, said_in
-from langchain_qwen36._wire.types import Thinking
+from langchain_qwen36._request.thinking import plan, said_in
+from langchain_qwen36._request.types import Thinking
 from langchain_qwen36.catalog import find_model
 from langchain_qwen36.errors import UnsupportedSettingError
 from langchain_qwen36.gateways import GATEWAYS, Gateway

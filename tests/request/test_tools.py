@@ -6,7 +6,7 @@ import pytest
 from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 
-from langchain_qwen36._wire.tools import (
+from langchain_qwen36._request.tools import (
     choice_to_wire,
     inline_refs,
     schemas_by_name,

@@ -9,7 +9,7 @@ from answers import USAGE, chunk, read, tool_delta
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, AIMessageChunk
 
-from langchain_qwen36._wire.blocks import translate_content, translate_content_chunk
+from langchain_qwen36._response.content_blocks import translate_content, translate_content_chunk
 
 PAYLOADS = [
     chunk({"reasoning_content": "th"}),

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from langchain_qwen36 import errors
+from langchain_qwen36._response.errors import error_from, error_in, request_id, retry_after
 from langchain_qwen36.errors import (
     AuthenticationError,
     ContentFilterError,
@@ -23,10 +24,9 @@ from langchain_qwen36.errors import (
     ServerError,
     UnexpectedResponseError,
 )
-from langchain_qwen36.failures import error_from, error_in, request_id, retry_after
 from langchain_qwen36.gateways import GATEWAYS
 
-WIRE = Path(__file__).parents[2] / "shared" / "wire"
+WIRE = Path(__file__).parents[3] / "shared" / "wire"
 INDEX = json.loads((WIRE / "INDEX.json").read_text()) if WIRE.exists() else []
 PLAIN = "openai-compatible"
 

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 import pytest
 from answers import chunk, request, text_chunks, tool_delta
 
-from langchain_qwen36._call.feed import Feed
-from langchain_qwen36._http import Clock, Timeouts
-from langchain_qwen36._wire.stream import StreamReader
-from langchain_qwen36._wire.template import ChunkTemplate
+from langchain_qwen36._response.fast_path import ChunkTemplate
+from langchain_qwen36._response.reader import StreamReader
+from langchain_qwen36._response.stream_decoder import Feed
+from langchain_qwen36._transport.http import Clock, Timeouts
 
 ANSWER = SimpleNamespace(status=200, headers={}, is_clocked=True)
 TOOL = {"get_weather": {}}

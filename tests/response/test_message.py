@@ -19,8 +19,8 @@ from answers import (
 )
 from inline_snapshot import snapshot
 
-from langchain_qwen36._wire import response
-from langchain_qwen36._wire.types import Meta
+from langchain_qwen36._request.types import Meta
+from langchain_qwen36._response import response
 from langchain_qwen36.errors import UnexpectedResponseError
 
 SERVED = Meta(request_id="req-1", attempts=2)

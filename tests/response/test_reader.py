@@ -18,7 +18,7 @@ from answers import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langchain_qwen36._wire.stream import StreamReader
+from langchain_qwen36._response.reader import StreamReader
 from langchain_qwen36.errors import StreamInterruptedError, UnexpectedResponseError
 
 

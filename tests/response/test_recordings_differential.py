@@ -12,9 +12,9 @@ import openai
 import pytest
 from langchain_core.messages.ai import add_ai_message_chunks
 from langchain_openai import ChatOpenAI
+from recorded_errors import ANSWERED, REFUSED
 from recordings import RECORDINGS, Replay
 from reference import seen
-from test_recordings import ANSWERED, REFUSED
 
 from langchain_qwen36 import ChatQwen36
 

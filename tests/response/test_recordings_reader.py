@@ -10,11 +10,11 @@ import pytest
 from answers import agreed, gist, read, recording, request
 from inline_snapshot import snapshot
 
-from langchain_qwen36._wire import usage
-from langchain_qwen36._wire.stream import StreamReader
+from langchain_qwen36._response import usage
+from langchain_qwen36._response.reader import StreamReader
 from langchain_qwen36.errors import StreamInterruptedError, UnexpectedResponseError
 
-WIRE = Path(__file__).parents[2] / "shared" / "wire"
+WIRE = Path(__file__).parents[3] / "shared" / "wire"
 if not (WIRE / "INDEX.json").exists():
     pytest.skip("the recordings are not on this machine", allow_module_level=True)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from answers import USAGE, agreed, chunk, completion, read, request, text_chunks, tool_delta
 
-from langchain_qwen36._wire.stream import StreamReader
+from langchain_qwen36._response.reader import StreamReader
 from langchain_qwen36.errors import UnexpectedResponseError
 
 PARIS = '{"city": "Paris"}'

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_qwen36._wire.sse import Event, SSEDecoder
+from langchain_qwen36._response.sse import Event, SSEDecoder
 from langchain_qwen36.errors import UnexpectedResponseError
 
-WIRE = Path(__file__).parents[2] / "shared" / "wire"
+WIRE = Path(__file__).parents[3] / "shared" / "wire"
 RECORDINGS = sorted(WIRE.rglob("*.sse"))
 
 

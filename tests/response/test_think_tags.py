@@ -7,7 +7,7 @@ from answers import agreed, chunk, completion, read, request, text_chunks
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langchain_qwen36._wire.think_tags import ThinkTagSplitter
+from langchain_qwen36._response.think_tags import ThinkTagSplitter
 
 
 def split(pieces: list[str], *, lone: bool = False) -> tuple[str, str]:

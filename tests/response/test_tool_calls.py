@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from langchain_core.utils.json import parse_partial_json
 
-from langchain_qwen36._wire.tool_calls import ToolCallAssembler, as_object, seal
+from langchain_qwen36._response.tool_calls import ToolCallAssembler, as_object, seal
 
 ARGS = '{"a": 1}'
 ONE = [("f", {"a": 1})]

@@ -7,7 +7,7 @@ import json
 import pytest
 from answers import USAGE, agreed, chunk, read, request, text_chunks
 
-from langchain_qwen36._wire import usage
+from langchain_qwen36._response import usage
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from vcr.request import Request
 
-from langchain_qwen36.gateways.select import gateway_of_host
+from langchain_qwen36.gateways.resolve import gateway_of_host
 from taping.readable import packed, unpacked
 
 if TYPE_CHECKING:

@@ -31,7 +31,7 @@ from langchain_qwen36.tokens import (
     text,
 )
 
-WIRE = Path(__file__).parents[2] / "shared" / "wire" / "doubleword"
+WIRE = Path(__file__).parents[3] / "shared" / "wire" / "doubleword"
 CORPUS = Path(__file__).parent / "token_corpus"
 
 # Counted with the tokenizer of Qwen3.5 and 3.6.

@@ -32,13 +32,13 @@ from fault_server import FaultServer, Wire, stream, whole
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langchain_qwen36._call import StreamCall, apost, no_waiting, post
-from langchain_qwen36._call.call import completion as read_completion
-from langchain_qwen36._call.call import loads
-from langchain_qwen36._call.feed import Feed
-from langchain_qwen36._call.retries import delay
-from langchain_qwen36._http import Clock, Reply
-from langchain_qwen36._wire.stream import StreamReader
+from langchain_qwen36._response.reader import StreamReader
+from langchain_qwen36._response.stream_decoder import Feed
+from langchain_qwen36._transport import StreamCall, apost, no_waiting, post
+from langchain_qwen36._transport.backoff import delay
+from langchain_qwen36._transport.call import completion as read_completion
+from langchain_qwen36._transport.call import loads
+from langchain_qwen36._transport.http import Clock, Reply
 from langchain_qwen36.errors import (
     AuthenticationError,
     ContentFilterError,

@@ -30,7 +30,7 @@ from fault_calls import (
 )
 from fault_server import FaultServer, Wire, stream, whole
 
-from langchain_qwen36._call import Timeouts
+from langchain_qwen36._transport import Timeouts
 from langchain_qwen36.errors import (
     AuthenticationError,
     GatewayConnectionError,

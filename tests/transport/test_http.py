@@ -37,16 +37,16 @@ from fault_calls import (
 from fault_server import FaultServer, Wire, stream, whole
 
 import langchain_qwen36
-from langchain_qwen36._call import StreamCall, Target, Timeouts, apost
-from langchain_qwen36._http import Clock, aopen_stream, open_stream
-from langchain_qwen36._http.clients import ClientSettings, async_transport
-from langchain_qwen36._http.encoding import inflater
-from langchain_qwen36._http.faults import address, told
-from langchain_qwen36._http.network import AsyncioBackend, AsyncioStream
-from langchain_qwen36._http.places import is_public
-from langchain_qwen36._http.pool import AsyncPool
-from langchain_qwen36._http.sync_pool import SyncPool
-from langchain_qwen36._wire.stream import StreamReader
+from langchain_qwen36._response.reader import StreamReader
+from langchain_qwen36._transport import StreamCall, Target, Timeouts, apost
+from langchain_qwen36._transport.http import Clock, aopen_stream, open_stream
+from langchain_qwen36._transport.http.async_pool import AsyncPool
+from langchain_qwen36._transport.http.backends import AsyncioBackend, AsyncioStream
+from langchain_qwen36._transport.http.connections import ClientSettings, async_transport
+from langchain_qwen36._transport.http.decoding import inflater
+from langchain_qwen36._transport.http.exceptions import address, told
+from langchain_qwen36._transport.http.sync_pool import SyncPool
+from langchain_qwen36._transport.http.urls import is_public
 from langchain_qwen36.errors import (
     GatewayConnectionError,
     GatewayTimeoutError,
@@ -312,7 +312,7 @@ def test_plain_http_to_a_public_host_warns_once() -> None:
 
 async def test_idle_connections_are_closed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """After the keep-alive's time nothing is left open, without another request."""
-    monkeypatch.setattr("langchain_qwen36._http.clients._KEEPALIVE_EXPIRY", 0.1)
+    monkeypatch.setattr("langchain_qwen36._transport.http.connections._KEEPALIVE_EXPIRY", 0.1)
     with FaultServer(ANSWER) as server:
         await asyncio.gather(*(apost(call_to(server.url)) for _ in range(5)))
         assert server.open > 0
@@ -748,7 +748,7 @@ ALONE = """
 import sys, types
 package = sys.modules["langchain_qwen36"] = types.ModuleType("langchain_qwen36")
 package.__path__ = ["langchain_qwen36"]
-import langchain_qwen36._call
+import langchain_qwen36._transport
 sys.exit("httpx" in sys.modules)
 """
 

@@ -13,7 +13,7 @@ from fault_server import FaultServer, Wire
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_qwen36._http.http1 import Exchange
+from langchain_qwen36._transport.http.http1 import Exchange
 from langchain_qwen36.errors import GatewayConnectionError, StreamInterruptedError
 
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"

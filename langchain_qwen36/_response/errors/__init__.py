@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from langchain_qwen36._response.errors.classify import kind_of
+from langchain_qwen36._response.errors.error_body import Told, head, told_by_body, told_by_payload
+from langchain_qwen36._response.errors.hints import hint
+from langchain_qwen36._response.errors.retry_after import retry_after
 from langchain_qwen36.errors import ContentFilterError, QwenError
-from langchain_qwen36.failures.hints import hint
-from langchain_qwen36.failures.kinds import kind_of
-from langchain_qwen36.failures.retry_after import retry_after
-from langchain_qwen36.failures.told import Told, head, told_by_body, told_by_payload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

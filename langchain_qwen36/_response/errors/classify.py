@@ -25,7 +25,7 @@ from langchain_qwen36.errors import (
 )
 
 if TYPE_CHECKING:
-    from langchain_qwen36.failures.told import Told
+    from langchain_qwen36._response.errors.error_body import Told
     from langchain_qwen36.gateways import Gateway
 
 

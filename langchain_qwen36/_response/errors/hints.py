@@ -14,7 +14,7 @@ from langchain_qwen36.errors import (
 from langchain_qwen36.gateways import GATEWAYS
 
 if TYPE_CHECKING:
-    from langchain_qwen36.failures.kinds import Kind
+    from langchain_qwen36._response.errors.classify import Kind
     from langchain_qwen36.gateways import Gateway
 
 _ADVICE = {

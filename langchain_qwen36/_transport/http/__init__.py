@@ -9,12 +9,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36._http.clocks import Clock, Timeouts
-from langchain_qwen36._http.target import Reply, Target
+from langchain_qwen36._transport.target import Reply, Target
+from langchain_qwen36._transport.timeouts import Clock, Timeouts
 
 if TYPE_CHECKING:
-    from langchain_qwen36._http.answer import Answer, AsyncAnswer
-    from langchain_qwen36._http.transport import aopen_stream, apost, open_stream, post
+    from langchain_qwen36._transport.http.client import aopen_stream, apost, open_stream, post
+    from langchain_qwen36._transport.http.response import Answer, AsyncAnswer
 
 __all__ = [
     "Answer",
@@ -34,6 +34,6 @@ def __getattr__(name: str) -> Any:
     """Import what speaks HTTP when it is first asked for."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    transport = importlib.import_module("langchain_qwen36._http.transport")
+    transport = importlib.import_module("langchain_qwen36._transport.http.client")
     value = globals()[name] = getattr(transport, name)
     return value

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import httpcore
 
-from langchain_qwen36._http.http1 import READ_BYTES, Exchange
-from langchain_qwen36._http.network import AsyncioBackend, keep_alive_options
+from langchain_qwen36._transport.http.backends import AsyncioBackend, keep_alive_options
+from langchain_qwen36._transport.http.http1 import READ_BYTES, Exchange
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator
 
-    from langchain_qwen36._http.network import AsyncioStream
+    from langchain_qwen36._transport.http.backends import AsyncioStream
 
 
 class _Idle(NamedTuple):

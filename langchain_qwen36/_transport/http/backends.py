@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpcore
 
-from langchain_qwen36._http.clocks import Clock
+from langchain_qwen36._transport.timeouts import Clock
 
 if TYPE_CHECKING:
     import ssl

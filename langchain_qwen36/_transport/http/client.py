@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from langchain_qwen36._http import clients
-from langchain_qwen36._http.answer import Answer, AsyncAnswer, translated
-from langchain_qwen36._http.encoding import ACCEPT_ENCODING
-from langchain_qwen36._http.places import (
+from langchain_qwen36._transport.http import connections as clients
+from langchain_qwen36._transport.http.decoding import ACCEPT_ENCODING
+from langchain_qwen36._transport.http.response import Answer, AsyncAnswer, translated
+from langchain_qwen36._transport.http.urls import (
     followed,
     place_of,
     redirect,
     settings_of,
     warn_of_plain_http,
 )
-from langchain_qwen36._http.target import Reply
+from langchain_qwen36._transport.target import Reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from langchain_qwen36._http.clocks import Clock
-    from langchain_qwen36._http.places import Place
-    from langchain_qwen36._http.target import Target
+    from langchain_qwen36._transport.http.urls import Place
+    from langchain_qwen36._transport.target import Target
+    from langchain_qwen36._transport.timeouts import Clock
 
 _HEADERS = {
     "accept": "application/json, text/event-stream",

@@ -21,9 +21,13 @@ from weakref import WeakKeyDictionary
 
 import httpx
 
-from langchain_qwen36._http.network import AsyncioBackend, ClockedBackend, keep_alive_options
-from langchain_qwen36._http.pool import AsyncPool
-from langchain_qwen36._http.sync_pool import SyncPool
+from langchain_qwen36._transport.http.async_pool import AsyncPool
+from langchain_qwen36._transport.http.backends import (
+    AsyncioBackend,
+    ClockedBackend,
+    keep_alive_options,
+)
+from langchain_qwen36._transport.http.sync_pool import SyncPool
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

@@ -22,7 +22,7 @@ from langchain_qwen36.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from langchain_qwen36._http.clocks import Clock
+    from langchain_qwen36._transport.timeouts import Clock
 
 _TOLD: dict[str, Callable[[Exception, str, Clock], QwenError]] = {
     "ConnectTimeout": lambda _, where, clock: clock.ran_out(where, "connect"),

@@ -6,16 +6,16 @@ import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36._http.encoding import inflater
-from langchain_qwen36._http.faults import told
-from langchain_qwen36._http.places import where
+from langchain_qwen36._transport.http.decoding import inflater
+from langchain_qwen36._transport.http.exceptions import told
+from langchain_qwen36._transport.http.urls import where
 from langchain_qwen36.errors import InvalidRequestError, QwenError, UnexpectedResponseError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Mapping
 
-    from langchain_qwen36._http.clocks import Clock
-    from langchain_qwen36._http.target import Target
+    from langchain_qwen36._transport.target import Target
+    from langchain_qwen36._transport.timeouts import Clock
 
 _MAX_ERROR_BYTES = 64 * 1024
 _MAX_ERROR_SECONDS = 3.0

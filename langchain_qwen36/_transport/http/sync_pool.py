@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import httpcore
 
-from langchain_qwen36._http.http1 import READ_BYTES, Exchange
-from langchain_qwen36._http.network import ClockedBackend, keep_alive_options
+from langchain_qwen36._transport.http.backends import ClockedBackend, keep_alive_options
+from langchain_qwen36._transport.http.http1 import READ_BYTES, Exchange
 
 if TYPE_CHECKING:
     import ssl

@@ -10,13 +10,13 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from langchain_qwen36._http import clients
-from langchain_qwen36._http.clients import ClientSettings
-from langchain_qwen36._http.faults import address
+from langchain_qwen36._transport.http import connections as clients
+from langchain_qwen36._transport.http.connections import ClientSettings
+from langchain_qwen36._transport.http.exceptions import address
 from langchain_qwen36.errors import InvalidRequestError, UnexpectedResponseError
 
 if TYPE_CHECKING:
-    from langchain_qwen36._http.target import Target
+    from langchain_qwen36._transport.target import Target
 
 _MAX_REDIRECTS = 3
 _SAME_METHOD = (307, 308)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36.callbacks import export, report
 from langchain_qwen36.callbacks.ledger import Ledger, runs_of
-from langchain_qwen36.callbacks.table import one_line
+from langchain_qwen36.callbacks.reports import export
+from langchain_qwen36.callbacks.reports import tables as report
+from langchain_qwen36.callbacks.reports.rows import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from langchain_qwen36.callbacks.records import summarise
-from langchain_qwen36.callbacks.table import Row, money, notes, rows, sums
+from langchain_qwen36.callbacks.reports.rows import Row, money, notes, rows, sums
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

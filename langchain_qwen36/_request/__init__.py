@@ -1,0 +1,1 @@
+"""Convert LangChain messages and options to a Chat Completions request body."""

@@ -1,0 +1,1 @@
+"""Convert response bytes to messages, chunks and v3 events, without I/O or a clock."""

@@ -1,0 +1,1 @@
+"""Reports of spend: a summary view, tables, exports, OpenTelemetry attributes."""
