@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from langchain_core.messages.ai import add_ai_message_chunks
-from recorded_errors import ANSWERED, REFUSED
+from recorded_errors import ANSWERED, BY_HAND, REFUSED
 from recordings import NETWORK_CUTS, RECORDINGS, Replay
 from reference import said, seen
 
