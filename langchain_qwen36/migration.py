@@ -108,7 +108,11 @@ def _limit(url: str, said: Mapping[str, Any]) -> str:
     That one caps the thoughts too, where the server takes it for this model.
     """
     row, model = gateway_of_host(url), find_model(str(said.get("model_name")))
-    taken = row is None or row.caps_thoughts == "always" or (model and model.max_completion_tokens)
+    taken = (
+        row is None
+        or row.max_completion_tokens_support == "always"
+        or (model and model.max_completion_tokens)
+    )
     return "max_completion_tokens" if taken else "max_tokens"
 
 

@@ -12,7 +12,7 @@ from langchain_qwen36._model.tool_binding import response_format_of
 from langchain_qwen36._request import tools as wire_tools
 from langchain_qwen36._request.types import Price, Settings, Thinking
 from langchain_qwen36.errors import UnsupportedSettingError
-from langchain_qwen36.gateways import BuiltIn
+from langchain_qwen36.gateways import ServerFeature
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ _WIRE_PARAMS: Mapping[str, str] = {
         "provider",
         "models",
         "plugins",
-        *get_args(BuiltIn),
+        *get_args(ServerFeature),
     )
 } | {"provider_options": "providerOptions"}
 """Fields that go into the body as they are, and their names there."""

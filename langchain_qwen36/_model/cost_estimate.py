@@ -62,7 +62,7 @@ def estimate(
     """
     size = count(fields, gateway, messages, tools)
     book = fields.price_book or PriceBook.bundled()
-    offer = book.offer(gateway.prices or gateway.name, fields.model_name)
+    offer = book.offer(gateway.price_list or gateway.name, fields.model_name)
     longest = max_tokens or fields.max_completion_tokens or fields.max_tokens
     usage = {"input_tokens": size, "output_tokens": longest or 0}
     discount, thinking = fields.price_discount, fields.enable_thinking
@@ -86,7 +86,7 @@ def count(
     raw = partial(
         tokens.count_messages,
         tools=wire,
-        max_pixels=gateway.image_pixels,
+        max_pixels=gateway.default_max_pixels,
         high_resolution=_high_resolution(fields),
     )
     _learn(calibration, fields.model_name, messages, raw)

@@ -75,7 +75,7 @@ def prepare(
     """
     call_settings.check_call(kwargs)
     gateway = endpoint.gateway
-    prices = gateway.prices or gateway.name
+    prices = gateway.price_list or gateway.name
     name = call_settings.model_name(fields, kwargs)
     offer = (fields.price_book or PriceBook.bundled()).offer(prices, name)
     price = partial(_price, fields.price_discount, offer)

@@ -141,10 +141,10 @@ def to_bytes(body: Mapping[str, Any]) -> bytes:
 
 def _must_stream(plan: CallPlan, gateway: Gateway) -> bool:
     """Whether even a call that is not streamed must stream inside (P07, dashscope.md trap 10)."""
-    match gateway.one_shot:
-        case "one_shot":
+    match gateway.non_streaming:
+        case "direct":
             return False
-        case "stream_inside":
+        case "stream_internally":
             return plan.thinking.on is not False
         case never:
             assert_never(never)
@@ -162,7 +162,7 @@ def _with_json_words(
     if plan.hint is not None:
         schema = orjson.dumps(plan.hint).decode()
         words = f"{_JSON_WORDS} It must fit this JSON schema:\n{schema}"
-    elif gateway.json_word and b"json" not in orjson.dumps(_texts(messages)).lower():
+    elif gateway.needs_word_json and b"json" not in orjson.dumps(_texts(messages)).lower():
         words = _JSON_WORDS
     else:
         return messages

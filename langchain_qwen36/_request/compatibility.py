@@ -67,7 +67,7 @@ def plan_call(settings: Settings, gateway: Gateway, model: Model | None) -> Call
 def _thinking(
     settings: Settings, gateway: Gateway, model: Model | None, said: bool | None
 ) -> wire_thinking.Plan:
-    offer = find_offer(gateway.prices or gateway.name, settings.model)
+    offer = find_offer(gateway.price_list or gateway.name, settings.model)
     plan = wire_thinking.plan(
         settings.thinking,
         gateway,
@@ -106,10 +106,10 @@ def _named(plan: CallPlan, gateway: Gateway) -> CallPlan:
         told = {**plan.thinking.fields.get("chat_template_kwargs", {}), "force_tool": True}
         fields = {**plan.thinking.fields, "chat_template_kwargs": told}
         plan = replace(plan, thinking=replace(plan.thinking, fields=fields))
-    match gateway.named_tool:
-        case "alone" if isinstance(plan.choice, dict):
+    match gateway.forced_tool_form:
+        case "only_tool" if isinstance(plan.choice, dict):
             return replace(plan, tools=_chosen(plan), choice="required")
-        case "object" | "alone":
+        case "object" | "only_tool":
             return plan
         case never:
             assert_never(never)

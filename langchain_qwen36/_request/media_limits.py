@@ -55,7 +55,7 @@ def check_sight(kind: Kind, reader: Reader) -> None:
         )
     if reader.force or model is None or kind in model.inputs:
         return
-    able = models_taking(kind, row.prices or row.name)[:_NAMED]
+    able = models_taking(kind, row.price_list or row.name)[:_NAMED]
     choice = f"choose {', '.join(able)}" if able else "no model of the catalogue does"
     raise MessageError(
         f"{model.id} takes {', '.join(model.inputs)}, not {kind}: {choice}, or pass `force=True` "
@@ -132,7 +132,7 @@ def siblings(block: Mapping[str, Any], kind: Kind, reader: Reader) -> Part:
 
 
 def _check(what: str, value: float, fact: str, gateway: Gateway) -> None:
-    bounds = gateway.media.get(fact)
-    if bounds is not None and not bounds.holds(value):
+    bounds = gateway.media_limits.get(fact)
+    if bounds is not None and value not in bounds:
         said = "" if what.startswith("`") else f" ({value:.6g})"
         raise MessageError(f"{what}{said}: `gateway={gateway.name!r}` takes {bounds}.")

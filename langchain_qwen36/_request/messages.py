@@ -298,7 +298,7 @@ class _Writer:
                 "The last message is the assistant's: add a HumanMessage, or set "
                 '`additional_kwargs={"partial": True}` on it to have it continued.'
             )
-        match row.prefix:
+        match row.prefill:
             case "partial" | "partial_unless_thinking":
                 last["partial"] = True
             case "bare" | "bare_unless_thinking":

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, assert_never, get_args
 
 from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.errors import UnsupportedSettingError
-from langchain_qwen36.gateways import BuiltIn
+from langchain_qwen36.gateways import ServerFeature
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _ALL_THE_SAME = "`extra_body` sends it all the same."
 
 
-def check_built_ins(
+def check_server_features(
     settings: Settings, gateway: Gateway, model: Model | None, *, thinking: bool | None
 ) -> None:
     """Refuse an ability that the gateway or the model does not have, or not in this call.
@@ -31,12 +31,12 @@ def check_built_ins(
     Raises:
         UnsupportedSettingError: the setting, the gateway, and what to do instead.
     """
-    if gateway.built_ins is None:
+    if gateway.server_features is None:
         return
-    for name in get_args(BuiltIn):
+    for name in get_args(ServerFeature):
         if not settings.params.get(name):
             continue
-        if name not in gateway.built_ins:
+        if name not in gateway.server_features:
             raise UnsupportedSettingError(
                 f"`gateway={gateway.name!r}` has no `{name}`: it would be passed over. Leave it "
                 f"out, or choose a gateway that has it; {_ALL_THE_SAME}"
@@ -45,7 +45,7 @@ def check_built_ins(
 
 
 def _check(
-    name: BuiltIn,
+    name: ServerFeature,
     settings: Settings,
     gateway: Gateway,
     model: Model | None,
@@ -124,7 +124,7 @@ def _object(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _not_the_model(name: BuiltIn, gateway: Gateway, model: Model) -> UnsupportedSettingError:
+def _not_the_model(name: ServerFeature, gateway: Gateway, model: Model) -> UnsupportedSettingError:
     fact = name.removeprefix("enable_")
     return UnsupportedSettingError(
         f"`{name}=True`: {model.id} on `gateway={gateway.name!r}` does not take it. Choose "

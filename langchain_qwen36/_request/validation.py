@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from langchain_qwen36._request.cache_control import count_marks
 from langchain_qwen36._request.media_limits import check_counts
-from langchain_qwen36._request.server_features import check_built_ins
+from langchain_qwen36._request.server_features import check_server_features
 from langchain_qwen36._request.tools import names_of
 from langchain_qwen36.errors import MessageError, UnsupportedSettingError
 
@@ -29,7 +29,7 @@ def check_settings(
     for name, bounds in gateway.ranges.items():
         value = settings.params.get(name)
         size = len(value) if isinstance(value, list | tuple) else value
-        if isinstance(size, int | float) and not bounds.holds(size):
+        if isinstance(size, int | float) and size not in bounds:
             what = "entries of " if isinstance(value, list | tuple) else ""
             raise UnsupportedSettingError(
                 f"{what}`{name}={value!r}`: `gateway={gateway.name!r}` takes {bounds}."
@@ -41,14 +41,14 @@ def check_settings(
             )
     _check_choices(settings, gateway, thinking=thinking)
     _check_cap(settings, gateway, model)
-    check_built_ins(settings, gateway, model, thinking=thinking)
+    check_server_features(settings, gateway, model, thinking=thinking)
 
 
 def passed_over(settings: Settings, gateway: Gateway, model: Model | None) -> dict[str, str]:
     """What the gateway takes and does nothing with, by setting, to be noted on the answer."""
     notes = {
         name: f"`{name}` was sent, but `gateway={gateway.name!r}` passes it over."
-        for name in sorted(gateway.ignored)
+        for name in sorted(gateway.ignored_params)
         if settings.params.get(name)
     }
     none_come = gateway.logprobs == "by_model" and model is not None and model.logprobs is False
@@ -65,7 +65,7 @@ def _check_choices(settings: Settings, gateway: Gateway, *, thinking: bool | Non
     n = settings.params.get("n")
     if n is None or n == 1:
         return
-    match gateway.many_choices:
+    match gateway.n_support:
         case "always":
             return
         case "unless_thinking_or_tools":
@@ -82,7 +82,7 @@ def _check_cap(settings: Settings, gateway: Gateway, model: Model | None) -> Non
     """A cap that the server passes over would let an answer cost more than was allowed."""
     if settings.params.get("max_completion_tokens") is None or model is None:
         return
-    match gateway.caps_thoughts:
+    match gateway.max_completion_tokens_support:
         case "always":
             return
         case "by_model":
@@ -129,7 +129,7 @@ def check_messages(
 
 def _thinks_instead(gateway: Gateway, *, thinking: bool | None) -> bool:
     """Whether a begun answer is refused because the model thinks, or may."""
-    match gateway.prefix:
+    match gateway.prefill:
         case "bare_unless_thinking":
             return thinking is not False
         case "partial_unless_thinking":

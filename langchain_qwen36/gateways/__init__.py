@@ -5,16 +5,16 @@ What a fact of a row means is written once, where it is read: in `langchain_qwen
 `Gateway(name="mine", base_url="https://…/v1")`.
 """
 
-from langchain_qwen36.gateways.gateway import BuiltIn, Gateway, Range
+from langchain_qwen36.gateways.gateway import Gateway, Range, ServerFeature
 from langchain_qwen36.gateways.registry import GATEWAYS
 from langchain_qwen36.gateways.resolve import Endpoint, gateway_of_host, select_endpoint
 
 __all__ = [
     "GATEWAYS",
-    "BuiltIn",
     "Endpoint",
     "Gateway",
     "Range",
+    "ServerFeature",
     "gateway_of_host",
     "select_endpoint",
 ]

@@ -30,7 +30,7 @@ ForcedTools = Literal[
     "never",  # tool_choice is not read
 ]
 JsonObject = Literal["always", "unless_thinking"]
-BuiltIn = Literal[
+ServerFeature = Literal[
     "enable_search",
     "search_options",
     "enable_code_interpreter",
@@ -39,8 +39,8 @@ BuiltIn = Literal[
     "tool_stream",
 ]
 """Settings of what a server does by itself."""
-OneShot = Literal["one_shot", "stream_inside"]
-Prefix = Literal[
+NonStreaming = Literal["direct", "stream_internally"]
+Prefill = Literal[
     "partial",  # the last assistant message carries `partial: true`
     "partial_unless_thinking",
     "bare",  # a last assistant message is continued as it stands
@@ -70,8 +70,8 @@ class Range:
     below: float | None = None
     """A bound that is not included."""
 
-    def holds(self, value: float) -> bool:
-        """Whether a value is inside; never for NaN."""
+    def __contains__(self, value: float) -> bool:
+        """Return whether a value is within the bounds; NaN never is."""
         return (
             (self.low is None or value >= self.low)
             and (self.high is None or value <= self.high)
@@ -107,7 +107,7 @@ class Gateway:
     """Whether a call without a key cannot work."""
     embedded: bool = False
     """Whether the engine is ours to start (extra `local`)."""
-    prices: str | None = None
+    price_list: str | None = None
     """The gateway whose offers price this one, when it is not its own name."""
 
     thinking: ThinkingSwitch = "unsupported"
@@ -136,7 +136,7 @@ class Gateway:
     """Whether all system messages are folded into one at the front (P08)."""
     tool_call_index: bool = False
     """Whether a tool call in the history carries its `index`."""
-    prefix: Prefix = "unsupported"
+    prefill: Prefill = "unsupported"
     """How an answer that was begun is continued (P61)."""
     reserved_tool_names: frozenset[str] = frozenset()
     """Names that no tool may have."""
@@ -145,7 +145,7 @@ class Gateway:
     it stands, and the servers' parsers read types from it without following `$ref` (P70)."""
     forced_tools: ForcedTools = "always"
     """Which forced tool choices are taken (P04)."""
-    named_tool: Literal["object", "alone"] = "object"
+    forced_tool_form: Literal["object", "only_tool"] = "object"
     """How one tool is forced: by its name, or by `required` with no other tool sent."""
     force_tool_kwarg: bool = False
     """Whether the chat template begins a forced call, told by chat_template_kwargs.force_tool."""
@@ -156,26 +156,26 @@ class Gateway:
     """Whether `response_format` json_schema works; False leaves it to the model's row (P35)."""
     json_object: JsonObject = "always"
     """Whether an asked-for `response_format` works while thinking."""
-    json_word: bool = False
+    needs_word_json: bool = False
     """Whether json_object needs the word "json" in the messages (P34)."""
 
-    one_shot: OneShot = "one_shot"
-    """`stream_inside`: invoke streams while thinking may be on (P07, dashscope.md trap 10)."""
+    non_streaming: NonStreaming = "direct"
+    """`stream_internally`: invoke streams while thinking may be on (P07, dashscope.md trap 10)."""
     stream_usage: bool = True
     """Whether `stream_options.include_usage` is sent (P10)."""
     insufficient_quota: Literal["throttled", "no_money"] = "no_money"
     """What the code `insufficient_quota` means: a rate at one vendor, money elsewhere (P51)."""
     ranges: Mapping[str, Range] = field(default_factory=dict)
     """Settings that the gateway refuses outside a range, said before sending."""
-    many_choices: Literal["always", "unless_thinking_or_tools"] = "always"
+    n_support: Literal["always", "unless_thinking_or_tools"] = "always"
     """Whether `n` may be above 1."""
-    caps_thoughts: Literal["always", "by_model"] = "always"
+    max_completion_tokens_support: Literal["always", "by_model"] = "always"
     """Whether `max_completion_tokens` is taken; `by_model`: the model's row says."""
     logprobs: Literal["always", "by_model"] = "always"
     """Whether log probabilities come back when asked for; `by_model`: the model's row says."""
-    ignored: frozenset[str] = frozenset()
+    ignored_params: frozenset[str] = frozenset()
     """Settings that the gateway passes over without a word."""
-    built_ins: frozenset[BuiltIn] | None = None
+    server_features: frozenset[ServerFeature] | None = None
     """Which of the server's own abilities can be asked for; None: the gateway judges."""
     search_strategies: frozenset[str] | None = None
     """What `search_options["search_strategy"]` may be; None: the gateway judges."""
@@ -189,9 +189,9 @@ class Gateway:
     """Whether a `file://` URL is followed: the server reads files of its own machine."""
     max_base64: int | None = None
     """Most characters of one base64 part."""
-    image_pixels: int = 2_621_440
+    default_max_pixels: int = 2_621_440
     """What an image is scaled down to by default, for estimates of its tokens."""
-    media: Mapping[str, Range] = field(default_factory=dict)
+    media_limits: Mapping[str, Range] = field(default_factory=dict)
     """What is refused outside a range, by what is measured: `image_side` and `image_ratio` (long
     to short), `image_pixels` and `frame_pixels` (of `min_pixels` and `max_pixels`), `total_pixels`,
     `fps`, `frames` of a video that is a list, and `images`, `base64_images`, `videos` of a

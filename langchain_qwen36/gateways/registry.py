@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, get_args
 from urllib.parse import urlsplit
 
-from langchain_qwen36.gateways.gateway import BuiltIn, Gateway, Range
+from langchain_qwen36.gateways.gateway import Gateway, Range, ServerFeature
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,8 +54,8 @@ def _dashscope(name: str, *hosts: str) -> Gateway:
         parallel_tool_calls=True,
         json_schema=False,
         json_object="unless_thinking",
-        json_word=True,
-        one_shot="stream_inside",
+        needs_word_json=True,
+        non_streaming="stream_internally",
         insufficient_quota="throttled",
         ranges={
             "temperature": Range(0, below=2),
@@ -67,21 +67,21 @@ def _dashscope(name: str, *hosts: str) -> Gateway:
             "seed": Range(0, 2**31 - 1),
             "top_logprobs": Range(0, 5),
         },
-        many_choices="unless_thinking_or_tools",
-        caps_thoughts="by_model",
+        n_support="unless_thinking_or_tools",
+        max_completion_tokens_support="by_model",
         video="video_url_or_frames",
         audio="url",
         files="fileid",
         max_base64=20 * 2**20,  # what its servers were seen to take and to refuse
-        media=_MODEL_STUDIO_MEDIA,
+        media_limits=_MODEL_STUDIO_MEDIA,
         cache_control=True,
         cache_markers=4,
         # Model Studio: partial mode; every model of the 3.5 and 3.6 families is listed for
         # non-thinking mode only.
-        prefix="partial_unless_thinking",
+        prefill="partial_unless_thinking",
         logprobs="by_model",
-        ignored=frozenset({"frequency_penalty", "logit_bias"}),
-        built_ins=frozenset(get_args(BuiltIn)),
+        ignored_params=frozenset({"frequency_penalty", "logit_bias"}),
+        server_features=frozenset(get_args(ServerFeature)),
         search_strategies=frozenset({"turbo", "max", "agent", "agent_max"}),
         reserved_tool_names=frozenset({"search"}),
     )
@@ -113,18 +113,18 @@ def _self_hosted(name: str, port: int, *, key_env: str, base_url_env: str) -> Ga
         one_system_message=True,
         inline_refs=True,
         local_files=True,
-        image_pixels=16_777_216,  # the processor's configuration beside the open weights
-        built_ins=frozenset(),
+        default_max_pixels=16_777_216,  # the processor's configuration beside the open weights
+        server_features=frozenset(),
     )
 
 
 _LLAMACPP = replace(
     _self_hosted("llamacpp", 8080, key_env="LLAMACPP_API_KEY", base_url_env="LLAMACPP_BASE_URL"),
     thinking_budget="reasoning_budget_tokens",
-    named_tool="alone",  # its server takes a named tool for "auto"; seen on a running one
+    forced_tool_form="only_tool",  # its server takes a named tool for "auto"; seen on a running one
     reasoning_effort="as_budget",
     video="unsupported",
-    prefix="bare_unless_thinking",
+    prefill="bare_unless_thinking",
 )
 
 _ROWS = (
@@ -156,14 +156,14 @@ _ROWS = (
         parallel_tool_calls=True,
         json_schema=False,
         json_object="unless_thinking",
-        json_word=True,
-        one_shot="stream_inside",
+        needs_word_json=True,
+        non_streaming="stream_internally",
         ranges={"temperature": Range(0, below=2), "top_p": Range(above=0, high=1)},
-        many_choices="unless_thinking_or_tools",
-        caps_thoughts="by_model",
-        prefix="partial",
+        n_support="unless_thinking_or_tools",
+        max_completion_tokens_support="by_model",
+        prefill="partial",
         # gateways.md §8: `enable_search` was seen to be dropped; of the others nothing is known.
-        built_ins=frozenset(get_args(BuiltIn)) - {"enable_search", "search_options"},
+        server_features=frozenset(get_args(ServerFeature)) - {"enable_search", "search_options"},
     ),
     replace(
         _hosted("openrouter", "https://openrouter.ai/api/v1"),
@@ -177,12 +177,12 @@ _ROWS = (
         one_system_message=True,
         forced_tools="unless_thinking",
         json_object="unless_thinking",
-        json_word=True,
+        needs_word_json=True,
         ranges={"stop": Range(0, 4)},
         cache_control=True,
         files="file_data",
-        prefix="bare",
-        built_ins=frozenset(),
+        prefill="bare",
+        server_features=frozenset(),
     ),
     replace(
         _hosted("vercel", "https://ai-gateway.vercel.sh/v1"),
@@ -197,10 +197,10 @@ _ROWS = (
         one_system_message=True,
         forced_tools="unless_thinking",
         json_object="unless_thinking",
-        json_word=True,
+        needs_word_json=True,
         cache_control=True,
         files="data",
-        built_ins=frozenset(),
+        server_features=frozenset(),
     ),
     # gateways.md §4.1: enable_thinking stands in the specs of sibling models; for these eight it
     # is not confirmed.
@@ -214,7 +214,7 @@ _ROWS = (
         one_system_message=True,
         forced_tools="unless_thinking",
         json_object="unless_thinking",
-        json_word=True,
+        needs_word_json=True,
         ranges={
             "seed": Range(1),
             "stop": Range(0, 4),
@@ -227,7 +227,7 @@ _ROWS = (
             "max_tokens": Range(1),
             "max_completion_tokens": Range(1),
         },
-        built_ins=frozenset({"enable_search", "search_options"}),
+        server_features=frozenset({"enable_search", "search_options"}),
         search_strategies=frozenset({"turbo", "max", "agent"}),
     ),
     # A budget needs a server started with `--reasoning-config`; it says so itself.
@@ -250,7 +250,7 @@ _ROWS = (
         one_system_message=True,
         forced_tools="never",
         video="unsupported",
-        built_ins=frozenset(),
+        server_features=frozenset(),
     ),
     replace(
         _LLAMACPP,
@@ -267,7 +267,7 @@ _ROWS = (
         base_url_env=("QWEN36_BASE_URL",),
         files="file_data",
         cache_control=True,
-        prefix="bare",
+        prefill="bare",
     ),
     # Regions of Model Studio that are reached by a workspace's own base_url; no price list known.
     _dashscope(
@@ -280,5 +280,5 @@ _ROWS = (
 GATEWAYS: Mapping[str, Gateway] = {row.name: row for row in _ROWS}
 """Every row by its name, in the order in which keys in the environment are looked for."""
 
-PLAIN = GATEWAYS["openai-compatible"]
+OPENAI_COMPATIBLE = GATEWAYS["openai-compatible"]
 """What an unknown `base_url` is taken for."""

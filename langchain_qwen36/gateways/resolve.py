@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from langchain_qwen36.errors import MissingKeyError, UnsupportedSettingError
 from langchain_qwen36.gateways.gateway import Gateway
-from langchain_qwen36.gateways.registry import GATEWAYS, PLAIN
+from langchain_qwen36.gateways.registry import GATEWAYS, OPENAI_COMPATIBLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -70,7 +70,7 @@ def select_endpoint(
     row = _row(gateway, base_url, env)
     url = base_url or _first(env, row.base_url_env) or row.base_url
     if url and not isinstance(gateway, Gateway):
-        row = _owner(row, url, named=gateway is not None)
+        row = _gateway_of_url(row, url, named=gateway is not None)
     if url and not url.startswith(("http://", "https://")):
         raise UnsupportedSettingError(f"`base_url={url!r}` must begin with http:// or https://.")
     if url and "@" in urlsplit(url).netloc:
@@ -82,20 +82,20 @@ def select_endpoint(
     if not url and not row.embedded:
         raise UnsupportedSettingError(
             f"`gateway={row.name!r}` has no address of its own: pass `base_url=` or set "
-            f"{_either(row.base_url_env)}."
+            f"{_env_names(row.base_url_env)}."
         )
     key = None if has_key else _first(env, row.key_env)
     if key and url:
         _refuse_foreign_key(row, url)
     if row.needs_key and not has_key and not key:
         raise MissingKeyError(
-            f"No key for `gateway={row.name!r}`: set {_either(row.key_env)} or pass `api_key=`. "
+            f"No key for `gateway={row.name!r}`: set {_env_names(row.key_env)} or pass `api_key=`. "
             'Without a key, `ChatQwen36(gateway="local")` runs a small model on this machine.'
         )
     return Endpoint(gateway=row, base_url=_trimmed(url) if url else None, key=key)
 
 
-def _owner(row: Gateway, url: str, *, named: bool) -> Gateway:
+def _gateway_of_url(row: Gateway, url: str, *, named: bool) -> Gateway:
     """The row that a URL belongs to; a named row only gives way to its own other regions (P68)."""
     owner = gateway_of_host(url)
     if owner is None or (named and not set(owner.key_env) & set(row.key_env)):
@@ -113,7 +113,7 @@ def _row(gateway: str | Gateway | None, base_url: str | None, env: Mapping[str, 
     if gateway is not None:
         return _named(gateway, "gateway")
     if base_url is not None:
-        return gateway_of_host(base_url) or PLAIN
+        return gateway_of_host(base_url) or OPENAI_COMPATIBLE
     if name := _first(env, ("QWEN36_GATEWAY",)):
         return _named(name, "QWEN36_GATEWAY")
     for row in GATEWAYS.values():
@@ -143,7 +143,7 @@ def _refuse_foreign_key(row: Gateway, url: str) -> None:
     owner = gateway_of_host(url)
     if owner is not None and not set(owner.key_env) & set(row.key_env):
         raise MissingKeyError(
-            f"The key of `gateway={row.name!r}` (from {_either(row.key_env)}) is not sent to "
+            f"The key of `gateway={row.name!r}` (from {_env_names(row.key_env)}) is not sent to "
             f"`base_url={url!r}`, which is {owner.name!r}: drop one of the two, or pass `api_key=`."
         )
 
@@ -152,5 +152,5 @@ def _first(env: Mapping[str, str], names: tuple[str, ...]) -> str | None:
     return next((value for name in names if (value := env.get(name, "").strip())), None)
 
 
-def _either(names: tuple[str, ...]) -> str:
+def _env_names(names: tuple[str, ...]) -> str:
     return " or ".join(names) or "no variable"

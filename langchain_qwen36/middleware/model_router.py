@@ -197,7 +197,7 @@ def _thread() -> str | None:
 def _sold(rule: Route, request: ModelRequest[Any]) -> bool:
     """Whether the gateway has an advised model, as far as the price list knows."""
     row = gateway_of(request)
-    return row is not None and find_offer(row.prices or row.name, _name(rule.model)) is not None
+    return row is not None and find_offer(row.price_list or row.name, _name(rule.model)) is not None
 
 
 def _setting(request: ModelRequest[Any], name: str) -> Any:

@@ -34,7 +34,7 @@ def offer_of(request: ModelRequest[Any]) -> Offer | None:
     if row is None or not isinstance(model, ChatQwen36):
         return None
     name = request.model_settings.get("model") or model.model_name
-    return (model.price_book or PriceBook.bundled()).offer(row.prices or row.name, name)
+    return (model.price_book or PriceBook.bundled()).offer(row.price_list or row.name, name)
 
 
 def count_tokens(request: ModelRequest[Any], messages: Sequence[BaseMessage]) -> int:

@@ -274,8 +274,8 @@ def test_every_row_s_address_is_one_of_its_hosts(row):
 )
 def test_a_range_holds_its_bounds(bounds, inside, outside, said):
     """Bounds are what the vendors print, said in words for the error."""
-    assert [True] * len(inside) == [bounds.holds(value) for value in inside]
-    assert [False] * len(outside) == [bounds.holds(value) for value in outside]
+    assert [True] * len(inside) == [value in bounds for value in inside]
+    assert [False] * len(outside) == [value in bounds for value in outside]
     assert said == str(bounds)
 
 

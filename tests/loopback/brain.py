@@ -98,7 +98,7 @@ def _text(turn: Turn) -> str:
 
 def _by_itself(turn: Turn) -> str:
     """What the server did beside answering; where it cannot, it drops the setting in silence."""
-    able = turn.row.built_ins or frozenset()
+    able = turn.row.server_features or frozenset()
     words = {"enable_search": "I searched the web.", "enable_code_interpreter": "I ran code."}
     done = [said for name, said in words.items() if name in able and turn.body.get(name)]
     return "".join(f" {said}" for said in done)

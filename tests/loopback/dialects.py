@@ -36,7 +36,7 @@ class Model:
     open_weights: bool = False
     images: bool = True
     json_schema: bool = False
-    caps_thoughts: bool = False
+    max_completion_tokens: bool = False
     """Whether `max_completion_tokens` is taken where the gateway is particular about it."""
     runs_code: bool = True
     """Whether `enable_code_interpreter` is taken."""
@@ -47,13 +47,13 @@ class Model:
 
 
 MODELS: Mapping[str, Model] = {
-    "qwen3.6-plus": Model(one_shot_thinking=True, caps_thoughts=True, runs_code=False),
-    "qwen3.6-flash": Model(caps_thoughts=True),
+    "qwen3.6-plus": Model(one_shot_thinking=True, max_completion_tokens=True, runs_code=False),
+    "qwen3.6-flash": Model(max_completion_tokens=True),
     "qwen3.6-max-preview": Model(max_thinking=131_072, images=False),
     "qwen3.6-27b": Model(open_weights=True),
     "qwen3.6-35b-a3b": Model(open_weights=True),
-    "qwen3.5-plus": Model(one_shot_thinking=True, caps_thoughts=True),
-    "qwen3.5-flash": Model(one_shot_thinking=True, caps_thoughts=True),
+    "qwen3.5-plus": Model(one_shot_thinking=True, max_completion_tokens=True),
+    "qwen3.5-flash": Model(one_shot_thinking=True, max_completion_tokens=True),
     "qwen3-max": Model(thinks="off", images=False, json_schema=True),
     "qwq-plus": Model(thinks="always", max_thinking=32_768, images=False),
     "qwen-mt-plus": Model(thinks="off", images=False, translates=True, repeats=True),

@@ -102,7 +102,7 @@ def _order(turn: Turn) -> Iterator[Refusal]:
 
 def _continues(turn: Turn, last: dict[str, Any]) -> bool:
     """Whether a last assistant message is taken as the beginning of the answer (P61)."""
-    match turn.row.prefix:
+    match turn.row.prefill:
         case "bare":
             return True
         case "bare_unless_thinking":
@@ -116,7 +116,7 @@ def _continues(turn: Turn, last: dict[str, Any]) -> bool:
 
 
 def _no_prefix(turn: Turn) -> Refusal:
-    if turn.row.prefix == "bare_unless_thinking":
+    if turn.row.prefill == "bare_unless_thinking":
         return Refusal(400, "Assistant response prefill is incompatible with enable_thinking.")
     return Refusal(500, BAD_ORDER, "internal_error", "internal_error")
 
@@ -224,7 +224,7 @@ def _response_format(turn: Turn) -> Iterator[Refusal]:
     is_json = kind in ("json_object", "json_schema")
     if is_json and turn.row.json_object == "unless_thinking" and turn.thinks:
         yield Refusal(400, JSON_WHILE_THINKING)
-    needs_word = kind == "json_object" and turn.row.json_word
+    needs_word = kind == "json_object" and turn.row.needs_word_json
     if needs_word and "json" not in json.dumps(turn.messages).lower():
         yield Refusal(400, NO_JSON_WORD)
     if kind == "json_schema" and not (turn.row.json_schema or turn.model.json_schema):
@@ -246,7 +246,7 @@ def _thinking(turn: Turn) -> Iterator[Refusal]:
         yield Refusal(400, text, own=True)
     if row.efforts and effort and effort not in row.efforts:
         yield Refusal(400, f"reasoning_effort must be one of {', '.join(row.efforts)}")
-    if row.one_shot == "stream_inside" and turn.thinks and not turn.stream:
+    if row.non_streaming == "stream_internally" and turn.thinks and not turn.stream:
         if not turn.model.one_shot_thinking:
             yield Refusal(400, ONE_SHOT)
         if body.get("enable_search"):
@@ -278,16 +278,19 @@ def _translation(turn: Turn) -> Iterator[Refusal]:
 
 
 def _has(turn: Turn, ability: str) -> bool:
-    return turn.row.built_ins is not None and ability in turn.row.built_ins
+    return turn.row.server_features is not None and ability in turn.row.server_features
 
 
 def _limits(turn: Turn) -> Iterator[Refusal]:
     if "stream_options" in turn.body and not turn.stream:
         yield Refusal(400, "Stream options can only be defined when `stream=True`.")
-    one_only = turn.row.many_choices == "unless_thinking_or_tools" and (turn.thinks or turn.tools)
+    one_only = turn.row.n_support == "unless_thinking_or_tools" and (turn.thinks or turn.tools)
     if one_only and turn.body.get("n", 1) > 1:
         yield Refusal(400, "n must be 1 while thinking or with tools")  # (wording assumed)
-    uncapped = turn.row.caps_thoughts == "by_model" and not turn.model.caps_thoughts
+    uncapped = (
+        turn.row.max_completion_tokens_support == "by_model"
+        and not turn.model.max_completion_tokens
+    )
     if uncapped and "max_completion_tokens" in turn.body:
         yield Refusal(400, "max_completion_tokens is not supported")  # (wording assumed)
     for name, span in turn.row.ranges.items():

@@ -436,7 +436,7 @@ class TestLimits:
         assert ask(GATEWAYS["llamacpp"], messages=begun, thinking=OFF).body
 
     @pytest.mark.parametrize(
-        "row", [name for name, row in GATEWAYS.items() if row.prefix in ("partial", "bare")]
+        "row", [name for name, row in GATEWAYS.items() if row.prefill in ("partial", "bare")]
     )
     def test_p61_a_begun_answer_is_continued_while_thinking_on_others(self, row):
         """Where a row knows no such refusal, thinking is left as it is."""

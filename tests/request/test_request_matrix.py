@@ -780,7 +780,7 @@ def test_regions_of_one_vendor_speak_alike():
 
 def test_a_gateway_outside_the_matrix_says_nothing_that_it_does_not_show():
     """Whoever adds a gateway adds a snapshot only for a choice that no row has made yet."""
-    free = {"name", "base_url", "prices"}
+    free = {"name", "base_url", "price_list"}
     new = [
         f"{name}: {fact.name}={value!r}"
         for name in GATEWAYS.keys() - MATRIX.keys()
