@@ -31,7 +31,7 @@ from fault_calls import ANSWER, DONE, GOOD, HELLO, WHOLE, call_to, sse  # noqa: 
 from fault_server import FaultServer, Wire, stream, whole  # noqa: E402
 
 from langchain_qwen36._response.reader import StreamReader  # noqa: E402
-from langchain_qwen36._transport import Call, StreamCall, Timeouts, apost, no_waiting, post  # noqa: E402
+from langchain_qwen36._transport import ApiCall, StreamCall, Timeouts, apost, no_waiting, post  # noqa: E402
 from langchain_qwen36.errors import QwenError  # noqa: E402
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Count(NamedTuple):
         return cls(len(list(Path("/proc/self/fd").iterdir())), threading.active_count(), megabytes)
 
 
-def one(call: Call, number: int) -> str:
+def one(call: ApiCall, number: int) -> str:
     """A sync call of the kind that its number says."""
     try:
         if number % 3 == 0:
@@ -111,7 +111,7 @@ def one(call: Call, number: int) -> str:
     return "streamed"
 
 
-async def aone(call: Call, number: int) -> str:
+async def aone(call: ApiCall, number: int) -> str:
     """An async call of the kind that its number says."""
     try:
         if number % 4 == 0:
@@ -126,7 +126,7 @@ async def aone(call: Call, number: int) -> str:
     return "streamed"
 
 
-async def burst(call: Call, numbers: range) -> Counter[str]:
+async def burst(call: ApiCall, numbers: range) -> Counter[str]:
     """So many async calls, a hundred at once; every tenth is cancelled somewhere."""
     limit = asyncio.Semaphore(AT_ONCE)
     seen: Counter[str] = Counter()

@@ -14,7 +14,15 @@ from fault_server import FaultServer, stream, whole
 
 from langchain_qwen36._response import response
 from langchain_qwen36._response.reader import StreamReader
-from langchain_qwen36._transport import Call, StreamCall, Target, Timeouts, apost, no_waiting, post
+from langchain_qwen36._transport import (
+    ApiCall,
+    StreamCall,
+    Target,
+    Timeouts,
+    apost,
+    no_waiting,
+    post,
+)
 from langchain_qwen36.errors import QwenError
 from langchain_qwen36.gateways import GATEWAYS
 
@@ -56,7 +64,7 @@ ANSWER = whole(200, completion({"content": "Hello"}, usage=USAGE))
 """A good answer in one piece."""
 
 
-def call_to(url: str, **changes: Any) -> Call:
+def call_to(url: str, **changes: Any) -> ApiCall:
     """A call, with a canary for a key."""
     target = {
         "headers": {"authorization": f"Bearer {KEY}"},
@@ -69,7 +77,7 @@ def call_to(url: str, **changes: Any) -> Call:
         "model": "qwen3.6-plus",
         "timeouts": QUICK,
     }
-    return Call(**(said | changes))
+    return ApiCall(**(said | changes))
 
 
 @dataclass
@@ -187,7 +195,7 @@ async def abegun(answer: StreamCall[Any]) -> AsyncGenerator[list[Delta], None]:
     return batches
 
 
-async def stream_to_end(call: Call) -> None:
+async def stream_to_end(call: ApiCall) -> None:
     """Read a stream and throw it away."""
     said = request()
     async for _ in StreamCall(call, lambda: StreamReader(said)):

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from langchain_qwen36 import pricing
 from langchain_qwen36._model import call_options as call_settings
 from langchain_qwen36._request import build as wire_request
-from langchain_qwen36._transport import Call, Target, Timeouts
+from langchain_qwen36._transport import ApiCall, Target, Timeouts
 from langchain_qwen36._version import __version__
 from langchain_qwen36.catalog import PriceBook, find_model, wire_id
 from langchain_qwen36.errors import UnsupportedSettingError
@@ -44,7 +44,7 @@ class Asked:
     """A question ready to be sent, and what its reader must know."""
 
     request: Request
-    call: Call
+    call: ApiCall
 
 
 def prepare(
@@ -92,14 +92,14 @@ def _call(
     key: SecretStr | None,
     request: Request,
     kwargs: Mapping[str, Any],
-) -> Call:
+) -> ApiCall:
     for said in (fields.default_headers, kwargs.get("extra_headers")):
         _check_headers(said or {})
     if key and not key.get_secret_value().isascii():
         raise UnsupportedSettingError("`api_key` has a character that no HTTP header can carry.")
     query = {**(fields.default_query or {}), **(kwargs.get("extra_query") or {})}
     url = f"{endpoint.base_url}/chat/completions"
-    return Call(
+    return ApiCall(
         target=Target(
             url=f"{url}?{urlencode(query)}" if query else url,
             headers=_headers(fields, key, kwargs),

@@ -8,15 +8,13 @@ for deltas in stream:                            # async for
 stream.reader, stream.meta
 """
 
-from langchain_qwen36._response.stream_decoder import Reader
 from langchain_qwen36._transport.backoff import no_waiting
-from langchain_qwen36._transport.call import Call, apost, post
+from langchain_qwen36._transport.call import ApiCall, apost, post
 from langchain_qwen36._transport.http import Target, Timeouts
 from langchain_qwen36._transport.stream import StreamCall
 
 __all__ = [
-    "Call",
-    "Reader",
+    "ApiCall",
     "StreamCall",
     "Target",
     "Timeouts",

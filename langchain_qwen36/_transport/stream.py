@@ -1,4 +1,4 @@
-"""A call whose answer comes piece by piece."""
+"""One model call: read its response event by event."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from langchain_qwen36._request.types import Meta
 from langchain_qwen36._response.errors import request_id
-from langchain_qwen36._response.stream_decoder import Feed, Reader
+from langchain_qwen36._response.reader import StreamReader
+from langchain_qwen36._response.stream_decoder import StreamDecoder
 from langchain_qwen36._transport import http as _http
 from langchain_qwen36._transport.backoff import asleep, sleep
 from langchain_qwen36._transport.call import Attempts
@@ -17,10 +18,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 
     from langchain_qwen36._request.types import Delta
-    from langchain_qwen36._transport.call import Call
-    from langchain_qwen36._transport.http import Answer, AsyncAnswer, Clock
+    from langchain_qwen36._transport.call import ApiCall
+    from langchain_qwen36._transport.http import AsyncHTTPResponse, HTTPResponse
 
-R = TypeVar("R", bound=Reader)
+R = TypeVar("R", bound=StreamReader)
+
+_DRAIN_SECONDS = 0.1
+"""Seconds to wait for the end of the response after `[DONE]`: its connection is kept then."""
 
 
 class StreamCall(Generic[R]):
@@ -44,9 +48,12 @@ class StreamCall(Generic[R]):
 
     reader: R
 
-    def __init__(self, call: Call, new_reader: Callable[[], R], *, restart: bool = False) -> None:
+    def __init__(
+        self, call: ApiCall, new_reader: Callable[[], R], *, restart: bool = False
+    ) -> None:
         self.meta = Meta()
         self._call = call
+        self._context = call.context
         self._new_reader = new_reader
         self._restart = restart
         self._attempts = Attempts(call)
@@ -55,78 +62,91 @@ class StreamCall(Generic[R]):
     def __iter__(self) -> Generator[list[Delta], None, None]:
         while True:
             try:
-                sent, clock = self._attempts.body, self._attempts.next()
-                with _http.open_stream(self._call.target, sent, clock) as answer:
-                    feed = self._begin(answer, clock)
-                    yield from self._deltas(answer, feed, clock)
-                last = feed.finish()
+                sent, clock = self._attempts.body, self._attempts.start()
+                with _http.open_stream(self._call.target, sent, clock) as response:
+                    decoder = self._begin(response)
+                    yield from self._deltas(response, decoder)
+                last = decoder.finish()
             except QwenError as error:
-                sleep(self._wait_after(error))
+                sleep(self._delay_or_raise(error))
             else:
                 break
-        self._attempts.succeeded(answer.status, self.meta.request_id)
+        self._attempts.log_success(response.status, self.meta.request_id)
         if last:
             yield last
 
     async def __aiter__(self) -> AsyncGenerator[list[Delta], None]:
         while True:
             try:
-                clock = self._attempts.next()
+                clock = self._attempts.start()
                 async with _http.aopen_stream(
                     self._call.target, self._attempts.body, clock
-                ) as answer:
-                    feed = self._begin(answer, clock)
-                    async with aclosing(self._adeltas(answer, feed, clock)) as batches:
+                ) as response:
+                    decoder = self._begin(response)
+                    async with aclosing(self._adeltas(response, decoder)) as batches:
                         async for deltas in batches:
                             yield deltas
-                last = feed.finish()
+                last = decoder.finish()
             except QwenError as error:
-                await asleep(self._wait_after(error))
+                await asleep(self._delay_or_raise(error))
             else:
                 break
-        self._attempts.succeeded(answer.status, self.meta.request_id)
+        self._attempts.log_success(response.status, self.meta.request_id)
         if last:
             yield last
 
-    def _deltas(self, answer: Answer, feed: Feed, clock: Clock) -> Iterator[list[Delta]]:
-        if feed.is_whole:
-            feed.take_whole(answer.read())
+    def _deltas(self, response: HTTPResponse, decoder: StreamDecoder) -> Iterator[list[Delta]]:
+        if decoder.is_single_body:
+            decoder.feed_body(response.read())
             return
         try:
-            for data in answer:
-                if deltas := feed.take(data):
+            for data in response:
+                deltas = decoder.feed(data)
+                if deltas:
                     self._handed_out = True
                     yield deltas
-                    clock.event()
-                if feed.ended:
+                if _is_enough(response, decoder):
                     return
         except QwenError as error:
-            feed.broke(error)
+            decoder.connection_failed(error)
 
     async def _adeltas(
-        self, answer: AsyncAnswer, feed: Feed, clock: Clock
+        self, response: AsyncHTTPResponse, decoder: StreamDecoder
     ) -> AsyncGenerator[list[Delta], None]:
-        if feed.is_whole:
-            feed.take_whole(await answer.aread())
+        if decoder.is_single_body:
+            decoder.feed_body(await response.aread())
             return
         try:
-            async with aclosing(aiter(answer)) as pieces:
-                async for data in pieces:
-                    if deltas := feed.take(data):
+            async with aclosing(aiter(response)) as parts:
+                async for data in parts:
+                    deltas = decoder.feed(data)
+                    if deltas:
                         self._handed_out = True
                         yield deltas
-                        clock.event()
-                    if feed.ended:
+                    if _is_enough(response, decoder):
                         return
         except QwenError as error:
-            feed.broke(error)
+            decoder.connection_failed(error)
 
-    def _begin(self, answer: Answer, clock: Clock) -> Feed:
+    def _begin(self, response: HTTPResponse) -> StreamDecoder:
         self.reader = self._new_reader()
-        id_ = request_id(answer.headers)
-        self.meta = Meta(request_id=id_, headers=answer.headers, attempts=self._attempts.count)
-        return Feed(self._call, self.reader, answer, clock)
+        id_ = request_id(response.headers)
+        self.meta = Meta(request_id=id_, headers=response.headers, attempts=self._attempts.count)
+        return StreamDecoder(self._context, self.reader, response.status, response.headers)
 
-    def _wait_after(self, error: QwenError) -> float:
+    def _delay_or_raise(self, error: QwenError) -> float:
         handed_out = self._handed_out and not self._restart
-        return self._attempts.wait_after(error, handed_out=handed_out)
+        return self._attempts.delay_or_raise(error, handed_out=handed_out)
+
+
+def _is_enough(response: HTTPResponse, decoder: StreamDecoder) -> bool:
+    """Move the clock after a read, and return whether no more are wanted.
+
+    The gap starts here, after the caller is back from its chunks.
+    """
+    if decoder.saw_event:
+        response.clock.event()
+    if not decoder.done:
+        return decoder.ended
+    response.clock.cap(_DRAIN_SECONDS)
+    return decoder.ended or not response.is_clocked

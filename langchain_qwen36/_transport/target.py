@@ -1,9 +1,9 @@
-"""What is sent where, and what comes back whole; no httpx, for who only says it."""
+"""Where a request goes; without importing httpx."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,11 +23,3 @@ class Target:
     http_client: Any = None
     """The user's own, anything with httpx's `build_request` and `send`; never closed here."""
     http_async_client: Any = None
-
-
-class Reply(NamedTuple):
-    """A whole answer."""
-
-    status: int
-    headers: Mapping[str, str]
-    content: bytes

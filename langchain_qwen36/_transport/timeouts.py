@@ -80,11 +80,11 @@ class Timeouts:
         return None if self.total is None else time.monotonic() + self.total
 
 
-class Clock:
+class CallTimeouts:
     """The running clocks of one attempt.
 
-    It goes down to the socket as the read timeout, where `left` is asked before every read: so a
-    read ends at the deadline, whatever trickles in.
+    Passed down to the socket as the read timeout, where `remaining` is computed before every read:
+    so a read ends at the deadline, whatever trickles in.
     """
 
     __slots__ = ("_deadline", "_name", "_until", "timeouts")
@@ -110,11 +110,11 @@ class Clock:
         self._name = "gap"
         self._until = _after(self.timeouts.gap)
 
-    def limit(self, seconds: float) -> None:
+    def cap(self, seconds: float) -> None:
         """What is still read must come within this time from now on, event or not."""
         self._until = _least(self._until, time.monotonic() + seconds)
 
-    def left(self) -> float | None:
+    def remaining(self) -> float | None:
         """Seconds until the first clock runs out; never 0."""
         until = None if self._until is None else self._until - time.monotonic()
         left = _least(until, self._total_left())
@@ -122,11 +122,11 @@ class Clock:
 
     def check(self) -> None:
         """Raise `TimeoutError` if a clock ran out, for clients whose reads end when they like."""
-        left = self.left()
+        left = self.remaining()
         if left is not None and left <= _LEAST:
             raise TimeoutError
 
-    def ran_out(self, where: str, name: ClockName | None = None) -> GatewayTimeoutError:
+    def timeout_error(self, where: str, name: ClockName | None = None) -> GatewayTimeoutError:
         """The error that says which clock it was, and at which address."""
         if self._is_total(name):
             name = "total"

@@ -284,7 +284,7 @@ def test_f68_nothing_is_kept_of_a_loop() -> None:
         asyncio.run(apost(call_to(server.url)))
         assert not [loop for loop in clients._async if loop.is_closed()]
         only_closed = asyncio.new_event_loop()
-        settings = clients.ClientSettings("http://127.0.0.1:9")
+        settings = clients.PoolKey("http://127.0.0.1:9")
         only_closed.run_until_complete(clients.async_transport(settings))
         only_closed.close()
         assert only_closed in clients._async

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
 
 import pytest
 from answers import chunk, request, text_chunks, tool_delta
 
 from langchain_qwen36._response.fast_path import ChunkTemplate
+from langchain_qwen36._response.payload import ResponseContext
 from langchain_qwen36._response.reader import StreamReader
-from langchain_qwen36._response.stream_decoder import Feed
-from langchain_qwen36._transport.http import Clock, Timeouts
+from langchain_qwen36._response.stream_decoder import StreamDecoder
 
-ANSWER = SimpleNamespace(status=200, headers={}, is_clocked=True)
 TOOL = {"get_weather": {}}
 
 
@@ -25,9 +23,9 @@ class Slow(StreamReader):
 
 def read(reader, lines):
     """Feed a reader and return all it gave, its text and its thoughts, and how much it took."""
-    call = SimpleNamespace(max_event_bytes=None, gateway=reader.request.gateway)
-    feed = Feed(call, reader, ANSWER, Clock(Timeouts()))
-    given = feed.take(b"".join(b"data: " + line + b"\n\n" for line in lines))
+    context = ResponseContext(gateway=reader.request.gateway)
+    feed = StreamDecoder(context, reader, 200, {})
+    given = feed.feed(b"".join(b"data: " + line + b"\n\n" for line in lines))
     return given, reader.first.text, reader.first.thoughts, reader.chunks, reader.facts
 
 

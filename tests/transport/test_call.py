@@ -19,7 +19,6 @@ from fault_calls import (
     GOOD,
     HELLO,
     KEY,
-    QUICK,
     WHOLE,
     Mode,
     call_to,
@@ -32,13 +31,12 @@ from fault_server import FaultServer, Wire, stream, whole
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from langchain_qwen36._response.payload import loads, parse_completion
 from langchain_qwen36._response.reader import StreamReader
-from langchain_qwen36._response.stream_decoder import Feed
+from langchain_qwen36._response.stream_decoder import StreamDecoder
 from langchain_qwen36._transport import StreamCall, apost, no_waiting, post
 from langchain_qwen36._transport.backoff import delay
-from langchain_qwen36._transport.call import completion as read_completion
-from langchain_qwen36._transport.call import loads
-from langchain_qwen36._transport.http import Clock, Reply
+from langchain_qwen36._transport.http import HTTPBody
 from langchain_qwen36.errors import (
     AuthenticationError,
     ContentFilterError,
@@ -231,13 +229,13 @@ def test_what_is_no_completion(content: bytes) -> None:
     """A typed error that quotes what came."""
     call = call_to("https://h/v1")
     with pytest.raises(UnexpectedResponseError, match="no chat completion"):
-        read_completion(call, Reply(200, {}, content))
+        parse_completion(call.context, HTTPBody(200, {}, content))
 
 
 def test_a_completion_with_bytes_that_are_no_utf8() -> None:
     """They are replaced, as in a stream."""
     content = orjson.dumps(completion({"content": "a?b"})).replace(b"?", b"\xff")
-    payload = read_completion(call_to("https://h/v1"), Reply(200, {}, content))
+    payload = parse_completion(call_to("https://h/v1").context, HTTPBody(200, {}, content))
     assert payload["choices"][0]["message"]["content"] == "a\ufffdb"
 
 
@@ -320,21 +318,12 @@ def test_one_line_a_call(mode: Mode, caplog: pytest.LogCaptureFixture) -> None:
 # Whatever a gateway sends
 
 
-class Head:
-    """The start of an answer that needs no server."""
-
-    status = 200
-    is_clocked = True
-    headers: dict[str, str] = {}  # noqa: RUF012
-
-
 def fed(pieces: Iterable[bytes]) -> None:
     """Feed a stream to a real reader, to its end."""
     said = request()
-    answer: Any = Head()
-    feed = Feed(call_to("http://h/v1"), StreamReader(said), answer, Clock(QUICK))
+    feed = StreamDecoder(call_to("http://h/v1").context, StreamReader(said), 200, {})
     for piece in pieces:
-        feed.take(piece)
+        feed.feed(piece)
         if feed.ended:
             break
     feed.finish()
@@ -367,7 +356,7 @@ def test_any_answer_is_an_answer_or_a_typed_error(payload: dict[str, Any]) -> No
     call = call_to("http://h/v1")
     for status in (200, 400, 500):
         with suppress(QwenError):
-            assert read_completion(call, Reply(status, {}, content)) == payload
+            assert parse_completion(call.context, HTTPBody(status, {}, content)) == payload
 
 
 @settings(deadline=None)

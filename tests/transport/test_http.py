@@ -39,12 +39,12 @@ from fault_server import FaultServer, Wire, stream, whole
 import langchain_qwen36
 from langchain_qwen36._response.reader import StreamReader
 from langchain_qwen36._transport import StreamCall, Target, Timeouts, apost
-from langchain_qwen36._transport.http import Clock, aopen_stream, open_stream
+from langchain_qwen36._transport.http import CallTimeouts, aopen_stream, open_stream
 from langchain_qwen36._transport.http.async_pool import AsyncPool
 from langchain_qwen36._transport.http.backends import AsyncioBackend, AsyncioStream
-from langchain_qwen36._transport.http.connections import ClientSettings, async_transport
-from langchain_qwen36._transport.http.decoding import inflater
-from langchain_qwen36._transport.http.exceptions import address, told
+from langchain_qwen36._transport.http.connections import PoolKey, async_transport
+from langchain_qwen36._transport.http.decoding import decoder_for
+from langchain_qwen36._transport.http.exceptions import display_url, map_exception
 from langchain_qwen36._transport.http.sync_pool import SyncPool
 from langchain_qwen36._transport.http.urls import is_public
 from langchain_qwen36.errors import (
@@ -116,10 +116,10 @@ def test_timeouts_of_nonsense_fields(value: Any) -> None:
 
 def test_connect_is_cut_by_total() -> None:
     """No part of a call is longer than the whole."""
-    clock = Clock(Timeouts(connect=5, pool=5, total=1), Timeouts(total=1).deadline())
+    clock = CallTimeouts(Timeouts(connect=5, pool=5, total=1), Timeouts(total=1).deadline())
     assert clock.connect is not None
     assert clock.pool is not None
-    assert max(clock.connect, clock.pool, clock.left() or 9) <= 1
+    assert max(clock.connect, clock.pool, clock.remaining() or 9) <= 1
 
 
 @pytest.mark.parametrize(
@@ -133,17 +133,17 @@ def test_connect_is_cut_by_total() -> None:
 def test_a_wait_that_the_whole_call_cut_short_is_told_so(total: float | None, clock: str) -> None:
     """Another `connect=` would not help where `total=` ended it."""
     timeouts = Timeouts(connect=5, total=total)
-    error = Clock(timeouts, timeouts.deadline()).ran_out("there", "connect")
+    error = CallTimeouts(timeouts, timeouts.deadline()).timeout_error("there", "connect")
     assert (error.clock, error.is_retryable) == (clock, clock != "total")
     assert f"Timeouts({clock}=" in str(error)
 
 
 def test_no_clock_runs() -> None:
     """None is for ever."""
-    clock = Clock(Timeouts(connect=None, first_event=None, gap=None, pool=None))
-    assert (clock.connect, clock.pool, clock.left()) == (None, None, None)
+    clock = CallTimeouts(Timeouts(connect=None, first_event=None, gap=None, pool=None))
+    assert (clock.connect, clock.pool, clock.remaining()) == (None, None, None)
     clock.event()
-    assert clock.left() is None
+    assert clock.remaining() is None
 
 
 # Encodings
@@ -153,7 +153,7 @@ def test_a_bomb_is_inflated_in_steps() -> None:
     """A hundred kilobytes that are a hundred megabytes come a megabyte at a time."""
     squeeze = zlib.compressobj(wbits=31)
     bomb = squeeze.compress(bytes(100 * 1024 * 1024)) + squeeze.flush()
-    pieces = inflater({"content-encoding": "gzip"})(bomb)
+    pieces = decoder_for({"content-encoding": "gzip"})(bomb)
     assert [len(next(pieces)) for _ in range(3)] == [1024 * 1024] * 3
     assert sum(map(len, pieces)) == 97 * 1024 * 1024
 
@@ -209,7 +209,7 @@ def an(cls: type[Exception]) -> Exception:
 )
 def test_every_exception_of_a_client_is_ours(cls: type[Exception]) -> None:
     """None is left unmapped, and what is a timeout stays one."""
-    error = told(an(cls), "there", Clock(QUICK))
+    error = map_exception(an(cls), "there", CallTimeouts(QUICK))
     assert isinstance(error, QwenError)
     assert isinstance(error, GatewayTimeoutError) is cls.__name__.endswith(
         ("Timeout", "TimeoutException")
@@ -218,7 +218,7 @@ def test_every_exception_of_a_client_is_ours(cls: type[Exception]) -> None:
 
 def test_other_exceptions_are_not_ours() -> None:
     """A bug stays a bug."""
-    assert told(ValueError("x"), "there", Clock(QUICK)) is None
+    assert map_exception(ValueError("x"), "there", CallTimeouts(QUICK)) is None
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_other_exceptions_are_not_ours() -> None:
 )
 def test_addresses_hold_no_secret(url: str, said: str) -> None:
     """Neither user nor query stands in a message."""
-    assert address(url) == said
+    assert display_url(url) == said
 
 
 def test_a_key_that_no_header_can_hold(mode: Mode) -> None:
@@ -532,14 +532,14 @@ def asking(server: FaultServer) -> httpcore.Request:
 async def test_a_connection_handed_to_who_was_just_cancelled_goes_on() -> None:
     """Nobody would ever give it back."""
     pool = AsyncPool(ssl_context=PLAIN, max_connections=1, keepalive_expiry=5)
-    assert await pool._take(None) is None
-    waiting = asyncio.create_task(pool._take(None))
+    assert await pool._acquire(None) is None
+    waiting = asyncio.create_task(pool._acquire(None))
     await asyncio.sleep(0)
-    pool.give_back(None, is_reusable=False)
+    pool.release(None, is_reusable=False)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    assert await pool._take(5) is None
+    assert await pool._acquire(5) is None
 
 
 async def test_what_comes_back_to_a_closed_pool_is_closed() -> None:
@@ -585,7 +585,7 @@ async def test_an_answer_closed_twice_gives_its_connection_back_once(mode: Mode)
             await answer.aclose()
             await answer.aclose()
             await pool.aclose()
-        assert pool._taken == 0
+        assert pool._in_use == 0
 
 
 async def test_threads_close_old_connections_as_they_come_back() -> None:
@@ -605,7 +605,7 @@ async def test_threads_close_old_connections_as_they_come_back() -> None:
 
 async def test_two_first_calls_share_their_connections() -> None:
     """Reading the certificates lets the other one in between."""
-    settings = ClientSettings("https://127.0.0.1:9")
+    settings = PoolKey("https://127.0.0.1:9")
     first, second = await asyncio.gather(*(async_transport(settings) for _ in range(2)))
     assert first is second
 
@@ -727,13 +727,13 @@ def test_open_stream(mode: Mode) -> None:
         target = Target(url=server.url)
 
         async def run() -> tuple[int, str, bytes]:
-            async with aopen_stream(target, b"{}", Clock(QUICK)) as answer:
+            async with aopen_stream(target, b"{}", CallTimeouts(QUICK)) as answer:
                 return answer.status, answer.headers["x-own"], await answer.aread()
 
         if mode == "async":
             assert asyncio.run(run()) == (418, "1", b"short")
             return
-        with open_stream(target, b"{}", Clock(QUICK)) as answer:
+        with open_stream(target, b"{}", CallTimeouts(QUICK)) as answer:
             assert (answer.status, answer.headers["x-own"]) == (418, "1")
             assert answer.read() == b"short"
 

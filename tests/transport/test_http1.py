@@ -40,7 +40,7 @@ def receive(*pieces: bytes, eof: bool = False) -> tuple[bytes, Exchange]:
             answer = said.head(piece)
             has_head = answer is not None
             body += answer[1] if answer else b""
-        elif not said.has_ended():
+        elif not said.is_complete():
             body += said.body(piece)
     if eof:
         body += said.body(b"")
@@ -73,7 +73,7 @@ def test_every_cut(answer: bytes, body: bytes) -> None:
     splits.append(tuple(answer[i : i + 1] for i in range(len(answer))))  # type: ignore[arg-type]
     for pieces in splits:
         found, said = receive(*pieces)
-        assert (found, said.has_ended(), said.is_reusable) == (body, True, True)
+        assert (found, said.is_complete(), said.is_reusable) == (body, True, True)
 
 
 @given(st.lists(st.binary(min_size=1, max_size=30)), st.lists(st.integers(0, 400)))
@@ -124,7 +124,7 @@ def test_any_bytes_are_an_answer_or_a_protocol_error(pieces: list[bytes]) -> Non
 def test_broken_chunks(body: bytes) -> None:
     """Framing that is not exactly right is refused: what follows could be anybody's."""
     with pytest.raises(httpcore.RemoteProtocolError):
-        receive(CHUNKED, body)[1].has_ended()
+        receive(CHUNKED, body)[1].is_complete()
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_broken_heads(answer: bytes) -> None:
 def test_connections_that_carry_no_other_answer(answer: bytes, eof: bool) -> None:
     """The body is good, and its connection is used no more."""
     _, said = receive(answer, eof=eof)
-    assert (said.has_ended(), said.is_reusable) == (True, False)
+    assert (said.is_complete(), said.is_reusable) == (True, False)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_what_comes_before_broken_chunks_is_not_lost() -> None:
     body, said = receive(CHUNKED + b"2\r\nab\r\nzz\r\n")
     assert body == b"ab"
     with pytest.raises(httpcore.RemoteProtocolError):
-        said.has_ended()
+        said.is_complete()
 
 
 def test_broken_framing_in_a_stream(mode: Mode) -> None:

@@ -29,7 +29,7 @@ class _Idle(NamedTuple):
     stream: AsyncioStream
     until: float
 
-    def is_fit(self) -> bool:
+    def is_usable(self) -> bool:
         """What is readable without having been asked was closed by the other side."""
         return self.until > time.monotonic() and not self.stream.get_extra_info("is_readable")
 
@@ -52,13 +52,13 @@ class AsyncPool:
         self._backend = AsyncioBackend()
         self._idle: deque[_Idle] = deque()
         self._waiting: deque[asyncio.Future[AsyncioStream | None]] = deque()
-        self._taken = 0
+        self._in_use = 0
         self._sweeper: asyncio.TimerHandle | None = None
 
     async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
         """Send a request over an idle connection, or a new one, or the next that comes free."""
         timeouts = request.extensions["timeout"]
-        stream = await self._take(timeouts.get("pool"))
+        stream = await self._acquire(timeouts.get("pool"))
         try:
             if stream is None:
                 stream = await self._connect(request)
@@ -68,7 +68,7 @@ class AsyncPool:
             while answer is None:
                 answer = exchange.head(await stream.read(READ_BYTES, timeouts["read"]))
         except BaseException:
-            self.give_back(stream, is_reusable=False)
+            self.release(stream, is_reusable=False)
             raise
         head, first = answer
         return httpcore.Response(
@@ -86,43 +86,43 @@ class AsyncPool:
         if self._sweeper is not None:
             self._sweeper.cancel()
 
-    def give_back(self, stream: AsyncioStream | None, *, is_reusable: bool) -> None:
+    def release(self, stream: AsyncioStream | None, *, is_reusable: bool) -> None:
         """Take a connection back, or the leave to open one: to who waits longest, or idle."""
         if stream is not None and not is_reusable:
             stream.close()
             stream = None
         while self._waiting:
-            turn = self._waiting.popleft()
-            if not turn.done():
-                turn.set_result(stream)
+            waiter = self._waiting.popleft()
+            if not waiter.done():
+                waiter.set_result(stream)
                 return
-        self._taken -= 1
+        self._in_use -= 1
         if stream is not None:
             self._keep(stream)
 
-    async def _take(self, seconds: float | None) -> AsyncioStream | None:
+    async def _acquire(self, seconds: float | None) -> AsyncioStream | None:
         """Return a connection, or None as the leave to open one."""
         while self._idle:
             idle = self._idle.pop()
-            if idle.is_fit():
-                self._taken += 1
+            if idle.is_usable():
+                self._in_use += 1
                 return idle.stream
             idle.stream.close()
-        if self._taken < self._max_connections:
-            self._taken += 1
+        if self._in_use < self._max_connections:
+            self._in_use += 1
             return None
         return await self._wait(seconds)
 
     async def _wait(self, seconds: float | None) -> AsyncioStream | None:
-        turn: asyncio.Future[AsyncioStream | None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+        waiter: asyncio.Future[AsyncioStream | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(waiter)
         try:
             async with asyncio.timeout(seconds):
-                return await turn
+                return await waiter
         except BaseException as error:
-            if turn.done() and not turn.cancelled():
-                self.give_back(turn.result(), is_reusable=True)
-            turn.cancel()
+            if waiter.done() and not waiter.cancelled():
+                self.release(waiter.result(), is_reusable=True)
+            waiter.cancel()
             if isinstance(error, TimeoutError):
                 raise httpcore.PoolTimeout from None
             raise
@@ -154,7 +154,7 @@ class AsyncPool:
     def _sweep(self) -> None:
         """Close what has been idle for too long: the oldest lie at the bottom."""
         self._sweeper = None
-        while self._idle and not self._idle[0].is_fit():
+        while self._idle and not self._idle[0].is_usable():
             self._idle.popleft().stream.close()
         if self._idle:
             self._sweep_later()
@@ -164,7 +164,7 @@ async def _send(exchange: Exchange, request: httpcore.Request, stream: AsyncioSt
     body = b"".join([part async for part in request.stream])  # type: ignore[union-attr]
     # The server may have answered, and hung up, before it had read everything.
     with suppress(httpcore.WriteError):
-        await stream.write(exchange.sent + body, request.extensions["timeout"]["write"])
+        await stream.write(exchange.head_bytes + body, request.extensions["timeout"]["write"])
 
 
 class _Body:
@@ -191,7 +191,7 @@ class _Body:
     async def __aiter__(self) -> AsyncIterator[bytes]:
         if self._first:
             yield self._first
-        while not self._exchange.has_ended():
+        while not self._exchange.is_complete():
             data = await self._stream.read(READ_BYTES, self._timeout)
             if piece := self._exchange.body(data):
                 yield piece
@@ -199,4 +199,4 @@ class _Body:
     async def aclose(self) -> None:
         if not self._closed:
             self._closed = True
-            self._pool.give_back(self._stream, is_reusable=self._exchange.is_reusable)
+            self._pool.release(self._stream, is_reusable=self._exchange.is_reusable)

@@ -1,7 +1,7 @@
 """Sockets whose reads end at a clock's deadline, for httpcore.
 
-httpcore hands the read timeout of a request down to the stream as it is; ours is a `Clock`, so
-that what is left is asked before every read and not once per request.
+httpcore hands the read timeout of a request down to the stream as it is; ours is a
+`CallTimeouts`, so that the remaining time is computed before every read, not once per request.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import httpcore
 
-from langchain_qwen36._transport.timeouts import Clock
+from langchain_qwen36._transport.timeouts import CallTimeouts
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable
 
-Timeout = float | Clock | None
+Timeout = float | CallTimeouts | None
 _PAUSE_ABOVE = 256 * 1024
 """Unread bytes at which the peer is made to wait."""
 
@@ -35,7 +35,7 @@ def keep_alive_options() -> list[tuple[int, int, int]]:
 
 
 def _seconds(timeout: Timeout) -> float | None:
-    return timeout.left() if isinstance(timeout, Clock) else timeout
+    return timeout.remaining() if isinstance(timeout, CallTimeouts) else timeout
 
 
 class ClockedBackend(httpcore.SyncBackend):

@@ -9,24 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from langchain_qwen36._response.payload import HTTPBody
 from langchain_qwen36._transport.http import connections as clients
 from langchain_qwen36._transport.http.decoding import ACCEPT_ENCODING
-from langchain_qwen36._transport.http.response import Answer, AsyncAnswer, translated
+from langchain_qwen36._transport.http.response import AsyncHTTPResponse, HTTPResponse, mapped_errors
 from langchain_qwen36._transport.http.urls import (
-    followed,
-    place_of,
+    follow_redirect,
+    parse_url,
+    pool_key,
     redirect,
-    settings_of,
     warn_of_plain_http,
 )
-from langchain_qwen36._transport.target import Reply
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
-    from langchain_qwen36._transport.http.urls import Place
+    from langchain_qwen36._transport.http.urls import RequestURL
     from langchain_qwen36._transport.target import Target
-    from langchain_qwen36._transport.timeouts import Clock
+    from langchain_qwen36._transport.timeouts import CallTimeouts
 
 _HEADERS = {
     "accept": "application/json, text/event-stream",
@@ -37,7 +37,7 @@ _AS_STREAM = {"stream": True, "follow_redirects": False}
 
 
 @contextmanager
-def open_stream(target: Target, body: bytes, clock: Clock) -> Iterator[Answer]:
+def open_stream(target: Target, body: bytes, clock: CallTimeouts) -> Iterator[HTTPResponse]:
     """Send a request; inside the block its answer can be read, after it the connection is free.
 
     Raises:
@@ -46,66 +46,68 @@ def open_stream(target: Target, body: bytes, clock: Clock) -> Iterator[Answer]:
         CertificateError: its certificate does not verify.
         UnexpectedResponseError: it redirects to somewhere else.
     """
-    with translated(target, clock):
-        place = place_of(target.url)
+    with mapped_errors(target, clock):
+        place = parse_url(target.url)
         response = _send(target, place, body, clock)
         while there := redirect(response, place):
             response.close()
-            place = followed(there, place, response.status_code)
+            place = follow_redirect(there, place, response.status_code)
             response = _send(target, place, body, clock)
     try:
-        yield Answer(response, target, clock)
+        yield HTTPResponse(response, target, clock)
     finally:
         response.close()
 
 
 @asynccontextmanager
-async def aopen_stream(target: Target, body: bytes, clock: Clock) -> AsyncIterator[AsyncAnswer]:
+async def aopen_stream(
+    target: Target, body: bytes, clock: CallTimeouts
+) -> AsyncIterator[AsyncHTTPResponse]:
     """`open_stream`, async."""
-    with translated(target, clock):
-        place = place_of(target.url)
+    with mapped_errors(target, clock):
+        place = parse_url(target.url)
         response = await _asend(target, place, body, clock)
         while there := redirect(response, place):
             await response.aclose()
-            place = followed(there, place, response.status_code)
+            place = follow_redirect(there, place, response.status_code)
             response = await _asend(target, place, body, clock)
     try:
-        yield AsyncAnswer(response, target, clock)
+        yield AsyncHTTPResponse(response, target, clock)
     finally:
         await response.aclose()
 
 
-def post(target: Target, body: bytes, clock: Clock) -> Reply:
+def post(target: Target, body: bytes, clock: CallTimeouts) -> HTTPBody:
     """Send a request and read its answer whole; errors as in `open_stream`."""
     with open_stream(target, body, clock) as answer:
-        return Reply(answer.status, answer.headers, answer.read())
+        return HTTPBody(answer.status, answer.headers, answer.read())
 
 
-async def apost(target: Target, body: bytes, clock: Clock) -> Reply:
+async def apost(target: Target, body: bytes, clock: CallTimeouts) -> HTTPBody:
     """`post`, async."""
     async with aopen_stream(target, body, clock) as answer:
-        return Reply(answer.status, answer.headers, await answer.aread())
+        return HTTPBody(answer.status, answer.headers, await answer.aread())
 
 
-def _send(target: Target, place: Place, body: bytes, clock: Clock) -> Any:
+def _send(target: Target, place: RequestURL, body: bytes, clock: CallTimeouts) -> Any:
     client = target.http_client
     if client is None:
-        transport = clients.sync_transport(settings_of(target, place))
+        transport = clients.sync_transport(pool_key(target, place))
         return transport.handle_request(_request(target, place, body, clock))
     return client.send(_users_request(client, target, place, body, clock), **_AS_STREAM)
 
 
-async def _asend(target: Target, place: Place, body: bytes, clock: Clock) -> Any:
+async def _asend(target: Target, place: RequestURL, body: bytes, clock: CallTimeouts) -> Any:
     client = target.http_async_client
     if client is None:
-        transport = await clients.async_transport(settings_of(target, place))
+        transport = await clients.async_transport(pool_key(target, place))
         return await transport.handle_async_request(_request(target, place, body, clock))
     request = _users_request(client, target, place, body, clock)
-    async with asyncio.timeout(clock.left()):
+    async with asyncio.timeout(clock.remaining()):
         return await client.send(request, **_AS_STREAM)
 
 
-def _request(target: Target, place: Place, body: bytes, clock: Clock) -> httpx.Request:
+def _request(target: Target, place: RequestURL, body: bytes, clock: CallTimeouts) -> httpx.Request:
     timeout = {"connect": clock.connect, "pool": clock.pool, "read": clock, "write": clock}
     # As a stream, to which httpx adds no headers: that takes it as long as all the rest.
     request = httpx.Request(
@@ -119,7 +121,7 @@ def _request(target: Target, place: Place, body: bytes, clock: Clock) -> httpx.R
     return request
 
 
-def _headers(target: Target, place: Place) -> httpx.Headers:
+def _headers(target: Target, place: RequestURL) -> httpx.Headers:
     return _encoded(place.origin, tuple(target.headers.items()))
 
 
@@ -136,10 +138,10 @@ def _encoded(origin: str, headers: tuple[tuple[str, str], ...]) -> httpx.Headers
 
 
 def _users_request(
-    client: Any, target: Target, place: Place, body: bytes, clock: Clock
+    client: Any, target: Target, place: RequestURL, body: bytes, clock: CallTimeouts
 ) -> httpx.Request:
     """Its sockets know nothing of our clock: its reads last as long as the longest wait."""
-    read = clock.left()
+    read = clock.remaining()
     request: httpx.Request = client.build_request(
         "POST",
         str(place.url),

@@ -37,7 +37,7 @@ _KEEPALIVE_EXPIRY = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class ClientSettings:
+class PoolKey:
     """What decides which connections may be shared."""
 
     origin: str
@@ -48,7 +48,7 @@ class ClientSettings:
     max_connections: int = 1000
 
 
-class _OfLoop(NamedTuple):
+class _LoopPool(NamedTuple):
     """One loop's connections, and the generator whose end is the loop's end."""
 
     transport: httpx.AsyncBaseTransport
@@ -56,15 +56,13 @@ class _OfLoop(NamedTuple):
 
 
 _lock = threading.Lock()
-_sync: dict[ClientSettings, httpx.HTTPTransport] = {}
-_async: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[ClientSettings, _OfLoop]] = (
-    WeakKeyDictionary()
-)
-_of_the_parent: list[object] = []
+_sync: dict[PoolKey, httpx.HTTPTransport] = {}
+_async: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[PoolKey, _LoopPool]] = WeakKeyDictionary()
+_inherited_from_parent: list[object] = []
 """After a fork: the parent's connections, kept so that nothing is ever closed or sent on them."""
 
 
-def sync_transport(settings: ClientSettings) -> httpx.BaseTransport:
+def sync_transport(settings: PoolKey) -> httpx.BaseTransport:
     """Return the process's connections to an origin; opens none yet."""
     try:
         return _sync[settings]
@@ -75,17 +73,17 @@ def sync_transport(settings: ClientSettings) -> httpx.BaseTransport:
             return _sync[settings]
 
 
-async def async_transport(settings: ClientSettings) -> httpx.AsyncBaseTransport:
+async def async_transport(settings: PoolKey) -> httpx.AsyncBaseTransport:
     """Return the running loop's connections to an origin; they close when the loop is shut down."""
     loop = asyncio.get_running_loop()
     try:
         return _async[loop][settings].transport
     except KeyError:
-        return await _first_of_loop(loop, settings)
+        return await _create_for_loop(loop, settings)
 
 
-async def _first_of_loop(
-    loop: asyncio.AbstractEventLoop, settings: ClientSettings
+async def _create_for_loop(
+    loop: asyncio.AbstractEventLoop, settings: PoolKey
 ) -> httpx.AsyncBaseTransport:
     if settings.origin.startswith("https:"):
         # Reading the certificates takes 15 ms, which the loop's other tasks need not wait (T33).
@@ -97,13 +95,13 @@ async def _first_of_loop(
         if settings in of_loop:
             return of_loop[settings].transport
         new = _new_async(settings)
-        guard = _closing_with_loop(loop, new)
-        of_loop[settings] = _OfLoop(new, guard)
+        guard = _close_with_loop(loop, new)
+        of_loop[settings] = _LoopPool(new, guard)
     await anext(guard)
     return new
 
 
-async def _closing_with_loop(
+async def _close_with_loop(
     loop: asyncio.AbstractEventLoop, transport: httpx.AsyncBaseTransport
 ) -> AsyncGenerator[None, None]:
     """Wait, suspended, for the loop to shut its generators down, as `asyncio.run` does at its end.
@@ -119,19 +117,19 @@ async def _closing_with_loop(
         await transport.aclose()
 
 
-def _new_sync(settings: ClientSettings) -> httpx.HTTPTransport:
+def _new_sync(settings: PoolKey) -> httpx.HTTPTransport:
     if (proxy := proxy_of(settings)) is None:
         return _Transport(settings)
-    new = httpx.HTTPTransport(**_through(proxy, settings))
+    new = httpx.HTTPTransport(**_proxied_kwargs(proxy, settings))
     # httpx has no way to name a backend.
     new._pool._network_backend = ClockedBackend()  # noqa: SLF001
     return new
 
 
-def _new_async(settings: ClientSettings) -> httpx.AsyncHTTPTransport:
+def _new_async(settings: PoolKey) -> httpx.AsyncHTTPTransport:
     if (proxy := proxy_of(settings)) is None:
         return _AsyncTransport(settings)
-    new = httpx.AsyncHTTPTransport(**_through(proxy, settings))
+    new = httpx.AsyncHTTPTransport(**_proxied_kwargs(proxy, settings))
     new._pool._network_backend = AsyncioBackend()  # noqa: SLF001
     return new
 
@@ -139,18 +137,18 @@ def _new_async(settings: ClientSettings) -> httpx.AsyncHTTPTransport:
 class _Transport(httpx.HTTPTransport):
     """httpx's transport on our pool: vcrpy records what goes through it, httpx maps its errors."""
 
-    def __init__(self, settings: ClientSettings) -> None:
-        self._pool = SyncPool(**_pooled(settings))  # type: ignore[assignment]
+    def __init__(self, settings: PoolKey) -> None:
+        self._pool = SyncPool(**_pool_kwargs(settings))  # type: ignore[assignment]
 
 
 class _AsyncTransport(httpx.AsyncHTTPTransport):
     """The same, async."""
 
-    def __init__(self, settings: ClientSettings) -> None:
-        self._pool = AsyncPool(**_pooled(settings))  # type: ignore[assignment]
+    def __init__(self, settings: PoolKey) -> None:
+        self._pool = AsyncPool(**_pool_kwargs(settings))  # type: ignore[assignment]
 
 
-def _pooled(settings: ClientSettings) -> dict[str, Any]:
+def _pool_kwargs(settings: PoolKey) -> dict[str, Any]:
     return {
         "ssl_context": _context_for(settings.origin),
         "max_connections": settings.max_connections,
@@ -158,7 +156,7 @@ def _pooled(settings: ClientSettings) -> dict[str, Any]:
     }
 
 
-def _through(proxy: str, settings: ClientSettings) -> dict[str, Any]:
+def _proxied_kwargs(proxy: str, settings: PoolKey) -> dict[str, Any]:
     return {
         "verify": _context_for(settings.origin),
         "trust_env": False,
@@ -184,7 +182,7 @@ def _ssl_context() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-def proxy_of(settings: ClientSettings) -> str | None:
+def proxy_of(settings: PoolKey) -> str | None:
     """The proxy on the way, if any."""
     if settings.proxy is not None:
         return settings.proxy or None
@@ -196,11 +194,11 @@ def proxy_of(settings: ClientSettings) -> str | None:
     return proxy if "://" in proxy else f"http://{proxy}"
 
 
-def _forget_the_parents() -> None:
+def _forget_parent_connections() -> None:
     """In a forked child: what the parent opened stays the parent's (F70)."""
     global _lock  # noqa: PLW0603, another thread may have held it at the fork
     _lock = threading.Lock()
-    _of_the_parent.extend((dict(_sync), dict(_async)))
+    _inherited_from_parent.extend((dict(_sync), dict(_async)))
     _sync.clear()
     _async.clear()
 
@@ -213,4 +211,4 @@ def _close_sync() -> None:
 
 atexit.register(_close_sync)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_the_parents)
+    os.register_at_fork(after_in_child=_forget_parent_connections)

@@ -18,7 +18,7 @@ _ZSTD_STEP = 64
 _GZIP = 16 + zlib.MAX_WBITS
 
 
-def inflater(headers: Mapping[str, str]) -> Callable[[bytes], Iterator[bytes]]:
+def decoder_for(headers: Mapping[str, str]) -> Callable[[bytes], Iterator[bytes]]:
     """Return what undoes an answer's encoding piece by piece, in steps of a few MiB at most.
 
     It raises `UnexpectedResponseError` for bytes that are not what their header says (F39). That
@@ -61,7 +61,7 @@ class _Zlib:
             piece = self._zlib.decompress(data, _STEP)
         except zlib.error as error:
             if self._encoding != "deflate" or self._started:
-                raise _lie(self._encoding, error) from error
+                raise _decoding_error(self._encoding, error) from error
             # Many servers that say deflate send it without its zlib header.
             self._zlib = zlib.decompressobj(-zlib.MAX_WBITS)
             self._started = True
@@ -82,12 +82,12 @@ def _zstd() -> Callable[[bytes], Iterator[bytes]]:
             for start in range(0, len(data), _ZSTD_STEP):
                 yield decompressor.decompress(data[start : start + _ZSTD_STEP])
         except zstandard.ZstdError as error:
-            raise _lie("zstd", error) from error
+            raise _decoding_error("zstd", error) from error
 
     return inflate
 
 
-def _lie(encoding: str, error: Exception) -> UnexpectedResponseError:
+def _decoding_error(encoding: str, error: Exception) -> UnexpectedResponseError:
     return UnexpectedResponseError(
         f"The answer says `content-encoding: {encoding}`, which it is not ({error})."
     )

@@ -22,12 +22,12 @@ from langchain_qwen36.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from langchain_qwen36._transport.timeouts import Clock
+    from langchain_qwen36._transport.timeouts import CallTimeouts
 
-_TOLD: dict[str, Callable[[Exception, str, Clock], QwenError]] = {
-    "ConnectTimeout": lambda _, where, clock: clock.ran_out(where, "connect"),
-    "PoolTimeout": lambda _, where, clock: clock.ran_out(where, "pool"),
-    "TimeoutException": lambda _, where, clock: clock.ran_out(where),
+_ERRORS: dict[str, Callable[[Exception, str, CallTimeouts], QwenError]] = {
+    "ConnectTimeout": lambda _, where, clock: clock.timeout_error(where, "connect"),
+    "PoolTimeout": lambda _, where, clock: clock.timeout_error(where, "pool"),
+    "TimeoutException": lambda _, where, clock: clock.timeout_error(where),
     # Its text quotes the header, and the header may be the key.
     "LocalProtocolError": lambda _, where, __: InvalidRequestError(
         f"The request to {where} cannot be sent: a header, or the key, holds a character that no "
@@ -51,7 +51,7 @@ _TOLD: dict[str, Callable[[Exception, str, Clock], QwenError]] = {
         f"The answer of {where} cannot be read: {_text(error)}"
     ),
     # A user's client, or our own wait around its reads, may let these through as they are.
-    "TimeoutError": lambda _, where, clock: clock.ran_out(where),
+    "TimeoutError": lambda _, where, clock: clock.timeout_error(where),
     "OSError": lambda error, where, _: GatewayConnectionError(
         f"The connection to {where} broke: {_text(error)}"
     ),
@@ -61,7 +61,7 @@ _TOLD: dict[str, Callable[[Exception, str, Clock], QwenError]] = {
 """By the name of the exception's class or, from the nearest on, of a base of it."""
 
 
-def told(error: Exception, where: str, clock: Clock) -> QwenError | None:
+def map_exception(error: Exception, where: str, clock: CallTimeouts) -> QwenError | None:
     """Return our error for an exception of a client's; None when it is none of those.
 
     Args:
@@ -70,17 +70,17 @@ def told(error: Exception, where: str, clock: Clock) -> QwenError | None:
         clock: Says which clock ran out.
     """
     for cls in type(error).__mro__:
-        if make := _TOLD.get(cls.__name__):
+        if make := _ERRORS.get(cls.__name__):
             return make(error, where, clock)
     return None
 
 
-def address(url: str, proxy: str | None = None) -> str:
+def display_url(url: str, proxy: str | None = None) -> str:
     """A URL without its query and user, as messages quote it; and the proxy on the way."""
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     said = f"{parts.scheme}://{host}{parts.path}"
-    return said if proxy is None else f"{said} through the proxy {address(proxy)}"
+    return said if proxy is None else f"{said} through the proxy {display_url(proxy)}"
 
 
 def _unreachable(error: Exception, where: str) -> QwenError:

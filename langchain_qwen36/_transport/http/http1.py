@@ -36,14 +36,14 @@ class Head(NamedTuple):
 
 
 class Exchange:
-    """Give it what comes from the socket; `sent` is what goes there first.
+    """Give it what comes from the socket; `head_bytes` is what goes there first.
 
     Raises:
         httpcore.LocalProtocolError: a header that cannot be sent.
     """
 
     def __init__(self, request: httpcore.Request) -> None:
-        self.sent = _written(request.method, request.url.target, request.headers)
+        self.head_bytes = _encode_head(request.method, request.url.target, request.headers)
         self._answer = _Answer()
         self._parser = self._answer.parser
         # What servers get away with elsewhere; none of it moves the end of a body.
@@ -78,12 +78,12 @@ class Exchange:
         """
         if data:
             return self._feed(data, _MAX_BETWEEN)
-        if not self._answer.is_until_close:
+        if not self._answer.reads_until_close:
             raise httpcore.RemoteProtocolError("The peer closed the connection in mid-answer.")
         self._answer.ended = True
         return b""
 
-    def has_ended(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether the body is whole.
 
         Raises:
@@ -97,7 +97,7 @@ class Exchange:
     def is_reusable(self) -> bool:
         """Whether its connection can carry another exchange."""
         answer = self._answer
-        return answer.ended and answer.keep_alive and not answer.surplus
+        return answer.ended and answer.keep_alive and not answer.trailing_data
 
     def _feed(self, data: bytes, most: int) -> bytes:
         """Take bytes of which at most so many may be no content."""
@@ -117,7 +117,7 @@ class Exchange:
         """After the end, whatever comes is surplus; behind good content an error can wait."""
         answer = self._answer
         if answer.ended:
-            answer.surplus = True
+            answer.trailing_data = True
             return
         broken = httpcore.RemoteProtocolError(str(error.__context__ or error))
         if not answer.pieces:
@@ -134,13 +134,13 @@ class _Answer:
         self.headers: list[tuple[bytes, bytes]] = []
         self.has_head = False
         self.keep_alive = False
-        self.is_until_close = False
+        self.reads_until_close = False
         """Whether only the end of the connection ends it."""
         self.pieces: list[bytes] = []
         """Content that was not given back yet."""
         self.on_body = self.pieces.append
         self.ended = False
-        self.surplus = False
+        self.trailing_data = False
         """Whether more came than belongs to it."""
         self.parser = httptools.HttpResponseParser(self)
 
@@ -163,14 +163,14 @@ class _Answer:
             return
         self.has_head = True
         self.keep_alive = self.parser.should_keep_alive()
-        self.is_until_close = _is_until_close(self.headers)
+        self.reads_until_close = _reads_until_close(self.headers)
         del self.parser  # which holds this: nothing is left to the garbage collector
 
     def on_message_complete(self) -> None:
         self.ended = self.has_head
 
 
-def _is_until_close(headers: list[tuple[bytes, bytes]]) -> bool:
+def _reads_until_close(headers: list[tuple[bytes, bytes]]) -> bool:
     """RFC 9112 §6.3; the parser has refused lengths that contradict each other."""
     framing = {
         lower: value
@@ -183,7 +183,7 @@ def _is_until_close(headers: list[tuple[bytes, bytes]]) -> bool:
     return not framing
 
 
-def _written(method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+def _encode_head(method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     """The head of a request; errors name a header and not its value, which may be the key."""
     lines = [b"%b %b HTTP/1.1" % (method, target), *(_line(*header) for header in headers)]
     return b"\r\n".join([*lines, b"", b""])

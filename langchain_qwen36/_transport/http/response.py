@@ -6,33 +6,32 @@ import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36._transport.http.decoding import inflater
-from langchain_qwen36._transport.http.exceptions import told
-from langchain_qwen36._transport.http.urls import where
+from langchain_qwen36._response.payload import HTTP_ERROR_FROM
+from langchain_qwen36._transport.http.decoding import decoder_for
+from langchain_qwen36._transport.http.exceptions import map_exception
+from langchain_qwen36._transport.http.urls import describe_target
 from langchain_qwen36.errors import InvalidRequestError, QwenError, UnexpectedResponseError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Mapping
 
     from langchain_qwen36._transport.target import Target
-    from langchain_qwen36._transport.timeouts import Clock
+    from langchain_qwen36._transport.timeouts import CallTimeouts
 
 _MAX_ERROR_BYTES = 64 * 1024
 _MAX_ERROR_SECONDS = 3.0
 """An error's body is read this far: a status is worth more than the end of its page (F65)."""
 _MAX_ANSWER_BYTES = 256 * 1024 * 1024
-_REFUSED = 300
-"""Statuses from here on are errors; redirects that may be followed were."""
 
 
-class Answer:
+class HTTPResponse:
     """The start of an answer; iterate over it for its decoded bytes.
 
     Any read may raise `GatewayTimeoutError`, `GatewayConnectionError` or, for bytes that are
     not what their headers say, `UnexpectedResponseError`.
     """
 
-    def __init__(self, response: Any, target: Target, clock: Clock) -> None:
+    def __init__(self, response: Any, target: Target, clock: CallTimeouts) -> None:
         self.status: int = response.status_code
         self.headers: Mapping[str, str] = dict(response.headers.items())
         """Lower-case names."""
@@ -40,22 +39,22 @@ class Answer:
         """Whether every read ends with its clock; a user's own sync client knows no clock."""
         self._response = response
         self._target = target
-        self._clock = clock
+        self.clock = clock
 
     def __iter__(self) -> Iterator[bytes]:
-        with translated(self._target, self._clock):
+        with mapped_errors(self._target, self.clock):
             if self._response.is_stream_consumed:  # a hook of the user's client read it
                 yield self._response.content
                 return
-            inflate = inflater(self.headers)
+            inflate = decoder_for(self.headers)
             for data in self._response.stream:
                 if not self.is_clocked:
-                    self._clock.check()
+                    self.clock.check()
                 yield from inflate(data)
 
     def read(self) -> bytes:
         """Return the whole body; of an error only its start, and whatever came of it."""
-        body = _Whole(self.status, self._clock)
+        body = _BodyCollector(self.status, self.clock)
         try:
             for data in self:
                 if body.add(data):
@@ -66,29 +65,29 @@ class Answer:
         return bytes(body.content)
 
 
-class AsyncAnswer(Answer):
+class AsyncHTTPResponse(HTTPResponse):
     """The same, to be read with `async for` and `aread`."""
 
-    def __init__(self, response: Any, target: Target, clock: Clock) -> None:
+    def __init__(self, response: Any, target: Target, clock: CallTimeouts) -> None:
         super().__init__(response, target, clock)
         self.is_clocked = True
 
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
-        with translated(self._target, self._clock):
+        with mapped_errors(self._target, self.clock):
             if self._response.is_stream_consumed:
                 yield self._response.content
                 return
-            inflate = inflater(self.headers)
+            inflate = decoder_for(self.headers)
             parts = self._response.stream
             if self._target.http_async_client is not None:
-                parts = _clocked(parts, self._clock)
+                parts = _clocked(parts, self.clock)
             async for data in parts:
                 for piece in inflate(data):
                     yield piece
 
     async def aread(self) -> bytes:
         """Return the whole body; of an error only its start, and whatever came of it."""
-        body = _Whole(self.status, self._clock)
+        body = _BodyCollector(self.status, self.clock)
         try:
             async for data in self:
                 if body.add(data):
@@ -99,15 +98,15 @@ class AsyncAnswer(Answer):
         return bytes(body.content)
 
 
-class _Whole:
+class _BodyCollector:
     """A body that is being read to its end, or to where it is long enough."""
 
-    def __init__(self, status: int, clock: Clock) -> None:
+    def __init__(self, status: int, clock: CallTimeouts) -> None:
         self.content = bytearray()
         self._clock = clock
-        self.refused = status >= _REFUSED
+        self.refused = status >= HTTP_ERROR_FROM
         if self.refused:
-            clock.limit(_MAX_ERROR_SECONDS)
+            clock.cap(_MAX_ERROR_SECONDS)
 
     def add(self, data: bytes) -> bool:
         """Take a piece; True when that is enough."""
@@ -123,11 +122,11 @@ class _Whole:
         return False
 
 
-async def _clocked(parts: AsyncIterable[bytes], clock: Clock) -> AsyncIterator[bytes]:
+async def _clocked(parts: AsyncIterable[bytes], clock: CallTimeouts) -> AsyncIterator[bytes]:
     """Hold a user's client to the clock; our own sockets know it themselves."""
     reader = aiter(parts)
     while True:
-        async with asyncio.timeout(clock.left()):
+        async with asyncio.timeout(clock.remaining()):
             try:
                 part = await anext(reader)
             except StopAsyncIteration:
@@ -136,14 +135,14 @@ async def _clocked(parts: AsyncIterable[bytes], clock: Clock) -> AsyncIterator[b
 
 
 @contextmanager
-def translated(target: Target, clock: Clock) -> Iterator[None]:
+def mapped_errors(target: Target, clock: CallTimeouts) -> Iterator[None]:
     """Have what a client raises in this block come out as one of our errors."""
     try:
         yield
     except QwenError:
         raise
     except Exception as error:
-        found = told(error, where(target), clock)
+        found = map_exception(error, describe_target(target), clock)
         if found is None:
             raise
         # What httpx cannot send it quotes, and that may be the key.

@@ -22,7 +22,7 @@ class _Idle(NamedTuple):
     stream: httpcore.NetworkStream
     until: float
 
-    def is_fit(self) -> bool:
+    def is_usable(self) -> bool:
         """What is readable without having been asked was closed by the other side."""
         return self.until > time.monotonic() and not self.stream.get_extra_info("is_readable")
 
@@ -44,13 +44,13 @@ class SyncPool:
         self._keepalive_expiry = keepalive_expiry
         self._backend = ClockedBackend()
         self._idle: deque[_Idle] = deque()
-        self._taken = 0
+        self._in_use = 0
         self._freed = threading.Condition(threading.Lock())
 
     def handle_request(self, request: httpcore.Request) -> httpcore.Response:
         """Send a request over an idle connection, or a new one, or the next that comes free."""
         timeouts = request.extensions["timeout"]
-        stream = self._take(timeouts.get("pool"))
+        stream = self._acquire(timeouts.get("pool"))
         try:
             if stream is None:
                 stream = self._connect(request)
@@ -58,12 +58,12 @@ class SyncPool:
             body = b"".join(request.stream)  # type: ignore[arg-type]
             # The server may have answered, and hung up, before it had read everything.
             with suppress(httpcore.WriteError):
-                stream.write(exchange.sent + body, timeouts["write"])
+                stream.write(exchange.head_bytes + body, timeouts["write"])
             answer = None
             while answer is None:
                 answer = exchange.head(stream.read(READ_BYTES, timeouts["read"]))
         except BaseException:
-            self.give_back(stream, is_reusable=False)
+            self.release(stream, is_reusable=False)
             raise
         head, first = answer
         return httpcore.Response(
@@ -78,13 +78,13 @@ class SyncPool:
         while self._idle:
             self._idle.pop().stream.close()
 
-    def give_back(self, stream: httpcore.NetworkStream | None, *, is_reusable: bool) -> None:
+    def release(self, stream: httpcore.NetworkStream | None, *, is_reusable: bool) -> None:
         """Take a connection back, or the leave to open one."""
         old = []
         if stream is not None and not is_reusable:
             old.append(stream)
         with self._freed:
-            self._taken -= 1
+            self._in_use -= 1
             while self._idle and self._idle[0].until < time.monotonic():
                 old.append(self._idle.popleft().stream)
             if stream is not None and is_reusable:
@@ -93,14 +93,14 @@ class SyncPool:
         for one in old:
             one.close()
 
-    def _take(self, seconds: float | None) -> httpcore.NetworkStream | None:
+    def _acquire(self, seconds: float | None) -> httpcore.NetworkStream | None:
         """Return a connection, or None as the leave to open one."""
         with self._freed:
-            if not self._freed.wait_for(lambda: self._taken < self._max_connections, seconds):
+            if not self._freed.wait_for(lambda: self._in_use < self._max_connections, seconds):
                 raise httpcore.PoolTimeout
-            self._taken += 1
+            self._in_use += 1
             idle = self._idle.pop() if self._idle else None
-        while idle is not None and not idle.is_fit():
+        while idle is not None and not idle.is_usable():
             idle.stream.close()
             with self._freed:
                 idle = self._idle.pop() if self._idle else None
@@ -140,7 +140,7 @@ class _Body:
     def __iter__(self) -> Iterator[bytes]:
         if self._first:
             yield self._first
-        while not self._exchange.has_ended():
+        while not self._exchange.is_complete():
             data = self._stream.read(READ_BYTES, self._timeout)
             if piece := self._exchange.body(data):
                 yield piece
@@ -148,4 +148,4 @@ class _Body:
     def close(self) -> None:
         if not self._closed:
             self._closed = True
-            self._pool.give_back(self._stream, is_reusable=self._exchange.is_reusable)
+            self._pool.release(self._stream, is_reusable=self._exchange.is_reusable)

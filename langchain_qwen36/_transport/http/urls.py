@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 import httpx
 
 from langchain_qwen36._transport.http import connections as clients
-from langchain_qwen36._transport.http.connections import ClientSettings
-from langchain_qwen36._transport.http.exceptions import address
+from langchain_qwen36._transport.http.connections import PoolKey
+from langchain_qwen36._transport.http.exceptions import display_url
 from langchain_qwen36.errors import InvalidRequestError, UnexpectedResponseError
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _SAME_METHOD = (307, 308)
 _REDIRECTS = (301, 302, 303, *_SAME_METHOD)
 
 
-class Place(NamedTuple):
+class RequestURL(NamedTuple):
     """A URL, taken apart once."""
 
     url: httpx.URL
@@ -33,7 +33,7 @@ class Place(NamedTuple):
 
 
 @functools.lru_cache(maxsize=256)
-def place_of(url: str) -> Place:
+def parse_url(url: str) -> RequestURL:
     """Take a URL apart, once."""
     shown = url.partition("?")[0]
     try:
@@ -42,26 +42,26 @@ def place_of(url: str) -> Place:
         raise InvalidRequestError(f"{shown!r} is no URL: {error}.") from None
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise InvalidRequestError(f"{shown!r}: a URL begins with https:// or http:// and a host.")
-    return Place(parsed, _origin(parsed))
+    return RequestURL(parsed, _origin(parsed))
 
 
 def _origin(url: httpx.URL) -> str:
     return f"{url.scheme}://{url.netloc.decode('ascii')}"
 
 
-def settings_of(target: Target, place: Place) -> ClientSettings:
+def pool_key(target: Target, place: RequestURL) -> PoolKey:
     """Whose connections serve this target."""
-    return ClientSettings(place.origin, target.proxy, target.max_connections)
+    return PoolKey(place.origin, target.proxy, target.max_connections)
 
 
-def where(target: Target) -> str:
+def describe_target(target: Target) -> str:
     """The address as errors say it, with the proxy on the way."""
     if target.http_client is not None or target.http_async_client is not None:
-        return address(target.url)
-    return address(target.url, clients.proxy_of(settings_of(target, place_of(target.url))))
+        return display_url(target.url)
+    return display_url(target.url, clients.proxy_of(pool_key(target, parse_url(target.url))))
 
 
-def redirect(response: Any, place: Place) -> httpx.URL | None:
+def redirect(response: Any, place: RequestURL) -> httpx.URL | None:
     """Where an answer wants to lead, if it does."""
     if response.status_code not in _REDIRECTS:
         return None
@@ -71,13 +71,13 @@ def redirect(response: Any, place: Place) -> httpx.URL | None:
         return None
 
 
-def followed(there: httpx.URL, place: Place, status: int) -> Place:
+def follow_redirect(there: httpx.URL, place: RequestURL, status: int) -> RequestURL:
     """Where a redirect leads, if it stays at the origin: the key goes nowhere else (F11)."""
     if status in _SAME_METHOD and _origin(there) == place.origin and place.hops < _MAX_REDIRECTS:
-        return Place(there, place.origin, place.hops + 1)
+        return RequestURL(there, place.origin, place.hops + 1)
     raise UnexpectedResponseError(
-        f"{address(str(place.url))} redirects to {address(str(there))}, where neither the request "
-        "nor the key is sent: if that is right, set `base_url=` to it.",
+        f"{display_url(str(place.url))} redirects to {display_url(str(there))}, where neither the "
+        "request nor the key is sent: if that is right, set `base_url=` to it.",
         status_code=status,
         is_retryable=False,
     )

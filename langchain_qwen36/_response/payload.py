@@ -1,0 +1,134 @@
+"""Turn the bytes of one HTTP response into a completion payload, or into a typed error; no I/O."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+
+from langchain_qwen36._content.source import sayable
+from langchain_qwen36._response.errors import error_from, error_in, head, request_id
+from langchain_qwen36.errors import QwenError, UnexpectedResponseError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from langchain_qwen36.gateways import Gateway
+
+HTTP_ERROR_FROM = 300
+"""Statuses from here on are errors: a redirect that may be followed was followed before."""
+
+
+class HTTPBody(NamedTuple):
+    """A response that was read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Lower-case names."""
+    content: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ResponseContext:
+    """What the reading of a response needs to know of its request."""
+
+    gateway: Gateway
+    url: str = ""
+    """As error messages show it, without query and user."""
+    secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    """Replaced in error texts: some gateways echo the key."""
+    max_event_bytes: int | None = None
+    """Of one server-sent event; None is no limit."""
+
+    def redact(self, data: bytes) -> bytes:
+        """Replace the secrets in a part of a response."""
+        for secret in self.secrets:
+            data = data.replace(secret, b"[key]")
+        return data
+
+    def redact_payload(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+        """Replace the secrets in a payload; a round trip through JSON, so only for errors."""
+        clean: dict[str, Any] = orjson.loads(self.redact(orjson.dumps(payload)))
+        return clean
+
+
+def parse_completion(context: ResponseContext, body: HTTPBody) -> dict[str, Any]:
+    """Parse a response that comes in one piece.
+
+    Raises:
+        QwenError: it is an error, by its status or within an HTTP 200, or no completion.
+    """
+    if body.status >= HTTP_ERROR_FROM:
+        content = context.redact(body.content)
+        raise error_from(body.status, body.headers, content, gateway=context.gateway)
+    try:
+        payload = loads(body.content)
+    except ValueError:
+        raise _not_a_completion(context, body) from None
+    if not isinstance(payload, dict):
+        raise _not_a_completion(context, body)
+    if error := embedded_error(context, payload, body.headers):
+        raise error
+    if not isinstance(payload.get("choices"), list) or not payload["choices"]:
+        raise _not_a_completion(context, body)
+    return payload
+
+
+def embedded_error(
+    context: ResponseContext,
+    payload: Mapping[str, Any],
+    headers: Mapping[str, str],
+    *,
+    certain: bool = False,
+) -> QwenError | None:
+    """Read the error in a payload of an HTTP 200, if there is one, without secrets."""
+    error = error_in(payload, gateway=context.gateway, headers=headers, certain=certain)
+    if error is None or not context.secrets:
+        return error
+    clean = context.redact_payload(payload)
+    return error_in(clean, gateway=context.gateway, headers=headers, certain=certain)
+
+
+def loads(data: bytes) -> Any:
+    """Parse JSON as servers write it: invalid UTF-8 and lone surrogates are replaced.
+
+    A BOM, NaN and raw control characters in strings are accepted, too.
+
+    Raises:
+        ValueError: it is no JSON.
+    """
+    try:
+        return orjson.loads(data)
+    except orjson.JSONDecodeError:
+        text = data.decode("utf-8-sig", "replace")
+    try:
+        return _replace_lone_surrogates(json.loads(text, strict=False))
+    except RecursionError:
+        raise ValueError("The JSON is nested too deeply.") from None
+
+
+def _replace_lone_surrogates(value: Any) -> Any:
+    """Return the value without lone surrogates, which nothing could write out again."""
+    if isinstance(value, str):
+        return sayable(value)
+    if isinstance(value, list):
+        return [_replace_lone_surrogates(item) for item in value]
+    if isinstance(value, dict):
+        return {sayable(key): _replace_lone_surrogates(item) for key, item in value.items()}
+    return value
+
+
+def _not_a_completion(context: ResponseContext, body: HTTPBody) -> UnexpectedResponseError:
+    """Return the error: final for another kind of server, retryable for a body that is cut."""
+    text = head(context.redact(body.content).decode("utf-8", "replace"))
+    is_other = text.startswith("<") or (text.startswith("{") and text.endswith("}"))
+    return UnexpectedResponseError(
+        f"{context.url} answered with no chat completion, but with "
+        f"{text or 'nothing'!r}. Check `base_url=`.",
+        status_code=body.status,
+        request_id=request_id(body.headers),
+        body=text,
+        is_retryable=not is_other,
+    )
