@@ -1,27 +1,25 @@
-"""`ChatQwen36`: LangChain's hooks, each a thin twin over one core."""
+"""`ChatQwen36`: LangChain's hooks for generating and streaming, sync beside async."""
 
 from __future__ import annotations
 
-import inspect
 from contextlib import aclosing, closing
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 # `with_fallbacks` resolves the annotations of public methods.
 from langchain_core.language_models import BaseChatModel  # noqa: TC002
 from langchain_core.runnables.config import run_in_executor
 
-from langchain_qwen36._model import generate as asking
-from langchain_qwen36._model import location
-from langchain_qwen36._model import prepare as calling
-from langchain_qwen36._model.bound import BoundModel
+from langchain_qwen36._model import generate, prepare
+from langchain_qwen36._model.base import BaseChatQwen
+from langchain_qwen36._model.core_overrides import with_cached_signature
 from langchain_qwen36._response.chunks import ChunkWriter
 from langchain_qwen36._response.events import EventWriter
 from langchain_qwen36._response.reader import StreamReader
 from langchain_qwen36._transport import StreamCall
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from langchain_core.callbacks import (
         AsyncCallbackManagerForLLMRun,
@@ -32,16 +30,8 @@ if TYPE_CHECKING:
 
     from langchain_qwen36._request.types import Delta
 
-_Hook = TypeVar("_Hook", bound="Callable[..., Any]")
 
-
-def _signed(hook: _Hook) -> _Hook:
-    """Keep the signature, which LangChain looks at in every call: 4 µs instead of 18."""
-    hook.__signature__ = inspect.signature(hook)  # type: ignore[attr-defined]
-    return hook
-
-
-class ChatQwen36(BoundModel):
+class ChatQwen36(BaseChatQwen):
     """Qwen3.6 and its siblings, on any gateway that speaks Chat Completions.
 
     Setup:
@@ -154,9 +144,9 @@ class ChatQwen36(BoundModel):
         super().__init__(**data)
         _ = self._endpoint
 
-    # Asking. Each async hook is the twin of the sync one above it.
+    # Each async hook is the twin of the sync one above it.
 
-    @_signed
+    @with_cached_signature
     def _generate(
         self,
         messages: list[BaseMessage],
@@ -164,16 +154,18 @@ class ChatQwen36(BoundModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        asking.show_costs(run_manager)
-        asked = self._ask(messages, stop, kwargs, stream=False)
-        result = asking.answer(asked, run_manager)
-        if asking.is_unforced(asked, result):
-            again = self._ask(messages, stop, asking.once_more(asked, kwargs), stream=False)
-            with asking.carried(result):
-                return asking.both(result, asking.answer(again, run_manager))
+        generate.expose_costs_to_langsmith(run_manager)
+        prepared = self._prepare(messages, stop, kwargs, stream=False)
+        result = generate.run(prepared, run_manager)
+        if generate.tool_call_is_missing(prepared, result):
+            again = self._prepare(
+                messages, stop, generate.kwargs_without_thinking(prepared, kwargs), stream=False
+            )
+            with generate.attach_partial_result(result):
+                return generate.with_combined_billing(result, generate.run(again, run_manager))
         return result
 
-    @_signed
+    @with_cached_signature
     async def _agenerate(
         self,
         messages: list[BaseMessage],
@@ -181,13 +173,17 @@ class ChatQwen36(BoundModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        asking.show_costs(run_manager)
-        asked = await self._aask(messages, stop, kwargs, stream=False)
-        result = await asking.aanswer(asked, run_manager)
-        if asking.is_unforced(asked, result):
-            again = await self._aask(messages, stop, asking.once_more(asked, kwargs), stream=False)
-            with asking.carried(result):
-                return asking.both(result, await asking.aanswer(again, run_manager))
+        generate.expose_costs_to_langsmith(run_manager)
+        prepared = await self._aprepare(messages, stop, kwargs, stream=False)
+        result = await generate.arun(prepared, run_manager)
+        if generate.tool_call_is_missing(prepared, result):
+            again = await self._aprepare(
+                messages, stop, generate.kwargs_without_thinking(prepared, kwargs), stream=False
+            )
+            with generate.attach_partial_result(result):
+                return generate.with_combined_billing(
+                    result, await generate.arun(again, run_manager)
+                )
         return result
 
     def _stream(
@@ -197,11 +193,11 @@ class ChatQwen36(BoundModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        asked = self._ask(messages, stop, kwargs, stream=True)
-        stream = StreamCall(asked.call, partial(StreamReader, asked.request))
+        prepared = self._prepare(messages, stop, kwargs, stream=True)
+        stream = StreamCall(prepared.api_call, partial(StreamReader, prepared.request))
         writer = ChunkWriter()
-        with closing(iter(stream)) as answer:
-            for deltas in answer:
+        with closing(iter(stream)) as batches:
+            for deltas in batches:
                 for delta in deltas:
                     chunk = writer.write(delta)
                     if run_manager is not None:
@@ -216,11 +212,11 @@ class ChatQwen36(BoundModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        asked = await self._aask(messages, stop, kwargs, stream=True)
-        stream = StreamCall(asked.call, partial(StreamReader, asked.request))
+        prepared = await self._aprepare(messages, stop, kwargs, stream=True)
+        stream = StreamCall(prepared.api_call, partial(StreamReader, prepared.request))
         writer = ChunkWriter()
-        async with aclosing(aiter(stream)) as answer:
-            async for deltas in answer:
+        async with aclosing(aiter(stream)) as batches:
+            async for deltas in batches:
                 for delta in deltas:
                     chunk = writer.write(delta)
                     if run_manager is not None:
@@ -235,17 +231,17 @@ class ChatQwen36(BoundModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[dict[str, Any]]:
-        """LangChain's v3 events without the detour over chunks (T9, T19)."""
-        asking.show_costs(run_manager)
-        asked = self._ask(messages, stop, kwargs, stream=True)
-        stream = StreamCall(asked.call, partial(StreamReader, asked.request))
-        writer, chunks = EventWriter(asked.request), ChunkWriter()
-        heard = asking.heard_by(run_manager)
-        with closing(iter(stream)) as answer:
-            for deltas in answer:
+        """Stream LangChain's v3 events without building chunks first."""
+        generate.expose_costs_to_langsmith(run_manager)
+        prepared = self._prepare(messages, stop, kwargs, stream=True)
+        stream = StreamCall(prepared.api_call, partial(StreamReader, prepared.request))
+        writer, chunks = EventWriter(prepared.request), ChunkWriter()
+        callbacks = generate.active_callbacks(run_manager)
+        with closing(iter(stream)) as batches:
+            for deltas in batches:
                 for delta in deltas:
-                    if heard is not None:
-                        heard.on_llm_new_token(_token(delta), chunk=chunks.write(delta))
+                    if callbacks is not None:
+                        callbacks.on_llm_new_token(_token(delta), chunk=chunks.write(delta))
                     yield from writer.write(delta)
         yield from writer.finish(stream.reader, stream.meta)
 
@@ -256,51 +252,49 @@ class ChatQwen36(BoundModel):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[dict[str, Any]]:
-        """`_stream_chat_model_events`, async."""
-        asking.show_costs(run_manager)
-        asked = await self._aask(messages, stop, kwargs, stream=True)
-        stream = StreamCall(asked.call, partial(StreamReader, asked.request))
-        writer, chunks = EventWriter(asked.request), ChunkWriter()
-        heard = asking.heard_by(run_manager)
-        async with aclosing(aiter(stream)) as answer:
-            async for deltas in answer:
+        """Stream LangChain's v3 events, async."""
+        generate.expose_costs_to_langsmith(run_manager)
+        prepared = await self._aprepare(messages, stop, kwargs, stream=True)
+        stream = StreamCall(prepared.api_call, partial(StreamReader, prepared.request))
+        writer, chunks = EventWriter(prepared.request), ChunkWriter()
+        callbacks = generate.active_callbacks(run_manager)
+        async with aclosing(aiter(stream)) as batches:
+            async for deltas in batches:
                 for delta in deltas:
-                    if heard is not None:
-                        await heard.on_llm_new_token(_token(delta), chunk=chunks.write(delta))
+                    if callbacks is not None:
+                        await callbacks.on_llm_new_token(_token(delta), chunk=chunks.write(delta))
                     for event in writer.write(delta):
                         yield event
         for event in writer.finish(stream.reader, stream.meta):
             yield event
 
-    # Preparing.
-
-    def _ask(
+    def _prepare(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None,
         kwargs: Mapping[str, Any],
         *,
         stream: bool,
-    ) -> calling.Asked:
-        endpoint = location.started(self._endpoint)
-        key = calling.sync_key(self, endpoint)
-        return calling.prepare(
+    ) -> prepare.PreparedCall:
+        endpoint = prepare.ensure_engine_running(self._endpoint)
+        key = prepare.sync_api_key(self, endpoint)
+        return prepare.prepare_call(
             self, endpoint, key, messages, stop=stop, kwargs=kwargs, stream=stream
         )
 
-    async def _aask(
+    async def _aprepare(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None,
         kwargs: Mapping[str, Any],
         *,
         stream: bool,
-    ) -> calling.Asked:
+    ) -> prepare.PreparedCall:
         endpoint = self._endpoint
         if endpoint.gateway.embedded:
-            endpoint = await run_in_executor(None, location.started, endpoint)
-        key = await calling.async_key(self, endpoint)
-        return calling.prepare(
+            endpoint = await run_in_executor(None, prepare.ensure_engine_running, endpoint)
+        key = await prepare.async_api_key(self, endpoint)
+        return prepare.prepare_call(
             self, endpoint, key, messages, stop=stop, kwargs=kwargs, stream=stream
         )
 

@@ -1,45 +1,49 @@
-"""What LangChain asks about a model: its name, place, profile, size of texts, and its copies."""
+"""`BaseChatQwen`: what LangChain may ask of a model without calling it.
+
+Identity, profile, token counts, cost estimates, copying, pickling, and binding tools or a schema.
+"""
 
 from __future__ import annotations
 
 # `with_fallbacks` resolves the annotations of the public methods it passes on.
-# ruff: noqa: TC003
-import hashlib
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self, cast
+# ruff: noqa: TC002, TC003
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
-from langchain_core.language_models import ModelProfile
-from langchain_core.load import dumpd
-from langchain_core.messages import BaseMessage
+from langchain_core.language_models import LanguageModelInput, ModelProfile
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
+from langchain_core.tools import BaseTool
 from pydantic import model_validator
 
 from langchain_qwen36 import tokens
-from langchain_qwen36._model import cost_estimate as estimate
-from langchain_qwen36._model import identity, location
-from langchain_qwen36._model.fields import QwenFields, check_names
+from langchain_qwen36._model import cost_estimate, identity, prepare, tool_binding
+from langchain_qwen36._model.core_overrides import CoreOverrides
+from langchain_qwen36._model.fields import check_names
 
 if TYPE_CHECKING:
-    from langchain_core.language_models import LanguageModelInput
     from langchain_core.language_models.base import LangSmithParams
-    from langchain_core.messages import BaseMessage
 
     from langchain_qwen36._model.cost_estimate import CostEstimate
     from langchain_qwen36.gateways import Endpoint
 
+_Schema = TypeVar("_Schema")
 
-class DescribedModel(QwenFields):
-    """The fields, and what can be told of them without a call."""
+
+class BaseChatQwen(CoreOverrides):
+    """The settings, with everything that can be told or bound without a call."""
 
     @property
     def _endpoint(self) -> Endpoint:
-        """The gateway, its address and key; found again when what was said has changed."""
-        said = (self.gateway, self.base_url, self.api_key is None)
-        # Where core's own cached property stands: outside of what makes two models equal.
-        located = self.__dict__.get("_located")
-        if located is None or located[0] != said:
-            located = self.__dict__["_located"] = (said, location.find(self))
-        found: Endpoint = located[1]
-        return found
+        """The gateway, its base URL and key; resolved again when a setting has changed."""
+        settings = (self.gateway, self.base_url, self.api_key is None)
+        # In `__dict__`, as core's cached properties: equality of models leaves it out.
+        cached = self.__dict__.get("_located")
+        if cached is None or cached[0] != settings:
+            cached = self.__dict__["_located"] = (settings, prepare.resolve_endpoint(self))
+        endpoint: Endpoint = cached[1]
+        return endpoint
 
     @property
     def model(self) -> str:
@@ -57,51 +61,9 @@ class DescribedModel(QwenFields):
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         return identity.langsmith_params(self, stop, kwargs)
 
-    def _get_invocation_params(
-        self, stop: list[str] | None = None, **kwargs: Any
-    ) -> dict[str, Any]:
-        """Leave headers out: a key may stand in them, and these go into traces (T21).
-
-        Core's own goes over its deprecated `dict`, and changes the process's warning filters
-        twice a call to keep that quiet.
-        """
-        kwargs.pop("extra_headers", None)
-        return {**self.asdict(), "stop": stop, **kwargs}
-
-    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
-        """The cache's key, made anew: core remembers it over changes of the settings (T11).
-
-        Of headers it holds a digest: a cache may be a file, and a key may stand in them.
-        """
-        if headers := kwargs.get("extra_headers"):
-            digest = hashlib.sha256(repr(sorted(headers.items())).encode()).hexdigest()
-            kwargs["extra_headers"] = digest
-        said = {**self._identifying_params, **kwargs, "stop": stop}
-        return f"{type(self).__name__}{sorted(said.items())}"
-
-    @property
-    def _serialized(self) -> dict[str, Any]:
-        """Made anew when a setting has changed, which core does not see (T11).
-
-        Every call asks for it, traced or not, and each time would cost a sixth of an `invoke`.
-        """
-        said = {**self.__dict__, "_dumped": None}
-        dumped = self.__dict__.get("_dumped")
-        if dumped is None or dumped[0] != said:
-            dumped = ({name: _as_it_is(value) for name, value in said.items()}, dumpd(self))
-            self.__dict__["_dumped"] = dumped
-        return cast("dict[str, Any]", dumped[1])
-
-    @model_validator(mode="after")
-    def _check_profile_keys(self) -> Self:
-        """Core's own check evaluates its type hints for each model: half of making one."""
-        if self.profile and not self.profile.keys() <= ModelProfile.__annotations__.keys():
-            super()._check_profile_keys()  # type: ignore[operator]  # pydantic unwraps it
-        return self
-
     @model_validator(mode="after")
     def _renew_stale_profile(self) -> Self:
-        """A profile that a copy brought along is another model's (T12)."""
+        """Replace a profile that a copy took over from another model."""
         self._renew_profile()
         return self
 
@@ -110,56 +72,56 @@ class DescribedModel(QwenFields):
             self.profile = self._resolve_model_profile()
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """Copy the model with some settings changed; the profile follows the model (T12).
+        """Copy the model with some settings changed; the profile follows the model.
 
         Raises:
             TypeError: a name that is no setting.
         """
-        said = dict(update or {})
-        check_names(type(self), said, "model_copy")
-        if "model" in said:
-            said["model_name"] = said.pop("model")
-        copy = super().model_copy(update=said, deep=deep)
-        if "profile" not in said:
+        changes = dict(update or {})
+        check_names(type(self), changes, "model_copy")
+        if "model" in changes:
+            changes["model_name"] = changes.pop("model")
+        copy = super().model_copy(update=changes, deep=deep)
+        if "profile" not in changes:
             copy._renew_profile()  # noqa: SLF001  # a copy of ourselves
         return copy
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        """Copy deeply; your own HTTP clients are shared, for sockets have no copy (T23)."""
+        """Copy deeply; your own HTTP clients are shared, since sockets cannot be copied."""
         shared = (self.http_client, self.http_async_client, self.price_book)
-        return super().__deepcopy__({**(memo or {}), **{id(each): each for each in shared}})
+        return super().__deepcopy__({**(memo or {}), **{id(item): item for item in shared}})
 
     def __getstate__(self) -> dict[Any, Any]:
-        """Pickle without your own HTTP clients: the copy makes connections of its own (T23).
+        """Pickle without your own HTTP clients: the copy makes connections of its own.
 
-        Nor does a key of the environment go along: the copy reads the variable where it is.
+        A key from the environment is left out too: the copy reads the variable where it runs.
         """
         state = super().__getstate__()
-        gone = dict.fromkeys(("http_client", "http_async_client", "_dumped", "_located"))
-        return {**state, "__dict__": {**state["__dict__"], **gone}}
+        left_out = dict.fromkeys(("http_client", "http_async_client", "_dumped", "_located"))
+        return {**state, "__dict__": {**state["__dict__"], **left_out}}
 
     def _resolve_model_profile(self) -> ModelProfile | None:
         return identity.profile(self.model_name, self._endpoint.gateway)
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
-        """Whether `dumps` and `loads` take it: yes, without any key."""
+        """Say that `dumps` can write the model; keys are never written."""
         return True
 
     @property
     def lc_secrets(self) -> dict[str, str]:
-        """The key's variable, which `loads` reads it from."""
+        """The environment variable that `loads` reads the key from."""
         return {"api_key": next(iter(self._endpoint.gateway.key_env), "QWEN36_API_KEY")}
 
     def get_num_tokens(self, text: str) -> int:
-        """How many tokens a text is, by our estimate or the extra `tokenizer` (P39)."""
+        """Count the tokens of a text: estimated, or exact with the extra `tokenizer`."""
         return tokens.count_text(text)
 
     def get_num_tokens_from_messages(
         self, messages: Sequence[BaseMessage], tools: Sequence[Any] | None = None
     ) -> int:
-        """How many tokens messages and tools are, with what the chat template adds (P40)."""
-        return estimate.count(self, self._endpoint.gateway, messages, tools or ())
+        """Count the tokens of messages and tools, with those that the chat template adds."""
+        return cost_estimate.count(self, self._endpoint.gateway, messages, tools or ())
 
     def estimate_cost(
         self,
@@ -168,20 +130,124 @@ class DescribedModel(QwenFields):
         tools: Sequence[Any] = (),
         max_tokens: int | None = None,
     ) -> CostEstimate:
-        """Say what a call would cost by the price list, and how far the next price tier is.
+        """Estimate what a call would cost by the price list, and how far the next price tier is.
 
-        Thoughts are in it only as far as `max_tokens` counts them: some servers bill them on top
-        (dashscope.md §0.4).
+        Reasoning is included only as far as `max_tokens` limits it: some servers bill it on top.
 
         Args:
             messages: What `invoke` would take.
             tools: What `bind_tools` would take.
             max_tokens: The longest answer to reckon with; the model's own limit when left out.
         """
-        asked = self._convert_input(messages).to_messages()
-        return estimate.estimate(self, self._endpoint.gateway, asked, tools, max_tokens)
+        prompt = self._convert_input(messages).to_messages()
+        return cost_estimate.estimate(self, self._endpoint.gateway, prompt, tools, max_tokens)
 
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: dict[str, Any] | str | bool | None = None,
+        strict: bool | None = None,
+        parallel_tool_calls: bool | None = None,
+        response_format: Any = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Bind tools.
 
-def _as_it_is(value: Any) -> Any:
-    """A value that does not change with the caller's own dict or list."""
-    return value.copy() if isinstance(value, dict | list) else value
+        Args:
+            tools: Functions, pydantic classes, TypedDicts, LangChain tools, or dicts in OpenAI's,
+                Anthropic's or JSON schema's form.
+            tool_choice: `"auto"`, `"none"`, `"any"` / `"required"` / `True`, a tool's name, or
+                a dict. While thinking, Qwen's servers refuse a forced one: `forced_tool_choice`
+                says what happens then.
+            strict: Whether the arguments must fit the schema.
+            parallel_tool_calls: Whether several tools may be called at once.
+            response_format: A schema for the final answer, or OpenAI's dict.
+            **kwargs: Further settings of each call.
+
+        Raises:
+            ValueError: something that is no tool, or a choice that names none of them.
+        """
+        bound = tool_binding.tool_kwargs(tools, tool_choice, strict=strict)
+        if parallel_tool_calls is not None:
+            bound["parallel_tool_calls"] = parallel_tool_calls
+        if response_format is not None:
+            bound["response_format"] = tool_binding.response_format_of(
+                response_format, strict=strict
+            )
+        return self.bind(**bound, **kwargs)
+
+    @overload
+    def with_structured_output(
+        self,
+        schema: type[_Schema],
+        *,
+        method: tool_binding.Method = ...,
+        include_raw: Literal[False] = ...,
+        strict: bool | None = ...,
+        tools: tuple[()] = ...,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, _Schema]: ...
+
+    @overload
+    def with_structured_output(
+        self,
+        schema: type[_Schema],
+        *,
+        method: tool_binding.Method = ...,
+        include_raw: Literal[False] = ...,
+        strict: bool | None = ...,
+        tools: Sequence[Any],
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, _Schema | None]: ...
+
+    @overload
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type | None = ...,
+        *,
+        method: tool_binding.Method = ...,
+        include_raw: bool = ...,
+        strict: bool | None = ...,
+        tools: Sequence[Any] = ...,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]: ...
+
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type | None = None,
+        *,
+        method: tool_binding.Method = "function_calling",
+        include_raw: bool = False,
+        strict: bool | None = None,
+        tools: Sequence[Any] = (),
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]:
+        """Make the model answer with an object of a schema.
+
+        Args:
+            schema: A pydantic class, a TypedDict, or a JSON or OpenAI schema; pydantic gives
+                objects of the class, all else plain dicts.
+            method: How the server is asked. The default works on every gateway; `json_schema`
+                becomes `json_mode` with the schema in words where the server cannot do it.
+            include_raw: Give `{"raw": message, "parsed": …, "parsing_error": …}` and never raise.
+            strict: Whether the server must hold the schema.
+            tools: Tools that may be called instead of answering (not with function_calling).
+            **kwargs: Further settings of each call.
+
+        Raises:
+            ValueError: no schema where one is needed.
+            OutputParserException: when called, and the answer holds no such object; the message
+                says what it held.
+        """
+        bound, parser = tool_binding.structured_kwargs(schema, method, strict=strict, tools=tools)
+        model = self.bind(**bound, **kwargs)
+        if not include_raw:
+            return model | parser
+        parsed = RunnablePassthrough.assign(
+            parsed=itemgetter("raw") | parser, parsing_error=lambda _: None
+        )
+        failed = RunnablePassthrough.assign(parsed=lambda _: None)
+        return RunnableMap(raw=model) | parsed.with_fallbacks(
+            [failed], exception_key="parsing_error"
+        )

@@ -1,4 +1,9 @@
-"""Asking for a whole answer: in one piece or streamed inside, and once more where that helps."""
+"""Non-streaming calls.
+
+`run` sends one request and returns a `ChatResult`. Gateways that refuse non-streaming requests
+while thinking are read through an internal stream. If a forced tool choice had to be sent as
+"auto" and the model called no tool, `ChatQwen36._generate` asks a second time with thinking off.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +28,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
     from langchain_core.outputs import ChatResult
 
-    from langchain_qwen36._model.prepare import Asked
+    from langchain_qwen36._model.prepare import PreparedCall
 
 
 _AMOUNTS = (
@@ -36,123 +41,124 @@ _AMOUNTS = (
     "cache_saved",
     "reported",
 )
-"""What adds up in two cost records."""
+"""Keys of a cost record that hold amounts of money."""
 
 Manager = TypeVar("Manager", "CallbackManagerForLLMRun", "AsyncCallbackManagerForLLMRun")
 
 
-def answer(asked: Asked, run_manager: CallbackManagerForLLMRun | None = None) -> ChatResult:
-    """The whole answer.
+def run(prepared: PreparedCall, run_manager: CallbackManagerForLLMRun | None = None) -> ChatResult:
+    """Send a prepared request and return the complete result.
 
-    Handlers hear of each chunk of a stream inside, with no token of text: who counts what a
-    cancelled call cost must know how far it came.
+    While an internal stream is read, handlers receive every chunk with an empty token, so that a
+    cost handler can estimate a cancelled call.
 
     Raises:
-        QwenError: what the gateway refused, or how the way there failed.
+        QwenError: The gateway rejected the request, or the transport failed.
     """
-    if not asked.request.body.get("stream"):
-        payload, meta = post(asked.call)
-        return response.from_wire(payload, asked.request, meta)
-    stream = StreamCall(asked.call, partial(StreamReader, asked.request), restart=True)
-    heard, writer = heard_by(run_manager), ChunkWriter()
-    with closing(iter(stream)) as deltas:
-        for delta in chain.from_iterable(deltas):
-            if heard is not None:
-                heard.on_llm_new_token("", chunk=writer.write(delta))
+    if not prepared.request.body.get("stream"):
+        payload, info = post(prepared.api_call)
+        return response.from_wire(payload, prepared.request, info)
+    stream = StreamCall(prepared.api_call, partial(StreamReader, prepared.request), restart=True)
+    callbacks, writer = active_callbacks(run_manager), ChunkWriter()
+    with closing(iter(stream)) as batches:
+        for delta in chain.from_iterable(batches):
+            if callbacks is not None:
+                callbacks.on_llm_new_token("", chunk=writer.write(delta))
     return response.result(stream.reader, stream.meta)
 
 
-async def aanswer(
-    asked: Asked, run_manager: AsyncCallbackManagerForLLMRun | None = None
+async def arun(
+    prepared: PreparedCall, run_manager: AsyncCallbackManagerForLLMRun | None = None
 ) -> ChatResult:
-    """`answer`, async."""
-    if not asked.request.body.get("stream"):
-        payload, meta = await apost(asked.call)
-        return response.from_wire(payload, asked.request, meta)
-    stream = StreamCall(asked.call, partial(StreamReader, asked.request), restart=True)
-    heard, writer = heard_by(run_manager), ChunkWriter()
+    """Send a prepared request and return the complete result; the async twin of `run`."""
+    if not prepared.request.body.get("stream"):
+        payload, info = await apost(prepared.api_call)
+        return response.from_wire(payload, prepared.request, info)
+    stream = StreamCall(prepared.api_call, partial(StreamReader, prepared.request), restart=True)
+    callbacks, writer = active_callbacks(run_manager), ChunkWriter()
     async with aclosing(aiter(stream)) as batches:
         async for deltas in batches:
-            if heard is not None:
+            if callbacks is not None:
                 for delta in deltas:
-                    await heard.on_llm_new_token("", chunk=writer.write(delta))
+                    await callbacks.on_llm_new_token("", chunk=writer.write(delta))
     return response.result(stream.reader, stream.meta)
 
 
-def heard_by(run_manager: Manager | None) -> Manager | None:
-    """The run's callbacks, or None where nobody listens and no chunk need be made."""
+def active_callbacks(run_manager: Manager | None) -> Manager | None:
+    """Return the run manager if it has handlers, else None, so that no chunks are built."""
     return run_manager if run_manager is not None and run_manager.handlers else None
 
 
-def show_costs(run_manager: Manager | None) -> None:
-    """Let LangSmith's tracers see the bill (`callbacks.trace`).
+def expose_costs_to_langsmith(run_manager: Manager | None) -> None:
+    """Let LangSmith's tracers of the run read the cost of the message.
 
-    The handlers are loaded where there are any: they would be a tenth of the package's import.
+    The handlers are imported only if the run has any: they would be a tenth of the import.
     """
-    if (heard := heard_by(run_manager)) is not None:
-        from langchain_qwen36.callbacks import langsmith as trace  # noqa: PLC0415
+    if (callbacks := active_callbacks(run_manager)) is not None:
+        from langchain_qwen36.callbacks import langsmith  # noqa: PLC0415
 
-        trace.show_costs(heard)
+        langsmith.show_costs(callbacks)
 
 
-def is_unforced(asked: Asked, result: ChatResult) -> bool:
-    """Whether a forced call went out as "auto" and no call came back (DESIGN §4.6)."""
-    message = _message(result)
-    called = message.tool_calls or message.invalid_tool_calls
-    return asked.request.ask_again_without_thinking and not called
+def tool_call_is_missing(prepared: PreparedCall, result: ChatResult) -> bool:
+    """Whether a forced tool choice was sent as "auto" and the model called no tool."""
+    first = _first_message(result)
+    called = first.tool_calls or first.invalid_tool_calls
+    return prepared.request.ask_again_without_thinking and not called
 
 
 @contextmanager
-def carried(first: ChatResult) -> Iterator[None]:
-    """A first answer that is paid for is not lost where the second request fails."""
+def attach_partial_result(first: ChatResult) -> Iterator[None]:
+    """Attach the first, already billed result to an error raised by the second request."""
     try:
         yield
     except QwenError as error:
         if error.partial is None:
-            error.partial = _message(first)
+            error.partial = _first_message(first)
         raise
 
 
-def both(first: ChatResult, second: ChatResult) -> ChatResult:
-    """The second answer, billed with the first: two requests were paid."""
-    earlier, message = _message(first), _message(second)
+def with_combined_billing(first: ChatResult, second: ChatResult) -> ChatResult:
+    """Return the second result with the usage and cost of both requests."""
+    earlier, message = _first_message(first), _first_message(second)
     message.usage_metadata = add_usage(earlier.usage_metadata, message.usage_metadata)
     metadata = message.response_metadata
     metadata["requests"] = [
         {key: part.get(key) for key in ("id", "request_id", "usage", "cost")}
         for part in (earlier.response_metadata, dict(metadata))
     ]
-    metadata["cost"] = _sum(earlier.response_metadata.get("cost"), metadata.get("cost"))
+    metadata["cost"] = _sum_costs(earlier.response_metadata.get("cost"), metadata.get("cost"))
     return second
 
 
-def once_more(asked: Asked, kwargs: dict[str, Any]) -> dict[str, Any]:
-    """The call's keywords for asking again: no thinking, and the tool that answers by name."""
-    quiet: dict[str, Any] = {
+def kwargs_without_thinking(prepared: PreparedCall, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Return the call's keyword arguments with thinking off and the answer tool named."""
+    thinking_off: dict[str, Any] = {
         "thinking_budget": None,
         "reasoning_effort": None,
         "preserve_thinking": None,
         "enable_thinking": False,
     }
-    name = asked.request.answer_tool
-    return {**kwargs, **quiet, **({"tool_choice": name} if name else {})}
+    name = prepared.request.answer_tool
+    return {**kwargs, **thinking_off, **({"tool_choice": name} if name else {})}
 
 
-def _message(result: ChatResult) -> AIMessage:
-    """The first choice; a reader makes no other messages."""
+def _first_message(result: ChatResult) -> AIMessage:
     return cast("AIMessage", result.generations[0].message)
 
 
-def _sum(first: dict[str, Any] | None, second: dict[str, Any] | None) -> dict[str, Any] | None:
-    """Two requests' cost records as one; unknown where either is."""
+def _sum_costs(
+    first: dict[str, Any] | None, second: dict[str, Any] | None
+) -> dict[str, Any] | None:
+    """Add the cost records of two requests; unknown if either is."""
     if not first or not second or first["currency"] != second["currency"]:
         return None
-    added = {key: _added(first.get(key), second.get(key)) for key in _AMOUNTS}
-    return {**second, **added, "requests": 2}
+    amounts = {key: _sum_amounts(first.get(key), second.get(key)) for key in _AMOUNTS}
+    return {**second, **amounts, "requests": 2}
 
 
-def _added(first: float | None, second: float | None) -> float | None:
-    """Two amounts, added as they print: 0.1 and 0.2 make 0.3."""
+def _sum_amounts(first: float | None, second: float | None) -> float | None:
+    """Add two amounts as decimals: 0.1 and 0.2 make 0.3."""
     if first is None or second is None:
         return None
     return float(Decimal(str(first)) + Decimal(str(second)))

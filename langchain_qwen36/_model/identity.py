@@ -1,4 +1,4 @@
-"""What traces, caches and copies know of a model: never a key, never a header."""
+"""Parameters of a model for traces, caches and copies; never a key, never a header."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from langchain_qwen36.gateways import Endpoint, Gateway
 
-_NOT_THE_ANSWER = frozenset(
+_FIELDS_WITHOUT_EFFECT_ON_OUTPUT = frozenset(
     {
         "api_key",
         "base_url",
@@ -35,58 +35,62 @@ _NOT_THE_ANSWER = frozenset(
         "timeout",
     }
 )
-"""Fields that are secret, said otherwise, or change nothing of the answer."""
+"""Fields that are secret, written elsewhere, or without effect on the output."""
 
 
 def params(fields: QwenFields, endpoint: Endpoint) -> dict[str, Any]:
-    """Everything that was set and changes the answer, and where it is asked for."""
+    """Return the settings that change the output, with the gateway and its base URL."""
     values = fields.__dict__
-    said = {
+    changed = {
         name: value
         for name, default in _defaults()
         if (value := values[name]) is not default and value != default
     }
-    where = {"gateway": endpoint.gateway.name, "base_url": endpoint.base_url}
-    return {"model_name": fields.model_name, **where, **said}
+    location = {"gateway": endpoint.gateway.name, "base_url": endpoint.base_url}
+    return {"model_name": fields.model_name, **location, **changed}
 
 
 def langsmith_params(
     fields: QwenFields, stop: list[str] | None, kwargs: Mapping[str, Any]
 ) -> LangSmithParams:
-    """How a trace names the call; a call's own settings win."""
-    found = LangSmithParams(
+    """Return how LangSmith names the call; settings of the call win."""
+    params = LangSmithParams(
         ls_provider=PROVIDER, ls_model_name=model_name(fields, kwargs), ls_model_type="chat"
     )
     temperature = kwargs.get("temperature", fields.temperature)
     if temperature is not None:
-        found["ls_temperature"] = temperature
+        params["ls_temperature"] = temperature
     for name in ("max_tokens", "max_completion_tokens"):
         if limit := kwargs.get(name, getattr(fields, name)):
-            found["ls_max_tokens"] = limit
+            params["ls_max_tokens"] = limit
     if stops := stop or kwargs.get("stop") or fields.stop:
-        found["ls_stop"] = [stops] if isinstance(stops, str) else list(stops)
-    return found
+        params["ls_stop"] = [stops] if isinstance(stops, str) else list(stops)
+    return params
 
 
 def profile(name: str, gateway: Gateway) -> ModelProfile | None:
-    """LangChain's profile of a model at a gateway; None when it is unknown."""
+    """Return LangChain's profile of a model at a gateway; None when it is unknown."""
     model = find_model(name)
     return profile_of(model, structured_output=takes_schema(gateway, model)) or None
 
 
-def is_stale(found: Mapping[str, Any], name: str) -> bool:
-    """Whether a profile is our own one of another model, carried over by a copy (T12)."""
-    theirs, ours = find_model(str(found.get("name"))), find_model(name)
+def is_stale(profile: Mapping[str, Any], name: str) -> bool:
+    """Whether a profile is our own one of another model, taken over by a copy."""
+    theirs, ours = find_model(str(profile.get("name"))), find_model(name)
     if theirs is None or theirs == ours:
         return False
     bundled = [profile_of(theirs, structured_output=yes) for yes in (True, False)]
-    return dict(found) in bundled
+    return dict(profile) in bundled
 
 
 @cache
 def _defaults() -> tuple[tuple[str, Any], ...]:
-    """The fields that change the answer, with what they are when nothing was said."""
-    own = QwenFields.model_fields.keys() - BaseChatModel.model_fields.keys() - _NOT_THE_ANSWER
+    """Return the fields that change the output, with their default values."""
+    own = (
+        QwenFields.model_fields.keys()
+        - BaseChatModel.model_fields.keys()
+        - _FIELDS_WITHOUT_EFFECT_ON_OUTPUT
+    )
     fields = {name: QwenFields.model_fields[name] for name in sorted(own)}
     return tuple(
         (name, field.get_default(call_default_factory=True))

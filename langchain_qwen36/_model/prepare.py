@@ -1,11 +1,11 @@
-"""One call's preparation: what is asked, where, and with which key."""
+"""Prepare one call: resolve the endpoint and the key, build the request and its headers."""
 
 from __future__ import annotations
 
 import inspect
 import logging
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -19,6 +19,7 @@ from langchain_qwen36._transport import ApiCall, Target, Timeouts
 from langchain_qwen36._version import __version__
 from langchain_qwen36.catalog import PriceBook, find_model, wire_id
 from langchain_qwen36.errors import UnsupportedSettingError
+from langchain_qwen36.gateways import select_endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
@@ -36,18 +37,43 @@ logger = logging.getLogger(__name__)
 
 
 class QwenWarning(UserWarning):
-    """Something was done otherwise than asked; the message's `notes` say it too."""
+    """A setting was changed before sending; also listed in `response_metadata["notes"]`."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A question ready to be sent, and what its reader must know."""
+class PreparedCall:
+    """A prepared request and the HTTP call that sends it."""
 
     request: Request
-    call: ApiCall
+    api_call: ApiCall
 
 
-def prepare(
+def resolve_endpoint(fields: QwenFields) -> Endpoint:
+    """Choose the gateway, its base URL and its key.
+
+    Raises:
+        MissingKeyError: no gateway can be chosen, or its key is not set.
+        UnsupportedSettingError: an unknown gateway, or one without a base URL.
+    """
+    return select_endpoint(fields.gateway, fields.base_url, has_key=fields.api_key is not None)
+
+
+def ensure_engine_running(endpoint: Endpoint) -> Endpoint:
+    """Return the endpoint with a base URL, starting the embedded engine if it does not run.
+
+    Raises:
+        EngineError: the engine cannot start.
+    """
+    if not endpoint.gateway.embedded or endpoint.base_url is not None:
+        return endpoint
+    from langchain_qwen36.local import shared_engine  # noqa: PLC0415  # the extra `local`
+
+    engine = shared_engine()
+    key = engine.api_key.get_secret_value()
+    return replace(endpoint, base_url=engine.base_url, key=key, check=engine.check)
+
+
+def prepare_call(
     fields: QwenFields,
     endpoint: Endpoint,
     key: SecretStr | None,
@@ -56,17 +82,17 @@ def prepare(
     stop: list[str] | None,
     kwargs: Mapping[str, Any],
     stream: bool,
-) -> Asked:
-    """Build the request and the call.
+) -> PreparedCall:
+    """Build the request body and the HTTP call.
 
     Args:
         fields: The model object.
-        endpoint: Where it goes; `base_url` is set by now.
+        endpoint: The gateway; its `base_url` is set.
         key: The key, or None to send none.
         messages: The conversation.
         stop: LangChain's own argument.
         kwargs: The call's keywords.
-        stream: Whether the caller wants a stream; invoke may stream inside all the same.
+        stream: Whether the caller wants a stream; `invoke` may stream internally.
 
     Raises:
         TypeError: a keyword that a call cannot take.
@@ -83,18 +109,18 @@ def prepare(
     request = wire_request.build(messages, settings, gateway, find_model(name), stream=stream)
     for note in request.notes.values():
         warnings.warn(note, QwenWarning, stacklevel=2)
-    return Asked(request, _call(fields, endpoint, key, request, kwargs))
+    return PreparedCall(request, _api_call(fields, endpoint, key, request, kwargs))
 
 
-def _call(
+def _api_call(
     fields: QwenFields,
     endpoint: Endpoint,
     key: SecretStr | None,
     request: Request,
     kwargs: Mapping[str, Any],
 ) -> ApiCall:
-    for said in (fields.default_headers, kwargs.get("extra_headers")):
-        _check_headers(said or {})
+    for headers in (fields.default_headers, kwargs.get("extra_headers")):
+        _check_headers(headers or {})
     if key and not key.get_secret_value().isascii():
         raise UnsupportedSettingError("`api_key` has a character that no HTTP header can carry.")
     query = {**(fields.default_query or {}), **(kwargs.get("extra_query") or {})}
@@ -132,7 +158,7 @@ def _check_headers(headers: Mapping[str, Any]) -> None:
 def _headers(
     fields: QwenFields, key: SecretStr | None, kwargs: Mapping[str, Any]
 ) -> Mapping[str, str]:
-    """The headers in a frame that nothing raises in: the key stands in them."""
+    """Build headers in a frame that cannot raise, so tracebacks never contain the key."""
     return {
         **_own_headers(),
         **({"authorization": f"Bearer {key.get_secret_value()}"} if key else {}),
@@ -141,8 +167,8 @@ def _headers(
     }
 
 
-def key_of(fields: QwenFields, endpoint: Endpoint) -> str | Awaitable[str] | None:
-    """The key as it is now: the caller's, or the variable's; a function is asked at each call."""
+def resolve_api_key(fields: QwenFields, endpoint: Endpoint) -> str | Awaitable[str] | None:
+    """Return the current key: `api_key`, or the gateway's variable; a function is called anew."""
     if fields.api_key is None:
         return endpoint.key
     if isinstance(fields.api_key, SecretStr):
@@ -150,24 +176,24 @@ def key_of(fields: QwenFields, endpoint: Endpoint) -> str | Awaitable[str] | Non
     return fields.api_key()
 
 
-def sync_key(fields: QwenFields, endpoint: Endpoint) -> SecretStr | None:
-    """The key, for a sync call; hidden, for error trackers show the locals of every frame.
+def sync_api_key(fields: QwenFields, endpoint: Endpoint) -> SecretStr | None:
+    """Return the key for a sync call, hidden: error trackers show the locals of every frame.
 
     Raises:
         TypeError: `api_key` is an async function.
     """
-    key = key_of(fields, endpoint)
+    key = resolve_api_key(fields, endpoint)
     if inspect.iscoroutine(key):
         key.close()
         raise TypeError("`api_key` is an async function: use ainvoke, astream or abatch.")
     return SecretStr(key) if key else None  # type: ignore[arg-type]
 
 
-async def async_key(fields: QwenFields, endpoint: Endpoint) -> SecretStr | None:
-    """The key, for an async call."""
-    key = key_of(fields, endpoint)
-    found = await key if inspect.isawaitable(key) else key
-    return SecretStr(found) if found else None
+async def async_api_key(fields: QwenFields, endpoint: Endpoint) -> SecretStr | None:
+    """Return the key for an async call."""
+    key = resolve_api_key(fields, endpoint)
+    value = await key if inspect.isawaitable(key) else key
+    return SecretStr(value) if value else None
 
 
 @cache
@@ -182,7 +208,7 @@ def _price(
     metadata: Mapping[str, Any],
     thinking: bool | None,
 ) -> dict[str, Any] | None:
-    """What an answer cost, by our list and by what the gateway says (P28)."""
+    """Return the cost record of an answer: list price, and what the gateway reports."""
     raw = metadata.get("usage") or {}
     listed = None
     try:
@@ -195,7 +221,7 @@ def _price(
                 cache_type=pricing.cache_type_of(raw),
             )
     except pricing.UsageError as error:
-        # The answer is paid for and good: an impossible count must not take it away.
-        logger.warning("The gateway counts tokens that cannot be, so no price is given: %s", error)
+        # The answer is paid for and good: inconsistent usage must not lose it.
+        logger.warning("Inconsistent usage from the gateway; cost not computed: %s", error)
     record = pricing.cost_record(listed, pricing.reported_cost(raw, metadata), raw)
     return dict(record) if record else None

@@ -44,7 +44,7 @@ _TINY_DEFAULTS = {
 }
 
 # Seconds for the kernel to take a killed engine's memory back, before its end can be seen.
-_DYING = 1.0
+_EXIT_GRACE = 1.0
 
 
 class EngineOptions(TypedDict, total=False):
@@ -199,7 +199,7 @@ class LocalEngine:
         process = self._process
         if process is None:
             raise _not_running()
-        if (code := process.ended(_DYING)) is not None:
+        if (code := process.ended(_EXIT_GRACE)) is not None:
             raise process.failure(f"the embedded engine died (exit code {code})")
 
     def log_tail(self) -> str:
@@ -240,10 +240,10 @@ class LocalEngine:
             case text:
                 return text
 
-    def _let_go(self) -> None:
+    def _detach(self) -> None:
         self._lock = threading.Lock()
         if self._process is not None:
-            self._process.let_go()
+            self._process.detach()
         self._process = self._base_url = None
 
 
@@ -284,7 +284,7 @@ def _after_fork() -> None:
     _shared_lock = threading.Lock()
     _shared.clear()
     for engine in list(_engines):
-        engine._let_go()  # noqa: SLF001 - the hook is part of the class
+        engine._detach()  # noqa: SLF001 - the hook is part of the class
 
 
 if hasattr(os, "register_at_fork"):  # not on Windows

@@ -100,7 +100,7 @@ class EngineProcess:
         with mmap.mmap(self._log.fileno(), 0, access=mmap.ACCESS_READ) as log:
             return log[-_LOG_TAIL:].decode("utf-8", "replace").strip()
 
-    def let_go(self) -> None:
+    def detach(self) -> None:
         """In a forked child: close our copies of the pipes, and leave the process to the parent.
 
         A copy left open here would keep the engine alive after the parent's death.

@@ -211,7 +211,7 @@ def test_a_fork_lets_be_what_does_not_run() -> None:
     engine = LocalEngine(context_tokens=512).start()
     process = engine._process
     engine.close()
-    process.let_go()
+    process.detach()
     lines = "LocalEngine()\nengine = LocalEngine()\nif not os.fork():\n    print(engine.alive)\n"
     with program(lines + "    sys.exit()\nos.wait()") as parent:
         out, err = parent.communicate()

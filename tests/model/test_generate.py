@@ -13,7 +13,7 @@ from loopback import Refusal, Reply
 from pydantic import BaseModel
 
 from langchain_qwen36 import ChatQwen36, get_qwen_cost_callback
-from langchain_qwen36._model.generate import carried
+from langchain_qwen36._model.generate import attach_partial_result
 from langchain_qwen36.errors import InvalidRequestError, StreamInterruptedError
 
 
@@ -79,7 +79,7 @@ async def test_two_requests_are_billed_on_one_message_async(gateway_server):
 def test_what_a_second_answer_came_to_is_not_replaced_by_the_first():
     """The later text is what its reader wants to see."""
     first = ChatResult(generations=[ChatGeneration(message=AIMessage("No call."))])
-    with pytest.raises(StreamInterruptedError) as failed, carried(first):
+    with pytest.raises(StreamInterruptedError) as failed, attach_partial_result(first):
         raise StreamInterruptedError(partial=AIMessage("Half"))
     assert failed.value.partial == AIMessage("Half")
 

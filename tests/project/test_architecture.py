@@ -34,10 +34,30 @@ def functions(module: Path) -> list[tuple[str, int]]:
     return found
 
 
+def lines_without_docstrings(module: Path) -> int:
+    """Count the lines of a module; docstrings (those of fields too) are documentation, not code."""
+    source = module.read_text("utf-8")
+    documentation = sum(
+        node.end_lineno - node.lineno + 1
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    )
+    return len(source.splitlines()) - documentation
+
+
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_module_can_be_read_at_a_sitting(module):
-    """A file that grows past 350 lines has a seam."""
-    assert len(module.read_text("utf-8").splitlines()) <= MAX_LINES
+    """No module has more than 350 lines, docstrings not counted."""
+    assert lines_without_docstrings(module) <= MAX_LINES
+
+
+def test_a_long_module_would_be_found_whatever_its_docstrings(tmp_path):
+    """Docstrings of modules, classes, functions and fields are not counted; all else is."""
+    module = tmp_path / "module.py"
+    module.write_text('"""A.\n\nB.\n"""\nclass C:\n    """C."""\n\n    x = 1\n    """X."""\n')
+    assert lines_without_docstrings(module) == len(["class C:", "", "x = 1"])
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
