@@ -36,6 +36,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from langchain_core import exceptions as core
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from langchain_core.messages import AIMessage
 
 __all__ = [
@@ -222,3 +224,19 @@ class UnsupportedSettingError(ValueError):
 
 class MessageError(ValueError):
     """A message, or the order of messages, that cannot be said on the wire."""
+
+
+def nearest(name: str, names: Iterable[str], *, likeness: float = 0.8) -> list[str]:
+    """Return up to three of `names` that a misspelt name may mean, the most alike first.
+
+    Case and punctuation do not count: `QWEN 3.6 plus` and `qwen36-plus` mean `qwen3.6-plus`.
+    """
+    from difflib import get_close_matches  # noqa: PLC0415 (only where something is misspelt)
+
+    plain = {_letters(known): known for known in names}
+    found = get_close_matches(_letters(name), plain, n=3, cutoff=likeness)
+    return [plain[match] for match in found]
+
+
+def _letters(name: str) -> str:
+    return "".join(char for char in name.lower() if char.isalnum())

@@ -17,6 +17,7 @@ from langchain_qwen36.catalog.price_book import (
     find_model,
     find_offer,
     models_taking,
+    nearest_models,
     wire_id,
 )
 from langchain_qwen36.catalog.profile import profile_of
@@ -34,6 +35,7 @@ __all__ = [
     "find_model",
     "find_offer",
     "models_taking",
+    "nearest_models",
     "profile_of",
     "wire_id",
 ]

@@ -1,19 +1,19 @@
-"""The rows of the catalogue: what a model is, who serves it, and at what price."""
+"""What the catalogue holds: models, and offers of them at a gateway with dated prices."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from typing import TYPE_CHECKING, Literal
+from datetime import UTC, date, datetime
+from decimal import Decimal  # noqa: TC003 (pydantic resolves the annotations when a file is read)
+from typing import Annotated, Literal
 
-if TYPE_CHECKING:
-    from decimal import Decimal
+from pydantic import AfterValidator, Field
 
 ThinkingDefault = Literal["on", "off", "always", "never"]
-"""What a model does when nobody says; "always" and "never" cannot be switched."""
+"""Default thinking mode of a model; "always" and "never" cannot be switched."""
 
-Modality = Literal["text", "image", "video"]
-"""What may go in."""
+Modality = Literal["text", "image", "video", "audio"]
+"""Kinds of input a model takes."""
 
 Rate = Literal[
     "input",
@@ -26,62 +26,88 @@ Rate = Literal[
 """The kinds of token that a tier prices."""
 
 
+# Field types of the TOML files. Strict, for TOML has types: "1" is no number and 1 is no flag.
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("expected a text")
+    return text
+
+
+def _lower(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name.lower() for name in names)
+
+
+Text = Annotated[str, Field(strict=True), AfterValidator(_not_blank)]
+Texts = tuple[Text, ...]
+Tokens = Annotated[int, Field(strict=True, gt=0)]
+Flag = Annotated[bool, Field(strict=True)]
+Day = Annotated[date, Field(strict=True)]
+
+
 class CatalogError(ValueError):
     """A catalogue file that cannot be used; the message names the file, the row and the field."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """What a model is, whoever serves it. None: no source says. Sizes are tokens."""
+    """What a model is, at any gateway. None: no source says. Sizes are in tokens."""
 
-    id: str
+    id: Text
     """The bare Qwen id, the same at every gateway."""
-    aliases: tuple[str, ...] = ()
+    aliases: Annotated[Texts, AfterValidator(_lower)] = ()
     """Other spellings of the same model, in lower case."""
-    context_window: int | None = None
-    """Input, thoughts and answer together."""
-    max_input_tokens: int | None = None
+    family: Text | None = None
+    """The series it belongs to, such as `qwen3.6`; docs/models.md lists them."""
+    context_window: Tokens | None = None
+    """Input, reasoning and answer together."""
+    max_input_tokens: Tokens | None = None
     """The longest input without thinking."""
-    max_input_tokens_thinking: int | None = None
+    max_input_tokens_thinking: Tokens | None = None
     """The longest input while thinking, where it differs."""
-    max_output_tokens: int | None = None
-    """The longest answer; thinking comes on top (dashscope.md §0.4)."""
-    max_thinking_tokens: int | None = None
+    max_output_tokens: Tokens | None = None
+    """The longest answer; at Model Studio, reasoning comes on top."""
+    max_thinking_tokens: Tokens | None = None
     """The ceiling of `thinking_budget`; a higher one is refused."""
     thinking: ThinkingDefault
-    """What it does when nobody says."""
+    """Its default thinking mode."""
+    reasoning_efforts: Texts | None = None
+    """The values of `reasoning_effort` that its maker's API takes; None: it takes none."""
     inputs: tuple[Modality, ...]
     """What may go in."""
-    tool_calling: bool | None = None
+    tool_calling: Flag | None = None
     """Whether it calls tools."""
-    json_schema: bool | None = None
+    json_schema: Flag | None = None
     """True where a source confirms `response_format` json_schema."""
-    json_object: bool | None = None
-    """True where a source confirms `response_format` json_object."""
-    preserve_thinking: bool | None = None
+    preserve_thinking: Flag | None = None
     """Whether the server can keep the reasoning of earlier turns."""
-    max_completion_tokens: bool | None = None
+    max_completion_tokens: Flag | None = None
     """Whether the parameter that caps thinking and answer together is supported."""
-    one_shot_thinking: bool | None = None
-    """Whether a source says that thinking works without streaming (dashscope.md §2)."""
-    code_interpreter: bool | None = None
-    """Whether its maker's Chat Completions takes `enable_code_interpreter`."""
-    tool_stream: bool | None = None
-    """Whether its maker's servers take `tool_stream` (dashscope.md §4.3)."""
-    logprobs: bool | None = None
-    """Whether its maker's own servers give log probabilities (dashscope.md §4.2)."""
-    translation: bool | None = None
+    code_interpreter: Flag | None = None
+    """Whether Model Studio's Chat Completions takes `enable_code_interpreter`."""
+    tool_stream: Flag | None = None
+    """Whether Model Studio's servers take `tool_stream`."""
+    logprobs: Flag | None = None
+    """Whether Model Studio's servers return log probabilities."""
+    translation: Flag | None = None
     """Whether it only translates: one user message, and `translation_options`."""
-    cumulative_stream: bool | None = None
+    cumulative_stream: Flag | None = None
     """Whether each chunk of a stream repeats the text from its beginning."""
-    open_weights: bool
+    open_weights: Flag
     """Whether anyone may serve it."""
-    released: date | None = None
+    released: Day | None = None
     """The day it came out."""
-    source: str
+    retired: Day | None = None
+    """The day its maker took it off its API; old bills are still priced."""
+    successor: Text | None = None
+    """The id of the model that replaces a retired one."""
+    source: Text
     """Where this is from."""
-    checked: date
+    checked: Day
     """The day the source was last seen to say so."""
+
+    def is_retired(self, day: date) -> bool:
+        """Return whether its maker has taken it off its API by a day."""
+        return self.retired is not None and self.retired <= day
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +151,7 @@ class Price:
     """What an offer costs from a day on."""
 
     valid_from: date | None
-    """The first day; None: since ever, as far as is known."""
+    """The first day, or the first moment with its UTC offset; None: since ever, as far as known."""
     currency: str
     """Of all its rates, such as `USD`."""
     tiers: tuple[Tier, ...]
@@ -157,24 +183,44 @@ class Offer:
     """A model as one gateway serves it."""
 
     gateway: str
-    """Name of the gateway's row."""
+    """The gateway's name."""
     model: Model
     """What is served."""
     wire_id: str
     """How this gateway spells the model."""
     thinking: ThinkingDefault
-    """What happens here when nobody says; the model's own default unless the row differs."""
+    """Default thinking mode at this gateway; the model's own unless its list differs."""
+    retired: date | None = None
+    """The day this gateway stopped selling it; None where only the model itself may be retired."""
+    successor: str | None = None
+    """The id of the model that this gateway sells in its stead."""
     prices: tuple[Price, ...] = field(default=())
     """Oldest first; empty: no price is known."""
 
-    def price_at(self, day: date) -> Price | None:
-        """The price on a day, or None where none is known for it."""
-        if isinstance(day, datetime):
-            day = day.date()
+    def price_at(self, at: date) -> Price | None:
+        """Return the price that held on a day or, given a `datetime`, at a moment.
+
+        A price may begin at midnight of another time zone (`2026-10-19T00:00:00+08:00`): a moment
+        is compared exactly, a plain day with the day of that zone. A moment without a zone is UTC.
+        """
         for price in reversed(self.prices):
-            if price.valid_from is None or price.valid_from <= day:
+            if price.valid_from is None or _has_begun(price.valid_from, at):
                 return price
         return None
+
+    def is_retired(self, day: date) -> bool:
+        """Return whether this gateway no longer sells it by a day, or its maker no longer does."""
+        if self.retired is not None:
+            return self.retired <= day
+        return not self.model.open_weights and self.model.is_retired(day)
+
+
+def _has_begun(start: date, at: date) -> bool:
+    if not isinstance(at, datetime):
+        return (start.date() if isinstance(start, datetime) else start) <= at
+    if not isinstance(start, datetime):
+        return start <= at.astimezone(UTC).date() if at.tzinfo else start <= at.date()
+    return start <= (at if at.tzinfo else at.replace(tzinfo=UTC))
 
 
 def _short(tokens: int) -> str:

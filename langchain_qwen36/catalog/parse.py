@@ -1,105 +1,256 @@
-"""TOML into rows, with every field checked: a bad file names its row and field.
+"""Read catalogue files: TOML tables into models and offers, every field checked by pydantic.
 
-Nothing is passed over: an unknown key, a negative rate, tiers that do not rise or two prices of
-one day are errors, because a price that is silently wrong is worse than none.
+An unknown key, a negative rate, tiers that do not rise or two prices of one day are errors, because
+a price that is silently wrong is worse than none. Imported when the first file is read: building
+the validators costs milliseconds that `import langchain_qwen36` need not pay.
 """
 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, overload
+from itertools import pairwise
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from langchain_qwen36.catalog.models import (
     CatalogError,
-    Modality,
+    Day,
     Model,
     Offer,
     Price,
     Rate,
+    Text,
     ThinkingDefault,
     Tier,
+    Tokens,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-T = TypeVar("T")
-D = TypeVar("D")
-
-_MISSING: Any = object()
+_WORDING = {
+    "tuple_type": "expected a list",
+    "frozen_set_type": "expected a list",
+    "too_short": "expected at least one",
+    "bool_type": "expected true or false",
+    "string_type": "expected a text",
+    "date_type": "expected a date such as 2026-11-21, without quotes",
+}
+"""TOML's words for pydantic's error types that speak of Python."""
 
 _CACHE_RATES: tuple[Rate, ...] = ("cache_read", "cache_read_explicit", "cache_write")
 
-# What a list that says nothing about caching is taken to charge, as factors of its input rate:
-# never too low. No hit costs more than plain input, and creating an explicit block costs 125 %
-# at Alibaba, who serves these models to all the others (dashscope.md §3.2).
-_ASSUMED: dict[Rate, Decimal] = {"cache_read": Decimal(1), "cache_write": Decimal("1.25")}
+
+def _decimal(value: Any) -> Decimal:
+    """Rates are texts, for a TOML float would not be the number that was printed."""
+    if not isinstance(value, str):
+        raise ValueError('expected a rate in quotes, such as "0.17"')  # noqa: TRY004 (pydantic)
+    try:
+        rate = Decimal(value)
+    except InvalidOperation:
+        raise ValueError("expected a number") from None
+    if not rate.is_finite():
+        raise ValueError("expected a finite number")
+    return rate
 
 
-@dataclass(slots=True)
-class _Row:
-    """A table of the file that gives out its keys once each and complains about the rest."""
-
-    table: dict[str, Any]
-    where: str
-
-    @overload
-    def take(self, key: str, read: Callable[[Any], T]) -> T: ...
-    @overload
-    def take(self, key: str, read: Callable[[Any], T], default: D) -> T | D: ...
-    def take(self, key: str, read: Callable[[Any], T], default: Any = _MISSING) -> Any:
-        if key not in self.table:
-            if default is _MISSING:
-                raise CatalogError(f"{self.where}: `{key}` is missing")
-            return default
-        value = self.table.pop(key)
-        try:
-            return read(value)
-        except (TypeError, ValueError, InvalidOperation) as error:
-            raise CatalogError(f"{self.where}: `{key}` = {value!r}: {error}") from None
-
-    def tables(self, key: str) -> list[_Row]:
-        rows = self.take(key, _tables, ())
-        return [_Row(dict(row), f"{self.where}, {key} {n}") for n, row in enumerate(rows, 1)]
-
-    def end(self) -> None:
-        if self.table:
-            raise CatalogError(f"{self.where}: unknown field `{next(iter(self.table))}`")
+def _moment(value: Any) -> Any:
+    """A moment must say its UTC offset: a bare one would mean another day elsewhere."""
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ValueError("expected a UTC offset, such as 2026-10-19T00:00:00+08:00")
+        return value
+    if not isinstance(value, date):
+        raise ValueError("expected a date such as 2026-11-21, without quotes")  # noqa: TRY004
+    return value
 
 
-def read_models(text: str, file: str) -> list[Model]:
-    """The `[[model]]` rows of a file.
+Amount = Annotated[Decimal, BeforeValidator(_decimal), Field(ge=0)]
+Factor = Annotated[Decimal, BeforeValidator(_decimal), Field(gt=0)]
+Moment = Annotated[Any, BeforeValidator(_moment)]
+
+
+class _Row(BaseModel):
+    """A table of a file: immutable, and no unknown key passes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class _CacheFactors(_Row):
+    """Cache rates as factors of the input rate, for those that a list does not print.
+
+    Where it says nothing about caching the defaults are never too low: no hit costs more than plain
+    input, and creating an explicit block costs 125 % at Alibaba, who serves these models to most
+    others. An explicit hit costs what any hit costs.
+    """
+
+    cache_read: Amount = Decimal(1)
+    cache_read_explicit: Amount | None = None
+    cache_write: Amount = Decimal("1.25")
+
+
+class _TierRow(_Row):
+    up_to: Tokens | None = None
+    input: Amount
+    output: Amount
+    thinking_output: Amount | None = None
+    cache_read: Amount | None = None
+    cache_read_explicit: Amount | None = None
+    cache_write: Amount | None = None
+    derived: frozenset[Rate] = frozenset()
+
+    def tier(self, over: int, factors: _CacheFactors) -> Tier:
+        """Fill in the cache rates that are not printed, and name them as derived."""
+        rates: dict[Rate, Decimal] = {}
+        derived = set(self.derived)
+        for name in _CACHE_RATES:
+            printed, factor = getattr(self, name), getattr(factors, name)
+            if printed is not None:
+                rates[name] = printed
+            elif factor is not None:
+                rates[name] = self.input * factor
+                derived.add(name)
+            else:
+                rates[name] = rates["cache_read"]
+                derived |= {name} if "cache_read" in derived else set()
+        thinking = self.output if self.thinking_output is None else self.thinking_output
+        return Tier(
+            over=over,
+            up_to=self.up_to,
+            input=self.input,
+            output=self.output,
+            thinking_output=thinking,
+            derived=frozenset(derived),
+            **rates,
+        )
+
+
+class _PriceRow(_Row):
+    valid_from: Moment | None = None
+    currency: Annotated[str, Field(strict=True, pattern=r"^[A-Z]{3}$")]
+    tiers: tuple[_TierRow, ...] = Field(min_length=1)
+    cache: _CacheFactors = _CacheFactors()
+    batch: Factor | None = None
+    unit: Factor | None = None
+    source: Text
+    checked: Day
+    note: Text | None = None
+
+    @model_validator(mode="after")
+    def _tiers_rise(self) -> _PriceRow:
+        for n, (low, high) in enumerate(pairwise(self.tiers), 2):
+            if low.up_to is None or (high.up_to is not None and high.up_to <= low.up_to):
+                raise ValueError(f"tiers {n}: `up_to` must rise, and only the last may lack it")
+        return self
+
+    def price(self) -> Price:
+        bounds = (0, *(tier.up_to or 0 for tier in self.tiers[:-1]))
+        return Price(
+            valid_from=self.valid_from,
+            currency=self.currency,
+            tiers=tuple(
+                row.tier(over, self.cache) for row, over in zip(self.tiers, bounds, strict=True)
+            ),
+            batch=self.batch,
+            unit=self.unit,
+            source=self.source,
+            checked=self.checked,
+            note=self.note,
+        )
+
+
+class _OfferRow(_Row):
+    gateway: Text
+    model: Text
+    id: Text | None = None
+    thinking: ThinkingDefault | None = None
+    retired: Day | None = None
+    successor: Text | None = None
+    price: tuple[_PriceRow, ...] = ()
+
+    @model_validator(mode="after")
+    def _prices_rise(self) -> _OfferRow:
+        starts = [_day(price.valid_from) for price in self.price]
+        if starts != sorted(set(starts)):
+            raise ValueError("`valid_from` of its prices must rise, one price a day")
+        return self
+
+    def offer(self, model: Model) -> Offer:
+        return Offer(
+            gateway=self.gateway,
+            model=model,
+            wire_id=self.id or self.model,
+            thinking=self.thinking or model.thinking,
+            retired=self.retired,
+            successor=self.successor,
+            prices=tuple(row.price() for row in self.price),
+        )
+
+
+class _File(_Row):
+    model: tuple[Annotated[Model, Field()], ...] = ()
+    offer: tuple[_OfferRow, ...] = ()
+
+
+_FILE = TypeAdapter(_File)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows of one file; offers are resolved against the models that they may name."""
+
+    file: str
+    models: tuple[Model, ...]
+    _offers: tuple[_OfferRow, ...]
+
+    def offers(self, models: Mapping[str, Model]) -> list[Offer]:
+        """Return the offers, each with its model.
+
+        Raises:
+            CatalogError: An offer names a model that is not in `models`.
+        """
+        offers = []
+        for n, row in enumerate(self._offers, 1):
+            if row.model not in models:
+                where = f"{self.file}: offer {n} ({row.gateway} {row.model})"
+                raise CatalogError(f"{where}: `model` = {row.model!r}: no [[model]] has this id")
+            offers.append(row.offer(models[row.model]))
+        return offers
+
+
+def read(text: str, file: str) -> Rows:
+    """Read the `[[model]]` and `[[offer]]` tables of a file.
 
     Raises:
-        CatalogError: The file is no TOML, or a row is wrong.
+        CatalogError: The file is not TOML, a field is wrong, or two rows are of one thing.
     """
-    root = _root(text, file)
-    root.take("offer", _tables, ())
-    models = [_model(row) for row in root.tables("model")]
-    root.end()
-    _once((model.id for model in models), f"{file}, model")
-    return models
-
-
-def read_offers(text: str, file: str, models: Mapping[str, Model]) -> list[Offer]:
-    """The `[[offer]]` rows of a file; `models` maps the ids they may name.
-
-    Raises:
-        CatalogError: The file is no TOML, a row is wrong, or it names an unknown model.
-    """
-    root = _root(text, file)
-    root.take("model", _tables, ())
-    offers = [_offer(row, models) for row in root.tables("offer")]
-    root.end()
-    _once((f"{offer.gateway} {offer.model.id}" for offer in offers), f"{file}, offer")
-    return offers
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise CatalogError(f"{file}: {error}") from None
+    try:
+        rows = _FILE.validate_python(tables)
+    except ValidationError as error:
+        raise CatalogError(f"{file}: {_first(error, tables)}") from None
+    _once((model.id for model in rows.model), f"{file}: model")
+    _once((f"{offer.gateway} {offer.model}" for offer in rows.offer), f"{file}: offer")
+    return Rows(file, rows.model, rows.offer)
 
 
 def _once(names: Iterable[str], where: str) -> None:
-    """Two rows of one thing: the later one would silently win."""
+    """Refuse two rows of one thing: the later one would silently win."""
     seen: set[str] = set()
     for n, name in enumerate(names, 1):
         if name in seen:
@@ -107,196 +258,37 @@ def _once(names: Iterable[str], where: str) -> None:
         seen.add(name)
 
 
-def _root(text: str, file: str) -> _Row:
-    try:
-        return _Row(tomllib.loads(text), file)
-    except tomllib.TOMLDecodeError as error:
-        raise CatalogError(f"{file}: {error}") from None
+def _first(error: ValidationError, tables: Any) -> str:
+    """Return the first error as `offer 1 (apiyi qwen3.6-plus), price 1, tiers 2: `input` = …`."""
+    problem = error.errors(include_url=False)[0]
+    path, value = list(problem["loc"]), tables
+    rows: list[str] = []
+    while len(path) > 1 and isinstance(path[1], int) and isinstance(value[path[0]][path[1]], dict):
+        value = value[path[0]][path[1]]
+        rows.append(f"{path[0]} {path[1] + 1}{'' if rows else _name(value)}")
+        path = path[2:]
+    field = ".".join(str(key) for key in path if not isinstance(key, int))
+    message = _WORDING.get(problem["type"], problem["msg"].removeprefix("Value error, "))
+    match problem["type"]:
+        case "value_error" if not path:
+            text = message
+        case "extra_forbidden" | "unexpected_keyword_argument":
+            text = f"unknown field `{field}`"
+        case "missing":
+            text = f"`{field}` is missing"
+        case _:
+            text = f"`{field}` = {problem['input']!r}: {message}"
+    return f"{', '.join(rows)}: {text}" if rows else text
 
 
-def _model(row: _Row) -> Model:
-    model_id = row.take("id", _text)
-    row.where += f" ({model_id})"
-    model = Model(
-        id=model_id,
-        aliases=tuple(alias.lower() for alias in row.take("aliases", _texts, ())),
-        context_window=row.take("context_window", _count, None),
-        max_input_tokens=row.take("max_input_tokens", _count, None),
-        max_input_tokens_thinking=row.take("max_input_tokens_thinking", _count, None),
-        max_output_tokens=row.take("max_output_tokens", _count, None),
-        max_thinking_tokens=row.take("max_thinking_tokens", _count, None),
-        thinking=row.take("thinking", _thinking),
-        inputs=row.take("inputs", _modalities),
-        tool_calling=row.take("tool_calling", _flag, None),
-        json_schema=row.take("json_schema", _flag, None),
-        json_object=row.take("json_object", _flag, None),
-        preserve_thinking=row.take("preserve_thinking", _flag, None),
-        max_completion_tokens=row.take("max_completion_tokens", _flag, None),
-        one_shot_thinking=row.take("one_shot_thinking", _flag, None),
-        code_interpreter=row.take("code_interpreter", _flag, None),
-        tool_stream=row.take("tool_stream", _flag, None),
-        logprobs=row.take("logprobs", _flag, None),
-        translation=row.take("translation", _flag, None),
-        cumulative_stream=row.take("cumulative_stream", _flag, None),
-        open_weights=row.take("open_weights", _flag),
-        released=row.take("released", _day, None),
-        source=row.take("source", _text),
-        checked=row.take("checked", _day),
-    )
-    row.end()
-    return model
+def _name(table: Any) -> str:
+    """Return what a row is of, as ` (gateway model)` or ` (id)`."""
+    keys: Sequence[str] = ("gateway", "model") if "gateway" in table else ("id",)
+    names = " ".join(str(table[key]) for key in keys if key in table)
+    return f" ({names})" if names else ""
 
 
-def _offer(row: _Row, models: Mapping[str, Model]) -> Offer:
-    gateway, model_id = row.take("gateway", _text), row.take("model", _text)
-    row.where += f" ({gateway} {model_id})"
-    model = models.get(model_id)
-    if model is None:
-        raise CatalogError(f"{row.where}: `model` = {model_id!r}: no [[model]] has this id")
-    offer = Offer(
-        gateway=gateway,
-        model=model,
-        wire_id=row.take("id", _text, model_id),
-        thinking=row.take("thinking", _thinking, model.thinking),
-        prices=tuple(_price(price) for price in row.tables("price")),
-    )
-    starts = [price.valid_from or date.min for price in offer.prices]
-    if starts != sorted(set(starts)):
-        raise CatalogError(f"{row.where}: `valid_from` of its prices must rise, one price a day")
-    row.end()
-    return offer
-
-
-def _price(row: _Row) -> Price:
-    factors = _ASSUMED | _factors(_Row(row.take("cache", dict, {}), f"{row.where}, cache"))
-    tiers = tuple(_tier(tier, factors) for tier in row.tables("tiers"))
-    price = Price(
-        valid_from=row.take("valid_from", _day, None),
-        currency=row.take("currency", _currency),
-        tiers=_stacked(tiers, row.where),
-        batch=row.take("batch", _positive, None),
-        unit=row.take("unit", _positive, None),
-        source=row.take("source", _text),
-        checked=row.take("checked", _day),
-        note=row.take("note", _text, None),
-    )
-    row.end()
-    return price
-
-
-def _tier(row: _Row, factors: Mapping[Rate, Decimal]) -> Tier:
-    """One tier; a cache rate that is not printed is a factor of the input's rate."""
-    derived = set(row.take("derived", _rates, ()))
-    rates: dict[Rate, Decimal] = {name: row.take(name, _rate) for name in ("input", "output")}
-    rates["thinking_output"] = row.take("thinking_output", _rate, rates["output"])
-    for name in _CACHE_RATES:
-        printed = row.take(name, _rate, None)
-        if printed is not None:
-            rates[name] = printed
-        elif name in factors:
-            rates[name] = rates["input"] * factors[name]
-            derived.add(name)
-        else:  # Only the explicit hit has no factor of its own: it costs what any hit costs.
-            rates[name] = rates["cache_read"]
-            derived |= {name} if "cache_read" in derived else set()
-    tier = Tier(over=0, up_to=row.take("up_to", _count, None), derived=frozenset(derived), **rates)
-    row.end()
-    return tier
-
-
-def _stacked(tiers: tuple[Tier, ...], where: str) -> tuple[Tier, ...]:
-    """Each tier begins where the one before ends."""
-    if not tiers:
-        raise CatalogError(f"{where}: `tiers` is empty")
-    bounds = [tier.up_to for tier in tiers[:-1]]
-    for n, (bound, tier) in enumerate(zip(bounds, tiers[1:], strict=True), 1):
-        if bound is None or (tier.up_to is not None and tier.up_to <= bound):
-            raise CatalogError(
-                f"{where}, tiers {n + 1}: `up_to` must rise, and only the last may lack it"
-            )
-    starts = (0, *bounds)
-    return tuple(replace(tier, over=start or 0) for tier, start in zip(tiers, starts, strict=True))
-
-
-def _factors(row: _Row) -> dict[Rate, Decimal]:
-    found = {name: row.take(name, _rate, None) for name in _CACHE_RATES}
-    row.end()
-    return {name: factor for name, factor in found.items() if factor is not None}
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise TypeError("expected a text")
-    return value
-
-
-def _texts(value: Any) -> list[str]:
-    if not isinstance(value, list):
-        raise TypeError("expected a list of texts")
-    return [_text(item) for item in value]
-
-
-def _tables(value: Any) -> list[dict[str, Any]]:
-    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
-        raise TypeError("expected a list of tables")
-    return value
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError("expected true or false")
-    return value
-
-
-def _count(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value <= 0:
-        raise ValueError("expected a whole number of tokens above 0")
-    return value
-
-
-def _day(value: Any) -> date:
-    if isinstance(value, datetime) or not isinstance(value, date):
-        raise TypeError("expected a date such as 2026-11-21, without quotes")
-    return value
-
-
-def _rate(value: Any) -> Decimal:
-    """Rates are texts, for a TOML float would not be the number that was printed."""
-    if not isinstance(value, str):
-        raise TypeError('expected a rate in quotes, such as "0.17"')
-    rate = Decimal(value)
-    if not rate.is_finite() or rate < 0:
-        raise ValueError("expected a finite rate, not below 0")
-    return rate
-
-
-def _positive(value: Any) -> Decimal:
-    rate = _rate(value)
-    if not rate:
-        raise ValueError("expected more than 0")
-    return rate
-
-
-def _currency(value: Any) -> str:
-    text = _text(value)
-    if not (len(text) == 3 and text.isascii() and text.isupper()):  # noqa: PLR2004 (ISO 4217)
-        raise ValueError('expected a currency code such as "USD"')
-    return text
-
-
-def _thinking(value: Any) -> ThinkingDefault:
-    if value not in get_args(ThinkingDefault):
-        raise ValueError(f"expected one of {', '.join(get_args(ThinkingDefault))}")
-    return value  # type: ignore[no-any-return]
-
-
-def _modalities(value: Any) -> tuple[Modality, ...]:
-    if not set(_texts(value)) <= set(get_args(Modality)):
-        raise ValueError(f"expected some of {', '.join(get_args(Modality))}")
-    return tuple(value)
-
-
-def _rates(value: Any) -> frozenset[Rate]:
-    if not set(_texts(value)) <= set(get_args(Rate)):
-        raise ValueError(f"expected some of {', '.join(get_args(Rate))}")
-    return frozenset(value)
+def _day(start: date | None) -> date:
+    if start is None:
+        return date.min
+    return start.date() if isinstance(start, datetime) else start

@@ -1,4 +1,4 @@
-"""Names to rows: every spelling of a model finds its one entry (P12, P38).
+"""Find models and offers by any spelling of a name.
 
 A price book is the bundled files, or those with a user's own rows laid over them.
 """
@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from langchain_qwen36.catalog.models import CatalogError, Model, Offer
-from langchain_qwen36.catalog.parse import read_models, read_offers
+from langchain_qwen36.errors import nearest
+from langchain_qwen36.gateways import GATEWAYS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -56,32 +57,42 @@ class PriceBook:
     @staticmethod
     @cache
     def bundled() -> PriceBook:
-        """The book that comes with the package, read once."""
+        """Return the book that comes with the package, read once."""
+        from langchain_qwen36.catalog.parse import read  # noqa: PLC0415 (see its docstring)
+
         data = files("langchain_qwen36") / "data"
-        models = {
-            model.id: model
-            for model in read_models((data / "models.toml").read_text("utf-8"), "models.toml")
-        }
-        text = (data / "offers.toml").read_text("utf-8")
-        return PriceBook(models.values(), read_offers(text, "offers.toml", models))
+        text = (data / "models.toml").read_text("utf-8")
+        models = {model.id: model for model in read(text, "models.toml").models}
+        offers: list[Offer] = []
+        for file in sorted((data / "offers").iterdir(), key=str):
+            offers += read(file.read_text("utf-8"), f"offers/{file.name}").offers(models)
+        return PriceBook(models.values(), offers)
 
     @classmethod
-    def from_toml(cls, path: str | PathLike[str]) -> PriceBook:
-        """The bundled book with the rows of your file laid over it.
+    def from_toml(cls, path: str | PathLike[str], *, gateways: Iterable[str] = ()) -> PriceBook:
+        """Return the bundled book with the rows of your file laid over it.
 
         The file has the form of the bundled ones: `[[offer]]` rows, and `[[model]]` rows for
         models that the bundled book does not know. A row replaces the whole bundled row of the
         same gateway and model (or the same model id).
 
+        Args:
+            path: The TOML file.
+            gateways: Names of your own gateways that look like a misspelt known one.
+
         Raises:
             CatalogError: The file is wrong; the message names its row and field.
             OSError: The file cannot be read.
         """
+        from langchain_qwen36.catalog.parse import read  # noqa: PLC0415 (see its docstring)
+
         bundled, file = cls.bundled(), str(path)
-        text = Path(path).read_text("utf-8")
-        models = {**bundled.models, **{model.id: model for model in read_models(text, file)}}
+        rows = read(Path(path).read_text("utf-8"), file)
+        models = {**bundled.models, **{model.id: model for model in rows.models}}
+        offers = rows.offers(models)
+        _check_gateways(offers, file, {*GATEWAYS, *gateways})
         old = [replace(offer, model=models[offer.model.id]) for offer in bundled.offers.values()]
-        return cls(models.values(), [*old, *read_offers(text, file, models)])
+        return cls(models.values(), [*old, *offers])
 
     def wire_id(self, gateway: str, name: str) -> str:
         """How a gateway spells a model; a name that is no known spelling goes through unchanged.
@@ -138,6 +149,26 @@ def models_taking(kind: str, gateway: str) -> list[str]:
 def wire_id(gateway: str, name: str) -> str:
     """How a gateway spells a model; unknown names go through unchanged."""
     return PriceBook.bundled().wire_id(gateway, name)
+
+
+def nearest_models(name: str, gateway: str | None = None) -> list[str]:
+    """Return up to three known ids that a misspelt model may mean, those on sale first."""
+    book = PriceBook.bundled()
+    ids = [model.id for model in book.models.values() if model.retired is None]
+    if gateway and (sold := [name for name in ids if (gateway, name) in book.offers]):
+        ids = sold
+    return nearest(name.rsplit("/", 1)[-1], ids)
+
+
+def _check_gateways(offers: Iterable[Offer], file: str, known: set[str]) -> None:
+    """Refuse the name of a gateway that looks misspelt: its price would never be found."""
+    for n, offer in enumerate(offers, 1):
+        if offer.gateway not in known and (close := nearest(offer.gateway, known, likeness=0.9)):
+            raise CatalogError(
+                f"{file}: offer {n} ({offer.gateway} {offer.model.id}): `gateway` = "
+                f"{offer.gateway!r} is not known; did you mean {close[0]!r}? If it is a gateway of "
+                f"your own, pass `PriceBook.from_toml(path, gateways=[{offer.gateway!r}])`."
+            )
 
 
 def _index(models: Iterable[Model], offers: Iterable[Offer]) -> dict[str, str]:
