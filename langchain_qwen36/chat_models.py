@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
-    from langchain_qwen36._request.types import Delta
+    from langchain_qwen36._response.delta import Delta
 
 
 class ChatQwen36(BaseChatQwen):

@@ -16,7 +16,7 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from langchain_qwen36._content.blocks import is_address
+from langchain_qwen36._content.blocks import is_url
 from langchain_qwen36._content.formats import sniff
 from langchain_qwen36.errors import MessageError
 
@@ -159,7 +159,7 @@ def _extras(said: Block) -> Block:
 
 
 def _url(source: Any) -> str | None:
-    here = isinstance(source, str) and (is_address(source) or source.startswith("data:"))
+    here = isinstance(source, str) and (is_url(source) or source.startswith("data:"))
     return source if here else None
 
 

@@ -9,10 +9,11 @@ from langchain_core.language_models.chat_model_stream import ChatModelStream
 from langchain_core.outputs.chat_generation import merge_chat_generation_chunks
 from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
 
-from langchain_qwen36._request.types import Meta, Request
+from langchain_qwen36._request.types import Request
 from langchain_qwen36._response import content_blocks as blocks
 from langchain_qwen36._response import response
 from langchain_qwen36._response.chunks import ChunkWriter
+from langchain_qwen36._response.delta import TransportInfo
 from langchain_qwen36._response.events import EventWriter
 from langchain_qwen36._response.reader import StreamReader
 from langchain_qwen36.gateways import GATEWAYS
@@ -89,11 +90,11 @@ def read(
     said: Request | None = None,
     *,
     done: bool = True,
-    meta: Meta | None = None,
+    meta: TransportInfo | None = None,
 ) -> Read:
     """Feed the payloads to one reader and write what comes in all styles."""
     said = said or request()
-    meta = meta or Meta()
+    meta = meta or TransportInfo()
     reader, chunk_writer, event_writer = StreamReader(said), ChunkWriter(), EventWriter(said)
     chunks: list[ChatGenerationChunk] = []
     events: list[dict] = []

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from fault_server import Script
     from langchain_core.messages import AIMessage
 
-    from langchain_qwen36._request.types import Delta
+    from langchain_qwen36._response.delta import Delta
 
 Mode = Literal["sync", "async"]
 KEY = "sk-canary-0123456789"

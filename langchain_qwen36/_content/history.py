@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Literal, assert_never
 
 from langchain_core.messages import AIMessage, ChatMessage, HumanMessage, SystemMessage
 
-from langchain_qwen36._request.assistant import calls_of
+from langchain_qwen36._content.messages import is_block, tool_calls_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from langchain_core.messages import BaseMessage
 
-    from langchain_qwen36._request.types import Replay
+Replay = Literal["tool_loop", "all", "never"]
+"""Which assistant messages are sent back with their reasoning."""
 
 
 def first_replayed(messages: Sequence[BaseMessage], replay: Replay) -> int:
@@ -38,7 +39,7 @@ def ends_with_an_answer(messages: Sequence[BaseMessage]) -> bool:
     if isinstance(last, ChatMessage):
         spoken = last.role in {"assistant", "ai"}
     else:
-        spoken = isinstance(last, AIMessage) and not calls_of(last)
+        spoken = isinstance(last, AIMessage) and not tool_calls_of(last)
     return spoken and last is not None and not last.additional_kwargs.get("partial")
 
 
@@ -51,8 +52,3 @@ def _speaks_anew(message: BaseMessage) -> bool:
         and message.content
         and all(is_block(block, "tool_result") for block in message.content)
     )
-
-
-def is_block(block: Any, *types: str) -> bool:
-    """Whether a block of content is of one of these types."""
-    return isinstance(block, dict) and block.get("type") in types

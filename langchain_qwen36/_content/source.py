@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36._content.blocks import beside
+from langchain_qwen36._content.blocks import block_option
 from langchain_qwen36.errors import MessageError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Source:
     text: str | None = None
 
 
-def sayable(text: str) -> str:
+def replace_lone_surrogates(text: str) -> str:
     """The text with lone surrogates replaced.
 
     Half of an emoji, cut by a model or a parser, would make every later request of the
@@ -40,20 +40,20 @@ def sayable(text: str) -> str:
     return text
 
 
-def said_in(block: Mapping[str, Any], key: str) -> str | None:
+def optional_text(block: Mapping[str, Any], key: str) -> str | None:
     """A text of a block, or of its extras; None when it is missing or empty."""
-    value = beside(block, key)
+    value = block_option(block, key)
     if value is not None and not isinstance(value, str):
         raise MessageError(f"{key!r} of a block of type {block.get('type')!r} is no text.")
-    return sayable(value) if value else None
+    return replace_lone_surrogates(value) if value else None
 
 
-def needed(block: Mapping[str, Any], key: str) -> str:
+def required_text(block: Mapping[str, Any], key: str) -> str:
     """A text that a block must have."""
     value = block.get(key)
     if not isinstance(value, str):
         raise MessageError(f"A block of type {block.get('type')!r} has no {key!r}: {value!r}.")
-    return sayable(value)
+    return replace_lone_surrogates(value)
 
 
 def source_of(block: Mapping[str, Any]) -> Source:
@@ -66,20 +66,21 @@ def source_of(block: Mapping[str, Any]) -> Source:
     inner = next((v for v in (block.get("source"), own) if isinstance(v, dict)), None)
     said = {**block, **inner, "source_type": inner.get("type")} if inner else block
     source = Source(
-        url=said_in(said, "url") or (sayable(own) if isinstance(own, str) else None),
-        data=said_in(said, "base64") or said_in(said, "data"),
-        file_id=said_in(said, "file_id"),
-        mime=said_in(said, "mime_type") or said_in(said, "media_type"),
-        name=said_in(said, "filename"),
-        text=said_in(said, "text"),
+        url=optional_text(said, "url")
+        or (replace_lone_surrogates(own) if isinstance(own, str) else None),
+        data=optional_text(said, "base64") or optional_text(said, "data"),
+        file_id=optional_text(said, "file_id"),
+        mime=optional_text(said, "mime_type") or optional_text(said, "media_type"),
+        name=optional_text(said, "filename"),
+        text=optional_text(said, "text"),
     )
-    if packed := said_in(said, "file_data"):
+    if packed := optional_text(said, "file_data"):
         remote = packed.startswith(("data:", "http"))
         return replace(source, **{"url" if remote else "data": packed})
     match said.get("source_type"):
         case "text" if source.text is None:
             return replace(source, data=None, text=source.data or source.url)
         case "id":
-            return replace(source, file_id=source.file_id or said_in(said, "id"))
+            return replace(source, file_id=source.file_id or optional_text(said, "id"))
         case _:
             return source

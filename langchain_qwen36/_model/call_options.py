@@ -10,12 +10,14 @@ from pydantic import TypeAdapter, ValidationError
 from langchain_qwen36._model.fields import QwenFields, unknown_keyword
 from langchain_qwen36._model.tool_binding import response_format_of
 from langchain_qwen36._request import tools as wire_tools
-from langchain_qwen36._request.types import Price, Settings, Thinking
+from langchain_qwen36._request.types import Settings, Thinking
 from langchain_qwen36.errors import UnsupportedSettingError
 from langchain_qwen36.gateways import ServerFeature
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from langchain_qwen36.catalog import Offer
 
 _WIRE_PARAMS: Mapping[str, str] = {
     name: name
@@ -104,7 +106,7 @@ def merge(
     wire_model: str,
     stop: Sequence[str] | None,
     kwargs: Mapping[str, Any],
-    price: Price | None = None,
+    offer: Offer | None = None,
 ) -> Settings:
     """The settings of one call; a keyword that is given wins, None included.
 
@@ -113,7 +115,7 @@ def merge(
         wire_model: The gateway's spelling of the model's id.
         stop: LangChain's own argument; it wins over a field.
         kwargs: The call's keywords; `check_call` knows their names.
-        price: What prices the answer.
+        offer: What prices the answer; None: no price is known.
 
     Raises:
         UnsupportedSettingError: a value that the constructor would not take either.
@@ -141,8 +143,9 @@ def merge(
         prompt_cache=said["prompt_cache"],
         force=said["force"],
         extra_body=said["extra_body"] or {},
-        tell_headers=said["include_response_headers"],
-        price=price,
+        include_headers=said["include_response_headers"],
+        offer=offer,
+        price_discount=fields.price_discount,
     )
 
 

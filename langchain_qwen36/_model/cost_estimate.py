@@ -73,7 +73,7 @@ def estimate(
         next_tier=pricing.next_tier(
             size, offer, output_tokens=longest or 0, discount=discount, thinking=thinking
         ),
-        guessed_media=tokens.count_guessed(messages),
+        guessed_media=tokens.count_unmeasured_media(messages),
     )
 
 
@@ -115,6 +115,6 @@ def _learn(
         if isinstance(answer, AIMessage) and answer.usage_metadata is not None:
             asked = messages[:index]
             known = answer.response_metadata.get("requested_model") == name
-            if known and not tokens.count_guessed(asked):
+            if known and not tokens.count_unmeasured_media(asked):
                 calibration.learn(count_raw(asked), answer.usage_metadata["input_tokens"])
             return

@@ -19,7 +19,8 @@ from pydantic import (
     model_validator,
 )
 
-from langchain_qwen36._request.types import Effort, ForcedToolChoice, PromptCache, Replay
+from langchain_qwen36._content.history import Replay
+from langchain_qwen36._request.types import Effort, ForcedToolChoice, PromptCache
 from langchain_qwen36._version import __version__
 from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.gateways import GATEWAYS, Gateway

@@ -104,7 +104,7 @@ def tool_call_is_missing(prepared: PreparedCall, result: ChatResult) -> bool:
     """Whether a forced tool choice was sent as "auto" and the model called no tool."""
     first = _first_message(result)
     called = first.tool_calls or first.invalid_tool_calls
-    return prepared.request.ask_again_without_thinking and not called
+    return prepared.request.retry_if_no_tool_call and not called
 
 
 @contextmanager

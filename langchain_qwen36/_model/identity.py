@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.base import LangSmithParams
 
+from langchain_qwen36._content.messages import PROVIDER
 from langchain_qwen36._model.call_options import model_name
 from langchain_qwen36._model.fields import QwenFields
 from langchain_qwen36._request.compatibility import takes_schema
-from langchain_qwen36._request.types import PROVIDER
 from langchain_qwen36.catalog import find_model, profile_of
 
 if TYPE_CHECKING:

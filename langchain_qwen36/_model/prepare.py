@@ -6,13 +6,12 @@ import inspect
 import logging
 import warnings
 from dataclasses import dataclass, replace
-from functools import cache, partial
+from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from pydantic import SecretStr
 
-from langchain_qwen36 import pricing
 from langchain_qwen36._model import call_options as call_settings
 from langchain_qwen36._request import build as wire_request
 from langchain_qwen36._transport import ApiCall, Target, Timeouts
@@ -25,11 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping, Sequence
 
     from langchain_core.messages import BaseMessage
-    from langchain_core.messages.ai import UsageMetadata
 
     from langchain_qwen36._model.fields import QwenFields
     from langchain_qwen36._request.types import Request
-    from langchain_qwen36.catalog import Offer
     from langchain_qwen36.gateways import Endpoint
 
 
@@ -104,8 +101,7 @@ def prepare_call(
     prices = gateway.price_list or gateway.name
     name = call_settings.model_name(fields, kwargs)
     offer = (fields.price_book or PriceBook.bundled()).offer(prices, name)
-    price = partial(_price, fields.price_discount, offer)
-    settings = call_settings.merge(fields, wire_id(prices, name), stop, kwargs, price)
+    settings = call_settings.merge(fields, wire_id(prices, name), stop, kwargs, offer)
     request = wire_request.build(messages, settings, gateway, find_model(name), stream=stream)
     for note in request.notes.values():
         warnings.warn(note, QwenWarning, stacklevel=2)
@@ -199,29 +195,3 @@ async def async_api_key(fields: QwenFields, endpoint: Endpoint) -> SecretStr | N
 @cache
 def _own_headers() -> Mapping[str, str]:
     return {"user-agent": f"langchain-qwen36/{__version__}"}
-
-
-def _price(
-    discount: float | None,
-    offer: Offer | None,
-    usage: UsageMetadata | None,
-    metadata: Mapping[str, Any],
-    thinking: bool | None,
-) -> dict[str, Any] | None:
-    """Return the cost record of an answer: list price, and what the gateway reports."""
-    raw = metadata.get("usage") or {}
-    listed = None
-    try:
-        if usage is not None:
-            listed = pricing.cost(
-                usage,
-                offer,
-                discount=discount,
-                thinking=thinking,
-                cache_type=pricing.cache_type_of(raw),
-            )
-    except pricing.UsageError as error:
-        # The answer is paid for and good: inconsistent usage must not lose it.
-        logger.warning("Inconsistent usage from the gateway; cost not computed: %s", error)
-    record = pricing.cost_record(listed, pricing.reported_cost(raw, metadata), raw)
-    return dict(record) if record else None

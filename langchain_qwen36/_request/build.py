@@ -8,12 +8,16 @@ import orjson
 from langchain_core.messages import HumanMessage
 
 from langchain_qwen36._content.history import ends_with_an_answer
-from langchain_qwen36._request import cache_control as prompt_cache
+from langchain_qwen36._request import cache_control
 from langchain_qwen36._request import messages as wire_messages
 from langchain_qwen36._request import tools as wire_tools
-from langchain_qwen36._request.compatibility import plan_call
+from langchain_qwen36._request.compatibility import plan_request
 from langchain_qwen36._request.types import Request
-from langchain_qwen36._request.validation import check_messages, check_settings, passed_over
+from langchain_qwen36._request.validation import (
+    check_messages,
+    check_settings,
+    ignored_setting_notes,
+)
 from langchain_qwen36.errors import MessageError
 
 if TYPE_CHECKING:
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import BaseMessage
 
-    from langchain_qwen36._request.compatibility import CallPlan
+    from langchain_qwen36._request.compatibility import RequestPlan
     from langchain_qwen36._request.types import Settings
     from langchain_qwen36.catalog import Model
     from langchain_qwen36.gateways import Gateway
@@ -51,10 +55,10 @@ def build(
         MessageError: a message or an order that cannot be sent.
         UnsupportedSettingError: a setting that the gateway or the model cannot take.
     """
-    plan = plan_call(settings, gateway, model)
+    plan = plan_request(settings, gateway, model)
     check_settings(settings, gateway, model, thinking=plan.thinking.on)
     stream = stream or _must_stream(plan, gateway)
-    notes = {**plan.notes, **passed_over(settings, gateway, model)}
+    notes = {**plan.notes, **ignored_setting_notes(settings, gateway, model)}
     if _asks_for_form(settings) and ends_with_an_answer(messages):
         messages = [*messages, HumanMessage(_FORM_WORDS)]
         notes = {**notes, "messages": f"{_FORM_WORDS!r} was added behind the last answer (P61)."}
@@ -67,10 +71,11 @@ def build(
         thinking=plan.thinking.on,
         tools=wire_tools.schemas_by_name(plan.tools),
         notes=notes,
-        ask_again_without_thinking=plan.ask_again,
+        retry_if_no_tool_call=plan.ask_again,
         answer_tool=settings.answer_tool,
-        tell_headers=settings.tell_headers,
-        price=settings.price,
+        include_headers=settings.include_headers,
+        offer=settings.offer,
+        price_discount=settings.price_discount,
         used_ids=frozenset(call["id"] for m in wire for call in m.get("tool_calls", ())),
     )
 
@@ -78,7 +83,7 @@ def build(
 def _messages(
     messages: Sequence[BaseMessage],
     settings: Settings,
-    plan: CallPlan,
+    plan: RequestPlan,
     gateway: Gateway,
     model: Model | None,
 ) -> list[dict[str, Any]]:
@@ -86,14 +91,14 @@ def _messages(
     wire = wire_messages.to_wire(
         messages,
         gateway,
-        replay="all" if plan.thinking.keeps_all else settings.replay_reasoning,
+        replay="all" if plan.thinking.replays_all_turns else settings.replay_reasoning,
         foreign_thoughts=settings.replay_reasoning == "all",
         model=model,
         force=settings.force,
     )
     check_messages(wire, settings, gateway, model, thinking=plan.thinking.on)
     if settings.prompt_cache and gateway.cache_control:
-        wire = prompt_cache.marked(wire, plan.tools, gateway, settings.prompt_cache)
+        wire = cache_control.add_cache_markers(wire, plan.tools, gateway, settings.prompt_cache)
     return _with_json_words(wire, plan, gateway)
 
 
@@ -106,7 +111,7 @@ def _asks_for_form(settings: Settings) -> bool:
 def _body(
     messages: list[dict[str, Any]],
     settings: Settings,
-    plan: CallPlan,
+    plan: RequestPlan,
     gateway: Gateway,
     *,
     stream: bool,
@@ -139,7 +144,7 @@ def to_bytes(body: Mapping[str, Any]) -> bytes:
         raise MessageError(f"The request cannot be written as JSON: {error}.") from None
 
 
-def _must_stream(plan: CallPlan, gateway: Gateway) -> bool:
+def _must_stream(plan: RequestPlan, gateway: Gateway) -> bool:
     """Whether even a call that is not streamed must stream inside (P07, dashscope.md trap 10)."""
     match gateway.non_streaming:
         case "direct":
@@ -151,7 +156,7 @@ def _must_stream(plan: CallPlan, gateway: Gateway) -> bool:
 
 
 def _with_json_words(
-    messages: list[dict[str, Any]], plan: CallPlan, gateway: Gateway
+    messages: list[dict[str, Any]], plan: RequestPlan, gateway: Gateway
 ) -> list[dict[str, Any]]:
     """The wish for JSON, and its schema, in the system message, where they must be in words (P34).
 
@@ -187,7 +192,7 @@ def _texts(messages: list[dict[str, Any]]) -> list[str]:
     return texts
 
 
-def _tool_fields(plan: CallPlan, settings: Settings, gateway: Gateway) -> dict[str, Any]:
+def _tool_fields(plan: RequestPlan, settings: Settings, gateway: Gateway) -> dict[str, Any]:
     """Tools and what goes with them; nothing without tools (T17)."""
     if not plan.tools:
         return {}

@@ -32,11 +32,11 @@ MIN_TOKENS = 1024
 
 _MARK = {"cache_control": {"type": "ephemeral"}}
 _WANTED = 3
-_SURE = 16 * MIN_TOKENS
+_CERTAINLY_LONG_CHARS = 16 * MIN_TOKENS
 """A text of so many characters is long enough in any language, and need not be counted."""
 
 
-def marked(
+def add_cache_markers(
     messages: Sequence[Wire],
     tools: Sequence[Mapping[str, Any]],
     gateway: Gateway,
@@ -56,7 +56,7 @@ def marked(
     if gateway.cache_markers is not None:
         left = min(left, gateway.cache_markers - count_marks(messages))
     ends = _system_end(messages) + (_turn_ends(messages) if where == "auto" else [])
-    first = _long_from(messages, tools)
+    first = _first_cacheable_index(messages, tools)
     free = [end for end in dict.fromkeys(ends) if end >= first and _can_be_marked(messages[end])]
     chosen = set(free[: max(left, 0)])
     return [_with_mark(m) if n in chosen else m for n, m in enumerate(messages)]
@@ -87,7 +87,7 @@ def _turn_ends(messages: Sequence[Wire]) -> list[int]:
     return [end for end in ends if end >= 0 and roles[end] in ("user", "tool")]
 
 
-def _long_from(messages: Sequence[Wire], tools: Sequence[Mapping[str, Any]]) -> int:
+def _first_cacheable_index(messages: Sequence[Wire], tools: Sequence[Mapping[str, Any]]) -> int:
     """The first message at whose end the prefix, with the tools, is worth a mark."""
     size = _tokens(orjson.dumps(tools).decode()) if tools else 0
     for number, message in enumerate(messages):
@@ -106,7 +106,7 @@ def _size(message: Wire) -> int:
 
 
 def _tokens(text: str) -> int:
-    return MIN_TOKENS if len(text) >= _SURE else estimate_text(text)
+    return MIN_TOKENS if len(text) >= _CERTAINLY_LONG_CHARS else estimate_text(text)
 
 
 def _can_be_marked(message: Wire) -> bool:

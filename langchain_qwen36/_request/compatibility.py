@@ -23,10 +23,10 @@ _WHILE_THINKING = "the gateway does not take it while thinking"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class CallPlan:
+class RequestPlan:
     """The decisions, and what was decided otherwise than asked."""
 
-    thinking: wire_thinking.Plan
+    thinking: wire_thinking.ReasoningPlan
     tools: Sequence[Mapping[str, Any]]
     choice: ToolChoice | None
     response_format: Mapping[str, Any] | None
@@ -35,15 +35,15 @@ class CallPlan:
     notes: Mapping[str, str] = field(default_factory=dict)
 
 
-def plan_call(settings: Settings, gateway: Gateway, model: Model | None) -> CallPlan:
+def plan_request(settings: Settings, gateway: Gateway, model: Model | None) -> RequestPlan:
     """Decide on thinking, tools and format together.
 
     Raises:
         UnsupportedSettingError: a setting that the gateway or the model cannot take.
     """
-    said = wire_thinking.said_in(settings.extra_body)
+    said = wire_thinking.thinking_override(settings.extra_body)
     thinking = _thinking(settings, gateway, model, said)
-    plan = CallPlan(
+    plan = RequestPlan(
         thinking=thinking,
         tools=settings.tools,
         choice=settings.tool_choice if settings.tools else None,
@@ -66,13 +66,13 @@ def plan_call(settings: Settings, gateway: Gateway, model: Model | None) -> Call
 
 def _thinking(
     settings: Settings, gateway: Gateway, model: Model | None, said: bool | None
-) -> wire_thinking.Plan:
+) -> wire_thinking.ReasoningPlan:
     offer = find_offer(gateway.price_list or gateway.name, settings.model)
     plan = wire_thinking.plan(
         settings.thinking,
         gateway,
         model,
-        served=offer.thinking if offer else None,
+        gateway_default=offer.thinking if offer else None,
         with_tools=bool(settings.tools),
         replay=settings.replay_reasoning,
     )
@@ -80,8 +80,8 @@ def _thinking(
 
 
 def _force(
-    plan: CallPlan, settings: Settings, gateway: Gateway, off: wire_thinking.Plan | None
-) -> CallPlan:
+    plan: RequestPlan, settings: Settings, gateway: Gateway, off: wire_thinking.ReasoningPlan | None
+) -> RequestPlan:
     """A forced tool choice, where the row refuses it (P04, DESIGN §4.6).
 
     Args:
@@ -100,7 +100,7 @@ def _force(
     return _as_auto(plan, settings, gateway, off, why)
 
 
-def _named(plan: CallPlan, gateway: Gateway) -> CallPlan:
+def _named(plan: RequestPlan, gateway: Gateway) -> RequestPlan:
     """A forced tool, said as the gateway and its chat template read it."""
     if gateway.force_tool_kwarg and plan.thinking.on is False:
         told = {**plan.thinking.fields.get("chat_template_kwargs", {}), "force_tool": True}
@@ -115,7 +115,7 @@ def _named(plan: CallPlan, gateway: Gateway) -> CallPlan:
             assert_never(never)
 
 
-def _refusal(plan: CallPlan, gateway: Gateway) -> str | None:
+def _refusal(plan: RequestPlan, gateway: Gateway) -> str | None:
     """Why the gateway would not take the forced choice; None when it does."""
     match gateway.forced_tools:
         case "always":
@@ -131,12 +131,12 @@ def _refusal(plan: CallPlan, gateway: Gateway) -> str | None:
 
 
 def _as_auto(
-    plan: CallPlan,
+    plan: RequestPlan,
     settings: Settings,
     gateway: Gateway,
-    off: wire_thinking.Plan | None,
+    off: wire_thinking.ReasoningPlan | None,
     why: str,
-) -> CallPlan:
+) -> RequestPlan:
     """The choice left to the model, among the named tool only where one was named."""
     if settings.forced_tool_choice == "error":
         raise UnsupportedSettingError(
@@ -151,7 +151,7 @@ def _as_auto(
     return replace(plan, tools=tools, choice="auto", ask_again=again, notes={**plan.notes, **note})
 
 
-def _chosen(plan: CallPlan) -> Sequence[Mapping[str, Any]]:
+def _chosen(plan: RequestPlan) -> Sequence[Mapping[str, Any]]:
     """The tools that the choice leaves: the named one, else all."""
     if not isinstance(plan.choice, dict):
         return plan.tools
@@ -160,8 +160,11 @@ def _chosen(plan: CallPlan) -> Sequence[Mapping[str, Any]]:
 
 
 def _format(
-    plan: CallPlan, gateway: Gateway, model: Model | None, off: wire_thinking.Plan | None
-) -> CallPlan:
+    plan: RequestPlan,
+    gateway: Gateway,
+    model: Model | None,
+    off: wire_thinking.ReasoningPlan | None,
+) -> RequestPlan:
     """The response format that works here, and thinking off where it must be (P35)."""
     wanted = plan.response_format
     if wanted is None or wanted.get("type") not in {"json_object", "json_schema"}:

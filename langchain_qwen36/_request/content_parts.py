@@ -7,28 +7,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36._content.blocks import beside
-from langchain_qwen36._content.source import needed, said_in, sayable, source_of
+from langchain_qwen36._content.blocks import block_option
+from langchain_qwen36._content.source import (
+    optional_text,
+    replace_lone_surrogates,
+    required_text,
+    source_of,
+)
 from langchain_qwen36._request.media_parts import DOCUMENT_TYPES, MEDIA_TYPES, media_part
 from langchain_qwen36.errors import MessageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from langchain_qwen36._request.media_limits import Part, Reader
+    from langchain_qwen36._request.media_limits import MediaTarget, Part
 
 
 _NATIVE = ("text", "image", "video", "audio")
 """Keys that name a block by themselves in the vendor's own API, and so in ChatTongyi's messages."""
 
 
-def user_content(content: Sequence[Any], reader: Reader) -> str | list[Part]:
+def user_content(content: Sequence[Any], target: MediaTarget) -> str | list[Part]:
     """A user's list of blocks as parts; one plain text as a string.
 
     Raises:
         MessageError: a block that cannot be said here, by its type.
     """
-    parts = [part_to_wire(block, reader) for block in content]
+    parts = [part_to_wire(block, target) for block in content]
     if not parts:
         raise MessageError("A user message has no content: an empty list cannot be sent.")
     if len(parts) == 1 and parts[0].keys() == {"type", "text"}:
@@ -37,7 +42,7 @@ def user_content(content: Sequence[Any], reader: Reader) -> str | list[Part]:
     return parts
 
 
-def text_content(content: str | Sequence[Any], reader: Reader, who: str) -> str | list[Part]:
+def text_content(content: str | Sequence[Any], target: MediaTarget, who: str) -> str | list[Part]:
     """Text-only content as a string, its blocks joined by line breaks (P54).
 
     Where the row takes `cache_control` and a block carries it, parts are kept (P64).
@@ -46,12 +51,12 @@ def text_content(content: str | Sequence[Any], reader: Reader, who: str) -> str 
         MessageError: a block that is not text.
     """
     if isinstance(content, str):
-        return sayable(content)
+        return replace_lone_surrogates(content)
     if not isinstance(content, list | tuple):
         raise MessageError(f"A {who} message has no content that can be sent: {content!r}.")
     parts = []
     for block in content:
-        part = part_to_wire(block, reader)
+        part = part_to_wire(block, target)
         if part["type"] != "text":
             kind = block.get("type")
             raise MessageError(
@@ -69,14 +74,14 @@ def joined(parts: Sequence[Part], glue: str) -> str | list[Part]:
     return glue.join(part["text"] for part in parts)
 
 
-def part_to_wire(block: str | Mapping[str, Any], reader: Reader) -> Part:
+def part_to_wire(block: str | Mapping[str, Any], target: MediaTarget) -> Part:
     """One block as one part; the block is not touched.
 
     Raises:
         MessageError: the block cannot be said here, or the model cannot take it.
     """
     if isinstance(block, str):
-        return {"type": "text", "text": sayable(block)}
+        return {"type": "text", "text": replace_lone_surrogates(block)}
     if not isinstance(block, dict):
         raise MessageError(f"A block of content must be a text or a dict, not {block!r}.")
     said: Mapping[str, Any] = block
@@ -84,21 +89,21 @@ def part_to_wire(block: str | Mapping[str, Any], reader: Reader) -> Part:
         said = block["value"]  # once: LangChain wraps no block twice
     if "type" not in said:
         said = {"type": next((key for key in _NATIVE if key in said), None), **said}
-    part = _part(said, reader)
-    if reader.gateway.cache_control and (mark := beside(said, "cache_control")):
+    part = _part(said, target)
+    if target.gateway.cache_control and (mark := block_option(said, "cache_control")):
         part["cache_control"] = mark
     return part
 
 
-def _part(block: Mapping[str, Any], reader: Reader) -> Part:
+def _part(block: Mapping[str, Any], target: MediaTarget) -> Part:
     kind = block.get("type")
     if not isinstance(kind, str):
         raise MessageError(f"A block of content must name its type, not {kind!r}.")
     if kind == "text":
-        return {"type": "text", "text": needed(block, "text")}
+        return {"type": "text", "text": required_text(block, "text")}
     if kind in DOCUMENT_TYPES and (text := source_of(block).text) is not None:
-        said = [said_in(block, "title"), said_in(block, "context"), text]
+        said = [optional_text(block, "title"), optional_text(block, "context"), text]
         return {"type": "text", "text": "\n".join(line for line in said if line)}
     if kind in MEDIA_TYPES:
-        return media_part(block, reader)
+        return media_part(block, target)
     raise MessageError(f"A message cannot carry a block of type {kind!r} to the model.")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, Any, Literal
 
-from langchain_qwen36._content.blocks import beside
+from langchain_qwen36._content.blocks import block_option
 from langchain_qwen36.catalog import models_taking
 from langchain_qwen36.errors import MessageError
 
@@ -32,7 +32,7 @@ _NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class MediaTarget:
     """Who will read the parts."""
 
     gateway: Gateway
@@ -42,18 +42,18 @@ class Reader:
     """Whether what the model is known not to take is sent all the same."""
 
 
-def check_sight(kind: Kind, reader: Reader) -> None:
+def check_modality(kind: Kind, target: MediaTarget) -> None:
     """Refuse what the gateway or the model cannot see or hear.
 
     Raises:
         MessageError: by the model's or the gateway's name, with the models that can.
     """
-    row, model = reader.gateway, reader.model
+    row, model = target.gateway, target.model
     if kind == "video" and row.video == "unsupported":
         raise MessageError(
             f"`gateway={row.name!r}` takes no video (P55): send single frames as images."
         )
-    if reader.force or model is None or kind in model.inputs:
+    if target.force or model is None or kind in model.inputs:
         return
     able = models_taking(kind, row.price_list or row.name)[:_NAMED]
     choice = f"choose {', '.join(able)}" if able else "no model of the catalogue does"
@@ -73,7 +73,7 @@ def check_length(text: str, kind: Kind, gateway: Gateway) -> None:
         )
 
 
-def check_picture(size: Size | None, gateway: Gateway) -> None:
+def check_image_size(size: Size | None, gateway: Gateway) -> None:
     """Refuse an image of a size that the gateway does not take; an unknown one is let through."""
     if size is None:
         return
@@ -106,13 +106,13 @@ def check_counts(messages: Sequence[Mapping[str, Any]], gateway: Gateway) -> Non
     _check("The videos of a request", len(videos), "videos", gateway)
 
 
-def siblings(block: Mapping[str, Any], kind: Kind, reader: Reader) -> Part:
+def media_options(block: Mapping[str, Any], kind: Kind, target: MediaTarget) -> Part:
     """What stands beside an image or a video on the wire.
 
     Raises:
         MessageError: a number that cannot be, or that the gateway does not take.
     """
-    found = {key: value for key in _SIBLINGS if (value := beside(block, key)) is not None}
+    found = {key: value for key in _SIBLINGS if (value := block_option(block, key)) is not None}
     for key, value in found.items():
         whole = key != "fps"
         fits = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
@@ -122,7 +122,7 @@ def siblings(block: Mapping[str, Any], kind: Kind, reader: Reader) -> Part:
         fact = key
         if key in {"min_pixels", "max_pixels"}:
             fact = "image_pixels" if kind == "image" else "frame_pixels"
-        _check(f"`{key}={value!r:.60}` of the {kind}", value, fact, reader.gateway)
+        _check(f"`{key}={value!r:.60}` of the {kind}", value, fact, target.gateway)
     low, high = found.get("min_pixels"), found.get("max_pixels")
     if low is not None and high is not None and low > high:
         raise MessageError(

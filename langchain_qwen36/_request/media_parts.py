@@ -5,16 +5,21 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, Literal, assert_never
 
-from langchain_qwen36._content.blocks import beside
-from langchain_qwen36._content.source import said_in, source_of
-from langchain_qwen36._request.media_limits import check_frames, check_sight, siblings
-from langchain_qwen36._request.media_source import Packed, address, bytes_of, unpack
+from langchain_qwen36._content.blocks import block_option
+from langchain_qwen36._content.source import optional_text, source_of
+from langchain_qwen36._request.media_limits import check_frames, check_modality, media_options
+from langchain_qwen36._request.media_source import (
+    Base64Data,
+    decode_base64,
+    require_remote_url,
+    resolve_media,
+)
 from langchain_qwen36.errors import MessageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from langchain_qwen36._request.media_limits import Part, Reader
+    from langchain_qwen36._request.media_limits import MediaTarget, Part
     from langchain_qwen36.gateways import Gateway
 
 DOCUMENT_TYPES = frozenset({"file", "document", "text-plain"})
@@ -33,7 +38,7 @@ _AUDIO_FORMATS = {"mpeg": "mp3", "x-wav": "wav", "wave": "wav", "vnd.wave": "wav
 _SUFFIX = re.compile(r"\.([a-z0-9]{2,4})(?:[?#]|$)", re.IGNORECASE)
 
 
-def media_part(block: Mapping[str, Any], reader: Reader) -> Part:
+def media_part(block: Mapping[str, Any], target: MediaTarget) -> Part:
     """A block of one of `MEDIA_TYPES` as a part.
 
     Raises:
@@ -41,15 +46,15 @@ def media_part(block: Mapping[str, Any], reader: Reader) -> Part:
     """
     match block.get("type"):
         case "image" | "image_url":
-            return _seen(block, "image", reader)
+            return _seen(block, "image", target)
         case "video" if isinstance(block.get("video"), list):
-            return _frames(block, reader)
+            return _frames(block, target)
         case "video" | "video_url":
-            return _seen(block, "video", reader)
+            return _seen(block, "video", target)
         case "audio" | "input_audio":
-            return _audio(block, reader)
+            return _audio(block, target)
         case _:
-            return _document(block, reader)
+            return _document(block, target)
 
 
 def _verbatim(block: Mapping[str, Any]) -> Part:
@@ -57,49 +62,49 @@ def _verbatim(block: Mapping[str, Any]) -> Part:
     return {key: value for key, value in block.items() if key not in _LANGCHAIN_KEYS}
 
 
-def _seen(block: Mapping[str, Any], kind: Literal["image", "video"], reader: Reader) -> Part:
+def _seen(block: Mapping[str, Any], kind: Literal["image", "video"], target: MediaTarget) -> Part:
     """An image, or a video in one piece."""
-    check_sight(kind, reader)
+    check_modality(kind, target)
     key = f"{kind}_url"
-    found = bytes_of(block, kind, reader)
+    found = resolve_media(block, kind, target)
     inside = block[key] if isinstance(block.get(key), dict) else {}
-    inside = {**inside, "url": found.url if isinstance(found, Packed) else found}
-    if detail := beside(block, "detail"):
+    inside = {**inside, "url": found.url if isinstance(found, Base64Data) else found}
+    if detail := block_option(block, "detail"):
         inside = {"detail": detail, **inside}
     beside_it = _verbatim(block) if key in block else {}
-    return {**beside_it, "type": key, key: inside} | siblings(block, kind, reader)
+    return {**beside_it, "type": key, key: inside} | media_options(block, kind, target)
 
 
-def _frames(block: Mapping[str, Any], reader: Reader) -> Part:
+def _frames(block: Mapping[str, Any], target: MediaTarget) -> Part:
     """A video as a list of its frames."""
-    check_sight("video", reader)
-    if reader.gateway.video != "video_url_or_frames":
+    check_modality("video", target)
+    if target.gateway.video != "video_url_or_frames":
         raise MessageError(
-            f"`gateway={reader.gateway.name!r}` takes no list of frames: send a video by its URL, "
+            f"`gateway={target.gateway.name!r}` takes no list of frames: send a video by its URL, "
             "or the frames as images."
         )
-    check_frames(block["video"], reader.gateway)
-    frames = [_frame(frame, reader) for frame in block["video"]]
-    return _verbatim(block) | {"video": frames} | siblings(block, "video", reader)
+    check_frames(block["video"], target.gateway)
+    frames = [_frame(frame, target) for frame in block["video"]]
+    return _verbatim(block) | {"video": frames} | media_options(block, "video", target)
 
 
-def _frame(frame: Any, reader: Reader) -> str:
+def _frame(frame: Any, target: MediaTarget) -> str:
     if not isinstance(frame, str):
         raise MessageError(f"A frame of a video must be a URL or a data URL, not {frame!r:.60}.")
     if frame.startswith("data:"):
-        return unpack(frame, None, "image", reader).url
-    return address(frame, "image", reader)
+        return decode_base64(frame, None, "image", target).url
+    return require_remote_url(frame, "image", target)
 
 
-def _audio(block: Mapping[str, Any], reader: Reader) -> Part:
+def _audio(block: Mapping[str, Any], target: MediaTarget) -> Part:
     """Sound; the `data` of the wire's form may be base64, a data URL or an address."""
-    check_sight("audio", reader)
-    found = bytes_of(block, "audio", reader)
-    row = reader.gateway
+    check_modality("audio", target)
+    found = resolve_media(block, "audio", target)
+    row = target.gateway
     match row.audio:
         case "url":
-            data = f"data:;base64,{found.data}" if isinstance(found, Packed) else found
-        case "base64" if isinstance(found, Packed):
+            data = f"data:;base64,{found.data}" if isinstance(found, Base64Data) else found
+        case "base64" if isinstance(found, Base64Data):
             data = found.data
         case "base64":
             raise MessageError(f"`gateway={row.name!r}` takes audio as base64, not as a URL.")
@@ -111,8 +116,8 @@ def _audio(block: Mapping[str, Any], reader: Reader) -> Part:
     return {**part, "input_audio": {**inside, "data": data}}
 
 
-def _audio_format(block: Mapping[str, Any], found: Packed | str) -> str:
-    mime = source_of(block).mime or (found.mime if isinstance(found, Packed) else None)
+def _audio_format(block: Mapping[str, Any], found: Base64Data | str) -> str:
+    mime = source_of(block).mime or (found.mime if isinstance(found, Base64Data) else None)
     if mime is None:
         suffix = _SUFFIX.search(str(found))
         return suffix[1].lower() if suffix else "wav"
@@ -120,21 +125,26 @@ def _audio_format(block: Mapping[str, Any], found: Packed | str) -> str:
     return _AUDIO_FORMATS.get(kind, kind)
 
 
-def _document(block: Mapping[str, Any], reader: Reader) -> Part:
+def _document(block: Mapping[str, Any], target: MediaTarget) -> Part:
     """A document that is not text, in the gateway's own part."""
     source = source_of(block)
-    name = source.name or said_in(block, "filename") or said_in(block, "name") or "document"
-    row = reader.gateway
+    name = (
+        source.name
+        or optional_text(block, "filename")
+        or optional_text(block, "name")
+        or "document"
+    )
+    row = target.gateway
     match row.files:
         case "file_data" if source.file_id:
             return {"type": "file", "file": {"file_id": source.file_id}}
         case "file_data":
-            found = bytes_of(block, "file", reader)
-            data = found.url if isinstance(found, Packed) else found
+            found = resolve_media(block, "file", target)
+            data = found.url if isinstance(found, Base64Data) else found
             return {"type": "file", "file": {"filename": name, "file_data": data}}
         case "data" if source.data or source.url:
-            found = bytes_of(block, "file", reader)
-            packed = found if isinstance(found, Packed) else None
+            found = resolve_media(block, "file", target)
+            packed = found if isinstance(found, Base64Data) else None
             mime = packed.mime if packed else source.mime or "application/pdf"
             data = packed.data if packed else str(found)
             return {"type": "file", "file": {"data": data, "media_type": mime, "filename": name}}

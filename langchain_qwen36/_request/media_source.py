@@ -6,27 +6,27 @@ import binascii
 import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from langchain_qwen36._content.blocks import is_address
+from langchain_qwen36._content.blocks import is_url
 from langchain_qwen36._content.formats import HEAD, KNOWN, SIZED, image_size, sniff
 from langchain_qwen36._content.source import source_of
-from langchain_qwen36._request.media_limits import check_length, check_picture
+from langchain_qwen36._request.media_limits import check_image_size, check_length
 from langchain_qwen36.errors import MessageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from langchain_qwen36._request.media_limits import Kind, Reader
+    from langchain_qwen36._request.media_limits import Kind, MediaTarget
 
 _SHOWN = 60
 """Characters of an address that an error shows."""
 
 _MIME = re.compile(r"[\w.+-]+/[\w.+-]+")
 
-_UNSAID = {"audio": "audio/wav", "file": "application/pdf"}
+_DEFAULT_MIME = {"audio": "audio/wav", "file": "application/pdf"}
 """What a part is taken for whose type nobody says and whose bytes are of no known format."""
 
 
-class Packed(NamedTuple):
+class Base64Data(NamedTuple):
     """Base64 that was looked into, without the head of a data URL."""
 
     data: str
@@ -38,7 +38,7 @@ class Packed(NamedTuple):
         return f"data:{self.mime};base64,{self.data}"
 
 
-def bytes_of(block: Mapping[str, Any], kind: Kind, reader: Reader) -> Packed | str:
+def resolve_media(block: Mapping[str, Any], kind: Kind, target: MediaTarget) -> Base64Data | str:
     """The base64 of a block, or the address where its bytes are.
 
     The type is the one that the bytes show, whatever the block says: decoders go by the bytes, and
@@ -51,34 +51,34 @@ def bytes_of(block: Mapping[str, Any], kind: Kind, reader: Reader) -> Packed | s
     source = source_of(block)
     text = source.data or source.url
     if text is None:
-        raise MessageError(_nowhere(block, kind, source.file_id, reader))
-    if is_address(text) or (source.data is None and not text.startswith("data:")):
-        return address(text, kind, reader)
-    return unpack(text, source.mime, kind, reader)
+        raise MessageError(_missing_source(block, kind, source.file_id, target))
+    if is_url(text) or (source.data is None and not text.startswith("data:")):
+        return require_remote_url(text, kind, target)
+    return decode_base64(text, source.mime, kind, target)
 
 
-def address(url: str, kind: Kind, reader: Reader) -> str:
+def require_remote_url(url: str, kind: Kind, target: MediaTarget) -> str:
     """An address that the gateway can follow.
 
     Raises:
         MessageError: a path on this machine.
     """
-    local = "://" not in url or (url.startswith("file:") and not reader.gateway.local_files)
+    local = "://" not in url or (url.startswith("file:") and not target.gateway.local_files)
     if local:
         raise MessageError(
-            f"{url[:_SHOWN]!r} is no URL that `gateway={reader.gateway.name!r}` can follow: pack "
+            f"{url[:_SHOWN]!r} is no URL that `gateway={target.gateway.name!r}` can follow: pack "
             f"a local file with `langchain_qwen36.media.{kind}_block(path)`."
         )
     return url
 
 
-def unpack(text: str, mime: str | None, kind: Kind, reader: Reader) -> Packed:
+def decode_base64(text: str, mime: str | None, kind: Kind, target: MediaTarget) -> Base64Data:
     """Base64, bare or in a data URL, checked; a wrong type is corrected.
 
     Raises:
-        MessageError: as `bytes_of` says.
+        MessageError: as `resolve_media` says.
     """
-    check_length(text, kind, reader.gateway)
+    check_length(text, kind, target.gateway)
     data = text
     if text.startswith("data:"):
         head, _, data = text.partition(",")
@@ -104,8 +104,8 @@ def unpack(text: str, mime: str | None, kind: Kind, reader: Reader) -> Packed:
         size = image_size(raw[:HEAD])
         if size is None and (found in SIZED or (found == "image/jpeg" and len(raw) <= HEAD)):
             raise MessageError(f"The image ({found}) is cut off or broken: its head has no size.")
-        check_picture(size, reader.gateway)
-    return Packed(data, found)
+        check_image_size(size, target.gateway)
+    return Base64Data(data, found)
 
 
 def _type_of(raw: bytes, said: str | None, kind: Kind) -> str | None:
@@ -124,7 +124,7 @@ def _type_of(raw: bytes, said: str | None, kind: Kind) -> str | None:
     if kind in ("audio", "file"):
         if kind == "audio" and family in {"image", "application"}:
             raise MessageError(_other(kind, found))
-        return said or found or _UNSAID[kind]
+        return said or found or _DEFAULT_MIME[kind]
     if family == kind:
         return found
     if found:
@@ -136,10 +136,12 @@ def _other(kind: Kind, found: str | None) -> str:
     return f"A block of type {kind!r} holds {found}: send it as a block of its own kind."
 
 
-def _nowhere(block: Mapping[str, Any], kind: Kind, file_id: str | None, reader: Reader) -> str:
+def _missing_source(
+    block: Mapping[str, Any], kind: Kind, file_id: str | None, target: MediaTarget
+) -> str:
     if file_id:
         return (
             f"The {kind} cannot be named by `file_id` ({file_id!r}) on "
-            f"`gateway={reader.gateway.name!r}`: give its `url` or `base64`."
+            f"`gateway={target.gateway.name!r}`: give its `url` or `base64`."
         )
     return f"A block of type {block.get('type')!r} has neither `url`, `base64` nor `file_id`."

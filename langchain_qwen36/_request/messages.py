@@ -17,16 +17,16 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from langchain_qwen36._content.history import first_replayed, is_block
-from langchain_qwen36._content.source import sayable
+from langchain_qwen36._content.history import first_replayed
+from langchain_qwen36._content.messages import is_block, tool_calls_of
+from langchain_qwen36._content.source import replace_lone_surrogates
 from langchain_qwen36._request.assistant import (
-    calls_of,
     content_to_wire,
-    pictures_of,
-    thoughts_to_wire,
+    reasoning_to_wire,
+    visual_parts,
 )
 from langchain_qwen36._request.content_parts import part_to_wire, text_content, user_content
-from langchain_qwen36._request.media_limits import Part, Reader
+from langchain_qwen36._request.media_limits import MediaTarget, Part
 from langchain_qwen36._request.media_parts import uploaded_file
 from langchain_qwen36.errors import MessageError
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import BaseMessage
 
-    from langchain_qwen36._request.types import Replay
+    from langchain_qwen36._content.history import Replay
     from langchain_qwen36.catalog import Model
     from langchain_qwen36.gateways import Gateway
 
@@ -78,7 +78,7 @@ def to_wire(
     """
     if not messages:
         raise MessageError("There are no messages to send.")
-    writer = _Writer(Reader(gateway, model, force), foreign=foreign_thoughts)
+    writer = _Writer(MediaTarget(gateway, model, force), foreign=foreign_thoughts)
     first = first_replayed(messages, replay)
     for number, message in enumerate(messages):
         writer.add(message, number=number, replayed=number >= first)
@@ -88,9 +88,9 @@ def to_wire(
 class _Writer:
     """The messages written so far, and what waits to be written behind them."""
 
-    def __init__(self, reader: Reader, *, foreign: bool) -> None:
-        self._reader = reader
-        self._row = reader.gateway
+    def __init__(self, target: MediaTarget, *, foreign: bool) -> None:
+        self._target = target
+        self._row = target.gateway
         self._foreign = foreign
         self._out: list[Wire] = []
         self._system: list[Wire] = []
@@ -132,7 +132,7 @@ class _Writer:
         last = self._last()
         if last and last["role"] == "assistant":
             self._media = []  # pictures of an answer that no question follows
-        self._turn_over()
+        self._close_tool_results()
         last = self._last()
         if last is None:
             raise MessageError(
@@ -140,7 +140,7 @@ class _Writer:
                 "question as a HumanMessage."
             )
         if last["role"] == "assistant":
-            self._continue(last)
+            self._mark_prefill(last)
         return [*_folded(self._system), *self._files, *self._out]
 
     def _last(self) -> Wire | None:
@@ -148,8 +148,8 @@ class _Writer:
 
     def _user(self, content: Any, name: str | None) -> None:
         if isinstance(content, str):
-            self._turn_over()
-            self._say("user", sayable(content), name)
+            self._close_tool_results()
+            self._say("user", replace_lone_surrogates(content), name)
             return
         if not isinstance(content, list):
             raise MessageError(f"A user message has no content that can be sent: {content!r}.")
@@ -168,13 +168,13 @@ class _Writer:
             if not is_block(block, "tool_result") and not uploaded_file(block, self._row)
         ]
         if rest or not (results or uploads):
-            self._turn_over()
-            self._say("user", user_content(rest, self._reader), name)
+            self._close_tool_results()
+            self._say("user", user_content(rest, self._target), name)
 
     def _system_text(self, content: Any, name: str | None) -> None:
         wire: Wire = {
             "role": "system",
-            "content": text_content(content, self._reader, "system"),
+            "content": text_content(content, self._target, "system"),
         } | ({"name": name} if name else {})
         text = wire["content"]
         if self._row.files == "fileid" and isinstance(text, str) and text.startswith("fileid://"):
@@ -185,15 +185,15 @@ class _Writer:
             self._out.append(wire)
 
     def _assistant(self, message: AIMessage, *, number: int, replayed: bool) -> None:
-        self._turn_over()
+        self._close_tool_results()
         wire: Wire = {"role": "assistant", "content": content_to_wire(message, self._row)}
         if message.name:
             wire["name"] = message.name
         if replayed:
-            wire |= thoughts_to_wire(message, self._row, foreign=self._foreign)
+            wire |= reasoning_to_wire(message, self._row, foreign=self._foreign)
         seen: set[str] = set()
         tool_calls: list[Wire] = []
-        for index, call in enumerate(calls_of(message)):
+        for index, call in enumerate(tool_calls_of(message)):
             wire_id = call.id if call.id and call.id not in seen else f"call_{number}_{index}"
             seen.add(wire_id)
             self._open.append(_Open(call.id, wire_id, call.name, call.broken))
@@ -204,10 +204,10 @@ class _Writer:
             wire["tool_calls"] = tool_calls
         self._prefix = bool(message.additional_kwargs.get("partial"))
         self._out.append(wire)
-        if pictures := pictures_of(message, self._reader):
+        if pictures := visual_parts(message, self._target):
             if self._prefix:
                 raise MessageError("A begun answer can only hold text, no image or video.")
-            self._move("From the assistant's answer:", pictures)
+            self._defer_media("From the assistant's answer:", pictures)
 
     def _result(self, call_id: str, content: Any, *, failed: bool) -> None:
         """A tool's result behind its call; what is not text waits for the user message (P53)."""
@@ -220,17 +220,17 @@ class _Writer:
         self._open.remove(call)
         parts: list[Part] = []
         if isinstance(content, list):
-            parts = [part_to_wire(block, self._reader) for block in content]
+            parts = [part_to_wire(block, self._target) for block in content]
             content = [part for part in parts if part["type"] == "text"]
-        said = text_content(content, self._reader, "tool")
+        said = text_content(content, self._target, "tool")
         if media := [part for part in parts if part["type"] != "text"]:
-            self._move(f"From the result of `{call.name}`:", media)
+            self._defer_media(f"From the result of `{call.name}`:", media)
             said = said or "The result is in the next user message."
         if failed and isinstance(said, str) and "error" not in said.lower():
             said = f"Error: {said}"
         self._out.append({"role": "tool", "tool_call_id": call.wire, "content": said})
 
-    def _move(self, whence: str, media: Sequence[Part]) -> None:
+    def _defer_media(self, whence: str, media: Sequence[Part]) -> None:
         """Let what only a user may show wait for the next user message."""
         self._media += [{"type": "text", "text": whence}, *media]
 
@@ -259,7 +259,7 @@ class _Writer:
             wire["name"] = name
         self._out.append(wire)
 
-    def _turn_over(self) -> None:
+    def _close_tool_results(self) -> None:
         """Close the tool results before another message.
 
         Raises:
@@ -272,12 +272,12 @@ class _Writer:
                 "behind its AIMessage, or take the call out of the history."
             )
         if self._open:
-            self._drop_unanswered()
+            self._drop_unanswered_broken_calls()
         if self._media:
             self._say("user", self._media, None)
             self._media = []
 
-    def _drop_unanswered(self) -> None:
+    def _drop_unanswered_broken_calls(self) -> None:
         """Take out broken calls that nobody answered: they were never run (P17)."""
         dropped = {call.wire for call in self._open}
         asked = next(m for m in reversed(self._out) if m["role"] == "assistant")
@@ -286,7 +286,7 @@ class _Writer:
             del asked["tool_calls"]
         self._open = []
 
-    def _continue(self, last: Wire) -> None:
+    def _mark_prefill(self, last: Wire) -> None:
         """Mark the begun answer at the end.
 
         Raises:

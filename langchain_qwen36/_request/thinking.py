@@ -10,7 +10,8 @@ from langchain_qwen36.errors import UnsupportedSettingError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from langchain_qwen36._request.types import Effort, Replay, Thinking
+    from langchain_qwen36._content.history import Replay
+    from langchain_qwen36._request.types import Effort, Thinking
     from langchain_qwen36.catalog import Model, ThinkingDefault
     from langchain_qwen36.gateways import Gateway
 
@@ -20,14 +21,14 @@ _SHARES: Mapping[str, int] = {"minimal": 10, "low": 20, "medium": 50, "high": 80
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
+class ReasoningPlan:
     """What goes into the body for thinking."""
 
     on: bool | None
     """Whether the model will think; None when nothing says."""
     fields: Mapping[str, Any] = field(default_factory=dict)
     """Keys of the body; values are dicts where a field is nested."""
-    keeps_all: bool = False
+    replays_all_turns: bool = False
     """Whether the thoughts of all earlier turns go back."""
     notes: Mapping[str, str] = field(default_factory=dict)
 
@@ -37,17 +38,17 @@ def plan(
     gateway: Gateway,
     model: Model | None,
     *,
-    served: ThinkingDefault | None = None,
+    gateway_default: ThinkingDefault | None = None,
     with_tools: bool = False,
     replay: Replay = "tool_loop",
-) -> Plan:
+) -> ReasoningPlan:
     """The body's fields, and whether the model will think.
 
     Args:
         thinking: What the user said.
         gateway: Its row says where each thing goes.
         model: The catalogue's row, None when unknown.
-        served: What the gateway's list says the model does by itself, None when nothing.
+        gateway_default: What the gateway's list says the model does by itself, None when nothing.
         with_tools: Whether tools are bound: their loops need the thoughts kept (P27).
         replay: Which thoughts go back; "never" asks for none to be kept.
 
@@ -57,7 +58,7 @@ def plan(
     """
     thinking = _settled(thinking, gateway)
     _check_model(thinking.enabled, model)
-    on = _is_on(thinking.enabled, model, served)
+    on = _is_on(thinking.enabled, model, gateway_default)
     fields = _switch(thinking, gateway, model)
     notes: dict[str, str] = {}
     if thinking.budget is not None:
@@ -65,12 +66,12 @@ def plan(
         _merge(fields, _budget(budget, gateway))
     if thinking.effort is not None:
         _merge(fields, _effort(thinking.effort, gateway, model))
-    keeps_all = on is not False and _keeps_all(
+    replays_all_turns = on is not False and _replays_all_turns(
         thinking.preserve, gateway, model, with_tools=with_tools, replay=replay
     )
-    if keeps_all:
+    if replays_all_turns:
         _merge(fields, _preserve(gateway))
-    return Plan(on=on, fields=fields, keeps_all=keeps_all, notes=notes)
+    return ReasoningPlan(on=on, fields=fields, replays_all_turns=replays_all_turns, notes=notes)
 
 
 def can_switch_off(gateway: Gateway, model: Model | None) -> bool:
@@ -78,7 +79,7 @@ def can_switch_off(gateway: Gateway, model: Model | None) -> bool:
     return gateway.thinking != "unsupported" and (model is None or model.thinking != "always")
 
 
-def said_in(body: Mapping[str, Any]) -> bool | None:
+def thinking_override(body: Mapping[str, Any]) -> bool | None:
     """What keys of the user's own body say of thinking: they win over every setting (P14)."""
     nested = body.get("chat_template_kwargs"), body.get("reasoning")
     template, reasoning = (part if isinstance(part, dict) else {} for part in nested)
@@ -132,10 +133,14 @@ def _check_model(enabled: bool | None, model: Model | None) -> None:
 
 
 def _is_on(
-    enabled: bool | None, model: Model | None, served: ThinkingDefault | None
+    enabled: bool | None, model: Model | None, gateway_default: ThinkingDefault | None
 ) -> bool | None:
     """Whether the model will think; where its maker and the gateway disagree nobody knows."""
-    if enabled is not None or model is None or (served is not None and served != model.thinking):
+    if (
+        enabled is not None
+        or model is None
+        or (gateway_default is not None and gateway_default != model.thinking)
+    ):
         return enabled
     match model.thinking:
         case "on" | "always":
@@ -228,7 +233,7 @@ def _share(effort: Effort, gateway: Gateway, model: Model | None) -> dict[str, A
     return _budget(model.max_thinking_tokens * _SHARES[effort] // 100, gateway)
 
 
-def _keeps_all(
+def _replays_all_turns(
     preserve: bool | None,
     gateway: Gateway,
     model: Model | None,

@@ -212,8 +212,8 @@ def _inlined(node: Any, root: Mapping[str, Any]) -> Any:
         target = _target(ref, root)
         if target is None or _leads_to(ref, target, root):
             return node
-        beside = {key: value for key, value in node.items() if key != "$ref"}
-        return _inlined(target, root) | _inlined(beside, root)
+        siblings = {key: value for key, value in node.items() if key != "$ref"}
+        return _inlined(target, root) | _inlined(siblings, root)
     return {
         key: value if key in _DEFINITIONS else _inlined(value, root) for key, value in node.items()
     }

@@ -44,7 +44,9 @@ def check_settings(
     check_server_features(settings, gateway, model, thinking=thinking)
 
 
-def passed_over(settings: Settings, gateway: Gateway, model: Model | None) -> dict[str, str]:
+def ignored_setting_notes(
+    settings: Settings, gateway: Gateway, model: Model | None
+) -> dict[str, str]:
     """What the gateway takes and does nothing with, by setting, to be noted on the answer."""
     notes = {
         name: f"`{name}` was sent, but `gateway={gateway.name!r}` passes it over."
@@ -116,7 +118,9 @@ def check_messages(
                 f"{marks} blocks carry `cache_control`; `gateway={gateway.name!r}` keeps "
                 f"{gateway.cache_markers}: mark only the last block of what stays the same."
             )
-    if messages[-1]["role"] == "assistant" and _thinks_instead(gateway, thinking=thinking):
+    if messages[-1]["role"] == "assistant" and _prefill_conflicts_with_thinking(
+        gateway, thinking=thinking
+    ):
         raise MessageError(
             f"`gateway={gateway.name!r}` continues a begun answer only without thinking: pass "
             "`enable_thinking=False`."
@@ -127,7 +131,7 @@ def check_messages(
         raise MessageError("A translation takes exactly one user message, and nothing else.")
 
 
-def _thinks_instead(gateway: Gateway, *, thinking: bool | None) -> bool:
+def _prefill_conflicts_with_thinking(gateway: Gateway, *, thinking: bool | None) -> bool:
     """Whether a begun answer is refused because the model thinks, or may."""
     match gateway.prefill:
         case "bare_unless_thinking":

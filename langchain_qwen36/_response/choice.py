@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
-from langchain_qwen36._request.types import Delta
 from langchain_qwen36._response.content_parts import pieces_in, words_in
+from langchain_qwen36._response.delta import Delta
 from langchain_qwen36._response.reasoning_details import Item, ReasoningDetails
 from langchain_qwen36._response.text_tool_calls import ToolCallFinder
 from langchain_qwen36._response.think_tags import ThinkTagSplitter
@@ -14,7 +14,8 @@ from langchain_qwen36._response.tool_calls import Settled, ToolCallAssembler
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from langchain_qwen36._request.types import Prose, Request
+    from langchain_qwen36._request.types import Request
+    from langchain_qwen36._response.delta import TextKind
 
 _PLAIN = frozenset({"role", "content", "reasoning_content"})
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
@@ -54,7 +55,7 @@ class Choice:
 
     def __init__(self, index: int, request: Request) -> None:
         self.index = index
-        self.plain: Prose | None = None
+        self.plain: TextKind | None = None
         self.text: list[str] = []
         self.thoughts: list[str] = []
         self.calls = ToolCallAssembler(request.used_ids)

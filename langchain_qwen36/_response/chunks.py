@@ -9,12 +9,12 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 
-from langchain_qwen36._request.types import PROVIDER
+from langchain_qwen36._content.messages import PROVIDER
 from langchain_qwen36._response import usage
 from langchain_qwen36._response.message import additional_kwargs, alternatives, response_metadata
 
 if TYPE_CHECKING:
-    from langchain_qwen36._request.types import Delta, Meta
+    from langchain_qwen36._response.delta import Delta, TransportInfo
     from langchain_qwen36._response.reader import StreamReader
 
 _MESSAGE = AIMessageChunk(content="", additional_kwargs={}, response_metadata={})
@@ -33,7 +33,7 @@ class ChunkWriter:
                 return _prose("", {"reasoning_content": delta.text})
             case "tool_call":
                 call = tool_call_chunk(
-                    name=delta.name, args=delta.text, id=delta.id, index=delta.call
+                    name=delta.name, args=delta.text, id=delta.id, index=delta.tool_call_index
                 )
                 message = AIMessageChunk(
                     content="", tool_call_chunks=[call], response_metadata=_metadata()
@@ -45,7 +45,7 @@ class ChunkWriter:
                 assert_never(delta.kind)
         return ChatGenerationChunk(message=message)
 
-    def last(self, reader: StreamReader, meta: Meta) -> ChatGenerationChunk:
+    def last(self, reader: StreamReader, meta: TransportInfo) -> ChatGenerationChunk:
         """The empty chunk that closes the stream and carries all that is said once."""
         counted = usage.from_wire(reader.raw_usage)
         metadata = response_metadata(reader, reader.first, meta, counted) | alternatives(reader)

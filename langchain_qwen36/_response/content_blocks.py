@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.messages.block_translators import register_translator
 
-from langchain_qwen36._request.types import PROVIDER
+from langchain_qwen36._content.messages import PROVIDER
 from langchain_qwen36._response.citations import with_citations
 
 if TYPE_CHECKING:

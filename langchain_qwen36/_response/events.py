@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
-from langchain_qwen36._request.types import PROVIDER
+from langchain_qwen36._content.messages import PROVIDER
 from langchain_qwen36._response import usage
 from langchain_qwen36._response.citations import with_citations
 from langchain_qwen36._response.message import additional_kwargs, alternatives, response_metadata
@@ -16,7 +16,8 @@ from langchain_qwen36._response.message import additional_kwargs, alternatives, 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from langchain_qwen36._request.types import Delta, Meta, Request
+    from langchain_qwen36._request.types import Request
+    from langchain_qwen36._response.delta import Delta, TransportInfo
     from langchain_qwen36._response.reader import StreamReader
 
 Event = dict[str, Any]
@@ -51,7 +52,7 @@ class EventWriter:
                 assert_never(delta.kind)
         return events
 
-    def finish(self, reader: StreamReader, meta: Meta) -> list[Event]:
+    def finish(self, reader: StreamReader, meta: TransportInfo) -> list[Event]:
         """The events that close the open blocks and the message.
 
         The caller closes the HTTP response before it yields the last one (T19).
@@ -104,13 +105,13 @@ class EventWriter:
         }
 
     def _tool_call(self, delta: Delta, events: list[Event]) -> None:
-        index = self._calls.get(delta.call)
+        index = self._calls.get(delta.tool_call_index)
         if index is None:
             self._close(events)
-            index = self._calls[delta.call] = self._blocks
+            index = self._calls[delta.tool_call_index] = self._blocks
             self._blocks += 1
             block = {"type": "tool_call_chunk", "id": delta.id, "name": delta.name, "args": ""}
-            events.append(_start(index, {**block, "index": delta.call}))
+            events.append(_start(index, {**block, "index": delta.tool_call_index}))
         if delta.text:
             events.append(
                 {

@@ -6,22 +6,24 @@ import logging
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36._request.types import PROVIDER
+from langchain_qwen36._content.messages import PROVIDER
+from langchain_qwen36.pricing import price_call
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from langchain_core.messages.ai import UsageMetadata
 
-    from langchain_qwen36._request.types import Meta, Request
+    from langchain_qwen36._request.types import Request
     from langchain_qwen36._response.choice import Choice
+    from langchain_qwen36._response.delta import TransportInfo
     from langchain_qwen36._response.reader import StreamReader
 
 logger = logging.getLogger(__name__)
 
 
 def response_metadata(
-    reader: StreamReader, choice: Choice, meta: Meta, counted: UsageMetadata | None
+    reader: StreamReader, choice: Choice, meta: TransportInfo, counted: UsageMetadata | None
 ) -> dict[str, Any]:
     """The whole response_metadata of one choice, for the message or for the last chunk (T25).
 
@@ -41,7 +43,7 @@ def response_metadata(
         "native_finish_reason": choice.native_finish or choice.raw_finish,
         "request_id": meta.request_id or facts.get("request_id"),
         "attempts": meta.attempts if meta.attempts > 1 else None,
-        "headers": dict(meta.headers) if request.tell_headers else None,
+        "headers": dict(meta.headers) if request.include_headers else None,
         "usage": dict(reader.raw_usage) if reader.raw_usage else None,
         "notes": _notes(reader, choice) or None,
         "empty_answer": _empty_answer(choice) or None,
@@ -50,8 +52,14 @@ def response_metadata(
     }
     if reader.done:
         _warn(choice, request, metadata)
-    if request.price is not None:
-        metadata["cost"] = request.price(counted, metadata, request.thinking)
+    metadata["cost"] = price_call(
+        counted,
+        reader.raw_usage or {},
+        metadata,
+        offer=request.offer,
+        discount=request.price_discount,
+        thinking=request.thinking,
+    )
     return {name: value for name, value in metadata.items() if value is not None}
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from langchain_qwen36._content.source import sayable
+from langchain_qwen36._content.source import replace_lone_surrogates
 from langchain_qwen36._response.errors import error_from, error_in, head, request_id
 from langchain_qwen36.errors import QwenError, UnexpectedResponseError
 
@@ -112,11 +112,14 @@ def loads(data: bytes) -> Any:
 def _replace_lone_surrogates(value: Any) -> Any:
     """Return the value without lone surrogates, which nothing could write out again."""
     if isinstance(value, str):
-        return sayable(value)
+        return replace_lone_surrogates(value)
     if isinstance(value, list):
         return [_replace_lone_surrogates(item) for item in value]
     if isinstance(value, dict):
-        return {sayable(key): _replace_lone_surrogates(item) for key, item in value.items()}
+        return {
+            replace_lone_surrogates(key): _replace_lone_surrogates(item)
+            for key, item in value.items()
+        }
     return value
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36._request.types import Meta
 from langchain_qwen36._response import usage
 from langchain_qwen36._response.answer import message
 from langchain_qwen36._response.choice import Choice
+from langchain_qwen36._response.delta import TransportInfo
 from langchain_qwen36._response.message import response_metadata
 from langchain_qwen36._response.tool_calls import index_in
 from langchain_qwen36.errors import StreamInterruptedError, UnexpectedResponseError
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import AIMessage
 
-    from langchain_qwen36._request.types import Delta, Prose, Request
+    from langchain_qwen36._request.types import Request
+    from langchain_qwen36._response.delta import Delta, TextKind
 
 # What the reader itself reads of a payload, and bulk that says nothing of the answer.
 _NO_FACTS = frozenset(
@@ -92,7 +93,7 @@ class StreamReader:
         return deltas
 
     @property
-    def plain(self) -> Prose | None:
+    def plain(self) -> TextKind | None:
         """The kind of what the last payload said, where it said that and nothing else."""
         return self._first.plain if self._first is not None and len(self.choices) == 1 else None
 
@@ -142,7 +143,7 @@ class StreamReader:
             return None
         self._count_from_one()
         counted = usage.from_wire(self.raw_usage)
-        metadata = response_metadata(self, self.first, Meta(), counted)
+        metadata = response_metadata(self, self.first, TransportInfo(), counted)
         return message(self.first, metadata, counted, interrupted=True)
 
     def _absorb(self, payload: Mapping[str, Any]) -> None:

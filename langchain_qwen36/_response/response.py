@@ -12,10 +12,11 @@ from langchain_qwen36._response.message import response_metadata
 from langchain_qwen36._response.reader import StreamReader
 
 if TYPE_CHECKING:
-    from langchain_qwen36._request.types import Meta, Request
+    from langchain_qwen36._request.types import Request
+    from langchain_qwen36._response.delta import TransportInfo
 
 
-def from_wire(payload: dict[str, Any], request: Request, meta: Meta) -> ChatResult:
+def from_wire(payload: dict[str, Any], request: Request, meta: TransportInfo) -> ChatResult:
     """Read a one-shot answer with the same code as a stream.
 
     Raises:
@@ -27,7 +28,7 @@ def from_wire(payload: dict[str, Any], request: Request, meta: Meta) -> ChatResu
     return result(reader, meta)
 
 
-def result(reader: StreamReader, meta: Meta) -> ChatResult:
+def result(reader: StreamReader, meta: TransportInfo) -> ChatResult:
     """The answer of a reader that has finished: one generation per choice."""
     generations = []
     counted = usage.from_wire(reader.raw_usage)

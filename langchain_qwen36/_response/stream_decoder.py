@@ -30,7 +30,7 @@ from langchain_qwen36.errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from langchain_qwen36._request.types import Delta, Prose
+    from langchain_qwen36._response.delta import Delta, TextKind
     from langchain_qwen36._response.payload import ResponseContext
     from langchain_qwen36._response.reader import StreamReader
     from langchain_qwen36._response.sse import Event
@@ -76,7 +76,7 @@ class StreamDecoder:
         self._headers = headers
         self._decoder = SSEDecoder(context.max_event_bytes)
         self._template = ChunkTemplate()
-        self._plain: Prose | None = None
+        self._plain: TextKind | None = None
         """The kind of the last payload's text, where it can be appended to."""
         self._head = b""
         self._drained = 0

@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
-from langchain_qwen36._request.types import Delta
+from langchain_qwen36._response.delta import Delta
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence

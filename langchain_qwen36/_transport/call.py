@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from langchain_qwen36._request.types import Meta
+from langchain_qwen36._response.delta import TransportInfo
 from langchain_qwen36._response.errors import request_id
 from langchain_qwen36._response.payload import HTTPBody, ResponseContext, parse_completion
 from langchain_qwen36._transport import http as _http
@@ -141,7 +141,7 @@ class Attempts:
         )
 
 
-def post(call: ApiCall) -> tuple[dict[str, Any], Meta]:
+def post(call: ApiCall) -> tuple[dict[str, Any], TransportInfo]:
     """Make a call whose answer comes in one piece.
 
     Returns:
@@ -159,7 +159,7 @@ def post(call: ApiCall) -> tuple[dict[str, Any], Meta]:
             sleep(attempts.delay_or_raise(error))
 
 
-async def apost(call: ApiCall) -> tuple[dict[str, Any], Meta]:
+async def apost(call: ApiCall) -> tuple[dict[str, Any], TransportInfo]:
     """`post`, async."""
     attempts = Attempts(call)
     while True:
@@ -170,8 +170,10 @@ async def apost(call: ApiCall) -> tuple[dict[str, Any], Meta]:
             await asleep(attempts.delay_or_raise(error))
 
 
-def _read(call: ApiCall, attempts: Attempts, body: HTTPBody) -> tuple[dict[str, Any], Meta]:
+def _read(
+    call: ApiCall, attempts: Attempts, body: HTTPBody
+) -> tuple[dict[str, Any], TransportInfo]:
     payload = parse_completion(call.context, body)
     id_ = request_id(body.headers, payload)
     attempts.log_success(body.status, id_)
-    return payload, Meta(request_id=id_, headers=body.headers, attempts=attempts.count)
+    return payload, TransportInfo(request_id=id_, headers=body.headers, attempts=attempts.count)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from langchain_qwen36._request.types import Meta
+from langchain_qwen36._response.delta import TransportInfo
 from langchain_qwen36._response.errors import request_id
 from langchain_qwen36._response.reader import StreamReader
 from langchain_qwen36._response.stream_decoder import StreamDecoder
@@ -17,7 +17,7 @@ from langchain_qwen36.errors import QwenError
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 
-    from langchain_qwen36._request.types import Delta
+    from langchain_qwen36._response.delta import Delta
     from langchain_qwen36._transport.call import ApiCall
     from langchain_qwen36._transport.http import AsyncHTTPResponse, HTTPResponse
 
@@ -51,7 +51,7 @@ class StreamCall(Generic[R]):
     def __init__(
         self, call: ApiCall, new_reader: Callable[[], R], *, restart: bool = False
     ) -> None:
-        self.meta = Meta()
+        self.meta = TransportInfo()
         self._call = call
         self._context = call.context
         self._new_reader = new_reader
@@ -131,7 +131,9 @@ class StreamCall(Generic[R]):
     def _begin(self, response: HTTPResponse) -> StreamDecoder:
         self.reader = self._new_reader()
         id_ = request_id(response.headers)
-        self.meta = Meta(request_id=id_, headers=response.headers, attempts=self._attempts.count)
+        self.meta = TransportInfo(
+            request_id=id_, headers=response.headers, attempts=self._attempts.count
+        )
         return StreamDecoder(self._context, self.reader, response.status, response.headers)
 
     def _delay_or_raise(self, error: QwenError) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36._request.types import PROVIDER
+from langchain_qwen36._content.messages import PROVIDER
 from langchain_qwen36.middleware.prompt_caching import PromptCachingMiddleware
 from langchain_qwen36.middleware.tool_call_repair import ToolCallRepairMiddleware
 

@@ -12,6 +12,7 @@ from langchain_qwen36.pricing.list_price import (
     plugin_calls_of,
 )
 from langchain_qwen36.pricing.money import CurrencyError, Money, totals
+from langchain_qwen36.pricing.price_call import price_call
 from langchain_qwen36.pricing.reported_cost import Reported, reported_cost
 from langchain_qwen36.pricing.tiers import NextTier, next_tier
 
@@ -30,6 +31,7 @@ __all__ = [
     "money_of",
     "next_tier",
     "plugin_calls_of",
+    "price_call",
     "reported_cost",
     "totals",
 ]

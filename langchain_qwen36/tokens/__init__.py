@@ -5,25 +5,25 @@ from __future__ import annotations
 from langchain_qwen36.tokens.calibration import Calibration
 from langchain_qwen36.tokens.media import (
     MAX_PIXELS,
-    MOST_PIXELS,
+    MAX_PIXELS_ALLOWED,
+    has_unknown_size,
     image_tokens,
-    is_guessed,
     media_tokens,
     video_tokens,
 )
-from langchain_qwen36.tokens.prompt import count_guessed, count_messages, prompt_text
+from langchain_qwen36.tokens.prompt import count_messages, count_unmeasured_media, prompt_text
 from langchain_qwen36.tokens.text import count_text, estimate_text
 
 __all__ = [
     "MAX_PIXELS",
-    "MOST_PIXELS",
+    "MAX_PIXELS_ALLOWED",
     "Calibration",
-    "count_guessed",
     "count_messages",
     "count_text",
+    "count_unmeasured_media",
     "estimate_text",
+    "has_unknown_size",
     "image_tokens",
-    "is_guessed",
     "media_tokens",
     "prompt_text",
     "video_tokens",

@@ -2,7 +2,7 @@
 
 The vendor prints the formula as code on its page on vision; it gives the counts that were measured
 of nine videos to the token. What a URL leads to is not fetched: such an image counts as the largest
-it may be, such a video as a minute, which a longer one exceeds. `is_guessed` tells them apart.
+it may be, such a video as a minute, which a longer one exceeds: `has_unknown_size`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from math import ceil, floor, sqrt
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36._content.blocks import beside, is_address
+from langchain_qwen36._content.blocks import block_option, is_url
 from langchain_qwen36._content.formats import HEAD, Size, Video, image_size, video_facts
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ _TOKEN = _SIDE**2
 MAX_PIXELS = 2_621_440
 """An image is scaled down to so many pixels unless the part says otherwise."""
 
-MOST_PIXELS = 16_777_216
+MAX_PIXELS_ALLOWED = 16_777_216
 """What a part may say at most, and what `vl_high_resolution_images` fixes."""
 
 _MIN_PIXELS = 65_536
@@ -54,14 +54,14 @@ def media_tokens(
         max_pixels: What an image is scaled down to where the block does not say.
         high_resolution: Whether `vl_high_resolution_images` is set.
     """
-    most = MOST_PIXELS if high_resolution else max_pixels
+    most = MAX_PIXELS_ALLOWED if high_resolution else max_pixels
     return sum(
         _video(part) if _kind(part) == "video" else _image(part, most, fixed=high_resolution)
         for part in _media_in(block)
     )
 
 
-def is_guessed(block: Mapping[str, Any]) -> bool:
+def has_unknown_size(block: Mapping[str, Any]) -> bool:
     """Whether there is an image or a video in it whose size cannot be read from the block."""
     for part in _media_in(block):
         facts = _film(part) if _kind(part) == "video" else image_size(_front(_packed(part)))
@@ -129,8 +129,8 @@ def _unwrapped(block: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _image(block: Mapping[str, Any], most: int, *, fixed: bool) -> int:
-    low = _said(block, "min_pixels", _MIN_PIXELS, MOST_PIXELS)
-    high = most if fixed else _said(block, "max_pixels", most, MOST_PIXELS)
+    low = _said(block, "min_pixels", _MIN_PIXELS, MAX_PIXELS_ALLOWED)
+    high = most if fixed else _said(block, "max_pixels", most, MAX_PIXELS_ALLOWED)
     size = image_size(_front(_packed(block)))
     if size is None:
         return high // _TOKEN + _MARKS
@@ -167,14 +167,14 @@ def _film(block: Mapping[str, Any]) -> Video | None:
 
 def _said(block: Mapping[str, Any], key: str, unsaid: int, most: int) -> int:
     """A count of pixels beside the image, or in its extras."""
-    value = beside(block, key)
+    value = block_option(block, key)
     usable = isinstance(value, int) and not isinstance(value, bool) and value > 0
     return min(value, most) if usable else unsaid
 
 
 def _rate(block: Mapping[str, Any]) -> float:
     """Frames a second, where they are a rate that may be asked for."""
-    value = beside(block, "fps")
+    value = block_option(block, "fps")
     usable = isinstance(value, int | float) and _FPS_RANGE[0] <= value <= _FPS_RANGE[1]
     return float(value) if usable else _FPS
 
@@ -192,7 +192,7 @@ def _packed(block: Mapping[str, Any]) -> str:
 def _bare(text: str) -> str:
     if mark := _DATA_URL.match(text):
         return text[mark.end() :]
-    return "" if is_address(text) else text
+    return "" if is_url(text) else text
 
 
 def _front(packed: str) -> bytes:

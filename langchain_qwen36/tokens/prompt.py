@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolMessage
 
-from langchain_qwen36.tokens.media import MAX_PIXELS, is_guessed, media_tokens
+from langchain_qwen36.tokens.media import MAX_PIXELS, has_unknown_size, media_tokens
 from langchain_qwen36.tokens.text import count_text
 
 if TYPE_CHECKING:
@@ -56,9 +56,9 @@ def count_messages(
     return count(text) + media + (_TOOLS_TAIL_TOKENS if tools else 0)
 
 
-def count_guessed(messages: Sequence[BaseMessage]) -> int:
+def count_unmeasured_media(messages: Sequence[BaseMessage]) -> int:
     """How many blocks hold an image or a video whose size nobody can read before it is sent."""
-    return sum(is_guessed(block) for message in messages for block in _blocks(message))
+    return sum(has_unknown_size(block) for message in messages for block in _blocks(message))
 
 
 def prompt_text(

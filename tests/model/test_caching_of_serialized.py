@@ -11,8 +11,8 @@ from langchain_core.outputs import ChatGenerationChunk
 
 from langchain_qwen36 import ChatQwen36
 from langchain_qwen36._request.tools import to_wire
-from langchain_qwen36._request.types import Delta
 from langchain_qwen36._response.chunks import ChunkWriter
+from langchain_qwen36._response.delta import Delta
 
 
 def model(**said):

@@ -136,7 +136,7 @@ class TestBody:
         )
 
         assert (request.body["enable_thinking"], request.body["tool_choice"]) == (True, "auto")
-        assert not request.ask_again_without_thinking
+        assert not request.retry_if_no_tool_call
 
     def test_p70_refs_are_written_out_where_the_template_shows_the_schema(self):
         """On servers with Qwen's own template; elsewhere the schema goes as it is."""
@@ -218,7 +218,7 @@ class TestForcedChoice:
 
         assert request.body["tool_choice"] == "auto"
         assert request.body["tools"] == [tool("g")]
-        assert request.ask_again_without_thinking
+        assert request.retry_if_no_tool_call
 
     @pytest.mark.parametrize("choice", ["required", named("f")], ids=["some", "named"])
     def test_p04_or_it_is_an_error(self, choice):
@@ -231,8 +231,8 @@ class TestForcedChoice:
         thinking = ask(tools=self.TWO, tool_choice="required")
         silent = ask(tools=self.TWO, tool_choice="required", thinking=OFF)
 
-        assert (thinking.body["tool_choice"], thinking.ask_again_without_thinking) == ("auto", True)
-        assert (silent.body["tool_choice"], silent.ask_again_without_thinking) == ("auto", False)
+        assert (thinking.body["tool_choice"], thinking.retry_if_no_tool_call) == ("auto", True)
+        assert (silent.body["tool_choice"], silent.retry_if_no_tool_call) == ("auto", False)
 
     @pytest.mark.parametrize(
         ("model", "thinking"),
@@ -253,7 +253,7 @@ class TestForcedChoice:
         request = ask(model="qwq-plus", tools=self.TWO, tool_choice=named("g"))
 
         assert (request.body["tool_choice"], request.thinking) == ("auto", True)
-        assert not request.ask_again_without_thinking
+        assert not request.retry_if_no_tool_call
 
     def test_an_unknown_model_is_taken_for_one_that_thinks(self):
         """A 400 is worse than a switch too many."""

@@ -15,7 +15,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from langchain_qwen36 import ChatQwen36, QwenWarning
 from langchain_qwen36._request.build import build
-from langchain_qwen36._request.cache_control import marked
+from langchain_qwen36._request.cache_control import add_cache_markers
 from langchain_qwen36._request.types import Settings
 from langchain_qwen36.catalog import find_model, find_offer
 from langchain_qwen36.errors import MessageError, UnsupportedSettingError
@@ -82,33 +82,35 @@ def places(messages: list[dict[str, Any]]) -> list[int]:
 def test_where_marks_go(messages: list[dict[str, Any]], expected: list[int]) -> None:
     """The system prompt's end, this request's, the last one's; no more than count."""
     before = deepcopy(messages)
-    assert places(marked(messages, [], DASHSCOPE, "auto")) == expected
+    assert places(add_cache_markers(messages, [], DASHSCOPE, "auto")) == expected
     assert messages == before
 
 
 def test_a_mark_of_ones_own_stays_as_it_is() -> None:
     """With whatever it says beside its type."""
-    assert marked([SYSTEM, said("user", [OWN])], [], DASHSCOPE, "auto")[1]["content"] == [OWN]
+    assert add_cache_markers([SYSTEM, said("user", [OWN])], [], DASHSCOPE, "auto")[1][
+        "content"
+    ] == [OWN]
 
 
 def test_tools_stand_before_the_system_prompt() -> None:
     """They count for the length of what is cached, and take no mark of their own."""
     short = [said("system", "short"), USER]
-    assert places(marked(short, [TOOL], DASHSCOPE, "auto")) == [0, 1]
+    assert places(add_cache_markers(short, [TOOL], DASHSCOPE, "auto")) == [0, 1]
     body = ask([SystemMessage("short"), HumanMessage("hi")], tools=[TOOL], prompt_cache="auto")
     assert "cache_control" not in body["tools"][0]
 
 
 def test_the_system_prompt_only() -> None:
     """For calls whose conversation is not sent again."""
-    assert places(marked([SYSTEM, USER, ANSWER, USER], [], DASHSCOPE, "system")) == [0]
+    assert places(add_cache_markers([SYSTEM, USER, ANSWER, USER], [], DASHSCOPE, "system")) == [0]
 
 
 @pytest.mark.parametrize("row", ["openrouter", "vercel", "openai-compatible"])
 def test_a_row_that_names_no_limit_gets_the_same_marks(row: str) -> None:
     """Where the number that counts is not known, three are set."""
     messages = [SYSTEM, USER, ANSWER, USER]
-    assert places(marked(messages, [], GATEWAYS[row], "auto")) == [0, 1, 3]
+    assert places(add_cache_markers(messages, [], GATEWAYS[row], "auto")) == [0, 1, 3]
 
 
 def ask(messages: list[BaseMessage], **settings: Any) -> dict[str, Any]:

@@ -106,7 +106,7 @@ def leaves(gateway, *, messages=HI, stream=None, **settings):
     if "tools" in body:
         names = " ".join(tool["function"]["name"] for tool in body.pop("tools"))
         body |= {} if names == "f g" else {"tools": names}
-    notes = [*request.notes, *(["ask again"] if request.ask_again_without_thinking else [])]
+    notes = [*request.notes, *(["ask again"] if request.retry_if_no_tool_call else [])]
     return body | ({"!": ", ".join(notes)} if notes else {})
 
 

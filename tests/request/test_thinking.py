@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from langchain_qwen36._request.thinking import plan, said_in
+from langchain_qwen36._request.thinking import plan, thinking_override
 from langchain_qwen36._request.types import Thinking
 from langchain_qwen36.catalog import find_model
 from langchain_qwen36.errors import UnsupportedSettingError
@@ -190,7 +190,7 @@ def test_what_cannot_be_done_is_refused_by_name(said, gateway, model, words):
 )
 def test_whether_the_model_will_think(said, model, served, expected):
     """None where nothing says, or where two sources do not agree."""
-    assert plan(Thinking(enabled=said), DASHSCOPE, model, served=served).on is expected
+    assert plan(Thinking(enabled=said), DASHSCOPE, model, gateway_default=served).on is expected
 
 
 @pytest.mark.parametrize("said", [False, None], ids=["off", "nothing"])
@@ -247,13 +247,13 @@ class TestPreserve:
         """The server can only keep what it gets."""
         asked = plan(said, gateway, PLUS, with_tools=True)
 
-        assert asked.keeps_all is expected
+        assert asked.replays_all_turns is expected
 
     def test_never_replaying_keeps_nothing(self):
         """The default gives way to the policy; both said is a contradiction."""
         asked = plan(Thinking(), DASHSCOPE, PLUS, with_tools=True, replay="never")
 
-        assert (asked.fields, asked.keeps_all) == ({}, False)
+        assert (asked.fields, asked.replays_all_turns) == ({}, False)
         with pytest.raises(UnsupportedSettingError, match="contradict"):
             plan(Thinking(preserve=True), DASHSCOPE, PLUS, replay="never")
 
@@ -273,4 +273,4 @@ class TestPreserve:
 )
 def test_p14_a_body_of_the_user_s_own_is_read(body, expected):
     """It goes over every setting, so it also decides what we believe."""
-    assert said_in(body) is expected
+    assert thinking_override(body) is expected

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 import pytest
 from answers import (
     USAGE,
@@ -19,11 +17,12 @@ from answers import (
 )
 from inline_snapshot import snapshot
 
-from langchain_qwen36._request.types import Meta
 from langchain_qwen36._response import response
+from langchain_qwen36._response.delta import TransportInfo
+from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.errors import UnexpectedResponseError
 
-SERVED = Meta(request_id="req-1", attempts=2)
+SERVED = TransportInfo(request_id="req-1", attempts=2)
 
 
 def test_the_whole_metadata_of_an_answer() -> None:
@@ -175,25 +174,24 @@ def test_p28_the_gateways_own_money_is_kept() -> None:
     ) == (0.001, {"usage": {"usd_spent": 0.001}}, {"gateway": {"cost": "0.001"}})
 
 
-def test_t1_the_price_goes_to_the_metadata_once() -> None:
-    """T1: a cost never stands in usage_metadata, and on the last chunk only."""
-    seen = []
-
-    def price(usage, metadata, thinking) -> dict:
-        asked = metadata["requested_model"], thinking
-        seen.append((usage["total_tokens"], metadata["usage"], *asked))
-        return {"total": Decimal("0.5")}
-
-    payloads = [*text_chunks(["a"]), {"choices": [], "usage": USAGE}]
-    answer = read(payloads, request(price=price))
-    assert {"total": Decimal("0.5")} == answer.merged.response_metadata["cost"]
-    assert seen == [(15, USAGE, "qwen3.6-plus", True)] * 3
+def test_the_cost_stands_in_the_metadata_of_the_last_chunk_only() -> None:
+    """A cost stands in response_metadata, once, and never in usage_metadata."""
+    offer = PriceBook.bundled().offer("dashscope", "qwen3.6-plus")
+    answer = read(
+        [*text_chunks(["a"]), {"choices": [], "usage": USAGE}],
+        request(offer=offer, price_discount=0.5),
+    )
+    whole = read([*text_chunks(["a"]), {"choices": [], "usage": USAGE}], request(offer=offer))
+    cost = answer.merged.response_metadata["cost"]
+    assert cost["total"] * 2 == whole.merged.response_metadata["cost"]["total"]
+    assert [answer.invoke.response_metadata["cost"]] == [cost]
+    assert "cost" not in answer.merged.usage_metadata
     assert ["cost" in c.message.response_metadata for c in answer.chunks] == [False, True]
 
 
-def test_an_unknown_price_is_not_said() -> None:
-    """No price is no entry, never 0."""
-    answer = read(text_chunks(["a"]), request(price=lambda usage, metadata, thinking: None))
+def test_an_unknown_price_is_no_entry() -> None:
+    """An unknown price is no entry in response_metadata, never 0."""
+    answer = read([*text_chunks(["a"]), {"choices": [], "usage": USAGE}], request(offer=None))
     assert "cost" not in answer.invoke.response_metadata
 
 
@@ -360,7 +358,7 @@ def test_t26_n2_is_two_generations_with_usage_on_the_first() -> None:
         {"index": i, "message": {"content": "ab"[i]}, "finish_reason": "stop"} for i in (0, 1)
     ]
     payload = {"model": "m", "choices": choices, "usage": USAGE}
-    first, second = response.from_wire(payload, request(), Meta()).generations
+    first, second = response.from_wire(payload, request(), TransportInfo()).generations
     assert (first.text, second.text) == ("a", "b")
     assert first.message.usage_metadata["total_tokens"] == 15
     assert second.message.usage_metadata is None
@@ -380,7 +378,9 @@ def test_logprobs_come_with_their_tokens_and_whole() -> None:
 
 def test_generations_say_why_they_ended() -> None:
     """generation_info has the finish reason, as LangChain's callbacks expect."""
-    [generation] = response.from_wire(completion({"content": "a"}), request(), Meta()).generations
+    [generation] = response.from_wire(
+        completion({"content": "a"}), request(), TransportInfo()
+    ).generations
     assert generation.generation_info == {"finish_reason": "stop"}
 
 
@@ -397,7 +397,7 @@ def test_generations_say_why_they_ended() -> None:
 def test_f13_what_is_no_completion_is_an_error(payload: dict) -> None:
     """F13, P33: a body without choices is no empty answer."""
     with pytest.raises(UnexpectedResponseError, match="no choices"):
-        response.from_wire(payload, request(), Meta())
+        response.from_wire(payload, request(), TransportInfo())
 
 
 def test_p36_an_answer_that_was_all_thinking_is_flagged() -> None:

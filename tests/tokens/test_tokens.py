@@ -24,8 +24,8 @@ from langchain_qwen36.tokens import (
     count_messages,
     count_text,
     estimate_text,
+    has_unknown_size,
     image_tokens,
-    is_guessed,
     media_tokens,
     prompt_text,
     text,
@@ -288,7 +288,7 @@ class TestMedia:
     )
     def test_the_same_picture_counts_the_same_in_every_form(self, block):
         """As many tokens as on the wire, and none of them guessed."""
-        assert (media_tokens(block), is_guessed(block)) == (32 * 24 + 2, False)
+        assert (media_tokens(block), has_unknown_size(block)) == (32 * 24 + 2, False)
 
     @pytest.mark.parametrize(
         "block",
@@ -307,7 +307,7 @@ class TestMedia:
     )
     def test_an_image_of_unknown_size_counts_as_the_largest(self, block):
         """A budget is not passed unseen, and it is said that it is a guess."""
-        assert (media_tokens(block), is_guessed(block)) == (2_560 + 2, True)
+        assert (media_tokens(block), has_unknown_size(block)) == (2_560 + 2, True)
 
     @pytest.mark.parametrize(
         ("settings", "tokens"),
@@ -351,7 +351,7 @@ class TestMedia:
         """Nine counts that a user of qwen3-vl-plus measured on Model Studio, 2026-09-14."""
         film = {"type": "video", "base64": packed(mp4(seconds, *size))}
         block = film | ({"fps": fps} if fps else {})
-        assert (media_tokens(block), is_guessed(block)) == (tokens, False)
+        assert (media_tokens(block), has_unknown_size(block)) == (tokens, False)
 
     def test_a_video_may_tell_its_length_at_its_end(self):
         """Cameras write the table of contents last."""
@@ -379,13 +379,13 @@ class TestMedia:
     )
     def test_a_video_of_unknown_size_is_guessed(self, block, tokens):
         """The largest frames; a minute where the length is not known either."""
-        assert (media_tokens(block), is_guessed(block)) == (tokens, True)
+        assert (media_tokens(block), has_unknown_size(block)) == (tokens, True)
 
     def test_frames_are_measured_by_one_of_them(self):
         """They are of one size, and two share one set of tokens."""
         frames = ["https://x/1.png", *[data_url(png(640, 480))] * 5]
         block = {"type": "video", "video": frames}
-        assert (media_tokens(block), is_guessed(block)) == (3 * 20 * 15 + 2, False)
+        assert (media_tokens(block), has_unknown_size(block)) == (3 * 20 * 15 + 2, False)
 
     def test_no_video_takes_more_than_the_bound_of_all(self):
         """Years of it, by a head that lies, are 800,000 tokens too."""
@@ -405,7 +405,7 @@ class TestMedia:
     )
     def test_other_blocks_are_not_looked_at(self, block):
         """They count by their text, or not at all."""
-        assert (media_tokens(block), is_guessed(block)) == (0, False)
+        assert (media_tokens(block), has_unknown_size(block)) == (0, False)
 
     def test_media_are_added_to_the_text_around_them(self):
         """A message with an image is its text and the image."""
