@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langchain_qwen36._response.reader import StreamReader
+from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.errors import StreamInterruptedError, UnexpectedResponseError
 
 
@@ -232,10 +233,11 @@ def test_a_call_without_arguments_is_cut_in_a_partial_message() -> None:
 
 
 def test_a_partial_message_is_priced_by_what_was_counted() -> None:
-    """What came before a failure is billed too."""
-    said = {"price": lambda usage, metadata, thinking: {"total": usage["total_tokens"]}}
-    partial = reader_of([chunk({"content": "a"}, usage=USAGE)], **said).partial()
-    assert partial.response_metadata["cost"] == {"total": 15}
+    """A partial message carries the cost of the usage that came before the failure."""
+    offer = PriceBook.bundled().offer("dashscope", "qwen3.6-plus")
+    partial = reader_of([chunk({"content": "a"}, usage=USAGE)], offer=offer).partial()
+    # 2.0 and 12.0 CNY per million tokens.
+    assert partial.response_metadata["cost"]["total"] == (10 * 2 + 5 * 12) / 1_000_000
 
 
 def test_nothing_came_is_no_partial_message() -> None:
