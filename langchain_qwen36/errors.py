@@ -18,6 +18,8 @@
     ├── EngineError                the embedded engine cannot start, or died
     │   ├── EngineMissingError     the extra `local` is not installed
     │   └── ModelFileError         the GGUF file is missing, damaged or no GGUF
+    ├── LedgerError                the spend ledger cannot be used as it is set up
+    │   └── LedgerUnavailableError it cannot be reached now; may be retried
     └── BudgetExceededError        the budget is spent; the call was not made
     MissingKeyError                no key for any gateway (a ValueError)
     UnsupportedSettingError        a setting this gateway or model cannot take (a ValueError)
@@ -52,6 +54,8 @@ __all__ = [
     "GatewayConnectionError",
     "GatewayTimeoutError",
     "InvalidRequestError",
+    "LedgerError",
+    "LedgerUnavailableError",
     "MessageError",
     "MissingKeyError",
     "ModelFileError",
@@ -208,6 +212,17 @@ class EngineMissingError(EngineError, ImportError):
 
 class ModelFileError(EngineError, OSError):
     """The GGUF file is missing, damaged, or no GGUF."""
+
+
+class LedgerError(QwenError, ValueError):
+    """The spend ledger cannot be used as it is set up; no call was sent."""
+
+
+class LedgerUnavailableError(LedgerError):
+    """The spend ledger cannot be reached, and calls without it are refused."""
+
+    is_retryable: ClassVar[bool] = True  # type: ignore[misc]
+    """Always: nothing was sent."""
 
 
 class BudgetExceededError(QwenError, ValueError):

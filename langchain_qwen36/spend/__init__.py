@@ -1,1 +1,20 @@
 """A durable ledger of what calls cost, with limits that processes and machines share."""
+
+from __future__ import annotations
+
+from langchain_qwen36.spend.accounts import METADATA_KEYS, Attribution, Limit
+from langchain_qwen36.spend.entries import End, Start
+from langchain_qwen36.spend.ledger import SpendLedger
+from langchain_qwen36.spend.windows import Per, Window, window_at
+
+__all__ = [
+    "METADATA_KEYS",
+    "Attribution",
+    "End",
+    "Limit",
+    "Per",
+    "SpendLedger",
+    "Start",
+    "Window",
+    "window_at",
+]

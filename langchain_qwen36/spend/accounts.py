@@ -1,0 +1,136 @@
+"""Whom a call is charged to, and which limits hold for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, get_args
+
+from langchain_qwen36.pricing import Money
+from langchain_qwen36.spend.units import units_of
+from langchain_qwen36.spend.windows import Per, zone_named
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+METADATA_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "user": ("user_id", "user", "langgraph_auth_user_id", "langfuse_user_id", "enduser.id"),
+        "team": ("team", "team_id", "organization_id", "org_id", "tenant_id"),
+        "key": ("api_key_id", "key_id"),
+        "thread": ("thread_id", "session_id", "conversation_id", "langfuse_session_id"),
+        "agent": ("agent", "agent_name", "lc_agent_name", "assistant_id", "graph_id"),
+        "tool": ("tool", "tool_name"),
+    }
+)
+"""Where a call's dimensions stand in the metadata of its config, the first that is there.
+
+LangGraph copies `configurable` (so `thread_id`, `user_id`) into the metadata. A tag such as
+`user:u1` or `team:a` says the same where no metadata does.
+"""
+
+KINDS: tuple[str, ...] = tuple(METADATA_KEYS)
+EVERYONE = "all"
+"""The account of all calls."""
+_MAX_LENGTH = 256
+"""Characters of a dimension's value; ids are shorter, and a prompt is no id."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attribution:
+    """Whom a call is charged to; "" is unknown."""
+
+    user: str = ""
+    team: str = ""
+    key: str = ""
+    thread: str = ""
+    agent: str = ""
+    tool: str = ""
+    own: Mapping[str, str] = field(default_factory=dict)
+    """Dimensions of your own, such as `{"project": "p1"}`."""
+    tags: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        metadata: Mapping[str, Any],
+        tags: Sequence[str] = (),
+        *,
+        own: Mapping[str, str] | None = None,
+        tool: str | None = None,
+    ) -> Attribution:
+        """Read a call's metadata and tags by `METADATA_KEYS`.
+
+        Args:
+            metadata: The config's metadata.
+            tags: The config's tags.
+            own: Your own dimensions: name to the metadata key that holds the value.
+            tool: The tool that the call is made in, where no metadata names one.
+        """
+        tagged = dict(tag.split(":", 1) for tag in tags if ":" in tag)
+        values = {
+            kind: _first(metadata, keys) or tagged.get(kind, "")[:_MAX_LENGTH]
+            for kind, keys in METADATA_KEYS.items()
+        }
+        values["tool"] = values["tool"] or tool or ""
+        named = {name: _first(metadata, (key,)) for name, key in (own or {}).items()}
+        return cls(**values, own={n: v for n, v in named.items() if v}, tags=tuple(tags))
+
+    def accounts(self) -> dict[str, str]:
+        """The accounts of this call: kind to account, `{"user": "user:u1", "all": "all"}`."""
+        values = {kind: getattr(self, kind) for kind in KINDS} | dict(self.own)
+        return {EVERYONE: EVERYONE} | {kind: f"{kind}:{v}" for kind, v in values.items() if v}
+
+
+def _first(metadata: Mapping[str, Any], keys: Sequence[str]) -> str:
+    for key in keys:
+        value = metadata.get(key)
+        if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
+            return str(value)[:_MAX_LENGTH]
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """So much money for an account, a window long.
+
+        Limit("user:*", "5 USD", per="day", zone="Asia/Shanghai")  # each user
+        Limit("team:a", "300 USD", per="month")
+        Limit("all", "1000 USD", per="month")
+
+    Raises:
+        ValueError: An account, amount, window or zone that cannot be; the message names the form.
+    """
+
+    account: str
+    """`all`, `KIND:VALUE`, or `KIND:*` for each account of a kind: user, team, key, thread,
+    agent, tool or a dimension of your own."""
+    amount: str | Money
+    per: Per = "ever"
+    zone: str = "UTC"
+
+    def __post_init__(self) -> None:
+        kind, _, value = self.account.partition(":")
+        if self.account != EVERYONE and not (kind and value):
+            raise ValueError(
+                f"account={self.account!r} must be 'all', or a kind and a value such as "
+                "'user:u1', 'team:a', or 'user:*' for each user"
+            )
+        if self.per not in get_args(Per):
+            raise ValueError(f"per={self.per!r} must be one of {', '.join(get_args(Per))}")
+        zone_named(self.zone)
+        if self.per == "ever":
+            object.__setattr__(self, "zone", "UTC")
+        if self.money.amount <= 0:
+            raise ValueError(f"amount={str(self.money)!r} must be above 0: no call could be made")
+        units_of(self.money.amount)
+
+    @property
+    def money(self) -> Money:
+        """The amount."""
+        return Money.parse(self.amount) if isinstance(self.amount, str) else self.amount
+
+    @property
+    def kind(self) -> str:
+        """`user` of `user:u1`."""
+        return self.account.partition(":")[0]

@@ -1,0 +1,232 @@
+"""Reserving and settling: one transaction for a group of operations, the same on both databases.
+
+The rows that a group touches are locked first, calls before balances and each in the order of
+their keys, so that two groups never wait for each other. What is admitted is then decided here,
+and written with it: the write that admits a call is the one that is durable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from langchain_qwen36.spend import statements
+from langchain_qwen36.spend.limits import Balance, BalanceKey, Rule, Rules, rules_for
+from langchain_qwen36.spend.refusal import Refusal
+from langchain_qwen36.spend.rows import (
+    Row,
+    expired,
+    keys_of,
+    open_row,
+    rollup_key,
+    rollup_sums,
+    settled,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy.engine import Connection
+
+    from langchain_qwen36.spend.entries import End, Start
+
+PROVISIONAL = frozenset({"cancelled", "abandoned"})
+"""Endings that a later, real end replaces."""
+
+
+@dataclass(slots=True, eq=False)
+class Reserve:
+    """Admit an attempt, or refuse it."""
+
+    start: Start
+    forced: bool = False
+    """Whether it is booked even past a limit: the call was made while the ledger was down."""
+    refusal: Refusal | None = None
+    """Set where it was refused."""
+
+
+@dataclass(slots=True, eq=False)
+class Settle:
+    """Charge what an attempt cost; it need not have been reserved."""
+
+    start: Start
+    end: End
+    crossed: list[tuple[BalanceKey, int, int, int]] = field(default_factory=list)
+    """Balances that it raised: key, spent before, spent after, limit."""
+
+
+Operation = Reserve | Settle
+
+
+@dataclass(slots=True)
+class Group:
+    """Operations that are decided and written together."""
+
+    connection: Connection
+    owner: str
+    now: int
+    lease: int
+    """Microseconds."""
+    limits: Rules = field(default_factory=Rules)
+    calls: dict[str, Row] = field(default_factory=dict)
+    balances: dict[BalanceKey, Balance] = field(default_factory=dict)
+    currencies: dict[tuple[str, ...], set[str]] = field(default_factory=dict)
+    """Of each window, those that it has a balance in."""
+    inserted: dict[str, Row] = field(default_factory=dict)
+    updated: dict[str, Row] = field(default_factory=dict)
+    rollups: dict[tuple[str, ...], list[int]] = field(default_factory=dict)
+
+    def run(self, operations: Sequence[Operation]) -> None:
+        """Decide and write the operations, in their order."""
+        self.calls = statements.lock_calls(
+            self.connection, sorted({operation.start.id for operation in operations})
+        )
+        rules = self._rules(operations)
+        self._lock_balances(operations, rules)
+        for operation in operations:
+            match operation:
+                case Reserve():
+                    self._reserve(operation, rules.get(operation.start.id, []))
+                case Settle():
+                    self._settle(operation, rules.get(operation.start.id, ()))
+        self._write()
+
+    def expire(self, limit: int = 500) -> int:
+        """Charge holds whose lease is over; return how many there were."""
+        self.calls = statements.lock_overdue(self.connection, self.now, limit)
+        keys = {key for row in self.calls.values() for key in keys_of(row)}
+        self.balances = statements.lock_balances(self.connection, keys)
+        for row in list(self.calls.values()):
+            self._release(row)
+            self._charge(expired(row, self.now))
+        self._write()
+        return len(self.calls)
+
+    def _rules(self, operations: Sequence[Operation]) -> dict[str, list[Rule]]:
+        """The limits of each call that has no row yet."""
+        new = {op.start.id: op.start for op in operations if op.start.id not in self.calls}
+        accounts = {id_: start.attribution.accounts() for id_, start in new.items()}
+        in_ledger = Rules(statements.read_budgets(self.connection, accounts.values()))
+        return {
+            id_: rules_for(accounts[id_], self.limits, Rules.of(start.limits), in_ledger)
+            for id_, start in new.items()
+        }
+
+    def _lock_balances(self, operations: Sequence[Operation], rules: dict[str, list[Rule]]) -> None:
+        starts = {op.start.id: op.start for op in operations}
+        limits = {
+            rule.key(starts[id_].started): rule for id_, group in rules.items() for rule in group
+        }
+        known = {key for row in self.calls.values() for key in keys_of(row)}
+        self.balances = statements.lock_balances(self.connection, known | limits.keys())
+        missing = sorted(limits.keys() - self.balances.keys())
+        if missing:
+            statements.open_balances(self.connection, missing)
+            self.balances = statements.lock_balances(self.connection, known | limits.keys())
+        for key in self.balances:
+            self.currencies.setdefault(key[:4], set()).add(key.currency)
+        for key, rule in limits.items():
+            self.balances[key].limit = rule.amount
+
+    def _reserve(self, operation: Reserve, rules: Iterable[Rule]) -> None:
+        start = operation.start
+        if start.id in self.calls:
+            return
+        keys = [rule.key(start.started) for rule in rules]
+        row = open_row(start, keys, self.owner, self.now + self.lease)
+        refusals = (self._refusal(rule, row, start) for rule in rules)
+        operation.refusal = next(filter(None, refusals), None)
+        if operation.refusal is not None and not operation.forced:
+            return
+        for key in keys:
+            self._add(key, held=row["held"])
+        self.calls[start.id] = self.inserted[start.id] = row
+
+    def _refusal(self, rule: Rule, row: Row, start: Start) -> Refusal | None:
+        key = rule.key(start.started)
+        balance = self.balances[key]
+        foreign = self._foreign(key)
+        if row["held"] and row["currency"] != key.currency:
+            foreign.add(row["currency"])
+        limit, used = rule.amount + balance.topped_up, balance.spent + balance.held
+        if not foreign and used < limit and used + row["held"] <= limit:
+            return None
+        ends = rule.window(start.started).ends
+        return Refusal(
+            key, limit, balance.spent, balance.held, row["held"], ends, tuple(sorted(foreign))
+        )
+
+    def _foreign(self, key: BalanceKey) -> set[str]:
+        """Currencies that were spent in a window and that its limit cannot count."""
+        others = self.currencies.get(key[:4], set()) - {key.currency}
+        return {name for name in others if self.balances[key._replace(currency=name)].spent}
+
+    def _settle(self, operation: Settle, rules: Iterable[Rule]) -> None:
+        start, end = operation.start, operation.end
+        row = self.calls.get(start.id)
+        if row is None:
+            keys = [rule.key(start.started) for rule in rules]
+            row = {**open_row(start, keys, self.owner, 0), "held": 0}
+            self.inserted[start.id] = row
+        elif row["state"] == "open":
+            self._release(row)
+        elif row["state"] == "settled" and not self._replaces(row, end):
+            return
+        else:
+            self._uncharge(row)
+        operation.crossed = self._charge(settled(row, end))
+
+    @staticmethod
+    def _replaces(row: Row, end: End) -> bool:
+        return row["ending"] in PROVISIONAL and end.ending not in PROVISIONAL
+
+    def _release(self, row: Row) -> None:
+        """Give a hold back to its balances."""
+        for key in keys_of(row):
+            self._add(key, held=-row["held"])
+
+    def _charge(self, row: Row) -> list[tuple[BalanceKey, int, int, int]]:
+        """Put what a call cost on its balances and into the rollup."""
+        crossed = []
+        for key in keys_of(row):
+            before, balance = self._add(self._paid_in(key, row), spent=row["charged"])
+            if balance.limit is not None:
+                limit = balance.limit + balance.topped_up
+                crossed.append((key, before, balance.spent, limit))
+        self._roll_up(row, 1)
+        self.calls[row["id"]] = row
+        written = self.inserted if row["id"] in self.inserted else self.updated
+        written[row["id"]] = row
+        return crossed
+
+    def _uncharge(self, row: Row) -> None:
+        for key in keys_of(row):
+            self._add(self._paid_in(key, row), spent=-row["charged"])
+        self._roll_up(row, -1)
+
+    @staticmethod
+    def _paid_in(key: BalanceKey, row: Row) -> BalanceKey:
+        """The balance of the currency that was paid; a limit in another one cannot count it."""
+        return key._replace(currency=row["currency"]) if row["currency"] else key
+
+    def _add(self, key: BalanceKey, *, spent: int = 0, held: int = 0) -> tuple[int, Balance]:
+        balance = self.balances.get(key)
+        if balance is None:
+            balance = self.balances[key] = Balance(is_new=True)
+            self.currencies.setdefault(key[:4], set()).add(key.currency)
+        before = balance.spent
+        balance.spent += spent
+        balance.held += held
+        balance.changed = True
+        return before, balance
+
+    def _roll_up(self, row: Row, sign: int) -> None:
+        key, sums = rollup_key(row), rollup_sums(row, sign)
+        old = self.rollups.get(key)
+        self.rollups[key] = sums if old is None else [a + b for a, b in zip(old, sums, strict=True)]
+
+    def _write(self) -> None:
+        statements.insert_calls(self.connection, self.inserted)
+        statements.update_calls(self.connection, self.updated)
+        statements.write_balances(self.connection, self.balances)
+        statements.add_to_rollup(self.connection, self.rollups)

@@ -1,0 +1,97 @@
+"""What a ledger is given of an attempt: its start, which is reserved, and its end."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from langchain_qwen36.pricing import Money
+from langchain_qwen36.spend.accounts import Attribution, Limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """An attempt that is about to be sent."""
+
+    run_id: str
+    """LangChain's id of the call."""
+    attempt: int = 1
+    model: str = ""
+    gateway: str = ""
+    hold: Money | None = None
+    """What it may cost; None: nothing is held, and only what is spent already refuses it."""
+    attribution: Attribution = field(default_factory=Attribution)
+    limits: tuple[Limit, ...] = ()
+    """Limits of the caller's own, beside the ledger's."""
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    id: str = field(init=False)
+    """The key of its row: a second reservation or end of it changes nothing."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "id", f"{self.run_id}:{self.attempt}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """How an attempt ended, and what it cost."""
+
+    cost: Money | None
+    """None: unknown, so the hold stays charged."""
+    source: str = "list"
+    """`callbacks.records.PriceSource`."""
+    listed: Money | None = None
+    """The list price, where the gateway reported another."""
+    estimated: bool = False
+    ending: str = "ok"
+    """`callbacks.records.Ending`; what is cancelled or abandoned may end once more."""
+    error: str = ""
+    model: str = ""
+    gateway: str = ""
+    tier: str = ""
+    request_id: str = ""
+    response_id: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    ended: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+def as_json(start: Start, end: End | None) -> dict[str, Any]:
+    """Write an entry for a spool."""
+    row = asdict(start)
+    del row["id"]
+    row["started"] = start.started.isoformat()
+    row["hold"] = str(start.hold) if start.hold else None
+    row["limits"] = [[r.account, str(r.money), r.per, r.zone] for r in start.limits]
+    if end is None:
+        return {"start": row, "end": None}
+    done = asdict(end) | {"ended": end.ended.isoformat()}
+    done |= {key: str(m) if (m := getattr(end, key)) else None for key in ("cost", "listed")}
+    return {"start": row, "end": done}
+
+
+def from_json(entry: dict[str, Any]) -> tuple[Start, End | None]:
+    """Read an entry of a spool."""
+    row, done = dict(entry["start"]), entry["end"]
+    attribution = dict(row["attribution"])
+    row["attribution"] = Attribution(**{**attribution, "tags": tuple(attribution["tags"])})
+    row["limits"] = tuple(Limit(*limit) for limit in row["limits"])
+    row["hold"] = _money(row["hold"])
+    start = Start(**{**row, "started": datetime.fromisoformat(row["started"])})
+    if done is None:
+        return start, None
+    amounts = {key: _money(done[key]) for key in ("cost", "listed")}
+    return start, End(**{**done, **amounts, "ended": datetime.fromisoformat(done["ended"])})
+
+
+def _money(text: str | None) -> Money | None:
+    return Money.parse(text) if text else None
+
+
+def with_attempt(start: Start, attempt: int, hold: Money | None) -> Start:
+    """The next attempt of the same call."""
+    return replace(start, attempt=attempt, hold=hold, started=datetime.now(UTC))

@@ -1,0 +1,246 @@
+"""The ledger: reserve before a call, settle after it, and read what was spent."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import weakref
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast, get_args
+
+from langchain_qwen36.errors import LedgerError, LedgerUnavailableError
+from langchain_qwen36.pricing import Money
+from langchain_qwen36.spend.accounts import Attribution, Limit
+from langchain_qwen36.spend.entries import End, Start
+from langchain_qwen36.spend.units import units_of
+from langchain_qwen36.spend.writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from concurrent.futures import Future
+    from pathlib import Path
+
+    from langchain_qwen36.spend.limits import Rule
+    from langchain_qwen36.spend.reading import AccountBalance
+    from langchain_qwen36.spend.refusal import Refusal
+    from langchain_qwen36.spend.store import OnFailure, Store
+
+_ledgers: weakref.WeakSet[SpendLedger] = weakref.WeakSet()
+
+
+class SpendLedger:
+    """What calls cost and may cost, kept in SQLite or Postgres and shared by processes.
+
+        ledger = SpendLedger("sqlite:///spend.db", limits=[Limit("user:*", "5 USD", per="day")])
+        model = ChatQwen36(model="qwen3.6-plus", callbacks=[QwenCostCallbackHandler(ledger=ledger)])
+        model.invoke("Hello", config={"metadata": {"user_id": "u1"}})
+
+    A call is reserved before it is sent, which holds what it may cost, and settled when it ends.
+    A process that dies leaves its holds, which are charged when their lease is over. Threads,
+    tasks, processes and machines may use one ledger; it pickles as its settings.
+    """
+
+    def __init__(
+        self,
+        url: str = "sqlite:///spend.db",
+        *,
+        limits: Iterable[Limit] = (),
+        on_failure: OnFailure = "refuse",
+        lease: timedelta = timedelta(minutes=15),
+        dimensions: Mapping[str, str] | None = None,
+        spool: Path | None = None,
+    ) -> None:
+        """Open a ledger, and make its tables where there are none.
+
+        Args:
+            url: `sqlite:///spend.db` or `postgresql://user:password@host/database`.
+            limits: Limits that hold for all calls booked here; those that are set in the ledger
+                (`spend budgets set`) go before them.
+            on_failure: While the ledger cannot be reached, `refuse` calls, or `allow` them: their
+                cost is then kept in `spool` and written later. Ends are never lost in either.
+            lease: How long a hold lasts whose end never comes. A call may take longer: its real
+                end replaces the charge.
+            dimensions: Accounts of your own, `{"project": "project_id"}`: kind to metadata key.
+            spool: The file for what cannot be written now; one in the user's state folder
+                when left out.
+
+        Raises:
+            LedgerError: The URL, driver, file or schema is wrong; the message names the fix.
+            LedgerUnavailableError: It cannot be reached, and `on_failure` is `refuse`.
+        """
+        _check_installed()
+        from langchain_qwen36.spend import store  # noqa: PLC0415 - an extra
+
+        if on_failure not in get_args(store.OnFailure):
+            raise ValueError(f"on_failure={on_failure!r} must be 'refuse' or 'allow'")
+        if lease <= timedelta(0):
+            raise ValueError(f"lease={lease!r} must be above 0")
+        self.url = url
+        self.limits = tuple(limits)
+        self.dimensions = dict(dimensions or {})
+        self._settings = {
+            "url": url,
+            "limits": self.limits,
+            "on_failure": on_failure,
+            "lease": lease,
+            "dimensions": self.dimensions,
+            "spool": spool,
+        }
+        self._store: Store = store.Store(
+            url, limits=self.limits, lease=lease, on_failure=on_failure, spool=spool
+        )
+        self._writer = Writer(self._store.apply, "langchain-qwen36-ledger")
+        try:
+            self._store.open()
+        except LedgerUnavailableError:
+            if on_failure == "refuse":
+                raise
+        _ledgers.add(self)
+
+    def __reduce__(self) -> tuple[Callable[..., SpendLedger], tuple[dict[str, Any]]]:
+        return _reopen, (self._settings,)
+
+    def __repr__(self) -> str:
+        return f"SpendLedger({self._store.url.render_as_string(hide_password=True)!r})"
+
+    # Booking.
+
+    def attribution(
+        self, metadata: Mapping[str, Any], tags: Sequence[str] = (), tool: str | None = None
+    ) -> Attribution:
+        """Read whom a call is charged to from its config, own dimensions included."""
+        return Attribution.of(metadata, tags, own=self.dimensions, tool=tool)
+
+    def reserve(self, start: Start) -> None:
+        """Admit an attempt and hold what it may cost, durably; twice is once.
+
+        Raises:
+            BudgetExceededError: A limit would be passed; the call must not be made.
+            LedgerError: The ledger is down, and calls without it are refused.
+        """
+        _raise(self.submit_reserve(start).result())
+
+    async def areserve(self, start: Start) -> None:
+        """`reserve`, async: the event loop does not wait for the disk."""
+        try:
+            _raise(await asyncio.wrap_future(self.submit_reserve(start)))
+        except asyncio.CancelledError:
+            self.release(start)
+            raise
+
+    def submit_reserve(self, start: Start) -> Future[Refusal | None]:
+        """Begin to reserve; the result is None where it was admitted."""
+        from langchain_qwen36.spend.booking import Reserve  # noqa: PLC0415 - an extra
+
+        return self._writer.submit(Reserve(start))
+
+    def settle(self, start: Start, end: End) -> Future[None]:
+        """Charge what an attempt cost in place of its hold.
+
+        It returns at once: the future resolves when it is durable, which nobody need wait for.
+        A second end changes nothing, but a real one replaces one that was cancelled, abandoned
+        or expired.
+        """
+        from langchain_qwen36.spend.booking import Settle  # noqa: PLC0415 - an extra
+
+        return self._writer.submit(Settle(start, end))
+
+    def release(self, start: Start) -> None:
+        """Give a hold back: the attempt was not sent."""
+        nothing = Money(start.hold.amount * 0, start.hold.currency) if start.hold else None
+        self.settle(start, End(cost=nothing, source="not_billed", ending="error", error="not sent"))
+
+    def flush(self) -> None:
+        """Wait until all that was settled so far is durable."""
+        self._writer.submit(None).result()
+
+    def expire(self) -> int:
+        """Charge the holds whose lease is over; return how many there were."""
+        self.flush()
+        return self._store.expire()
+
+    # Reading and limits.
+
+    def balances(self) -> list[AccountBalance]:
+        """What each account spent, holds and may spend in the windows of now."""
+        return cast("list[AccountBalance]", self._read("read_balances"))
+
+    def budgets(self) -> list[Rule]:
+        """The limits that are set in the ledger; those in code are `limits`."""
+        return cast("list[Rule]", self._read("read_budgets"))
+
+    def set_budget(self, limit: Limit) -> None:
+        """Set or change a limit; it holds for the next call of every process."""
+        self._write("set_budget", limit)
+
+    def remove_budget(self, account: str) -> int:
+        """Remove the limits of an account; return how many there were."""
+        return cast("int", self._write("remove_budget", account))
+
+    def top_up(self, account: str, amount: str | Money) -> None:
+        """Let an account spend more in the window that is running.
+
+        Raises:
+            LedgerError: The account has no limit, or one in another currency.
+        """
+        money = Money.parse(amount) if isinstance(amount, str) else amount
+        rule = cast("Rule", self._read("rule_of", account, money.currency))
+        self._write("top_up", rule._replace(amount=units_of(money.amount)), datetime.now(UTC))
+
+    def _read(self, name: str, *arguments: Any) -> Any:
+        from langchain_qwen36.spend import reading  # noqa: PLC0415 - an extra
+
+        self.flush()
+        query = getattr(reading, name)
+        return self._store.read(lambda connection: query(connection, *arguments))
+
+    def _write(self, name: str, *arguments: Any) -> Any:
+        from langchain_qwen36.spend import reading  # noqa: PLC0415 - an extra
+
+        self.flush()
+        change = getattr(reading, name)
+        return self._store.write(lambda connection: change(connection, *arguments))
+
+    def close(self) -> None:
+        """Write what waits, and let go of the database; a later call opens it again."""
+        self._writer.close()
+        self._store.dispose()
+
+    def _after_fork(self) -> None:
+        """A child process has no writer thread, and must not use its parent's connections."""
+        self._writer = Writer(self._store.apply, "langchain-qwen36-ledger")
+        self._store.dispose(close=False)
+
+
+def _raise(refusal: Refusal | None) -> None:
+    if refusal is not None:
+        raise refusal.error()
+
+
+def _reopen(settings: dict[str, Any]) -> SpendLedger:
+    return SpendLedger(**settings)
+
+
+def _check_installed() -> None:
+    try:
+        import sqlalchemy  # noqa: F401, PLC0415 - an extra
+    except ImportError as error:
+        raise LedgerError(
+            'A spend ledger needs SQLAlchemy: pip install "langchain-qwen36[ledger]"'
+        ) from error
+
+
+def _in_child() -> None:
+    for ledger in list(_ledgers):
+        ledger._after_fork()  # noqa: SLF001 - the same module
+
+
+@atexit.register
+def _close_all() -> None:
+    for ledger in list(_ledgers):
+        ledger.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)

@@ -1,0 +1,105 @@
+"""Which limits hold for a call, and the balance that each is counted in."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from langchain_qwen36.spend.units import units_of
+from langchain_qwen36.spend.windows import Window, window_at
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from langchain_qwen36.spend.accounts import Limit
+    from langchain_qwen36.spend.windows import Per
+
+
+class BalanceKey(NamedTuple):
+    """The row that an account's spending in a window is counted in."""
+
+    account: str
+    per: str
+    zone: str
+    window_start: str
+    currency: str
+
+
+@dataclass(slots=True)
+class Balance:
+    """The sums of a window, in units."""
+
+    spent: int = 0
+    held: int = 0
+    topped_up: int = 0
+    limit: int | None = None
+    is_new: bool = False
+    changed: bool = False
+    """Whether it is to be written."""
+
+
+class Rule(NamedTuple):
+    """A limit as it holds for one account."""
+
+    account: str
+    per: Per
+    zone: str
+    amount: int
+    """Units of the currency."""
+    currency: str
+
+    def window(self, moment: datetime) -> Window:
+        """The window that a call begun at that moment counts in."""
+        return window_at(self.per, self.zone, moment)
+
+    def key(self, moment: datetime) -> BalanceKey:
+        """The balance that it counts in."""
+        start = self.window(moment).start
+        return BalanceKey(self.account, self.per, self.zone, start, self.currency)
+
+
+class Rules:
+    """Limits by the account that they are set for, `user:u1` or `user:*`."""
+
+    def __init__(self, rules: Iterable[Rule] = ()) -> None:
+        self._by_account: defaultdict[str, list[Rule]] = defaultdict(list)
+        for rule in rules:
+            self._by_account[rule.account].append(rule)
+
+    @classmethod
+    def of(cls, limits: Iterable[Limit]) -> Rules:
+        """Read limits that are set in code."""
+        return cls(
+            Rule(limit.account, limit.per, limit.zone, units_of(money.amount), money.currency)
+            for limit in limits
+            for money in (limit.money,)
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self._by_account)
+
+    def choose(self, accounts: Mapping[str, str], chosen: dict[tuple[str, str, str], Rule]) -> None:
+        """Add the limits of these accounts, in place of those for the same window and zone.
+
+        An account's own limit goes before the one of each account of its kind.
+        """
+        for kind, account in accounts.items():
+            for name in (f"{kind}:*", account):
+                for rule in self._by_account.get(name, ()):
+                    chosen[account, rule.per, rule.zone] = rule._replace(account=account)
+
+
+def wanted_accounts(accounts: Mapping[str, str]) -> list[str]:
+    """The names that limits of a call may be set for."""
+    return [*accounts.values(), *(f"{kind}:*" for kind in accounts)]
+
+
+def rules_for(accounts: Mapping[str, str], *layers: Rules) -> list[Rule]:
+    """The limits of a call, in a fixed order; a later layer goes before an earlier one."""
+    chosen: dict[tuple[str, str, str], Rule] = {}
+    for rules in layers:
+        if rules:
+            rules.choose(accounts, chosen)
+    return sorted(chosen.values())

@@ -1,0 +1,157 @@
+"""What can be asked of a ledger: balances, budgets, sums by day and dimension, calls."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from sqlalchemy import delete, func, select
+
+from langchain_qwen36.errors import LedgerError
+from langchain_qwen36.spend import tables
+from langchain_qwen36.spend.limits import BalanceKey, Rule
+from langchain_qwen36.spend.rows import Row, microseconds
+from langchain_qwen36.spend.statements import insert_into, lock_balances, open_balances
+from langchain_qwen36.spend.units import money_in, units_of
+from langchain_qwen36.spend.windows import window_from
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import Connection
+
+    from langchain_qwen36.pricing import Money
+    from langchain_qwen36.spend.accounts import Limit
+    from langchain_qwen36.spend.windows import Per
+
+_BALANCE, _BUDGET, _CALL, _ROLLUP = tables.balance, tables.budget, tables.call, tables.rollup
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountBalance:
+    """What an account spent, holds and may spend in a window."""
+
+    account: str
+    per: Per
+    zone: str
+    window_start: str
+    spent: Money
+    held: Money
+    limit: Money | None
+    """With what was topped up; None: the window has no limit in this currency."""
+    begins: datetime | None
+    ends: datetime | None
+    """When the window ends, in UTC; None: never."""
+
+
+def read_balances(connection: Connection, now: datetime | None = None) -> list[AccountBalance]:
+    """The balances of the windows that `now` lies in, those of `ever` too."""
+    now = now or datetime.now(UTC)
+    query = select(_BALANCE).order_by(*[_BALANCE.c[name] for name in tables.BALANCE_KEY])
+    # A window that began more than a month ago is over, whatever its zone.
+    oldest = datetime.fromtimestamp(now.timestamp() - 33 * 86400, UTC).date().isoformat()
+    rows = connection.execute(query.where(_BALANCE.c.window_start >= oldest))
+    found = [_account_balance(row) for row in rows]
+    return [b for b in found if b.begins is None or b.ends is None or b.begins <= now < b.ends]
+
+
+def read_budgets(connection: Connection) -> list[Rule]:
+    """The limits that are set in the ledger."""
+    rows = connection.execute(select(_BUDGET).order_by(_BUDGET.c.account, _BUDGET.c.per))
+    return [Rule(row.account, row.per, row.zone, row.amount, row.currency) for row in rows]
+
+
+def set_budget(connection: Connection, limit: Limit) -> None:
+    """Set or change a limit; it holds for the next call on every machine."""
+    money = limit.money
+    values = {
+        "account": limit.account,
+        "per": limit.per,
+        "zone": limit.zone,
+        "amount": units_of(money.amount),
+        "currency": money.currency,
+    }
+    statement = insert_into(connection, _BUDGET).values(values)
+    changed = {name: values[name] for name in ("amount", "currency")}
+    key = ("account", "per", "zone")
+    connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed))
+
+
+def remove_budget(connection: Connection, account: str) -> int:
+    """Remove the limits of an account; return how many there were."""
+    return connection.execute(delete(_BUDGET).where(_BUDGET.c.account == account)).rowcount
+
+
+def top_up(connection: Connection, rule: Rule, now: datetime) -> None:
+    """Let an account spend more in the window that is running."""
+    key = rule.key(now)
+    if key not in lock_balances(connection, [key]):
+        open_balances(connection, [key])
+    same = [_BALANCE.c[name] == value for name, value in key._asdict().items()]
+    raised = _BALANCE.c.topped_up + rule.amount
+    connection.execute(_BALANCE.update().where(*same).values(topped_up=raised))
+
+
+def rule_of(connection: Connection, account: str, currency: str) -> Rule:
+    """The limit of an account that a top-up raises.
+
+    Raises:
+        LedgerError: It has none in this currency.
+    """
+    kind = account.partition(":")[0]
+    set_for = {rule.account: rule for rule in read_budgets(connection)}
+    rule = set_for.get(account) or set_for.get(f"{kind}:*")
+    if rule is None:
+        held = [b for b in read_balances(connection) if b.account == account and b.limit]
+        if not held:
+            raise LedgerError(f"{account} has no limit: set one with `spend budgets set`.")
+        rule = Rule(account, held[0].per, held[0].zone, 0, held[0].spent.currency)
+    if rule.currency != currency:
+        raise LedgerError(f"The limit of {account} is in {rule.currency}, not in {currency}.")
+    return rule._replace(account=account)
+
+
+def rollup_by(
+    connection: Connection, columns: tuple[str, ...], first_day: str, last_day: str
+) -> list[Row]:
+    """Sums of days, `first_day` to `last_day`, by some of the rollup's columns."""
+    by = [_ROLLUP.c[name] for name in (*columns, "currency")]
+    sums = [func.sum(_ROLLUP.c[name]).label(name) for name in tables.ROLLUP_SUMS]
+    query = (
+        select(*by, *sums)
+        .where(_ROLLUP.c.day >= first_day, _ROLLUP.c.day <= last_day)
+        .group_by(*by)
+        .order_by(*by)
+    )
+    names = (*columns, "currency")
+    return [
+        {name: row[i] for i, name in enumerate(names)}
+        | {name: int(row[len(names) + i]) for i, name in enumerate(tables.ROLLUP_SUMS)}
+        for row in connection.execute(query)
+    ]
+
+
+def read_calls(connection: Connection, since: datetime) -> Iterator[Row]:
+    """The calls since a time, the oldest first, read in parts."""
+    query = select(_CALL).where(_CALL.c.started >= microseconds(since)).order_by(_CALL.c.started)
+    options = connection.execution_options(yield_per=1000)
+    for row in options.execute(query):
+        yield dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def _account_balance(row: Any) -> AccountBalance:
+    key = BalanceKey(*row[:5])
+    window = window_from(cast("Per", key.per), key.zone, key.window_start)
+    limit = None if row.limit_amount is None else row.limit_amount + row.topped_up
+    return AccountBalance(
+        account=key.account,
+        per=cast("Per", key.per),
+        zone=key.zone,
+        window_start=key.window_start,
+        spent=money_in(row.spent, key.currency),
+        held=money_in(row.held, key.currency),
+        limit=None if limit is None else money_in(limit, key.currency),
+        begins=window.begins,
+        ends=window.ends,
+    )

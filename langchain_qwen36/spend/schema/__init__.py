@@ -1,0 +1,67 @@
+"""The ledger's schema: numbered SQL files, each applied once, in order, under a lock."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from functools import cache
+from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from sqlalchemy import inspect, text
+
+from langchain_qwen36.errors import LedgerError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+_LOCK = 0x5135_5350  # any number that no other program of the database uses
+
+
+@cache
+def released() -> tuple[str, ...]:
+    """The scripts of all versions, the first for version 1."""
+    scripts = sorted(
+        (file for file in files(__name__).iterdir() if file.name.endswith(".sql")),
+        key=lambda file: file.name,
+    )
+    return tuple(script.read_text(encoding="utf-8") for script in scripts)
+
+
+def migrate(connection: Connection) -> None:
+    """Bring a database to this version's schema, in the transaction that is open.
+
+    Raises:
+        LedgerError: The database has the schema of a later version.
+    """
+    if connection.dialect.name == "postgresql":  # SQLite's transaction is the lock.
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    scripts, version = released(), version_of(connection)
+    if version > len(scripts):
+        raise LedgerError(
+            f"The ledger has schema {version}, and this release knows {len(scripts)}: "
+            "pip install --upgrade langchain-qwen36"
+        )
+    for number in range(version + 1, len(scripts) + 1):
+        for statement in _statements(scripts[number - 1]):
+            connection.execute(text(statement))
+        connection.execute(
+            text("INSERT INTO spend_schema (version, applied) VALUES (:version, :applied)"),
+            {"version": number, "applied": datetime.now(UTC).isoformat()},
+        )
+
+
+def version_of(connection: Connection) -> int:
+    """The number of the last script that was applied; 0 for a new database."""
+    if not inspect(connection).has_table("spend_schema"):
+        connection.execute(
+            text("CREATE TABLE spend_schema (version INTEGER PRIMARY KEY, applied TEXT NOT NULL)")
+        )
+        return 0
+    return int(connection.execute(text("SELECT MAX(version) FROM spend_schema")).scalar() or 0)
+
+
+def _statements(script: str) -> list[str]:
+    """The statements of a script, without comments; none of ours has a semicolon in a text."""
+    bare = re.sub(r"--[^\n]*", "", script)
+    return [statement for part in bare.split(";") if (statement := part.strip())]

@@ -1,0 +1,83 @@
+"""Windows of a limit: a day, a week, a month in a named time zone, or for ever."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Literal, NamedTuple, assert_never
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+Per = Literal["day", "week", "month", "ever"]
+"""How often a limit begins anew; a week begins on Monday."""
+
+
+class Window(NamedTuple):
+    """One day, week or month of a zone; of `ever` there is one, with no end."""
+
+    start: str
+    """The first local day, `2026-11-30`; `ever` for the window that has no beginning."""
+    begins: datetime | None
+    """In UTC."""
+    ends: datetime | None
+    """In UTC: when the next one begins."""
+
+
+def window_at(per: Per, zone: str, moment: datetime) -> Window:
+    """Find the window that a moment lies in.
+
+    Days are the zone's own: one in which clocks change has 23 or 25 hours.
+    """
+    if per == "ever":
+        return Window("ever", None, None)
+    return _window_of_day(per, zone, moment.astimezone(zone_named(zone)).date())
+
+
+def window_from(per: Per, zone: str, start: str) -> Window:
+    """Find the window by its `start`."""
+    return (
+        Window("ever", None, None)
+        if per == "ever"
+        else _window_of_day(per, zone, date.fromisoformat(start))
+    )
+
+
+@lru_cache(maxsize=64)
+def zone_named(name: str) -> ZoneInfo:
+    """Load a time zone.
+
+    Raises:
+        ValueError: No zone has that name.
+    """
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(
+            f"zone={name!r} is no time zone; name one such as 'UTC' or 'Asia/Shanghai' "
+            "(pip install tzdata where the system has none)."
+        ) from None
+
+
+@lru_cache(maxsize=256)
+def _window_of_day(per: Per, zone: str, day: date) -> Window:
+    first, following = _bounds(per, day)
+    return Window(first.isoformat(), _midnight(first, zone), _midnight(following, zone))
+
+
+def _bounds(per: Per, day: date) -> tuple[date, date]:
+    match per:
+        case "day":
+            return day, day + timedelta(days=1)
+        case "week":
+            monday = day - timedelta(days=day.weekday())
+            return monday, monday + timedelta(days=7)
+        case "month":
+            return day.replace(day=1), (day.replace(day=28) + timedelta(days=4)).replace(day=1)
+        case "ever":
+            return date.min, date.max
+        case _:
+            assert_never(per)
+
+
+def _midnight(day: date, zone: str) -> datetime:
+    """When a local day begins; where clocks skip midnight, the first moment there is."""
+    return datetime(day.year, day.month, day.day, tzinfo=zone_named(zone)).astimezone(UTC)
