@@ -23,7 +23,7 @@ why_missing = None if (BIN / "initdb").exists() else f"Postgres 15 is not instal
 @contextmanager
 def postgres() -> Iterator[str]:
     """Start a server; give the folder of its socket; stop it and delete everything."""
-    folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # noqa: S108 - a short socket path
+    folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # a short socket path
     try:
         if os.geteuid() == 0:
             shutil.chown(folder, _unprivileged())
