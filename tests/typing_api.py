@@ -30,11 +30,11 @@ from langchain_qwen36.callbacks import CallRecord, Summary
 from langchain_qwen36.catalog import Model, Offer, find_model, find_offer
 from langchain_qwen36.local import LocalEngine, shared_engine
 from langchain_qwen36.middleware import (
-    Account,
     CostBudgetMiddleware,
     ModelRouterMiddleware,
     PromptCachingMiddleware,
     Route,
+    SpendingAccount,
     TierGuardMiddleware,
     ToolCallRepairMiddleware,
 )
@@ -144,7 +144,7 @@ assert_type(model.estimate_cost("Hello", max_tokens=10).cost, Cost | None)
 model.invoke("Hello", config={"callbacks": [QwenCostCallbackHandler(on_record=print)]})
 
 # Middleware.
-accounts = {"ada": Account({"USD": "0.25"})}
+accounts = {"ada": SpendingAccount({"USD": "0.25"})}
 CostBudgetMiddleware("0.50 USD", per="user", users=accounts, exit_behavior="error")
 CostBudgetMiddleware(Money.parse("1 CNY"), cheaper_model=model, price_of=price)
 ModelRouterMiddleware(

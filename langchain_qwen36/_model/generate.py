@@ -97,7 +97,7 @@ def expose_costs_to_langsmith(run_manager: Manager | None) -> None:
     if (callbacks := active_callbacks(run_manager)) is not None:
         from langchain_qwen36.callbacks import langsmith  # noqa: PLC0415
 
-        langsmith.show_costs(callbacks)
+        langsmith.expose_costs_to_langsmith(callbacks)
 
 
 def tool_call_is_missing(prepared: PreparedCall, result: ChatResult) -> bool:

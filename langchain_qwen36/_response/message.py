@@ -44,6 +44,7 @@ def response_metadata(
         "request_id": meta.request_id or facts.get("request_id"),
         "attempts": meta.attempts if meta.attempts > 1 else None,
         "headers": dict(meta.headers) if request.include_headers else None,
+        "thinking": request.thinking,  # decides the rate of the output, also when priced again
         "usage": dict(reader.raw_usage) if reader.raw_usage else None,
         "notes": _notes(reader, choice) or None,
         "empty_answer": _empty_answer(choice) or None,
@@ -52,14 +53,7 @@ def response_metadata(
     }
     if reader.done:
         _warn(choice, request, metadata)
-    metadata["cost"] = price_call(
-        counted,
-        reader.raw_usage or {},
-        metadata,
-        offer=request.offer,
-        discount=request.price_discount,
-        thinking=request.thinking,
-    )
+    metadata["cost"] = price_call(counted, metadata, request.offer, discount=request.price_discount)
     return {name: value for name, value in metadata.items() if value is not None}
 
 

@@ -72,7 +72,7 @@ def get_qwen_cost_callback(**settings: Unpack[CostSettings]) -> Iterator[QwenCos
     """
     _follow_the_context()
     handler = QwenCostCallbackHandler(**settings)
-    handler.count_also_in(_current.get())
+    handler.set_parent(_current.get())
     token = _current.set(handler)
     try:
         yield handler

@@ -14,15 +14,15 @@ from langchain_qwen36.callbacks.langsmith import costs_of, write_costs
 from langchain_qwen36.callbacks.ledger import Ledger
 from langchain_qwen36.callbacks.pricer import PriceOf, Pricer
 from langchain_qwen36.callbacks.reports.summary_view import LedgerView
-from langchain_qwen36.callbacks.run_tree import OpenRuns
+from langchain_qwen36.callbacks.run_tree import RunTree
 from langchain_qwen36.callbacks.tracked_call import (
-    OpenCall,
-    abandoned,
-    ended,
-    failed,
+    TrackedCall,
     gateway_of_start,
+    record_abandoned,
+    record_failure,
+    record_success,
 )
-from langchain_qwen36.callbacks.usage_of import seen_in_result
+from langchain_qwen36.callbacks.usage_of import summarize_result
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -104,18 +104,18 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         self._trace_costs = trace_costs
         self._on_record = on_record
         self._ledger = Ledger()
-        self._runs = OpenRuns()
-        self._open: dict[UUID, OpenCall] = {}
+        self._runs = RunTree()
+        self._open: dict[UUID, TrackedCall] = {}
         self._outer: QwenCostCallbackHandler | None = None
         self._warned = False
 
     @property
     def raise_error(self) -> bool:  # type: ignore[override]
         """LangChain swallows a handler's errors unless asked: a budget must stop the call (P47)."""
-        return any(handler._budget for handler in self._counting())  # noqa: SLF001
+        return any(handler._budget for handler in self._self_and_parents())  # noqa: SLF001
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_runs": OpenRuns(), "_open": {}, "_outer": None}
+        return {**self.__dict__, "_runs": RunTree(), "_open": {}, "_outer": None}
 
     @override
     def on_chat_model_start(
@@ -130,13 +130,13 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         **kwargs: Any,
     ) -> None:
         """Refuse the call when a budget is spent, else note its start."""
-        for handler in self._counting():
+        for handler in self._self_and_parents():
             handler._check_budget()  # noqa: SLF001 (the same class)
         params = kwargs.get("invocation_params") or {}
         metadata = metadata or {}
-        call = OpenCall(
+        call = TrackedCall(
             run_id=run_id,
-            parents=self._runs.path(parent_run_id),
+            parents=self._runs.ancestors(parent_run_id),
             name=kwargs.get("name") or (serialized or {}).get("name"),
             tags=tuple(tags or ()),
             model=metadata.get("ls_model_name") or params.get("model_name"),
@@ -145,7 +145,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
             tools=params.get("tools"),
         )
         self._open[run_id] = call
-        self._runs.enter(run_id, call.parents)
+        self._runs.add_call(run_id, call.parents)
 
     @override
     def on_llm_new_token(
@@ -165,7 +165,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
         """Book a call that ended well."""
         if call := self._open.pop(run_id, None):
-            record = ended(call, seen_in_result(response), self._pricer)
+            record = record_success(call, summarize_result(response), self._pricer)
             if self._trace_costs:
                 write_costs(response, costs_of(record))
             self._book(record)
@@ -174,7 +174,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """Book a call that failed, was cancelled or whose stream was closed."""
         if call := self._open.pop(run_id, None):
-            self._book(failed(call, error, self._pricer))
+            self._book(record_failure(call, error, self._pricer))
 
     @override
     def on_chain_start(  # type: ignore[override]  # a tool's start has `inputs` by name too
@@ -217,20 +217,20 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         """
         self._close(self._open, None)
 
-    def count_also_in(self, outer: QwenCostCallbackHandler | None) -> None:
+    def set_parent(self, outer: QwenCostCallbackHandler | None) -> None:
         """Let another handler count, and refuse, what this one does."""
         self._outer = outer
 
     def _close(self, run_ids: Iterable[UUID], cause: BaseException | None) -> None:
         for run_id in tuple(run_ids):
             call = self._open.get(run_id)
-            if call is not None and not call.given_up:
-                record = abandoned(call, cause, self._pricer)
+            if call is not None and not call.recorded_as_abandoned:
+                record = record_abandoned(call, cause, self._pricer)
                 call.give_up()
                 self._book(record)
 
     def _book(self, record: CallRecord) -> None:
-        for handler in self._counting():
+        for handler in self._self_and_parents():
             if handler._ledger.book(record):  # noqa: SLF001 (the same class)
                 handler._after_booking(record)  # noqa: SLF001
 
@@ -250,7 +250,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         if self._budget:
             self._budget.check(self._ledger.spent)
 
-    def _counting(self) -> Iterator[QwenCostCallbackHandler]:
+    def _self_and_parents(self) -> Iterator[QwenCostCallbackHandler]:
         """This handler and those of the managers around it: each counts (P46)."""
         handler: QwenCostCallbackHandler | None = self
         while handler is not None:

@@ -48,7 +48,9 @@ def costs_of(record: CallRecord) -> Costs:
     return {name: float(cost) for name, cost in known.items() if cost is not None}
 
 
-def show_costs(run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun) -> None:
+def expose_costs_to_langsmith(
+    run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun,
+) -> None:
     """Let LangSmith's tracers of a run see the bill on the message, and no one else.
 
     Handlers of the user's run after the tracer in most places (T28), so the model does it: one
@@ -61,17 +63,17 @@ def show_costs(run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLL
     handlers: list[BaseCallbackHandler] = []
     for handler in run_manager.handlers:
         if isinstance(handler, LangChainTracer):
-            writer = _Writer()
-            handlers += [writer, handler, _Eraser(writer)]
+            writer = _CostInjector()
+            handlers += [writer, handler, _CostRemover(writer)]
         else:
             handlers.append(handler)
     run_manager.handlers = handlers
 
 
-class _Writer(BaseCallbackHandler):
+class _CostInjector(BaseCallbackHandler):
     """Writes the bill that is on the message."""
 
-    run_inline = True  # Async handlers that are not run after those that are: see `show_costs`.
+    run_inline = True  # LangChain runs other handlers of an async run later, out of order.
 
     def __init__(self) -> None:
         self.before: list[Any] = []
@@ -84,12 +86,12 @@ class _Writer(BaseCallbackHandler):
             write_costs(response, _costs_on(message.response_metadata.get("cost")))
 
 
-class _Eraser(BaseCallbackHandler):
+class _CostRemover(BaseCallbackHandler):
     """Puts back what was there before."""
 
     run_inline = True
 
-    def __init__(self, writer: _Writer) -> None:
+    def __init__(self, writer: _CostInjector) -> None:
         self._writer = writer
 
     def on_llm_end(self, response: LLMResult, **_: Any) -> None:

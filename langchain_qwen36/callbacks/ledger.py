@@ -6,7 +6,7 @@ import threading
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from langchain_qwen36.callbacks.records import CallRecord, Summary, summarise
+from langchain_qwen36.callbacks.records import CallRecord, Summary, summarize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -74,7 +74,7 @@ class Ledger:
         records: Iterable[CallRecord] = self.records
         if run_id is not None:
             records = [record for record in records if run_id in runs_of(record)]
-        return summarise(records)
+        return summarize(records)
 
     def group(self, keys: Callable[[CallRecord], Iterable[K]]) -> dict[K, Summary]:
         """The sums per key; a record counts under each of its keys."""
@@ -82,7 +82,7 @@ class Ledger:
         for record in self.records:
             for key in keys(record):
                 groups[key].append(record)
-        return {key: summarise(records) for key, records in groups.items()}
+        return {key: summarize(records) for key, records in groups.items()}
 
 
 def runs_of(record: CallRecord) -> list[UUID]:

@@ -12,12 +12,9 @@ from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.gateways import GATEWAYS
 from langchain_qwen36.pricing import (
     Money,
-    UsageError,
-    cache_type_of,
     cost,
-    cost_record,
     money_of,
-    reported_cost,
+    price_call,
 )
 
 if TYPE_CHECKING:
@@ -30,7 +27,7 @@ PriceOf = Callable[[str | None, str | None, Mapping[str, Any]], Money | None]
 """Your own price: `(model, gateway, usage_metadata) -> Money`, or None to leave it to the list."""
 
 
-class Bill(NamedTuple):
+class PricedCall(NamedTuple):
     """What a call cost, and how we know."""
 
     money: Money | None
@@ -94,7 +91,7 @@ class Pricer:
         metadata: Mapping[str, Any],
         names: tuple[str | None, ...],
         gateway: str | None,
-    ) -> Bill:
+    ) -> PricedCall:
         """The bill of one call.
 
         Your `price_of` goes first, then what the gateway reports, then the list (P28); never
@@ -113,23 +110,23 @@ class Pricer:
         # Two requests on one message were priced one by one: their sum may lie in a higher tier.
         is_sum = "requests" in metadata
         offer = self._offer(gateway, names)
-        if record is None or (record["basis"] == "list" and self._own_list and not is_sum):
-            record = self._record(usage, metadata, names, offer) or record
+        if record is None or (record["basis"] == "list" and self._overrides_list and not is_sum):
+            record = self._price(usage, metadata, offer) or record
         if record is not None:
             return _bill(record, record["basis"])
-        if offer is None and (stand_in := self._stand_in(names)):
-            record = self._record(usage, metadata, names, stand_in)
+        if offer is None and (fallback := self._fallback_offer(names)):
+            record = self._price(usage, metadata, fallback)
         if record is not None:
             return _bill(record, "price_as")
         row = GATEWAYS.get(gateway or "")
         if row is not None and row.embedded:
-            return Bill(None, "not_billed")
+            return PricedCall(None, "not_billed")
         self._warn(self.model_id(*names), gateway)
-        return Bill(None, "unknown")
+        return PricedCall(None, "unknown")
 
     def _users(
         self, usage: Mapping[str, Any], names: tuple[str | None, ...], gateway: str | None
-    ) -> Bill | None:
+    ) -> PricedCall | None:
         if self.price_of is None:
             return None
         try:
@@ -137,35 +134,22 @@ class Pricer:
         except Exception:
             # Neither may the call be lost from the book for it, nor the user's own call fail.
             logger.exception("`price_of` failed, so a call of %s is unpriced", names[0])
-            return Bill(None, "unknown")
-        return Bill(money, "user") if money is not None else None
+            return PricedCall(None, "unknown")
+        return PricedCall(money, "user") if money is not None else None
 
     @property
     def _book(self) -> PriceBook:
         return self.book or PriceBook.bundled()
 
     @property
-    def _own_list(self) -> bool:
+    def _overrides_list(self) -> bool:
         """Whether our list is another than the one the model used."""
         return self.book is not None or self.discount is not None
 
-    def _record(
-        self,
-        usage: Mapping[str, Any],
-        metadata: Mapping[str, Any],
-        names: tuple[str | None, ...],
-        offer: Offer | None,
+    def _price(
+        self, usage: Mapping[str, Any], metadata: Mapping[str, Any], offer: Offer | None
     ) -> Mapping[str, Any] | None:
-        raw = metadata.get("usage") or metadata.get("token_usage")
-        raw = raw if isinstance(raw, dict) else {}
-        try:
-            listed = cost(usage, offer, discount=self.discount, cache_type=cache_type_of(raw))
-        except UsageError as error:
-            logger.warning("A call of %s cannot be priced: %s", names[0], error)
-            listed = None
-        # Other chat classes leave the bill in the raw usage, or lift it out (gateways.md §5).
-        reported = reported_cost({"cost": metadata.get("cost"), **raw}, metadata)
-        return cost_record(listed, reported, raw)
+        return price_call(usage, metadata, offer, discount=self.discount)
 
     def _offer(self, gateway: str | None, names: tuple[str | None, ...]) -> Offer | None:
         if gateway is None:
@@ -173,7 +157,7 @@ class Pricer:
         offers = (self._book.offer(gateway, name) for name in names if name)
         return next((offer for offer in offers if offer), None)
 
-    def _stand_in(self, names: tuple[str | None, ...]) -> Offer | None:
+    def _fallback_offer(self, names: tuple[str | None, ...]) -> Offer | None:
         gateway, _, model = (self.price_as or "").partition(":")
         return self._offer(gateway or None, (model,) if model else names)
 
@@ -190,6 +174,6 @@ class Pricer:
         )
 
 
-def _bill(record: Mapping[str, Any], source: PriceSource) -> Bill:
+def _bill(record: Mapping[str, Any], source: PriceSource) -> PricedCall:
     output = Decimal(str(record["output"])) if record["basis"] == "list" else None
-    return Bill(money_of(record), source, record["tier"], output)
+    return PricedCall(money_of(record), source, record["tier"], output)

@@ -159,7 +159,7 @@ class Summary:
         return None if self.partial else Decimal(0)
 
 
-def summarise(records: Iterable[CallRecord]) -> Summary:
+def summarize(records: Iterable[CallRecord]) -> Summary:
     """Add up records; `Summary.costs` is sorted by currency."""
     records = list(records)
     paid = [record for record in records if record.price_source != "llm_cache"]

@@ -18,7 +18,7 @@ class _Run:
     calls: set[UUID] = field(default_factory=set)
 
 
-class OpenRuns:
+class RunTree:
     """The chains, tools and retrievers that are running, and the calls begun directly in each.
 
     Each change is one dictionary or set operation, so no lock is needed. A run is forgotten when
@@ -37,12 +37,12 @@ class OpenRuns:
         run = self._runs.pop(run_id, None)
         return run.calls if run else set()
 
-    def enter(self, call: UUID, parents: tuple[Parent, ...]) -> None:
+    def add_call(self, call: UUID, parents: tuple[Parent, ...]) -> None:
         """A call begins in the last of `parents`."""
         if parents and (run := self._runs.get(parents[-1].run_id)):
             run.calls.add(call)
 
-    def path(self, run_id: UUID | None) -> tuple[Parent, ...]:
+    def ancestors(self, run_id: UUID | None) -> tuple[Parent, ...]:
         """A run and those above it, outermost first."""
         found: list[Parent] = []
         while run_id is not None:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from langchain_core.exceptions import ModelTimeoutError
 
 from langchain_qwen36 import tokens
-from langchain_qwen36.callbacks.pricer import Bill, Pricer
+from langchain_qwen36.callbacks.pricer import PricedCall, Pricer
 from langchain_qwen36.callbacks.records import CallRecord, Ending, Parent, TokenCounts
-from langchain_qwen36.callbacks.usage_of import Seen, seen_in_messages
+from langchain_qwen36.callbacks.usage_of import ResponseSummary, summarize_messages
 from langchain_qwen36.errors import GatewayTimeoutError, QwenError, StreamInterruptedError
 from langchain_qwen36.gateways import GATEWAYS, gateway_of_host
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True, kw_only=True)
-class OpenCall:
+class TrackedCall:
     """A call that has begun. Its prompt and chunks are let go when it ends."""
 
     run_id: UUID
@@ -40,12 +40,12 @@ class OpenCall:
     chunks: list[BaseMessage] = field(default_factory=list)
     prompt_tokens: int | None = None
     """Our count of the prompt; made only where the gateway's never came."""
-    given_up: bool = False
+    recorded_as_abandoned: bool = False
     """It was booked as abandoned; should it end after all, its real end replaces that."""
 
     def give_up(self) -> None:
         """Keep only what a late end needs."""
-        self.given_up, self.messages, self.chunks = True, (), []
+        self.recorded_as_abandoned, self.messages, self.chunks = True, (), []
 
 
 def gateway_of_start(
@@ -67,31 +67,31 @@ def gateway_of_start(
     return None
 
 
-def ended(call: OpenCall, seen: Seen, pricer: Pricer) -> CallRecord:
+def record_success(call: TrackedCall, seen: ResponseSummary, pricer: Pricer) -> CallRecord:
     """The record of a call that ended well; without usage it is estimated."""
     if _from_llm_cache(seen):
-        return _record(call, seen, Bill(None, "llm_cache"), _End("ok"), pricer)
+        return _record(call, seen, PricedCall(None, "llm_cache"), _End("ok"), pricer)
     return _priced(call, seen, _End("ok"), pricer)
 
 
-def failed(call: OpenCall, error: BaseException, pricer: Pricer) -> CallRecord:
+def record_failure(call: TrackedCall, error: BaseException, pricer: Pricer) -> CallRecord:
     """The record of a call that an exception ended: billed as far as it may have been (P31)."""
-    seen = seen_in_messages(call.chunks)
+    seen = summarize_messages(call.chunks)
     if isinstance(error, QwenError) and error.partial is not None:
-        seen = seen_in_messages([error.partial])
+        seen = summarize_messages([error.partial])
     name = type(error).__name__
     if seen.usage is None and not seen.text and not _may_be_billed(error):
         end = _End(ending_of(error), error=name)
-        return _record(call, seen, Bill(None, "not_billed"), end, pricer)
+        return _record(call, seen, PricedCall(None, "not_billed"), end, pricer)
     # The last usage of a cut answer is the whole usage only when the answer had its finish.
     cut = "finish_reason" not in seen.metadata
     return _priced(call, seen, _End(ending_of(error), estimated=cut, error=name), pricer)
 
 
-def abandoned(call: OpenCall, cause: BaseException | None, pricer: Pricer) -> CallRecord:
+def record_abandoned(call: TrackedCall, cause: BaseException | None, pricer: Pricer) -> CallRecord:
     """The record of a call of whose end nobody told (T3), given what ended the run around it."""
     ending = ending_of(cause) if cause and not isinstance(cause, Exception) else "abandoned"
-    return _priced(call, seen_in_messages(call.chunks), _End(ending, estimated=True), pricer)
+    return _priced(call, summarize_messages(call.chunks), _End(ending, estimated=True), pricer)
 
 
 def ending_of(error: BaseException) -> Ending:
@@ -116,7 +116,7 @@ def _may_be_billed(error: BaseException) -> bool:
     return not isinstance(error, Exception)
 
 
-def _from_llm_cache(seen: Seen) -> bool:
+def _from_llm_cache(seen: ResponseSummary) -> bool:
     """LangChain marks a hit with the integer 0 (T14); a free call's float is no such mark."""
     mark = (seen.usage or {}).get("total_cost")
     return type(mark) is int and mark == 0
@@ -130,7 +130,7 @@ class _End(NamedTuple):
     error: str | None = None
 
 
-def _priced(call: OpenCall, seen: Seen, end: _End, pricer: Pricer) -> CallRecord:
+def _priced(call: TrackedCall, seen: ResponseSummary, end: _End, pricer: Pricer) -> CallRecord:
     usage = seen.usage
     if usage is None:
         usage = _estimate(call, seen.text)
@@ -140,7 +140,9 @@ def _priced(call: OpenCall, seen: Seen, end: _End, pricer: Pricer) -> CallRecord
     return _record(call, seen, bill, end, pricer)
 
 
-def _record(call: OpenCall, seen: Seen, bill: Bill, end: _End, pricer: Pricer) -> CallRecord:
+def _record(
+    call: TrackedCall, seen: ResponseSummary, bill: PricedCall, end: _End, pricer: Pricer
+) -> CallRecord:
     return CallRecord(
         run_id=call.run_id,
         parents=call.parents,
@@ -163,12 +165,12 @@ def _record(call: OpenCall, seen: Seen, bill: Bill, end: _End, pricer: Pricer) -
     )
 
 
-def _names(call: OpenCall, metadata: Mapping[str, Any]) -> tuple[str | None, ...]:
+def _names(call: TrackedCall, metadata: Mapping[str, Any]) -> tuple[str | None, ...]:
     """The model as it was asked for, which is how it is priced, and as it was answered (P44)."""
     return (call.model, metadata.get("model_name"))
 
 
-def _gateway(call: OpenCall, metadata: Mapping[str, Any]) -> str | None:
+def _gateway(call: TrackedCall, metadata: Mapping[str, Any]) -> str | None:
     said = metadata.get("gateway")
     return said if isinstance(said, str) else call.gateway
 
@@ -185,7 +187,7 @@ def _counts(usage: Mapping[str, Any]) -> TokenCounts:
     )
 
 
-def _estimate(call: OpenCall, text: str) -> dict[str, int]:
+def _estimate(call: TrackedCall, text: str) -> dict[str, int]:
     if call.prompt_tokens is None:
         call.prompt_tokens = tokens.count_messages(call.messages, call.tools)
     read, written = call.prompt_tokens, tokens.count_text(text)

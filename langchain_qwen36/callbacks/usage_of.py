@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from langchain_core.outputs import LLMResult
 
 
-class Seen(NamedTuple):
+class ResponseSummary(NamedTuple):
     """What is needed of an answer to price it; nothing of the answer itself is kept."""
 
     text: str
@@ -24,15 +24,15 @@ class Seen(NamedTuple):
     """The message's `response_metadata`."""
 
 
-def seen_in_result(result: LLMResult) -> Seen:
+def summarize_result(result: LLMResult) -> ResponseSummary:
     """A finished call. Usage stands on the first of several generations (T26)."""
     generation = next((each for batch in result.generations for each in batch), None)
     if isinstance(generation, ChatGeneration):
-        return seen_in_messages([generation.message])
-    return Seen("", None, {})
+        return summarize_messages([generation.message])
+    return ResponseSummary("", None, {})
 
 
-def seen_in_messages(messages: Iterable[BaseMessage]) -> Seen:
+def summarize_messages(messages: Iterable[BaseMessage]) -> ResponseSummary:
     """A message, or the chunks of one: texts joined, the last usage, all metadata."""
     texts: list[str] = []
     usage: Mapping[str, Any] | None = None
@@ -41,7 +41,7 @@ def seen_in_messages(messages: Iterable[BaseMessage]) -> Seen:
         texts += _texts(message)
         usage = getattr(message, "usage_metadata", None) or usage
         metadata |= message.response_metadata
-    return Seen("".join(texts), dict(usage) if usage else None, metadata)
+    return ResponseSummary("".join(texts), dict(usage) if usage else None, metadata)
 
 
 def _texts(message: BaseMessage) -> list[str]:

@@ -5,19 +5,19 @@ Needs the extra `agents`. Each is sync and async, and has its page in `docs/midd
 
 from __future__ import annotations
 
-from langchain_qwen36.middleware.accounts import Account
 from langchain_qwen36.middleware.cost_budget import CostBudgetMiddleware
 from langchain_qwen36.middleware.model_router import ModelRouterMiddleware, Route
 from langchain_qwen36.middleware.prompt_caching import PromptCachingMiddleware
+from langchain_qwen36.middleware.spending import SpendingAccount
 from langchain_qwen36.middleware.tier_guard import TierGuardMiddleware
 from langchain_qwen36.middleware.tool_call_repair import ToolCallRepairMiddleware
 
 __all__ = [
-    "Account",
     "CostBudgetMiddleware",
     "ModelRouterMiddleware",
     "PromptCachingMiddleware",
     "Route",
+    "SpendingAccount",
     "TierGuardMiddleware",
     "ToolCallRepairMiddleware",
 ]

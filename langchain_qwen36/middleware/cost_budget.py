@@ -22,7 +22,7 @@ from typing_extensions import override
 
 from langchain_qwen36.callbacks.budget import Budget
 from langchain_qwen36.errors import BudgetExceededError
-from langchain_qwen36.middleware.accounts import Account, counting
+from langchain_qwen36.middleware.spending import SpendingAccount, track_spending
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from langgraph.types import Command
 
     from langchain_qwen36.callbacks.pricer import PriceOf
-    from langchain_qwen36.middleware.requests import ModelResult
+    from langchain_qwen36.middleware._requests import ModelResult
     from langchain_qwen36.pricing import Money
 
 logger = logging.getLogger(__name__)
@@ -86,7 +86,7 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
         cheaper_model: BaseChatModel | None = None,
         exit_behavior: Literal["end", "error"] = "end",
         user_of: Callable[[Runtime[Any]], str] | None = None,
-        users: MutableMapping[str, Account] | None = None,
+        users: MutableMapping[str, SpendingAccount] | None = None,
         price_of: PriceOf | None = None,
     ) -> None:
         """Say how much, for what, and what happens then.
@@ -113,10 +113,10 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
         self.per: Per = per
         self.cheaper_model = cheaper_model
         self.exit_behavior = exit_behavior
-        self.users: MutableMapping[str, Account] = {} if users is None else users
+        self.users: MutableMapping[str, SpendingAccount] = {} if users is None else users
         self._user_of = user_of or _configured_user
         self._price_of = price_of
-        self._live: dict[str, Account] = {}
+        self._live: dict[str, SpendingAccount] = {}
         self._lock = threading.Lock()
 
     @property
@@ -229,19 +229,19 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
         entry: _Entry | None = (state.get("cost_budgets") or {}).get(self.name)
         return entry
 
-    def _account(self, state: Any, runtime: Any) -> Account:
+    def _account(self, state: Any, runtime: Any) -> SpendingAccount:
         with self._lock:
             if self.per == "user":
-                return self.users.setdefault(self._user_of(runtime), Account())
+                return self.users.setdefault(self._user_of(runtime), SpendingAccount())
             entry = self._entry(state)
             if entry is None:
                 raise RuntimeError(f"{self.name} has no account: `before_agent` did not run.")
-            return self._live.setdefault(entry["id"], Account(entry["spent"]))
+            return self._live.setdefault(entry["id"], SpendingAccount(entry["spent"]))
 
-    def _counting(self, account: Account) -> AbstractContextManager[None]:
-        return counting(account, None if self.cheaper_model else self.budget, self._price_of)
+    def _counting(self, account: SpendingAccount) -> AbstractContextManager[None]:
+        return track_spending(account, None if self.cheaper_model else self.budget, self._price_of)
 
-    def _admitted(self, request: ModelRequest[Any], account: Account) -> ModelRequest[Any]:
+    def _admitted(self, request: ModelRequest[Any], account: SpendingAccount) -> ModelRequest[Any]:
         """The request, to the cheaper model where the budget is spent and there is one."""
         try:
             self.budget.check(account.spent)
@@ -252,7 +252,7 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
             return request.override(model=self.cheaper_model)
         return request
 
-    def _own(self, error: BudgetExceededError, account: Account) -> BudgetExceededError:
+    def _own(self, error: BudgetExceededError, account: SpendingAccount) -> BudgetExceededError:
         """The error, where it is this budget's; one of a budget around us is raised on."""
         try:
             self.budget.check(account.spent)
@@ -260,7 +260,7 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
             return error
         raise error
 
-    def _end(self, error: BudgetExceededError, account: Account) -> AIMessage:
+    def _end(self, error: BudgetExceededError, account: SpendingAccount) -> AIMessage:
         error = self._own(error, account)
         match self.exit_behavior:
             case "error":
@@ -272,7 +272,7 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
                 assert_never(never)
 
     def _tool_ended(
-        self, error: BudgetExceededError, account: Account, request: ToolCallRequest
+        self, error: BudgetExceededError, account: SpendingAccount, request: ToolCallRequest
     ) -> ToolMessage:
         call = request.tool_call
         return ToolMessage(

@@ -22,7 +22,7 @@ from langchain_qwen36.errors import (
     RateLimitError,
     ServerError,
 )
-from langchain_qwen36.middleware.requests import count_tokens, gateway_of, with_note
+from langchain_qwen36.middleware._requests import count_tokens, gateway_of, with_note
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from langchain.agents.middleware.types import ModelRequest
     from langchain_core.language_models import BaseChatModel
 
-    from langchain_qwen36.middleware.requests import ModelResult
+    from langchain_qwen36.middleware._requests import ModelResult
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from langchain.agents.middleware.types import AgentMiddleware, AgentState
 from typing_extensions import override
 
 from langchain_qwen36._request.cache_control import MIN_TOKENS
-from langchain_qwen36.middleware.requests import answer_of, count_tokens, gateway_of, with_note
+from langchain_qwen36.middleware._requests import answer_of, count_tokens, gateway_of, with_note
 from langchain_qwen36.pricing import Money
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from langchain.agents.middleware.types import ModelRequest
 
-    from langchain_qwen36.middleware.requests import ModelResult
+    from langchain_qwen36.middleware._requests import ModelResult
 
 
 class PromptCachingMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):

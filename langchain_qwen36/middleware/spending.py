@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from langchain_qwen36.callbacks.pricer import PriceOf
 
 
-class Account:
+class SpendingAccount:
     """What was spent on one run, thread or user; calls in many threads and tasks may book."""
 
     def __init__(self, spent: Mapping[str, str] | None = None) -> None:
@@ -52,13 +52,15 @@ class Account:
         return {currency: str(amount) for currency, amount in self.spent.items()}
 
 
-class Gate(BaseCallbackHandler):
+class BudgetGate(BaseCallbackHandler):
     """Refuses the next call of any model below it once a budget is spent."""
 
     run_inline = True
     raise_error = True
 
-    def __init__(self, budget: Budget | None, account: Account, outer: Gate | None) -> None:
+    def __init__(
+        self, budget: Budget | None, account: SpendingAccount, outer: BudgetGate | None
+    ) -> None:
         self.account = account
         self._budget = budget
         self._outer = outer
@@ -69,21 +71,23 @@ class Gate(BaseCallbackHandler):
             if gate._budget is not None:  # noqa: SLF001 - the same class
                 gate._budget.check(gate.account.spent)  # noqa: SLF001 - the same class
 
-    def chain(self) -> Iterator[Gate]:
+    def chain(self) -> Iterator[BudgetGate]:
         """This gate and those around it."""
-        gate: Gate | None = self
+        gate: BudgetGate | None = self
         while gate is not None:
             yield gate
             gate = gate._outer  # noqa: SLF001 - the same class
 
 
-_gate: ContextVar[Gate | None] = ContextVar("langchain_qwen36_budget_gate", default=None)
+_gate: ContextVar[BudgetGate | None] = ContextVar("langchain_qwen36_budget_gate", default=None)
 # Once for the process: a hook can never be taken away again (T30).
 register_configure_hook(_gate, inheritable=True)
 
 
 @contextmanager
-def counting(account: Account, budget: Budget | None, price_of: PriceOf | None) -> Iterator[None]:
+def track_spending(
+    account: SpendingAccount, budget: Budget | None, price_of: PriceOf | None
+) -> Iterator[None]:
     """Book every call made inside, and refuse those after the budget is spent.
 
     An account that is being counted around us already is left to that: nothing is booked twice.
@@ -92,7 +96,7 @@ def counting(account: Account, budget: Budget | None, price_of: PriceOf | None) 
     if outer is not None and any(gate.account is account for gate in outer.chain()):
         yield
         return
-    token = _gate.set(Gate(budget, account, outer))
+    token = _gate.set(BudgetGate(budget, account, outer))
     try:
         with get_qwen_cost_callback(on_record=account.add, price_of=price_of):
             yield

@@ -27,7 +27,7 @@ from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.types import Command
 from typing_extensions import override
 
-from langchain_qwen36.middleware.requests import count_tokens, offer_of, with_note
+from langchain_qwen36.middleware._requests import count_tokens, offer_of, with_note
 from langchain_qwen36.pricing import cost
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import AnyMessage
     from langchain_core.runnables import RunnableConfig
 
-    from langchain_qwen36.middleware.requests import ModelResult
+    from langchain_qwen36.middleware._requests import ModelResult
 
 logger = logging.getLogger(__name__)
 
@@ -110,9 +110,9 @@ class TierGuardMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         plan = self._plan(request)
         if plan.refusal:
             return plan.refusal
-        if plan.asks_for:
+        if plan.summary_prompt:
             model = self.summary_model or request.model
-            plan = plan.with_summary(model.invoke(plan.asks_for, config=_internal()).text)
+            plan = plan.with_summary(model.invoke(plan.summary_prompt, config=_internal()).text)
         return plan.finish(handler(plan.request))
 
     @override
@@ -123,9 +123,9 @@ class TierGuardMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         plan = self._plan(request)
         if plan.refusal:
             return plan.refusal
-        if plan.asks_for:
+        if plan.summary_prompt:
             model = self.summary_model or request.model
-            answer = await model.ainvoke(plan.asks_for, config=_internal())
+            answer = await model.ainvoke(plan.summary_prompt, config=_internal())
             plan = plan.with_summary(answer.text)
         return plan.finish(await handler(plan.request))
 
@@ -151,7 +151,7 @@ class TierGuardMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         def count(messages: Sequence[AnyMessage]) -> int:
             return count_tokens(request, messages) - fixed
 
-        kept = newest(request.messages, int(bound * self.keep) - fixed, count)
+        kept = keep_newest(request.messages, int(bound * self.keep) - fixed, count)
         stays = {id(message) for message in kept}
         dropped = [message for message in request.messages if id(message) not in stays]
         after = fixed + count(kept)
@@ -162,8 +162,8 @@ class TierGuardMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         if action == "trim":
             return _Plan(shorter, note)
         # A summary must not cross the bound itself.
-        readable = newest(dropped, int(bound * (1 - self.margin)) - fixed, count)
-        return _Plan(shorter, note, asks_for=_PROMPT + get_buffer_string(readable))
+        readable = keep_newest(dropped, int(bound * (1 - self.margin)) - fixed, count)
+        return _Plan(shorter, note, summary_prompt=_PROMPT + get_buffer_string(readable))
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,22 +175,22 @@ class _Plan:
     """None: nothing is crossed."""
     refusal: AIMessage | None = None
     """Answered instead of a call."""
-    asks_for: str | None = None
+    summary_prompt: str | None = None
     """What the summary's writer is told."""
-    keeps: bool = False
+    persists: bool = False
     """Whether the shorter conversation is the thread's from now on."""
 
     def with_summary(self, text: str) -> _Plan:
         """The plan with the summary in front of what stays."""
         messages: list[AnyMessage] = [HumanMessage(_HEAD + text), *self.request.messages]
-        return replace(self, request=self.request.override(messages=messages), keeps=True)
+        return replace(self, request=self.request.override(messages=messages), persists=True)
 
     def finish(self, result: ModelResult) -> ModelResult:
         """The result with the note, and with the thread's new history."""
         if self.note is None:
             return result
         noted = with_note(result, "tier_guard", self.note)
-        if not self.keeps or isinstance(noted, AIMessage):
+        if not self.persists or isinstance(noted, AIMessage):
             return noted
         response = noted.model_response if isinstance(noted, ExtendedModelResponse) else noted
         new = [RemoveMessage(id=REMOVE_ALL_MESSAGES), *self.request.messages, *response.result]
@@ -206,7 +206,7 @@ def _bounds(request: ModelRequest[Any]) -> list[int]:
     return [tier.over for tier in (price.tiers if price else ()) if tier.over]
 
 
-def newest(
+def keep_newest(
     messages: Sequence[AnyMessage], room: int, count: Callable[[Sequence[AnyMessage]], int]
 ) -> list[AnyMessage]:
     """The newest part of a conversation that fits, beginning with a question.

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from langchain_qwen36.pricing.cost_record import CostRecord, cost_record, money_of
 from langchain_qwen36.pricing.list_price import (
+    BilledTokens,
     Cost,
-    Tokens,
     UsageError,
     cache_type_of,
     cost,
@@ -17,13 +17,13 @@ from langchain_qwen36.pricing.reported_cost import Reported, reported_cost
 from langchain_qwen36.pricing.tiers import NextTier, next_tier
 
 __all__ = [
+    "BilledTokens",
     "Cost",
     "CostRecord",
     "CurrencyError",
     "Money",
     "NextTier",
     "Reported",
-    "Tokens",
     "UsageError",
     "cache_type_of",
     "cost",

@@ -1,8 +1,8 @@
 """What a call costs by the price list: usage times offer, exactly. Pure.
 
 One request pays one tier, chosen by its total input tokens, cached ones counted, and all its
-tokens pay that tier's rates (P11; dashscope.md §3). Tokens are split into disjoint kinds first
-(P29): plain input, cache hits, cache writes, output. Output already holds the reasoning (P30).
+tokens pay that tier's rates. Tokens are split into disjoint kinds first: plain input, cache hits,
+cache writes, output. Output already holds the reasoning.
 Fees of server tools such as web search are not in it: calls of them that were counted are named
 (`plugin_calls_of`), and where a gateway reports what it charged, that is beside it
 (`reported_cost`).
@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36.pricing.money import Money, as_printed
+from langchain_qwen36.pricing.money import Money, parse_decimal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ class UsageError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tokens:
+class BilledTokens:
     """The tokens of one call in disjoint kinds."""
 
     input: int
@@ -46,7 +46,7 @@ class Tokens:
     """How much of the output is reasoning; None: the gateway did not say."""
 
     @classmethod
-    def of(cls, usage: Mapping[str, Any]) -> Tokens:
+    def of(cls, usage: Mapping[str, Any]) -> BilledTokens:
         """Split LangChain's `UsageMetadata`; a missing or null count is 0.
 
         Reasoning above the output is kept at the output: real gateways send it (gateways.md §0.13).
@@ -87,7 +87,7 @@ class Cost:
     """Name of the row whose list this is."""
     model: str
     """The bare Qwen id."""
-    tokens: Tokens
+    tokens: BilledTokens
     """What was billed."""
     price: Price
     """The price that held on the day."""
@@ -126,7 +126,7 @@ class Cost:
     @property
     def cache_saved(self) -> Decimal:
         """How much cheaper the prompt cache made the call; below 0 where it was only written."""
-        share = _share(self.price, self.discount, batch=self.batch)
+        share = _rate_factor(self.price, self.discount, batch=self.batch)
         through = self.tokens.cache_read + self.tokens.cache_write
         plain = _amount(through, self.tier.input * share, self.price.unit)
         return plain - self.cache_read - self.cache_write
@@ -166,7 +166,7 @@ def cost(
         UsageError: The usage cannot be.
         ValueError: The discount is not above 0 and at most 1.
     """
-    tokens = Tokens.of(usage)
+    tokens = BilledTokens.of(usage)
     factor = _discount(discount)
     if (
         offer is None
@@ -175,10 +175,10 @@ def cost(
         or (batch and price.batch is None)
     ):
         return None
-    kinds = _kinds(
+    kinds = _billing_lines(
         tokens, batch=batch, explicit=cache_type == "ephemeral", offer=offer, thinking=thinking
     )
-    share = _share(price, factor, batch=batch)
+    share = _rate_factor(price, factor, batch=batch)
     parts = {
         part: _amount(count, getattr(tier, rate) * share, price.unit)
         for part, (rate, count) in kinds.items()
@@ -217,8 +217,8 @@ def plugin_calls_of(usage: Any) -> dict[str, int] | None:
     return counted or None
 
 
-def _kinds(
-    tokens: Tokens, *, batch: bool, explicit: bool, offer: Offer, thinking: bool | None
+def _billing_lines(
+    tokens: BilledTokens, *, batch: bool, explicit: bool, offer: Offer, thinking: bool | None
 ) -> dict[str, tuple[Rate, int]]:
     """Each part of the bill with the rate it pays and its tokens."""
     hit: Rate = "cache_read_explicit" if explicit or tokens.cache_write else "cache_read"
@@ -236,7 +236,7 @@ def _kinds(
     }
 
 
-def _share(price: Price, discount: Decimal | None, *, batch: bool) -> Decimal:
+def _rate_factor(price: Price, discount: Decimal | None, *, batch: bool) -> Decimal:
     """What is paid of the listed rates."""
     return (discount or Decimal(1)) * ((price.batch if batch else None) or Decimal(1))
 
@@ -260,7 +260,7 @@ def _count(table: Mapping[str, Any], key: str) -> int:
 def _discount(value: Decimal | float | str | None) -> Decimal | None:
     if value is None:
         return None
-    factor = as_printed(value)
+    factor = parse_decimal(value)
     if factor is None or not 0 < factor <= 1:
         raise ValueError(
             f"discount={value!r} must be what you pay of the list, above 0 and at most 1: "

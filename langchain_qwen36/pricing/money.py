@@ -32,7 +32,7 @@ class Money:
         """
         match text.split():
             case [amount, currency] if currency.isalpha() and currency.isupper():
-                if (value := as_printed(amount)) is not None:
+                if (value := parse_decimal(amount)) is not None:
                     return cls(value, currency)
         raise ValueError(f'{text!r} is no amount of money; write it like "0.50 USD"')
 
@@ -61,7 +61,7 @@ class Money:
         return other.amount
 
 
-def as_printed(value: object) -> Decimal | None:
+def parse_decimal(value: object) -> Decimal | None:
     """A number or a decimal text as it prints, so that 0.85 is 0.85; None: no finite number."""
     try:
         number = Decimal(str(value))

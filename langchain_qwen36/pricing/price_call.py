@@ -1,4 +1,4 @@
-"""Price one response: the one entry for messages, chunks, events and cost reports."""
+"""Price one call: usage and response metadata to a cost record. The one entry for all callers."""
 
 from __future__ import annotations
 
@@ -11,43 +11,68 @@ from langchain_qwen36.pricing.reported_cost import reported_cost
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from datetime import date
     from decimal import Decimal
 
     from langchain_qwen36.catalog import Offer
+    from langchain_qwen36.pricing.list_price import Cost
 
 logger = logging.getLogger(__name__)
 
 
 def price_call(
     usage: Mapping[str, Any] | None,
-    raw: Mapping[str, Any],
     metadata: Mapping[str, Any],
-    *,
     offer: Offer | None,
+    *,
     discount: Decimal | float | str | None = None,
     thinking: bool | None = None,
+    batch: bool = False,
+    at: date | None = None,
 ) -> dict[str, Any] | None:
-    """Price a response by the list and by what the gateway reports.
+    """Price one call by the price list and by what the gateway reports.
+
+    The model prices each response with it and the callback handler prices again with it, so a
+    message and a report never disagree.
 
     Args:
-        usage: LangChain's `UsageMetadata`; None: the gateway counted nothing.
-        raw: The `usage` object as the gateway sent it.
-        metadata: The message's `response_metadata`.
-        offer: The price list's entry of the model; None: no list price is known.
-        discount: What the account pays of the list price, such as 0.85.
-        thinking: Whether thinking was on; some lists price thinking output apart.
+        usage: LangChain's `UsageMetadata`; None where the gateway sent no usage.
+        metadata: The message's `response_metadata`: `usage` (or `token_usage`) as the server sent
+            it, the gateway's own cost fields, and `thinking`.
+        offer: The model as the gateway sells it; None: no list price is known.
+        discount: Share of the list price that your account pays, e.g. `"0.85"`.
+        thinking: Whether the call was sent with thinking on. None: as `metadata["thinking"]` says.
+        batch: Whether it was a batch call.
+        at: Day of the call; None: today.
 
     Returns:
-        The record that goes to `response_metadata["cost"]`; None: no price is known.
+        The cost record, or None where no price is known: no offer and no reported cost, or a usage
+        that is impossible (logged as a warning).
+
+    Raises:
+        ValueError: The discount is not above 0 and at most 1.
     """
-    listed = None
+    raw = metadata.get("usage") or metadata.get("token_usage")
+    raw = raw if isinstance(raw, dict) else {}
+    if thinking is None:
+        thinking = metadata.get("thinking")
+    listed: Cost | None = None
     try:
         if usage is not None:
             listed = cost(
-                usage, offer, discount=discount, thinking=thinking, cache_type=cache_type_of(raw)
+                usage,
+                offer,
+                at=at,
+                discount=discount,
+                batch=batch,
+                thinking=thinking,
+                cache_type=cache_type_of(raw),
             )
     except UsageError as error:
-        # The answer is paid for and good: an impossible count must not take it away.
-        logger.warning("Inconsistent usage from the gateway; cost not computed: %s", error)
-    record = cost_record(listed, reported_cost(raw, metadata), raw)
+        # The answer is good and paid for: an impossible count must not take it away.
+        model = metadata.get("requested_model") or metadata.get("model_name")
+        logger.warning("Inconsistent usage for %s; cost not computed: %s", model, error)
+    # Other chat classes keep the reported cost in the raw usage, or lift it to `cost`.
+    reported = reported_cost({"cost": metadata.get("cost"), **raw}, metadata)
+    record = cost_record(listed, reported, raw)
     return dict(record) if record else None

@@ -15,11 +15,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36.pricing.money import Money, as_printed
+from langchain_qwen36.pricing.money import Money, parse_decimal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
+
+
+_PLAUSIBLE_EXPONENTS = range(-18, 6)
+"""Below a million dollars for one call, and within the digits that sums keep."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +92,8 @@ def _at(tree: Any, path: tuple[str, ...]) -> Any:
 
 
 def _amount(value: Any) -> Decimal | None:
-    """A number or decimal string; anything else, or less than nothing, is no amount."""
-    amount = None if value is None else as_printed(value)  # most answers report none
-    return amount if amount is not None and amount >= 0 else None
+    """Read a number or decimal string; what cannot be the cost of one call is no amount."""
+    amount = None if value is None else parse_decimal(value)  # most answers report none
+    if amount is None or amount < 0 or amount.adjusted() not in _PLAUSIBLE_EXPONENTS:
+        return None
+    return amount

@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 class NextTier:
     """Where a request stands in its tier."""
 
-    here: Tier
+    current: Tier
     """The tier of the request as it is."""
-    above: Tier | None
+    next: Tier | None
     """None: the list ends here, and what a longer request costs is not known."""
     tokens_left: int
     """How many input tokens may still be added without leaving the tier."""
-    crossing: Money | None
+    crossing_cost: Money | None
     """What the request costs more at the first size above the tier than at the last one in it."""
 
 
@@ -49,8 +49,8 @@ def next_tier(
     if (
         offer is None
         or (price := offer.price_at(day)) is None
-        or (here := price.tier_for(input_tokens)) is None
-        or here.up_to is None
+        or (current := price.tier_for(input_tokens)) is None
+        or current.up_to is None
     ):
         return None
     inside, outside = (
@@ -61,11 +61,11 @@ def next_tier(
             discount=discount,
             thinking=thinking,
         )
-        for size in (here.up_to, here.up_to + 1)
+        for size in (current.up_to, current.up_to + 1)
     )
     return NextTier(
-        here=here,
-        above=outside.tier if outside else None,
-        tokens_left=here.up_to - input_tokens,
-        crossing=outside.money - inside.money if inside and outside else None,
+        current=current,
+        next=outside.tier if outside else None,
+        tokens_left=current.up_to - input_tokens,
+        crossing_cost=outside.money - inside.money if inside and outside else None,
     )

@@ -14,7 +14,11 @@ from langchain_core.runnables import RunnableLambda
 
 from langchain_qwen36 import tokens
 from langchain_qwen36.callbacks import QwenCostCallbackHandler, get_qwen_cost_callback
-from langchain_qwen36.callbacks.usage_of import Seen, seen_in_messages, seen_in_result
+from langchain_qwen36.callbacks.usage_of import (
+    ResponseSummary,
+    summarize_messages,
+    summarize_result,
+)
 from langchain_qwen36.errors import (
     GatewayConnectionError,
     GatewayTimeoutError,
@@ -405,16 +409,16 @@ PIECE = {"name": "weather", "args": '{"city"', "id": "1", "index": 0}
 )
 def test_all_that_was_written_is_counted(messages, text):
     """Thoughts and calls are billed as output, each once (P30, T20)."""
-    assert seen_in_messages(messages).text == text
+    assert summarize_messages(messages).text == text
 
 
 def test_the_last_usage_of_a_cut_stream_is_kept():
     """A later chunk without usage does not take it away."""
     chunks = [AIMessageChunk("a", usage_metadata=USAGE), AIMessageChunk("b")]
 
-    assert seen_in_messages(chunks).usage == USAGE
+    assert summarize_messages(chunks).usage == USAGE
 
 
 def test_a_call_that_ended_without_an_answer_is_seen_as_nothing():
     """Another package's model may end so; neither a text nor a usage is made up for it."""
-    assert seen_in_result(LLMResult(generations=[[]])) == Seen("", None, {})
+    assert summarize_result(LLMResult(generations=[[]])) == ResponseSummary("", None, {})

@@ -223,7 +223,7 @@ def test_a_copy_of_an_inner_handler_stands_alone():
     with get_qwen_cost_callback(), get_qwen_cost_callback() as inner:
         twin = copy.deepcopy(inner)
 
-    assert list(twin._counting()) == [twin]
+    assert list(twin._self_and_parents()) == [twin]
 
 
 def test_each_record_is_handed_on_as_it_is_booked():

@@ -23,7 +23,7 @@ from loopback import Call, Refusal, Reply
 
 from langchain_qwen36 import ChatQwen36, get_qwen_cost_callback
 from langchain_qwen36.errors import BudgetExceededError
-from langchain_qwen36.middleware import Account, CostBudgetMiddleware
+from langchain_qwen36.middleware import CostBudgetMiddleware, SpendingAccount
 from langchain_qwen36.pricing import Money
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def test_a_run_that_waits_for_a_person_goes_on_with_its_sum(gateway_server: Serv
 def test_a_user_is_counted_over_threads_and_agents(gateway_server: Server) -> None:
     """One account for each user, that the application may share, read and reset."""
     server = gateway_server()
-    users: dict[str, Account] = {}
+    users: dict[str, SpendingAccount] = {}
     agents = [
         create_agent(
             model_on(server), [add], middleware=[budget("0.03 USD", per="user", users=users)]
@@ -155,7 +155,7 @@ def test_a_user_is_counted_over_threads_and_agents(gateway_server: Server) -> No
     assert users["ann"].saved() == {"USD": "0.03"}
     bob: Any = {"configurable": {"user_id": "bob"}}
     assert agents[1].invoke(ask(), bob)["messages"][-1].text == "The tools say: 7"
-    users["ann"] = Account({"USD": "0.01"})
+    users["ann"] = SpendingAccount({"USD": "0.01"})
     assert agents[0].invoke(ask(), ann)["messages"][-1].text == "The tools say: 7"
 
 
@@ -336,7 +336,7 @@ def test_the_real_end_of_a_call_replaces_its_estimate(gateway_server: Server) ->
     with get_qwen_cost_callback(price_of=a_cent) as cb:
         model_on(gateway_server()).invoke("Hi")
     [record] = cb.runs
-    account = Account()
+    account = SpendingAccount()
     account.add(replace(record, ending="abandoned", cost=Decimal("0.05")))
     account.add(record)
     account.add(replace(record, cost=None))

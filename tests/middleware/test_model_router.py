@@ -20,7 +20,7 @@ from loopback import Refusal
 from langchain_qwen36 import ChatQwen36
 from langchain_qwen36.errors import InvalidRequestError, RateLimitError
 from langchain_qwen36.middleware import ModelRouterMiddleware, Route
-from langchain_qwen36.middleware.requests import with_note
+from langchain_qwen36.middleware._requests import with_note
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,7 +15,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 
 from langchain_qwen36 import ChatQwen36, PriceBook
 from langchain_qwen36.middleware import TierGuardMiddleware
-from langchain_qwen36.middleware.tier_guard import newest
+from langchain_qwen36.middleware.tier_guard import keep_newest
 from langchain_qwen36.pricing import Money
 
 if TYPE_CHECKING:
@@ -307,4 +307,4 @@ ONE, TWO, THREE = call(1), call(2), call(3)
 )
 def test_what_is_kept(messages: list[Any], room: int, kept: list[Any]) -> None:
     """The newest that fits; the question and the last always; calls with their results."""
-    assert newest(messages, room, len) == kept
+    assert keep_newest(messages, room, len) == kept

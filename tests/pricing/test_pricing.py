@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from langchain_qwen36.catalog import PriceBook, find_offer
 from langchain_qwen36.pricing import (
+    BilledTokens,
     Cost,
     CurrencyError,
     Money,
     Reported,
-    Tokens,
     UsageError,
     cache_type_of,
     cost,
@@ -209,7 +209,7 @@ def test_the_day_of_a_call_is_today_in_utc(far_zone):
     """The machine's zone changes no bill."""
     before = datetime.now(UTC).date()
     offer = priced_daily(*(before + timedelta(days) for days in (-1, 0, 1)))
-    found = {cost(usage(1), offer).currency, next_tier(1, offer).crossing.currency}
+    found = {cost(usage(1), offer).currency, next_tier(1, offer).crossing_cost.currency}
     assert found <= {f"{before}", f"{datetime.now(UTC).date()}"}
 
 
@@ -287,7 +287,7 @@ class TestThinking:
 
     def test_reasoning_above_the_output_is_kept_at_the_output(self):
         """Real gateways send 61 reasoning tokens in an output of 9 (gateways.md §0.13)."""
-        tokens = Tokens.of(usage(28, 9, reasoning=61))
+        tokens = BilledTokens.of(usage(28, 9, reasoning=61))
         assert (tokens.output, tokens.reasoning) == (9, 9)
 
     @pytest.mark.parametrize(
@@ -452,7 +452,7 @@ class TestNextTier:
         )
         inside = mtok("0.17", 256_000) + mtok("1.02", 2_000)
         outside = mtok("0.68", 256_001) + mtok("4.08", 2_000)
-        assert (ahead.tokens_left, ahead.above.label, ahead.crossing) == (
+        assert (ahead.tokens_left, ahead.next.label, ahead.crossing_cost) == (
             6_000,
             "256K\N{EN DASH}1M",
             Money(outside - inside, "USD"),
@@ -462,7 +462,11 @@ class TestNextTier:
         """At the bound no token is left, and the tier is still the lower one."""
         ahead = next_tier(256_000, find_offer("apiyi", "qwen3.6-flash"), at=DAY)
         more = mtok("0.68", 256_001) - mtok("0.17", 256_000)
-        assert (ahead.tokens_left, ahead.here.label, ahead.crossing.amount) == (0, "≤256K", more)
+        assert (ahead.tokens_left, ahead.current.label, ahead.crossing_cost.amount) == (
+            0,
+            "≤256K",
+            more,
+        )
 
     def test_prices_the_request_as_it_will_be_made(self):
         """Its discount and its thinking are those of `cost`."""
@@ -476,17 +480,17 @@ class TestNextTier:
         )
         inside = mtok("0.40", 256_000) + mtok("4.00", 1_000)
         outside = mtok("1.20", 256_001) + mtok("12.00", 1_000)
-        assert ahead.crossing == Money((outside - inside) / 2, "USD")
+        assert ahead.crossing_cost == Money((outside - inside) / 2, "USD")
 
     def test_prices_it_on_its_day(self):
         """The list that held then."""
         offer = priced_daily(date(2026, 1, 1), date(2026, 1, 2))
-        assert next_tier(1, offer, at=date(2026, 1, 1)).crossing.currency == "2026-01-01"
+        assert next_tier(1, offer, at=date(2026, 1, 1)).crossing_cost.currency == "2026-01-01"
 
     def test_beyond_the_list_the_price_is_unknown(self):
         """The tier above is None and so is what crossing costs: not 0."""
         ahead = next_tier(250_000, find_offer("aimlapi", "qwen3.6-plus"), at=DAY)
-        assert (ahead.tokens_left, ahead.above, ahead.crossing) == (6_000, None, None)
+        assert (ahead.tokens_left, ahead.next, ahead.crossing_cost) == (6_000, None, None)
 
     @pytest.mark.parametrize(
         ("gateway", "model", "tokens"),

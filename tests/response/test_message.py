@@ -45,6 +45,7 @@ def test_the_whole_metadata_of_an_answer() -> None:
             "native_finish_reason": "stop",
             "request_id": "req-1",
             "attempts": 2,
+            "thinking": True,
             "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
             "notes": {"tool_choice": "sent as auto"},
         }

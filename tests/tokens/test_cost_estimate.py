@@ -42,15 +42,15 @@ def test_it_says_how_far_the_next_tier_is_and_what_crossing_costs():
     found = model().estimate_cost(QUESTION)
     assert found.next_tier.tokens_left == 256_000 - found.input_tokens
     below, above = Decimal("0.17") * 256_000, Decimal("0.68") * 256_001
-    assert found.next_tier.crossing.amount == (above - below) / 1_000_000
+    assert found.next_tier.crossing_cost.amount == (above - below) / 1_000_000
     assert found.tier.label == "≤256K"
 
 
 def test_a_discount_is_taken_off_the_crossing_too():
     """What the account pays of the list it pays of both tiers."""
-    listed = model().estimate_cost(QUESTION, max_tokens=1000).next_tier.crossing.amount
+    listed = model().estimate_cost(QUESTION, max_tokens=1000).next_tier.crossing_cost.amount
     paid = model(price_discount=0.85).estimate_cost(QUESTION, max_tokens=1000).next_tier
-    assert paid.crossing.amount == listed * Decimal("0.85")
+    assert paid.crossing_cost.amount == listed * Decimal("0.85")
 
 
 @pytest.mark.parametrize(

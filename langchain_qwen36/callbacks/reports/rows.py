@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
-from langchain_qwen36.callbacks.records import CallRecord, Summary, summarise
+from langchain_qwen36.callbacks.records import CallRecord, Summary, summarize
 from langchain_qwen36.pricing import Money
 
 if TYPE_CHECKING:
@@ -30,11 +30,11 @@ class Row(NamedTuple):
 def rows(records: Iterable[CallRecord]) -> list[Row]:
     """The lines of a report, the dearest first within a currency."""
     records = list(records)
-    totals = summarise(records).costs
+    totals = summarize(records).costs
     groups: defaultdict[tuple[str, str, str, str | None], list[CallRecord]] = defaultdict(list)
     for record in records:
         groups[_line(record)].append(record)
-    lines = [_row(key, summarise(group), totals) for key, group in groups.items()]
+    lines = [_row(key, summarize(group), totals) for key, group in groups.items()]
     return sorted(lines, key=lambda row: (row.currency or "~", -(row.cost or 0), row[:3]))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from langchain_qwen36.callbacks.records import summarise
+from langchain_qwen36.callbacks.records import summarize
 from langchain_qwen36.callbacks.reports.rows import Row, money, notes, rows, sums
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def rich_table(records: Sequence[CallRecord]) -> Table:
             "`report()` draws with rich, which is not installed: "
             'pip install "langchain-qwen36[report]"; `print(handler)` works without it.'
         ) from error
-    summary = summarise(records)
+    summary = summarize(records)
     caption = Text("\n".join(notes(summary)), style="dim")
     table = Table(title="Cost of Qwen calls", caption=caption, box=box.SIMPLE, padding=(0, 1, 0, 0))
     table.show_footer = True
@@ -56,7 +56,7 @@ def rich_table(records: Sequence[CallRecord]) -> Table:
 
 def html_table(records: Sequence[CallRecord]) -> str:
     """The report as one self-contained HTML element, with a bar for each line's share."""
-    summary = summarise(records)
+    summary = summarize(records)
     head = "".join(f"<th>{heading}</th>" for heading in (*_HEADINGS, ""))
     body = "".join(_html_row(row) for row in rows(records))
     foot = "".join(f"<td>{escape(cell)}</td>" for cell in _total(summary))
