@@ -6,13 +6,16 @@ import asyncio
 import atexit
 import os
 import weakref
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from langchain_qwen36.errors import LedgerError, LedgerUnavailableError
 from langchain_qwen36.pricing import Money
 from langchain_qwen36.spend.accounts import Attribution, Limit
 from langchain_qwen36.spend.entries import End, Start
+from langchain_qwen36.spend.export import ExportFormat
+from langchain_qwen36.spend.period import first_day
 from langchain_qwen36.spend.units import units_of
 from langchain_qwen36.spend.writer import Writer
 
@@ -21,9 +24,12 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
+    from sqlalchemy.engine import Connection
+
     from langchain_qwen36.spend.limits import Rule
     from langchain_qwen36.spend.reading import AccountBalance
     from langchain_qwen36.spend.refusal import Refusal
+    from langchain_qwen36.spend.report import SpendReport
     from langchain_qwen36.spend.store import OnFailure, Store
 
 _ledgers: weakref.WeakSet[SpendLedger] = weakref.WeakSet()
@@ -188,6 +194,33 @@ class SpendLedger:
         rule = cast("Rule", self._read("rule_of", account, money.currency))
         self._write("top_up", rule._replace(amount=units_of(money.amount)), datetime.now(UTC))
 
+    def report(self, since: str | date = "4w") -> SpendReport:
+        """Make the report of a period; a notebook draws it, `save` writes it as one HTML file.
+
+        Args:
+            since: `4w`, `30d`, `3m`, or the first day.
+        """
+        from langchain_qwen36.spend.report import SpendReport  # noqa: PLC0415 - an extra
+        from langchain_qwen36.spend.report.data import collect  # noqa: PLC0415 - an extra
+
+        self.flush()
+        return SpendReport(self._store.read(partial(collect, first=first_day(since))))
+
+    def export(self, format: ExportFormat = "csv", since: str | date = "4w") -> str:  # noqa: A002
+        """Write calls as CSV or JSON, or the sums of days as FOCUS 1.0 charges.
+
+        Args:
+            format: `csv`, `json` or `focus`. No cell of a CSV can run as a formula.
+            since: `4w`, `30d`, `3m`, or the first day.
+        """
+        if format not in get_args(ExportFormat):
+            raise ValueError(
+                f"format={format!r} must be one of {', '.join(get_args(ExportFormat))}"
+            )
+        self.flush()
+        exported: str = self._store.read(partial(_export, format=format, first=first_day(since)))
+        return exported
+
     def _read(self, name: str, *arguments: Any) -> Any:
         from langchain_qwen36.spend import reading  # noqa: PLC0415 - an extra
 
@@ -211,6 +244,18 @@ class SpendLedger:
         """A child process has no writer thread, and must not use its parent's connections."""
         self._writer = Writer(self._store.apply, "langchain-qwen36-ledger")
         self._store.dispose(close=False)
+
+
+def _export(connection: Connection, *, format: ExportFormat, first: date) -> str:  # noqa: A002
+    from langchain_qwen36.spend import export, reading  # noqa: PLC0415 - an extra
+
+    if format == "focus":
+        columns = ("day", "model", "gateway", "user_id", "team", "agent", "tool")
+        rows = reading.rollup_by(connection, columns, first.isoformat(), "9999")
+        return export.to_csv(export.focus_rows(rows), export.FOCUS_COLUMNS)
+    begin = datetime(first.year, first.month, first.day, tzinfo=UTC)
+    calls = export.call_rows(reading.read_calls(connection, begin))
+    return export.to_json(calls) if format == "json" else export.to_call_csv(calls)
 
 
 def _raise(refusal: Refusal | None) -> None:

@@ -6,13 +6,14 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from langchain_qwen36.spend.units import units_of
+from langchain_qwen36.spend.units import money_in, units_of
 from langchain_qwen36.spend.windows import Window, window_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
+    from langchain_qwen36.pricing import Money
     from langchain_qwen36.spend.accounts import Limit
     from langchain_qwen36.spend.windows import Per
 
@@ -49,6 +50,11 @@ class Rule(NamedTuple):
     amount: int
     """Units of the currency."""
     currency: str
+
+    @property
+    def money(self) -> Money:
+        """The amount."""
+        return money_in(self.amount, self.currency)
 
     def window(self, moment: datetime) -> Window:
         """The window that a call begun at that moment counts in."""

@@ -76,6 +76,8 @@ def set_budget(connection: Connection, limit: Limit) -> None:
     changed = {name: values[name] for name in ("amount", "currency")}
     key = ("account", "per", "zone")
     connection.execute(statement.on_conflict_do_update(index_elements=key, set_=changed))
+    same = [_BALANCE.c[name] == values[name] for name in (*key, "currency")]
+    connection.execute(_BALANCE.update().where(*same).values(limit_amount=values["amount"]))
 
 
 def remove_budget(connection: Connection, account: str) -> int:

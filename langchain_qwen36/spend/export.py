@@ -1,0 +1,178 @@
+"""A ledger's sums and calls for other programs: CSV, JSON and FOCUS."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from langchain_qwen36.spend.rows import moment_of
+from langchain_qwen36.spend.units import amount_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from langchain_qwen36.spend.rows import Row
+
+ExportFormat = Literal["csv", "json", "focus"]
+
+_MONEY = ("held", "charged", "cost", "listed")
+_TIMES = ("started", "ended")
+_LEFT_OUT = frozenset({"charges", "owner", "lease_until"})
+
+FOCUS_COLUMNS = (
+    "BilledCost",
+    "BillingAccountId",
+    "BillingAccountName",
+    "BillingCurrency",
+    "BillingPeriodEnd",
+    "BillingPeriodStart",
+    "ChargeCategory",
+    "ChargeClass",
+    "ChargeDescription",
+    "ChargeFrequency",
+    "ChargePeriodEnd",
+    "ChargePeriodStart",
+    "ConsumedQuantity",
+    "ConsumedUnit",
+    "ContractedCost",
+    "ContractedUnitPrice",
+    "EffectiveCost",
+    "InvoiceIssuerName",
+    "ListCost",
+    "ListUnitPrice",
+    "PricingCategory",
+    "PricingQuantity",
+    "PricingUnit",
+    "ProviderName",
+    "PublisherName",
+    "RegionId",
+    "ResourceId",
+    "ResourceName",
+    "ServiceCategory",
+    "ServiceName",
+    "SkuId",
+    "SkuPriceId",
+    "SubAccountId",
+    "SubAccountName",
+    "Tags",
+)
+"""The columns of FOCUS 1.0, which later versions keep (https://focus.finops.org)."""
+
+
+def safe_cell(value: Any) -> Any:
+    """A cell that no spreadsheet runs as a formula.
+
+    A text that begins with `=`, `+`, `-`, `@`, a tab or a line break gets an apostrophe in front
+    (https://owasp.org/www-community/attacks/CSV_Injection). Numbers are left as they are.
+    """
+    if isinstance(value, str) and value[:1] in {"=", "+", "-", "@", "\t", "\r", "\n"}:
+        return f"'{value}"
+    return value
+
+
+def to_csv(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> str:
+    """Write rows as CSV under a line of headings; what is unknown is an empty cell."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(columns), extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow({name: safe_cell(value) for name, value in row.items()})
+    return text.getvalue()
+
+
+def to_json(rows: Iterable[Mapping[str, Any]]) -> str:
+    """Write rows as a JSON document; amounts are texts, so that no digit is lost."""
+    return json.dumps({"schema": 1, "calls": list(rows)}, ensure_ascii=False, indent=2)
+
+
+def call_rows(rows: Iterable[Row]) -> Iterable[dict[str, Any]]:
+    """Calls as they are exported: money as digits, times as ISO 8601."""
+    for row in rows:
+        shown = {name: value for name, value in row.items() if name not in _LEFT_OUT}
+        shown |= {name: _digits(row[name]) for name in _MONEY}
+        shown |= {name: _iso(row[name]) for name in _TIMES}
+        shown["estimated"] = bool(row["estimated"])
+        shown |= {
+            name: json.loads(row[name]) if row[name] else default
+            for name, default in (("tags", []), ("own", {}))
+        }
+        yield shown
+
+
+CALL_COLUMNS = (
+    *("id", "run_id", "attempt", "state", "model", "gateway", "tier"),
+    *("input_tokens", "output_tokens", "cache_read_tokens", "cache_write_tokens"),
+    *("reasoning_tokens", "cost", "currency", "charged", "held", "listed", "source"),
+    *("estimated", "ending", "error", "request_id", "response_id"),
+    *("user_id", "team", "api_key", "thread", "agent", "tool", "own", "tags", "started", "ended"),
+)
+
+
+def to_call_csv(calls: Iterable[Mapping[str, Any]]) -> str:
+    """Write calls as CSV."""
+    return to_csv(_flat(calls), CALL_COLUMNS)
+
+
+def _flat(rows: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
+    """The same for CSV: tags in one cell, own dimensions as JSON in another."""
+    for row in rows:
+        yield {**row, "tags": " ".join(row["tags"]), "own": json.dumps(row["own"])}
+
+
+def focus_rows(rows: Iterable[Row]) -> Iterable[dict[str, Any]]:
+    """Sums of days as FOCUS charges: one a day, model, user, team, agent and tool."""
+    for row in rows:
+        day = date.fromisoformat(row["day"])
+        cost, tokens = _digits(row["cost"]), row["input_tokens"] + row["output_tokens"]
+        month, following = (
+            day.replace(day=1),
+            (day.replace(day=28) + timedelta(days=4)).replace(day=1),
+        )
+        names = {"user": "user_id", "team": "team", "agent": "agent", "tool": "tool"}
+        yield {
+            **dict.fromkeys(FOCUS_COLUMNS),
+            "BilledCost": cost,
+            "BillingAccountId": row["gateway"] or "unknown",
+            "BillingCurrency": row["currency"] or None,
+            "BillingPeriodStart": _midnight(month),
+            "BillingPeriodEnd": _midnight(following),
+            "ChargeCategory": "Usage",
+            "ChargeDescription": f"{row['calls']} calls of {row['model'] or 'an unknown model'}",
+            "ChargeFrequency": "Usage-Based",
+            "ChargePeriodStart": _midnight(day),
+            "ChargePeriodEnd": _midnight(day + timedelta(days=1)),
+            "ConsumedQuantity": tokens,
+            "ConsumedUnit": "Tokens",
+            "ContractedCost": cost,
+            "EffectiveCost": cost,
+            "InvoiceIssuerName": row["gateway"] or "unknown",
+            "ListCost": cost,
+            "PricingCategory": "Standard",
+            "PricingQuantity": tokens,
+            "PricingUnit": "Tokens",
+            "ProviderName": row["gateway"] or "unknown",
+            "PublisherName": "Alibaba Cloud",
+            "ResourceId": row["model"] or None,
+            "ResourceName": row["model"] or None,
+            "ServiceCategory": "AI and Machine Learning",
+            "ServiceName": "Qwen",
+            "SkuId": row["model"] or None,
+            "SubAccountId": row["team"] or None,
+            "SubAccountName": row["team"] or None,
+            "Tags": json.dumps({kind: row[c] for kind, c in names.items() if row[c]}),
+        }
+
+
+def _digits(units: int | None) -> str | None:
+    return None if units is None else f"{amount_of(units).normalize():f}"
+
+
+def _iso(microseconds: int) -> str | None:
+    return moment_of(microseconds).isoformat() if microseconds else None
+
+
+def _midnight(day: date) -> str:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC).isoformat().replace("+00:00", "Z")

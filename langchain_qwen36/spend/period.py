@@ -1,0 +1,28 @@
+"""A period such as `4w`: from which day a report begins."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+
+_DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
+
+
+def first_day(since: str | date, today: date | None = None) -> date:
+    """Read `4w`, `30d`, `3m`, `1y` or a day, `2026-11-01`, as the first day of a period.
+
+    Raises:
+        ValueError: It is none of these.
+    """
+    if isinstance(since, date):
+        return since
+    today = today or datetime.now(UTC).date()
+    if match := re.fullmatch(r"(\d{1,4})([dwmy])", since):
+        return today - timedelta(days=int(match[1]) * _DAYS[match[2]] - 1)
+    try:
+        return date.fromisoformat(since)
+    except ValueError:
+        raise ValueError(
+            f"since={since!r} must be a number of days, weeks, months or years such as '4w', "
+            "or a day such as '2026-11-01'"
+        ) from None

@@ -1,0 +1,213 @@
+"""What a report shows, read from sums only: no call's row is touched."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from langchain_qwen36.spend.reading import AccountBalance, read_balances, rollup_by
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from sqlalchemy.engine import Connection
+
+    from langchain_qwen36.spend.rows import Row
+
+GROUPINGS = {"model": "Model", "user_id": "User", "team": "Team", "agent": "Agent", "tool": "Tool"}
+"""The tables: a column of the rollup, and its heading."""
+
+_MOST_ACCOUNTS = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A line of a table; money is in units of the section's currency."""
+
+    name: str
+    calls: int
+    tokens: int
+    cost: int
+    share: float
+    """Of all that was spent in the currency, 0 to 1."""
+    change: float | None
+    """Of the last 7 days to the 7 before, -1 and up; None: nothing was spent before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """What was spent in one currency."""
+
+    currency: str
+    cost: int
+    calls: int
+    days: Mapping[str, Mapping[str, int]]
+    """Day to model to cost."""
+    tables: Mapping[str, list[Line]]
+    """Heading to lines, the dearest first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """What the sums do not say by themselves."""
+
+    unpriced: int
+    """Calls without a known price; their hold stays charged."""
+    estimated: int
+    expired: int
+    """Calls whose end never came."""
+    expired_costs: Mapping[str, int]
+    compared: Mapping[str, tuple[int, int, int]]
+    """Currency to calls with a reported and a list price, and the sums of both."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """A balance, and when its money is gone at the pace of now."""
+
+    balance: AccountBalance
+    runs_out: date | None
+    """None: not within its window, or the pace is unknown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportData:
+    """A whole report."""
+
+    first: date
+    last: date
+    made: datetime
+    sections: list[Section]
+    unknown: Unknown
+    budgets: list[Forecast]
+    hidden_budgets: int
+    """Budgets beyond the fullest that are shown."""
+
+
+def collect(connection: Connection, first: date, now: datetime | None = None) -> ReportData:
+    """Read a report's sums from the rollup and the balances."""
+    now = now or datetime.now(UTC)
+    last = now.date()
+    span = (first.isoformat(), last.isoformat())
+    by_day = rollup_by(connection, ("day", "model"), *span)
+    tables = {column: _grouped(connection, column, span, last) for column in GROUPINGS}
+    currencies = sorted({row["currency"] for row in by_day if row["currency"]})
+    balances = [b for b in read_balances(connection, now) if b.limit is not None]
+    balances.sort(key=_fullness, reverse=True)
+    return ReportData(
+        first=first,
+        last=last,
+        made=now,
+        sections=[_section(name, by_day, tables) for name in currencies],
+        unknown=_unknown(by_day),
+        budgets=[Forecast(balance=b, runs_out=runs_out(b, now)) for b in balances[:_MOST_ACCOUNTS]],
+        hidden_budgets=max(0, len(balances) - _MOST_ACCOUNTS),
+    )
+
+
+def runs_out(balance: AccountBalance, now: datetime) -> date | None:
+    """The day on which a budget is gone, should it be spent as fast as in its window so far."""
+    if balance.begins is None or balance.ends is None or balance.limit is None:
+        return None
+    spent, left = balance.spent.amount, balance.limit.amount - balance.spent.amount
+    if left <= 0:
+        return now.date()
+    elapsed = (now - balance.begins).total_seconds()
+    if spent <= 0 or elapsed <= 0:
+        return None
+    until = now + timedelta(seconds=min(float(left / spent) * elapsed, 366 * 86400))
+    return until.date() if until < balance.ends else None
+
+
+def _fullness(balance: AccountBalance) -> float:
+    if balance.limit is None or not balance.limit.amount:
+        return 0.0
+    return float((balance.spent.amount + balance.held.amount) / balance.limit.amount)
+
+
+Grouped = tuple[list["Row"], dict[tuple[str, str], int], dict[tuple[str, str], int]]
+
+
+def _grouped(connection: Connection, column: str, span: tuple[str, str], last: date) -> Grouped:
+    """Sums of the period, and the costs of the last 7 days and of the 7 before."""
+    weeks = [
+        {
+            (row[column], row["currency"]): row["cost"]
+            for row in rollup_by(connection, (column,), begin.isoformat(), end.isoformat())
+        }
+        for begin, end in (
+            (last - timedelta(days=6), last),
+            (last - timedelta(days=13), last - timedelta(days=7)),
+        )
+    ]
+    return rollup_by(connection, (column,), *span), weeks[0], weeks[1]
+
+
+def _section(currency: str, by_day: Iterable[Row], tables: Mapping[str, Grouped]) -> Section:
+    days: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    own = [row for row in by_day if row["currency"] == currency]
+    for row in own:
+        days[row["day"]][row["model"] or "unknown"] = row["cost"]
+    cost = sum(row["cost"] for row in own)
+    return Section(
+        currency=currency,
+        cost=cost,
+        calls=sum(row["calls"] for row in own),
+        days=dict(days),
+        tables={
+            heading: _lines(column, currency, cost, tables[column])
+            for column, heading in GROUPINGS.items()
+        },
+    )
+
+
+def _lines(column: str, currency: str, total: int, grouped: Grouped) -> list[Line]:
+    rows, this_week, week_before = grouped
+    own = [row for row in rows if row["currency"] == currency]
+    if not any(row[column] for row in own):
+        return []
+    own.sort(key=lambda row: (-row["cost"], row[column]))
+    return [_line(row, row[column], total, this_week, week_before) for row in own]
+
+
+def _line(
+    row: Row,
+    name: str,
+    total: int,
+    this_week: Mapping[tuple[str, str], int],
+    week_before: Mapping[tuple[str, str], int],
+) -> Line:
+    key = (name, row["currency"])
+    before = week_before.get(key, 0)
+    return Line(
+        name=name or "not named",
+        calls=row["calls"],
+        tokens=row["input_tokens"] + row["output_tokens"],
+        cost=row["cost"],
+        share=row["cost"] / total if total else 0.0,
+        change=(this_week.get(key, 0) - before) / before if before else None,
+    )
+
+
+def _unknown(rows: Iterable[Row]) -> Unknown:
+    sums: defaultdict[str, int] = defaultdict(int)
+    expired_costs: defaultdict[str, int] = defaultdict(int)
+    compared: dict[str, Any] = {}
+    for row in rows:
+        for name in ("unpriced", "estimated", "expired"):
+            sums[name] += row[name]
+        if row["expired_cost"]:
+            expired_costs[row["currency"]] += row["expired_cost"]
+        if row["reported"]:
+            old = compared.get(row["currency"], (0, 0, 0))
+            new = (row["reported"], row["reported_cost"], row["listed_cost"])
+            compared[row["currency"]] = tuple(a + b for a, b in zip(old, new, strict=True))
+    return Unknown(
+        unpriced=sums["unpriced"],
+        estimated=sums["estimated"],
+        expired=sums["expired"],
+        expired_costs=dict(expired_costs),
+        compared=compared,
+    )
