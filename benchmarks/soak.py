@@ -30,7 +30,7 @@ from answers import request  # noqa: E402
 from fault_calls import ANSWER, DONE, GOOD, HELLO, WHOLE, call_to, sse  # noqa: E402
 from fault_server import FaultServer, Wire, stream, whole  # noqa: E402
 
-from langchain_qwen36._response.reader import StreamReader  # noqa: E402
+from langchain_qwen36._response.reader import CompletionReader  # noqa: E402
 from langchain_qwen36._transport import ApiCall, StreamCall, Timeouts, apost, no_waiting, post  # noqa: E402
 from langchain_qwen36.errors import QwenError  # noqa: E402
 
@@ -155,9 +155,9 @@ async def _left_over(seconds: float = 1.0) -> set[asyncio.Task[object]]:
     return (await asyncio.wait(others, timeout=seconds))[1] if others else set()
 
 
-def reader() -> StreamReader:
+def reader() -> CompletionReader:
     """A reader for one attempt."""
-    return StreamReader(request())
+    return CompletionReader(request())
 
 
 def soak(url: str, calls: int) -> int:

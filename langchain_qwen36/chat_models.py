@@ -15,7 +15,7 @@ from langchain_qwen36._model.base import BaseChatQwen
 from langchain_qwen36._model.core_overrides import with_cached_signature
 from langchain_qwen36._response.chunks import ChunkWriter
 from langchain_qwen36._response.events import EventWriter
-from langchain_qwen36._response.reader import StreamReader
+from langchain_qwen36._response.reader import CompletionReader
 from langchain_qwen36._transport import StreamCall
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ class ChatQwen36(BaseChatQwen):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         prepared = self._prepare(messages, stop, kwargs, stream=True)
-        stream = StreamCall(prepared.api_call, partial(StreamReader, prepared.request))
+        stream = StreamCall(prepared.api_call, partial(CompletionReader, prepared.request))
         writer = ChunkWriter()
         with closing(iter(stream)) as batches:
             for deltas in batches:
@@ -213,7 +213,7 @@ class ChatQwen36(BaseChatQwen):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         prepared = await self._aprepare(messages, stop, kwargs, stream=True)
-        stream = StreamCall(prepared.api_call, partial(StreamReader, prepared.request))
+        stream = StreamCall(prepared.api_call, partial(CompletionReader, prepared.request))
         writer = ChunkWriter()
         async with aclosing(aiter(stream)) as batches:
             async for deltas in batches:
@@ -234,7 +234,7 @@ class ChatQwen36(BaseChatQwen):
         """Stream LangChain's v3 events without building chunks first."""
         generate.expose_costs_to_langsmith(run_manager)
         prepared = self._prepare(messages, stop, kwargs, stream=True)
-        stream = StreamCall(prepared.api_call, partial(StreamReader, prepared.request))
+        stream = StreamCall(prepared.api_call, partial(CompletionReader, prepared.request))
         writer, chunks = EventWriter(prepared.request), ChunkWriter()
         callbacks = generate.active_callbacks(run_manager)
         with closing(iter(stream)) as batches:
@@ -255,7 +255,7 @@ class ChatQwen36(BaseChatQwen):
         """Stream LangChain's v3 events, async."""
         generate.expose_costs_to_langsmith(run_manager)
         prepared = await self._aprepare(messages, stop, kwargs, stream=True)
-        stream = StreamCall(prepared.api_call, partial(StreamReader, prepared.request))
+        stream = StreamCall(prepared.api_call, partial(CompletionReader, prepared.request))
         writer, chunks = EventWriter(prepared.request), ChunkWriter()
         callbacks = generate.active_callbacks(run_manager)
         async with aclosing(aiter(stream)) as batches:

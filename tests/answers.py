@@ -11,11 +11,11 @@ from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
 
 from langchain_qwen36._request.types import Request
 from langchain_qwen36._response import content_blocks as blocks
-from langchain_qwen36._response import response
 from langchain_qwen36._response.chunks import ChunkWriter
 from langchain_qwen36._response.delta import TransportInfo
 from langchain_qwen36._response.events import EventWriter
-from langchain_qwen36._response.reader import StreamReader
+from langchain_qwen36._response.message import chat_result
+from langchain_qwen36._response.reader import CompletionReader
 from langchain_qwen36.gateways import GATEWAYS
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def read(
     """Feed the payloads to one reader and write what comes in all styles."""
     said = said or request()
     meta = meta or TransportInfo()
-    reader, chunk_writer, event_writer = StreamReader(said), ChunkWriter(), EventWriter(said)
+    reader, chunk_writer, event_writer = CompletionReader(said), ChunkWriter(), EventWriter(said)
     chunks: list[ChatGenerationChunk] = []
     events: list[dict] = []
     for payload in payloads:
@@ -114,7 +114,7 @@ def read(
     merged = merge_chat_generation_chunks(chunks)
     assert merged is not None
     assert stream.output_message is not None
-    invoke = response.result(reader, meta).generations[0].message
+    invoke = chat_result(reader, meta).generations[0].message
     return Read(invoke, merged.message, stream.output_message, chunks, events)
 
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from answers import USAGE, chunk, completion, request
 from fault_server import FaultServer, stream, whole
 
-from langchain_qwen36._response import response
-from langchain_qwen36._response.reader import StreamReader
+from langchain_qwen36._response.message import chat_result, read_completion
+from langchain_qwen36._response.reader import CompletionReader
 from langchain_qwen36._transport import (
     ApiCall,
     StreamCall,
@@ -113,7 +113,9 @@ def streamed(mode: Mode, server: FaultServer, *, restart: bool = False, **change
     """Stream one answer, without waiting between attempts."""
     outcome = Outcome()
     said = request()
-    answer = StreamCall(call_to(server.url, **changes), lambda: StreamReader(said), restart=restart)
+    answer = StreamCall(
+        call_to(server.url, **changes), lambda: CompletionReader(said), restart=restart
+    )
     started = time.monotonic()
     try:
         with no_waiting():
@@ -121,7 +123,7 @@ def streamed(mode: Mode, server: FaultServer, *, restart: bool = False, **change
                 _take(answer, outcome)
             else:
                 asyncio.run(_atake(answer, outcome))
-        outcome.message = response.result(answer.reader, answer.meta).generations[0].message
+        outcome.message = chat_result(answer.reader, answer.meta).generations[0].message
         outcome.attempts = answer.meta.attempts
     except QwenError as error:
         outcome.error = error
@@ -129,13 +131,13 @@ def streamed(mode: Mode, server: FaultServer, *, restart: bool = False, **change
     return _seen(outcome, server, started)
 
 
-def _take(answer: StreamCall[StreamReader], outcome: Outcome) -> None:
+def _take(answer: StreamCall, outcome: Outcome) -> None:
     with closing(iter(answer)) as batches:
         for deltas in batches:
             outcome.deltas += deltas
 
 
-async def _atake(answer: StreamCall[StreamReader], outcome: Outcome) -> None:
+async def _atake(answer: StreamCall, outcome: Outcome) -> None:
     async with aclosing(aiter(answer)) as batches:
         async for deltas in batches:
             outcome.deltas += deltas
@@ -154,7 +156,7 @@ def posted_to(mode: Mode, url: str, **changes: Any) -> Outcome:
     try:
         with no_waiting():
             payload, meta = post(call) if mode == "sync" else asyncio.run(apost(call))
-        outcome.message = response.from_wire(payload, request(), meta).generations[0].message
+        outcome.message = read_completion(payload, request(), meta).generations[0].message
         outcome.attempts = meta.attempts
     except QwenError as error:
         outcome.error = error
@@ -198,5 +200,5 @@ async def abegun(answer: StreamCall[Any]) -> AsyncGenerator[list[Delta], None]:
 async def stream_to_end(call: ApiCall) -> None:
     """Read a stream and throw it away."""
     said = request()
-    async for _ in StreamCall(call, lambda: StreamReader(said)):
+    async for _ in StreamCall(call, lambda: CompletionReader(said)):
         pass

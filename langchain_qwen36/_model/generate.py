@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from langchain_core.messages.ai import add_usage
 
-from langchain_qwen36._response import response
 from langchain_qwen36._response.chunks import ChunkWriter
-from langchain_qwen36._response.reader import StreamReader
+from langchain_qwen36._response.message import chat_result, read_completion
+from langchain_qwen36._response.reader import CompletionReader
 from langchain_qwen36._transport import StreamCall, apost, post
 from langchain_qwen36.errors import QwenError
 
@@ -57,14 +57,16 @@ def run(prepared: PreparedCall, run_manager: CallbackManagerForLLMRun | None = N
     """
     if not prepared.request.body.get("stream"):
         payload, info = post(prepared.api_call)
-        return response.from_wire(payload, prepared.request, info)
-    stream = StreamCall(prepared.api_call, partial(StreamReader, prepared.request), restart=True)
+        return read_completion(payload, prepared.request, info)
+    stream = StreamCall(
+        prepared.api_call, partial(CompletionReader, prepared.request), restart=True
+    )
     callbacks, writer = active_callbacks(run_manager), ChunkWriter()
     with closing(iter(stream)) as batches:
         for delta in chain.from_iterable(batches):
             if callbacks is not None:
                 callbacks.on_llm_new_token("", chunk=writer.write(delta))
-    return response.result(stream.reader, stream.meta)
+    return chat_result(stream.reader, stream.meta)
 
 
 async def arun(
@@ -73,15 +75,17 @@ async def arun(
     """Send a prepared request and return the complete result; the async twin of `run`."""
     if not prepared.request.body.get("stream"):
         payload, info = await apost(prepared.api_call)
-        return response.from_wire(payload, prepared.request, info)
-    stream = StreamCall(prepared.api_call, partial(StreamReader, prepared.request), restart=True)
+        return read_completion(payload, prepared.request, info)
+    stream = StreamCall(
+        prepared.api_call, partial(CompletionReader, prepared.request), restart=True
+    )
     callbacks, writer = active_callbacks(run_manager), ChunkWriter()
     async with aclosing(aiter(stream)) as batches:
         async for deltas in batches:
             if callbacks is not None:
                 for delta in deltas:
                     await callbacks.on_llm_new_token("", chunk=writer.write(delta))
-    return response.result(stream.reader, stream.meta)
+    return chat_result(stream.reader, stream.meta)
 
 
 def active_callbacks(run_manager: Manager | None) -> Manager | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
-from langchain_qwen36._response.content_parts import pieces_in, words_in
+from langchain_qwen36._response.content_parts import iter_content_parts, text_of
 from langchain_qwen36._response.delta import Delta
 from langchain_qwen36._response.reasoning_details import Item, ReasoningDetails
 from langchain_qwen36._response.text_tool_calls import ToolCallFinder
 from langchain_qwen36._response.think_tags import ThinkTagSplitter
-from langchain_qwen36._response.tool_calls import Settled, ToolCallAssembler
+from langchain_qwen36._response.tool_calls import FinishedToolCall, ToolCallAssembler
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,20 +57,20 @@ class Choice:
         self.index = index
         self.plain: TextKind | None = None
         self.text: list[str] = []
-        self.thoughts: list[str] = []
+        self.reasoning: list[str] = []
         self.calls = ToolCallAssembler(request.used_ids)
         self.recovered = False
         self.details = ReasoningDetails()
         self.logprobs: dict[str, Any] = {}
         self.extras: dict[str, Any] = {}
-        self.objects: dict[str, Item] = {}
-        self.facts: dict[str, Any] = {}
+        self.partial_objects: dict[str, Item] = {}
+        self.metadata: dict[str, Any] = {}
         self.raw_finish: str | None = None
         self.native_finish: str | None = None
         self.failure: Mapping[str, Any] | None = None
         self._in_messages = False
-        self._repeats = bool(request.model and request.model.cumulative_stream)
-        self._repeated = ""
+        self._is_cumulative = bool(request.model and request.model.cumulative_stream)
+        self._seen_text = ""
         lone = request.gateway.think_tags == "lone" and request.thinking is True
         self._tags: ThinkTagSplitter | None = ThinkTagSplitter(lone=lone)
         self._finder = ToolCallFinder(request.tools) if request.tools else None
@@ -81,7 +81,7 @@ class Choice:
         return _REASONS.get(self.raw_finish, self.raw_finish) if self.raw_finish else None
 
     @property
-    def cut(self) -> bool:
+    def truncated(self) -> bool:
         """Whether the answer ended before the model was done: by a limit, a filter, a failure."""
         return self.reason not in (None, "stop", "tool_calls")
 
@@ -99,7 +99,7 @@ class Choice:
             return self._logprobs(choice["logprobs"]) + self._delta(delta, whole=whole)
         if not delta:
             return []
-        if self._repeats:
+        if self._is_cumulative:
             return self._delta(self._new_in(delta) if streamed else delta, whole=whole)
         if self._tags is None and streamed and delta.keys() <= _PLAIN:
             # Nearly every chunk of an answer; the rest of this class is for the others.
@@ -107,16 +107,16 @@ class Choice:
             thought = delta.get("reasoning_content")
             if content and not thought and type(content) is str:
                 self.plain = "text"
-                return self.go_on(content)
+                return self.append_plain(content)
             if thought and not content and type(thought) is str:
                 self.plain = "reasoning"
-                return self.go_on(thought)
+                return self.append_plain(thought)
         return self._delta(delta, whole=whole)
 
-    def go_on(self, text: str) -> list[Delta]:
+    def append_plain(self, text: str) -> list[Delta]:
         """Take more of what is `plain`."""
         if self.plain == "reasoning":
-            self.thoughts.append(text)
+            self.reasoning.append(text)
             return [Delta("reasoning", 0, text)]
         if self._finder is not None:
             text = self._finder.feed(text)
@@ -136,11 +136,11 @@ class Choice:
                 deltas += self.calls.add(name, args)
             self.recovered = bool(found)
             self._finder = None
-        return deltas + self.calls.finish(cut=self.cut)
+        return deltas + self.calls.finish(cut=self.truncated)
 
-    def settled_calls(self, *, interrupted: bool = False) -> list[Settled]:
+    def finished_calls(self, *, interrupted: bool = False) -> list[FinishedToolCall]:
         """The tool calls, as they are if the answer ends here."""
-        return self.calls.settled(cut=self.cut or interrupted)
+        return self.calls.finished(cut=self.truncated or interrupted)
 
     def full_text(self) -> str:
         """The answer so far, with what is held back of it."""
@@ -148,10 +148,10 @@ class Choice:
         kept = self._finder.held() if self._finder is not None else ""
         return "".join(self.text) + kept + held
 
-    def full_thoughts(self) -> str:
+    def full_reasoning(self) -> str:
         """The thoughts so far, with what is held back of them."""
         held = self._tags.held().reasoning if self._tags is not None else ""
-        return "".join(self.thoughts) + held
+        return "".join(self.reasoning) + held
 
     def _message(self, choice: Mapping[str, Any]) -> dict[str, Any]:
         """What stands in a delta's place: a message, whole or in pieces, or bare text.
@@ -160,7 +160,7 @@ class Choice:
         others repeat the whole answer at its end.
         """
         said = choice.get("message") or choice.get("text")
-        by_deltas = not self._in_messages and (self.text or self.thoughts or self.calls)
+        by_deltas = not self._in_messages and (self.text or self.reasoning or self.calls)
         if not said or by_deltas:
             return {}
         self._in_messages = True
@@ -189,7 +189,7 @@ class Choice:
         details = delta.get("reasoning_details")
         in_details = self.details.add(_listed(details)) if details else ""
         for name in _THOUGHTS:
-            if (value := delta.get(name)) and (thought := words_in(value)):
+            if (value := delta.get(name)) and (thought := text_of(value)):
                 return thought
         return in_details
 
@@ -198,7 +198,7 @@ class Choice:
         if isinstance(content, str):
             self._answer(content, deltas)
             return
-        for piece in pieces_in(content):
+        for piece in iter_content_parts(content):
             match piece.kind:
                 case "text":
                     self._answer(piece.value, deltas)
@@ -213,10 +213,10 @@ class Choice:
     def _new_in(self, delta: dict[str, Any]) -> dict[str, Any]:
         """A delta without the text that it repeats from the beginning (Model Studio: Qwen-MT)."""
         said = delta.get("content")
-        if not isinstance(said, str) or not said.startswith(self._repeated):
+        if not isinstance(said, str) or not said.startswith(self._seen_text):
             return delta
-        new = said[len(self._repeated) :]
-        self._repeated = said
+        new = said[len(self._seen_text) :]
+        self._seen_text = said
         return {**delta, "content": new}
 
     def _answer(self, text: str, deltas: list[Delta]) -> None:
@@ -239,7 +239,7 @@ class Choice:
 
     def _think(self, thought: str, deltas: list[Delta]) -> None:
         if thought:
-            self.thoughts.append(thought)
+            self.reasoning.append(thought)
             deltas.append(Delta("reasoning", 0, thought))
 
     def _settle_tags(self, deltas: list[Delta]) -> None:
@@ -282,13 +282,13 @@ class Choice:
             if name == "refusal" and isinstance(value, str):
                 self.extras[name] = self.extras.get(name, "") + value
             elif name == "provider_metadata" and value:
-                self.facts[name] = value
+                self.metadata[name] = value
             elif name in _KNOWN or not value:
                 continue
             elif isinstance(value, list):
                 self.extras.setdefault(name, []).extend(value)
             elif isinstance(value, dict):
-                self.objects.setdefault(name, Item()).add(value)
+                self.partial_objects.setdefault(name, Item()).add(value)
 
 
 def _listed(value: Any) -> list[Any]:

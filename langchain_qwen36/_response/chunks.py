@@ -15,7 +15,7 @@ from langchain_qwen36._response.message import additional_kwargs, alternatives, 
 
 if TYPE_CHECKING:
     from langchain_qwen36._response.delta import Delta, TransportInfo
-    from langchain_qwen36._response.reader import StreamReader
+    from langchain_qwen36._response.reader import CompletionReader
 
 _MESSAGE = AIMessageChunk(content="", additional_kwargs={}, response_metadata={})
 _CHUNK = ChatGenerationChunk(message=_MESSAGE)
@@ -45,7 +45,7 @@ class ChunkWriter:
                 assert_never(delta.kind)
         return ChatGenerationChunk(message=message)
 
-    def last(self, reader: StreamReader, meta: TransportInfo) -> ChatGenerationChunk:
+    def last(self, reader: CompletionReader, meta: TransportInfo) -> ChatGenerationChunk:
         """The empty chunk that closes the stream and carries all that is said once."""
         counted = usage.from_wire(reader.raw_usage)
         metadata = response_metadata(reader, reader.first, meta, counted) | alternatives(reader)

@@ -14,7 +14,7 @@ _WORDS = ("text", *_THOUGHTS, "content", "summary")
 """Where a part keeps its text, or the parts that it is made of."""
 
 
-class Piece(NamedTuple):
+class ContentPart(NamedTuple):
     """One thing that was said."""
 
     kind: Literal["text", "thought", "other"]
@@ -22,33 +22,33 @@ class Piece(NamedTuple):
     """A string; of the kind "other" the part as it came."""
 
 
-def pieces_in(content: Any) -> Iterator[Piece]:
+def iter_content_parts(content: Any) -> Iterator[ContentPart]:
     """What `content` says; a lone object that is no part is an answer given as JSON itself."""
     if isinstance(content, dict) and "type" not in content and "text" not in content:
-        yield Piece("text", orjson.dumps(content).decode())
+        yield ContentPart("text", orjson.dumps(content).decode())
         return
     for part in content if isinstance(content, list) else [content]:
         if isinstance(part, str):
-            yield Piece("text", part)
+            yield ContentPart("text", part)
         elif isinstance(part, dict):
             yield _piece(part)
 
 
-def words_in(value: Any) -> str:
+def text_of(value: Any) -> str:
     """The text in a string, a part, or a list of parts; "" where there is none."""
     if isinstance(value, str):
         return value
     if isinstance(value, list):
-        return "".join(map(words_in, value))
+        return "".join(map(text_of, value))
     if isinstance(value, dict):
-        return next((words for key in _WORDS if (words := words_in(value.get(key)))), "")
+        return next((words for key in _WORDS if (words := text_of(value.get(key)))), "")
     return ""
 
 
-def _piece(part: dict[str, Any]) -> Piece:
+def _piece(part: dict[str, Any]) -> ContentPart:
     is_thought = part.get("type") in _THOUGHTS or any(key in part for key in _THOUGHTS)
-    if is_thought and (thought := words_in(part)):
-        return Piece("thought", thought)
+    if is_thought and (thought := text_of(part)):
+        return ContentPart("thought", thought)
     if isinstance(part.get("text"), str):
-        return Piece("text", part["text"])
-    return Piece("other", part)
+        return ContentPart("text", part["text"])
+    return ContentPart("other", part)

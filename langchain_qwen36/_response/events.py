@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from langchain_qwen36._request.types import Request
     from langchain_qwen36._response.delta import Delta, TransportInfo
-    from langchain_qwen36._response.reader import StreamReader
+    from langchain_qwen36._response.reader import CompletionReader
 
 Event = dict[str, Any]
 
@@ -52,7 +52,7 @@ class EventWriter:
                 assert_never(delta.kind)
         return events
 
-    def finish(self, reader: StreamReader, meta: TransportInfo) -> list[Event]:
+    def finish(self, reader: CompletionReader, meta: TransportInfo) -> list[Event]:
         """The events that close the open blocks and the message.
 
         The caller closes the HTTP response before it yields the last one (T19).
@@ -62,9 +62,9 @@ class EventWriter:
         self._close(events, kwargs)
         events += [
             _finish(self._calls[call.number], dict(call.block))
-            for call in reader.first.settled_calls()
+            for call in reader.first.finished_calls()
         ]
-        if thoughts := reader.first.full_thoughts():
+        if thoughts := reader.first.full_reasoning():
             kwargs["reasoning_content"] = thoughts
         counted = usage.from_wire(reader.raw_usage)
         metadata = response_metadata(reader, reader.first, meta, counted) | alternatives(reader)

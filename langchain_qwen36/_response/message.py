@@ -1,4 +1,4 @@
-"""What is said of an answer beside its content: response_metadata and additional_kwargs."""
+"""Turn what the reader collected into `ChatResult`, `AIMessage` and their metadata."""
 
 from __future__ import annotations
 
@@ -6,7 +6,13 @@ import logging
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+
 from langchain_qwen36._content.messages import PROVIDER
+from langchain_qwen36._response import usage
+from langchain_qwen36._response.delta import TransportInfo
+from langchain_qwen36._response.reader import CompletionReader
 from langchain_qwen36.pricing import price_call
 
 if TYPE_CHECKING:
@@ -16,14 +22,77 @@ if TYPE_CHECKING:
 
     from langchain_qwen36._request.types import Request
     from langchain_qwen36._response.choice import Choice
-    from langchain_qwen36._response.delta import TransportInfo
-    from langchain_qwen36._response.reader import StreamReader
 
 logger = logging.getLogger(__name__)
 
 
+def read_completion(payload: dict[str, Any], request: Request, meta: TransportInfo) -> ChatResult:
+    """Read a response of one JSON body with the same reader as a stream.
+
+    Raises:
+        UnexpectedResponseError: The payload holds no choices.
+    """
+    reader = CompletionReader(request)
+    reader.feed(payload)
+    reader.finish(done=True)
+    return chat_result(reader, meta)
+
+
+def chat_result(reader: CompletionReader, meta: TransportInfo) -> ChatResult:
+    """Return what a finished reader has collected: one generation per choice."""
+    generations = []
+    counted = usage.from_wire(reader.raw_usage)
+    for _, choice in sorted(reader.choices.items()):
+        metadata = response_metadata(reader, choice, meta, counted)
+        info = {name: metadata[name] for name in ("finish_reason", "logprobs") if name in metadata}
+        generations.append(
+            ChatGeneration(message=ai_message(choice, metadata, counted), generation_info=info)
+        )
+    return ChatResult(generations=generations)
+
+
+def partial_message(reader: CompletionReader) -> AIMessage | None:
+    """Return what has come so far, for an error to carry; None before anything came.
+
+    A tool call that is not complete is among its invalid ones.
+    """
+    if not reader.choices:
+        return None
+    reader.promote_lowest_choice()
+    counted = usage.from_wire(reader.raw_usage)
+    metadata = response_metadata(reader, reader.first, TransportInfo(), counted)
+    return ai_message(reader.first, metadata, counted, interrupted=True)
+
+
+def ai_message(
+    choice: Choice,
+    metadata: Mapping[str, Any],
+    counted: UsageMetadata | None,
+    *,
+    interrupted: bool = False,
+) -> AIMessage:
+    """Return one choice as a message.
+
+    `content` is a string and reasoning stands in `additional_kwargs["reasoning_content"]`; the id
+    stays None, so that LangChain gives the run's. Usage stands on the first choice only, or sums
+    over generations would count it twice. With `interrupted` a call without arguments is invalid.
+    """
+    kwargs = additional_kwargs(choice)
+    if reasoning := choice.full_reasoning():
+        kwargs["reasoning_content"] = reasoning
+    blocks = [call.block for call in choice.finished_calls(interrupted=interrupted)]
+    return AIMessage(
+        content=choice.full_text(),
+        additional_kwargs=kwargs,
+        response_metadata=dict(metadata),
+        tool_calls=[block for block in blocks if block["type"] == "tool_call"],
+        invalid_tool_calls=[block for block in blocks if block["type"] == "invalid_tool_call"],
+        usage_metadata=counted if choice.index == 0 else None,
+    )
+
+
 def response_metadata(
-    reader: StreamReader, choice: Choice, meta: TransportInfo, counted: UsageMetadata | None
+    reader: CompletionReader, choice: Choice, meta: TransportInfo, counted: UsageMetadata | None
 ) -> dict[str, Any]:
     """The whole response_metadata of one choice, for the message or for the last chunk (T25).
 
@@ -32,7 +101,7 @@ def response_metadata(
     `provider_metadata`, `timings`, …) stand under their own names; ours win over them.
     """
     request = reader.request
-    facts = {**reader.facts, **choice.facts}
+    facts = {**reader.metadata, **choice.metadata}
     metadata = {
         **facts,
         "model_name": facts.pop("model", None) or request.requested_model,
@@ -59,20 +128,20 @@ def response_metadata(
 
 def additional_kwargs(choice: Choice) -> dict[str, Any]:
     """What else came with the message: `reasoning_details` whole (P26), annotations, a refusal."""
-    kwargs = choice.extras | {name: item.whole() for name, item in choice.objects.items()}
+    kwargs = choice.extras | {name: item.whole() for name, item in choice.partial_objects.items()}
     if items := choice.details.items:
         kwargs["reasoning_details"] = items
     return kwargs
 
 
-def alternatives(reader: StreamReader) -> dict[str, Any]:
+def alternatives(reader: CompletionReader) -> dict[str, Any]:
     """The choices beside the streamed one, whole, under `alternatives`; {} if there are none."""
     others = [
         {
             "index": index,
             "content": choice.full_text(),
-            "reasoning_content": choice.full_thoughts() or None,
-            "tool_calls": [call.block for call in choice.settled_calls()],
+            "reasoning_content": choice.full_reasoning() or None,
+            "tool_calls": [call.block for call in choice.finished_calls()],
             "finish_reason": finish_reason(choice, done=reader.done),
             "logprobs": choice.logprobs or None,
         }
@@ -94,7 +163,7 @@ def finish_reason(choice: Choice, *, done: bool) -> str | None:
     return reason
 
 
-def _notes(reader: StreamReader, choice: Choice) -> dict[str, str]:
+def _notes(reader: CompletionReader, choice: Choice) -> dict[str, str]:
     notes = dict(reader.request.notes)
     if choice.recovered:
         notes["tool_calls"] = "recovered from the text of the answer"
@@ -111,7 +180,7 @@ def _warn(choice: Choice, request: Request, metadata: Mapping[str, Any]) -> None
             "`thinking_budget`, or pass `enable_thinking=False`.",
             metadata["finish_reason"],
         )
-    if request.thinking is False and choice.thoughts:
+    if request.thinking is False and choice.reasoning:
         _warn_of_thoughts(request.gateway.name, request.requested_model)
 
 
@@ -127,4 +196,4 @@ def _warn_of_thoughts(gateway: str, model: str) -> None:
 
 def _empty_answer(choice: Choice) -> bool:
     """Whether all that came was thinking (P36)."""
-    return bool(choice.thoughts) and not choice.calls and not choice.full_text().strip()
+    return bool(choice.reasoning) and not choice.calls and not choice.full_text().strip()

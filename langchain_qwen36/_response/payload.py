@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from langchain_qwen36._content.source import replace_lone_surrogates
-from langchain_qwen36._response.errors import error_from, error_in, head, request_id
+from langchain_qwen36._response.errors import error_from, error_in, request_id, truncate
 from langchain_qwen36.errors import QwenError, UnexpectedResponseError
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _replace_lone_surrogates(value: Any) -> Any:
 
 def _not_a_completion(context: ResponseContext, body: HTTPBody) -> UnexpectedResponseError:
     """Return the error: final for another kind of server, retryable for a body that is cut."""
-    text = head(context.redact(body.content).decode("utf-8", "replace"))
+    text = truncate(context.redact(body.content).decode("utf-8", "replace"))
     is_other = text.startswith("<") or (text.startswith("{") and text.endswith("}"))
     return UnexpectedResponseError(
         f"{context.url} answered with no chat completion, but with "

@@ -5,17 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from langchain_qwen36._response import usage
-from langchain_qwen36._response.answer import message
 from langchain_qwen36._response.choice import Choice
-from langchain_qwen36._response.delta import TransportInfo
-from langchain_qwen36._response.message import response_metadata
 from langchain_qwen36._response.tool_calls import index_in
 from langchain_qwen36.errors import StreamInterruptedError, UnexpectedResponseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-
-    from langchain_core.messages import AIMessage
 
     from langchain_qwen36._request.types import Request
     from langchain_qwen36._response.delta import Delta, TextKind
@@ -37,7 +32,7 @@ _NO_FACTS = frozenset(
 _FIRST_WINS = ("id", "model", "created")
 
 
-class StreamReader:
+class CompletionReader:
     """The state of one answer; deltas, chunks, events and messages all come from it.
 
     `chunks` counts the payloads, `raw_usage` is the last usage object that counted anything,
@@ -49,7 +44,7 @@ class StreamReader:
         self.request = request
         self.chunks = 0
         self.choices: dict[int, Choice] = {}
-        self.facts: dict[str, Any] = {}
+        self.metadata: dict[str, Any] = {}
         self.raw_usage: Mapping[str, Any] | None = None
         self.done = False
         self._first: Choice | None = None
@@ -97,54 +92,49 @@ class StreamReader:
         """The kind of what the last payload said, where it said that and nothing else."""
         return self._first.plain if self._first is not None and len(self.choices) == 1 else None
 
-    def go_on(self, text: str) -> list[Delta]:
+    def append_plain(self, text: str) -> list[Delta]:
         """Take a payload that is the last one, a `plain` one, but for its text."""
         self.chunks += 1
-        return (self._first or self.first).go_on(text)
+        return (self._first or self.first).append_plain(text)
 
     def finish(self, *, done: bool) -> list[Delta]:
         """Settle what was held back; `done` says that [DONE], or a whole body, came.
 
         Raises:
-            StreamInterruptedError: Neither `done` nor a finish_reason came; what came is in
-                its `partial`.
+            StreamInterruptedError: Neither `done` nor a finish_reason came.
             UnexpectedResponseError: There is not a single choice, but something else was told.
         """
         ended = done or any(choice.raw_finish for choice in self.choices.values())
-        told = self.facts.keys() - {*_FIRST_WINS}
+        told = self.metadata.keys() - {*_FIRST_WINS}
         if not ended and (self.choices or not told):
             raise StreamInterruptedError(
                 f"The stream ended early, after {self.chunks} chunks: neither finish_reason nor "
                 "[DONE] came. What had come is in `partial`.",
                 gateway=self.request.gateway.name,
-                partial=self.partial(),
                 chunks=self.chunks,
             )
         if not self.choices:
             raise UnexpectedResponseError(
-                f"The answer holds no choices: {str(self.facts)[:200]}",
+                f"The answer holds no choices: {str(self.metadata)[:200]}",
                 gateway=self.request.gateway.name,
-                body=self.facts,
+                body=self.metadata,
                 chunks=self.chunks,
             )
         self.done = True
-        early = self._count_from_one()
+        early = self.promote_lowest_choice()
         for index, choice in self.choices.items():
             if index:
                 choice.finish()
         return early + self.first.finish()
 
-    def partial(self) -> AIMessage | None:
-        """What has come so far, for an error to carry; None before anything came.
-
-        A tool call that is not whole is among its invalid ones.
-        """
-        if not self.choices:
-            return None
-        self._count_from_one()
-        counted = usage.from_wire(self.raw_usage)
-        metadata = response_metadata(self, self.first, TransportInfo(), counted)
-        return message(self.first, metadata, counted, interrupted=True)
+    def promote_lowest_choice(self) -> list[Delta]:
+        """Make the lowest choice the first where a server has no choice 0; return its deltas."""
+        if self._first is not None or not self.choices:
+            return []
+        lowest = min(self.choices)
+        self._first = self.choices[0] = self.choices.pop(lowest)
+        self._first.index = 0
+        return self._kept.pop(lowest)
 
     def _absorb(self, payload: Mapping[str, Any]) -> None:
         self._names |= payload.keys()
@@ -153,9 +143,9 @@ class StreamReader:
             self.raw_usage = raw
         self.raw_usage = next(filter(usage.counted, _usages(payload)), self.raw_usage)
         for name, value in payload.items():
-            known = name in self.facts and name in _FIRST_WINS
+            known = name in self.metadata and name in _FIRST_WINS
             if value not in (None, "") and name not in _NO_FACTS and not known:
-                self.facts[name] = value
+                self.metadata[name] = value
 
     def _numbered(self, choice: Mapping[str, Any]) -> list[Delta]:
         """A choice that says which one it is; what is no number above 0 is the first."""
@@ -166,15 +156,6 @@ class StreamReader:
             self.choices[index] = Choice(index, self.request)
         self._kept.setdefault(index, []).extend(self.choices[index].feed(choice))
         return []
-
-    def _count_from_one(self) -> list[Delta]:
-        """Make the lowest choice the first where a server has no choice 0; give its deltas."""
-        if self._first is not None or not self.choices:
-            return []
-        lowest = min(self.choices)
-        self._first = self.choices[0] = self.choices.pop(lowest)
-        self._first.index = 0
-        return self._kept.pop(lowest)
 
 
 def _counts_or_ends(choice: Mapping[str, Any]) -> bool:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from langchain_qwen36._response.errors import head, request_id
+from langchain_qwen36._response.errors import request_id, truncate
 from langchain_qwen36._response.fast_path import ChunkTemplate
+from langchain_qwen36._response.message import partial_message
 from langchain_qwen36._response.payload import (
     HTTP_ERROR_FROM,
     HTTPBody,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from langchain_qwen36._response.delta import Delta, TextKind
     from langchain_qwen36._response.payload import ResponseContext
-    from langchain_qwen36._response.reader import StreamReader
+    from langchain_qwen36._response.reader import CompletionReader
     from langchain_qwen36._response.sse import Event
 
 _DONE = b"[DONE]"
@@ -60,7 +61,7 @@ class StreamDecoder:
     def __init__(
         self,
         context: ResponseContext,
-        reader: StreamReader,
+        reader: CompletionReader,
         status: int,
         headers: Mapping[str, str],
     ) -> None:
@@ -76,7 +77,7 @@ class StreamDecoder:
         self._headers = headers
         self._decoder = SSEDecoder(context.max_event_bytes)
         self._template = ChunkTemplate()
-        self._plain: TextKind | None = None
+        self._plain_kind: TextKind | None = None
         """The kind of the last payload's text, where it can be appended to."""
         self._head = b""
         self._drained = 0
@@ -136,7 +137,7 @@ class StreamDecoder:
             return self._end()
         except QwenError as error:
             if self._reader.chunks:
-                error.partial = self._reader.partial()
+                error.partial = partial_message(self._reader)
                 error.chunks = self._reader.chunks
                 if isinstance(error, ContentFilterError) and "input" not in error.message.lower():
                     error.side = "output"
@@ -156,10 +157,14 @@ class StreamDecoder:
         if data == _DONE or self.done:
             self._after_done(event)
             return
-        if self._plain and not event.name and (text := self._template.text_in(data, self._plain)):
-            deltas += self._reader.go_on(text)
+        if (
+            self._plain_kind
+            and not event.name
+            and (text := self._template.text_in(data, self._plain_kind))
+        ):
+            deltas += self._reader.append_plain(text)
             return
-        self._plain = None
+        self._plain_kind = None
         try:
             payload = orjson.loads(data)
         except orjson.JSONDecodeError:
@@ -169,14 +174,14 @@ class StreamDecoder:
         # an error may hide would cost 2.
         choices = type(payload) is dict and payload.get("choices")
         if choices and b'"error"' not in data and event.name != "error":
-            deltas += self._feed(payload, data)
+            deltas += self._feed_payload(payload, data)
         else:
             self._parse_unusual(payload, event, deltas)
 
-    def _feed(self, payload: dict[str, Any], data: bytes) -> list[Delta]:
+    def _feed_payload(self, payload: dict[str, Any], data: bytes) -> list[Delta]:
         deltas = self._reader.feed(payload)
         if len(deltas) == 1 and (plain := self._reader.plain) is not None:
-            self._plain = plain
+            self._plain_kind = plain
             self._template.learn(data, plain, deltas[0].text)
         return deltas
 
@@ -213,7 +218,7 @@ class StreamDecoder:
         try:
             return loads(line)
         except ValueError as error:
-            text = head(self._context.redact(line).decode("utf-8", "replace"))
+            text = truncate(self._context.redact(line).decode("utf-8", "replace"))
             raise UnexpectedResponseError(
                 f"Chunk {self._reader.chunks + 1} of the stream is no JSON: {text!r}"
             ) from error

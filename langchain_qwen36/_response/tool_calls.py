@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _NO_JSON = object()
 
 
-class _Call:
+class _PartialToolCall:
     """One call while it grows."""
 
     __slots__ = ("given_id", "held", "id", "name", "number", "opened", "pieces", "started", "wire")
@@ -49,18 +49,18 @@ class _Call:
         return as_object(self.raw) is not None
 
 
-class Settled:
+class FinishedToolCall:
     """A call at the end of an answer: one that can be run, or one that must not be."""
 
     __slots__ = ("args", "id", "name", "number", "raw", "seal")
 
-    def __init__(self, call: _Call, *, cut: bool) -> None:
+    def __init__(self, call: _PartialToolCall, *, cut: bool) -> None:
         self.number = call.number
         self.id = call.id
         self.name = call.name
         raw = call.raw if call.started else _decoded(call.raw, cut=cut)
         self.args = as_object(raw) if call.name else None
-        self.seal = "" if self.args is not None else seal(raw)
+        self.seal = "" if self.args is not None else unrepairable_suffix(raw)
         self.raw = raw + self.seal
 
     @property
@@ -77,9 +77,9 @@ class ToolCallAssembler:
 
     def __init__(self, used_ids: Collection[str] = ()) -> None:
         self._used_ids = used_ids
-        self._calls: list[_Call] = []
-        self._by_id: dict[str, _Call] = {}
-        self._by_wire: dict[int, _Call] = {}
+        self._calls: list[_PartialToolCall] = []
+        self._by_id: dict[str, _PartialToolCall] = {}
+        self._by_wire: dict[int, _PartialToolCall] = {}
 
     def __bool__(self) -> bool:
         return bool(self._calls)
@@ -101,18 +101,18 @@ class ToolCallAssembler:
         self._extend(call, args, deltas)
         return deltas
 
-    def settled(self, *, cut: bool) -> list[Settled]:
+    def finished(self, *, cut: bool) -> list[FinishedToolCall]:
         """The calls as they are if the answer ends here; `cut` if it ended too early.
 
         Without `cut` no arguments at all are an empty object (P22); with it they are a broken
         call, for a cut call must never be run (F57).
         """
-        return [Settled(call, cut=cut) for call in self._calls]
+        return [FinishedToolCall(call, cut=cut) for call in self._calls]
 
     def finish(self, *, cut: bool) -> list[Delta]:
         """Give back what was held, and what makes every broken call invalid in all styles."""
         deltas: list[Delta] = []
-        for call, end in zip(self._calls, self.settled(cut=cut), strict=True):
+        for call, end in zip(self._calls, self.finished(cut=cut), strict=True):
             text = end.seal if call.started else end.raw
             if not call.opened:
                 deltas.append(self._opener(call, text))
@@ -134,7 +134,7 @@ class ToolCallAssembler:
         name = name if isinstance(name, str) else ""
         args = _as_text(function.get("arguments", function.get("parameters")))
         if whole:
-            call: _Call | None = self._new(wire, given_id)
+            call: _PartialToolCall | None = self._new(wire, given_id)
         else:
             call = self._find(wire, given_id, name, args)
         if call is None:
@@ -146,7 +146,9 @@ class ToolCallAssembler:
         if args and not repeated:
             self._extend(call, args, deltas)
 
-    def _find(self, wire: int | None, given_id: str | None, name: str, args: str) -> _Call | None:
+    def _find(
+        self, wire: int | None, given_id: str | None, name: str, args: str
+    ) -> _PartialToolCall | None:
         """The call that a delta goes on with; None if it opens a new one."""
         last = self._calls[-1] if self._calls else None
         here = last if wire is None else self._by_wire.get(wire)
@@ -169,7 +171,7 @@ class ToolCallAssembler:
             return f"call_{uuid4().hex}"
         return given_id
 
-    def _identify(self, call: _Call, given_id: str) -> _Call:
+    def _identify(self, call: _PartialToolCall, given_id: str) -> _PartialToolCall:
         """A call's id came late; or it is a new one on every delta, then the first stays."""
         if call.given_id is None:
             if not call.opened:
@@ -178,9 +180,9 @@ class ToolCallAssembler:
             self._by_id[given_id] = call
         return call
 
-    def _new(self, wire: int | None, given_id: str | None) -> _Call:
+    def _new(self, wire: int | None, given_id: str | None) -> _PartialToolCall:
         own_id = self._own_id(given_id)
-        call = _Call(len(self._calls), wire, given_id, own_id)
+        call = _PartialToolCall(len(self._calls), wire, given_id, own_id)
         self._calls.append(call)
         if given_id is not None:
             self._by_id[given_id] = call
@@ -188,13 +190,13 @@ class ToolCallAssembler:
             self._by_wire[wire] = call
         return call
 
-    def _name(self, call: _Call, name: str) -> None:
+    def _name(self, call: _PartialToolCall, name: str) -> None:
         """Repeats are ignored, a growing prefix replaces, a fragment is appended (P21)."""
         if call.opened or not name or name == call.name:
             return
         call.name = name if name.startswith(call.name) else call.name + name
 
-    def _extend(self, call: _Call, args: str, deltas: list[Delta]) -> None:
+    def _extend(self, call: _PartialToolCall, args: str, deltas: list[Delta]) -> None:
         call.pieces.append(args)
         if call.started:
             deltas.append(Delta("tool_call", 0, args, call.number))
@@ -217,7 +219,7 @@ class ToolCallAssembler:
             Delta("tool_call", 0, raw, call.number) if call.opened else self._opener(call, raw)
         )
 
-    def _opener(self, call: _Call, args: str) -> Delta:
+    def _opener(self, call: _PartialToolCall, args: str) -> Delta:
         call.opened = True
         return Delta("tool_call", 0, args, call.number, call.id, call.name or None)
 
@@ -228,14 +230,14 @@ def as_object(raw: str) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def seal(raw: str) -> str:
+def unrepairable_suffix(raw: str) -> str:
     r"""What to append to broken arguments so that langchain-core does not repair them (T8).
 
     Merged chunks are read by core's `parse_partial_json`, which closes what is open but gives up
     at a closing bracket that matches nothing: so an open string is closed and a wrong bracket put
     behind it. Empty where core gives up anyway, or reads something that is no object.
 
-    >>> seal('{"city": "Par')
+    >>> unrepairable_suffix('{"city": "Par')
     '"]'
     """
     value = _parsed(raw)
@@ -267,7 +269,7 @@ def _parsed(raw: str) -> Any:
         return _NO_JSON
 
 
-def _goes_on(call: _Call, name: str, args: str) -> bool:
+def _goes_on(call: _PartialToolCall, name: str, args: str) -> bool:
     """Whether a named delta without an id goes on with the call at its place."""
     if call.complete:
         return call.name == name and not args.strip()

@@ -2,7 +2,7 @@
 
 payload, meta = post(call)                       # await apost(call)
 
-stream = StreamCall(call, lambda: StreamReader(request))
+stream = StreamCall(call, lambda: CompletionReader(request))
 for deltas in stream:                            # async for
 ...
 stream.reader, stream.meta

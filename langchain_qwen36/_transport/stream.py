@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 from langchain_qwen36._response.delta import TransportInfo
 from langchain_qwen36._response.errors import request_id
-from langchain_qwen36._response.reader import StreamReader
 from langchain_qwen36._response.stream_decoder import StreamDecoder
 from langchain_qwen36._transport import http as _http
 from langchain_qwen36._transport.backoff import asleep, sleep
@@ -18,16 +17,15 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 
     from langchain_qwen36._response.delta import Delta
+    from langchain_qwen36._response.reader import CompletionReader
     from langchain_qwen36._transport.call import ApiCall
     from langchain_qwen36._transport.http import AsyncHTTPResponse, HTTPResponse
-
-R = TypeVar("R", bound=StreamReader)
 
 _DRAIN_SECONDS = 0.1
 """Seconds to wait for the end of the response after `[DONE]`: its connection is kept then."""
 
 
-class StreamCall(Generic[R]):
+class StreamCall:
     """Iterate over it, with `for` or `async for`, for lists of deltas; once.
 
     Close the iterator on every other way out than its end (`contextlib.closing`, `aclosing`):
@@ -46,10 +44,10 @@ class StreamCall(Generic[R]):
             a delta was handed out (F79).
     """
 
-    reader: R
+    reader: CompletionReader
 
     def __init__(
-        self, call: ApiCall, new_reader: Callable[[], R], *, restart: bool = False
+        self, call: ApiCall, new_reader: Callable[[], CompletionReader], *, restart: bool = False
     ) -> None:
         self.meta = TransportInfo()
         self._call = call

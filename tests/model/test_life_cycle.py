@@ -40,7 +40,7 @@ from fault_calls import (
 )
 from fault_server import FaultServer, Wire, stream, whole
 
-from langchain_qwen36._response.reader import StreamReader
+from langchain_qwen36._response.reader import CompletionReader
 from langchain_qwen36._transport import StreamCall, Timeouts, apost, no_waiting, post
 from langchain_qwen36._transport.backoff import delay
 from langchain_qwen36._transport.http import connections as clients
@@ -66,7 +66,7 @@ def mode(request: pytest.FixtureRequest) -> Mode:
 
 
 def stream_to(
-    server: FaultServer, reader: type[StreamReader] = StreamReader, **changes: Any
+    server: FaultServer, reader: type[CompletionReader] = CompletionReader, **changes: Any
 ) -> Any:
     """A stream call that no one has begun."""
     said = request()
@@ -153,7 +153,7 @@ async def test_f61_the_callers_own_timeout() -> None:
         assert await server.until_open(0) == 0
 
 
-class Interrupted(StreamReader):
+class Interrupted(CompletionReader):
     """Ctrl-C comes while a chunk is read."""
 
     def feed(self, payload: dict[str, Any]) -> list[Any]:

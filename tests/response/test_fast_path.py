@@ -9,13 +9,13 @@ from answers import chunk, request, text_chunks, tool_delta
 
 from langchain_qwen36._response.fast_path import ChunkTemplate
 from langchain_qwen36._response.payload import ResponseContext
-from langchain_qwen36._response.reader import StreamReader
+from langchain_qwen36._response.reader import CompletionReader
 from langchain_qwen36._response.stream_decoder import StreamDecoder
 
 TOOL = {"get_weather": {}}
 
 
-class Slow(StreamReader):
+class Slow(CompletionReader):
     """One whose payloads are never known beforehand: each is parsed and read."""
 
     plain = None
@@ -26,7 +26,7 @@ def read(reader, lines):
     context = ResponseContext(gateway=reader.request.gateway)
     feed = StreamDecoder(context, reader, 200, {})
     given = feed.feed(b"".join(b"data: " + line + b"\n\n" for line in lines))
-    return given, reader.first.text, reader.first.thoughts, reader.chunks, reader.facts
+    return given, reader.first.text, reader.first.reasoning, reader.chunks, reader.metadata
 
 
 def plain(content="a", **more):
@@ -102,7 +102,7 @@ def test_nothing_is_read_otherwise(payloads, said, separators, ascii_only):
         for each in payloads
     ]
 
-    assert read(Slow(request(**said)), lines) == read(StreamReader(request(**said)), lines)
+    assert read(Slow(request(**said)), lines) == read(CompletionReader(request(**said)), lines)
 
 
 def test_repeated_chunks_are_not_parsed():

@@ -17,8 +17,8 @@ from answers import (
 )
 from inline_snapshot import snapshot
 
-from langchain_qwen36._response import response
 from langchain_qwen36._response.delta import TransportInfo
+from langchain_qwen36._response.message import read_completion
 from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.errors import UnexpectedResponseError
 
@@ -359,7 +359,7 @@ def test_t26_n2_is_two_generations_with_usage_on_the_first() -> None:
         {"index": i, "message": {"content": "ab"[i]}, "finish_reason": "stop"} for i in (0, 1)
     ]
     payload = {"model": "m", "choices": choices, "usage": USAGE}
-    first, second = response.from_wire(payload, request(), TransportInfo()).generations
+    first, second = read_completion(payload, request(), TransportInfo()).generations
     assert (first.text, second.text) == ("a", "b")
     assert first.message.usage_metadata["total_tokens"] == 15
     assert second.message.usage_metadata is None
@@ -379,7 +379,7 @@ def test_logprobs_come_with_their_tokens_and_whole() -> None:
 
 def test_generations_say_why_they_ended() -> None:
     """generation_info has the finish reason, as LangChain's callbacks expect."""
-    [generation] = response.from_wire(
+    [generation] = read_completion(
         completion({"content": "a"}), request(), TransportInfo()
     ).generations
     assert generation.generation_info == {"finish_reason": "stop"}
@@ -398,7 +398,7 @@ def test_generations_say_why_they_ended() -> None:
 def test_f13_what_is_no_completion_is_an_error(payload: dict) -> None:
     """F13, P33: a body without choices is no empty answer."""
     with pytest.raises(UnexpectedResponseError, match="no choices"):
-        response.from_wire(payload, request(), TransportInfo())
+        read_completion(payload, request(), TransportInfo())
 
 
 def test_p36_an_answer_that_was_all_thinking_is_flagged() -> None:

@@ -18,14 +18,15 @@ from answers import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langchain_qwen36._response.reader import StreamReader
+from langchain_qwen36._response.message import partial_message
+from langchain_qwen36._response.reader import CompletionReader
 from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.errors import StreamInterruptedError, UnexpectedResponseError
 
 
-def reader_of(payloads: list[dict], **said) -> StreamReader:
+def reader_of(payloads: list[dict], **said) -> CompletionReader:
     """A reader that has read these payloads and not finished."""
-    reader = StreamReader(request(**said))
+    reader = CompletionReader(request(**said))
     for payload in payloads:
         reader.feed(payload)
     return reader
@@ -69,14 +70,14 @@ def test_what_a_last_payload_tells_anew_is_kept() -> None:
     bill = {"usage": {"usd_spent": 0.001}}
     payloads = [chunk({"content": "a"}, meta=None), chunk(finish="stop", meta=None)]
     reader = reader_of([*payloads, {"choices": [], "meta": bill}])
-    assert reader.facts["meta"] == bill
+    assert reader.metadata["meta"] == bill
 
 
 @pytest.mark.parametrize("nothing", [None, ""])
 def test_what_is_told_empty_later_stays(nothing: str | None) -> None:
     """A gateway fills a field once and leaves it empty from then on."""
     payloads = [chunk({"content": "a"}, provider="p"), chunk(finish="stop", provider=nothing)]
-    assert reader_of(payloads).facts["provider"] == "p"
+    assert reader_of(payloads).metadata["provider"] == "p"
 
 
 @pytest.mark.parametrize("place", ["choice", "delta"])
@@ -89,7 +90,7 @@ def test_what_counts_up_inside_a_choice_is_counted_to_its_last(place: str) -> No
         inside = choice if place == "choice" else choice["delta"]
         inside["usage"] = {"prompt_tokens": 10, "completion_tokens": tokens}
         payloads.append(payload)
-    partial = reader_of(payloads).partial()
+    partial = partial_message(reader_of(payloads))
     assert partial.usage_metadata["output_tokens"] == 3
 
 
@@ -106,15 +107,15 @@ def test_more_of_the_same_may_come_as_bare_text(
     """Where a payload said one thing and nothing else, the next one's text is all there is."""
     reader = reader_of([chunk({"content": "a"}), chunk({name: "b"})])
     assert reader.plain == plain
-    assert [(delta.kind, delta.text) for delta in reader.go_on("c")] == [(plain, "c")]
+    assert [(delta.kind, delta.text) for delta in reader.append_plain("c")] == [(plain, "c")]
     assert reader.chunks == 3
-    partial = reader.partial()
+    partial = partial_message(reader)
     assert (text, thoughts) == (partial.text, partial.additional_kwargs.get("reasoning_content"))
 
 
 def test_nothing_is_plain_before_a_choice_nor_beside_another() -> None:
     """Bare text would not say whose it is."""
-    reader = StreamReader(request())
+    reader = CompletionReader(request())
     assert reader.plain is None
     for _ in range(2):
         reader.feed(chunk({"content": "a"}))
@@ -155,7 +156,7 @@ def test_one_delta_with_everything() -> None:
         },
         "tool_calls",
     )
-    reader = StreamReader(request(gateway="openrouter"))
+    reader = CompletionReader(request(gateway="openrouter"))
     assert [d.kind for d in reader.feed(payload)] == ["reasoning", "text", "tool_call"]
 
 
@@ -196,7 +197,7 @@ def test_f3_a_stream_without_an_end_is_an_error_with_what_came() -> None:
         "What had come is in `partial`."
     )
     assert (error.chunks, error.gateway, error.is_retryable) == (3, "dashscope", True)
-    partial = error.partial
+    partial = partial_message(reader)
     assert (partial.text, partial.additional_kwargs) == ("half", {"reasoning_content": "t"})
     assert (partial.tool_calls, [c["args"] for c in partial.invalid_tool_calls]) == ([], ['{"a"]'])
     assert partial.usage_metadata["total_tokens"] == 15
@@ -219,7 +220,7 @@ def test_a_partial_message_has_what_is_held_and_changes_nothing(
     """What is held back is part of what came; asking for it settles nothing."""
     reader = reader_of([chunk({"content": piece}) for piece in payloads], **said)
     for _ in range(2):
-        partial = reader.partial()
+        partial = partial_message(reader)
         assert (text, thoughts) == (
             partial.text,
             partial.additional_kwargs.get("reasoning_content", ""),
@@ -228,27 +229,27 @@ def test_a_partial_message_has_what_is_held_and_changes_nothing(
 
 def test_a_call_without_arguments_is_cut_in_a_partial_message() -> None:
     """F57: nobody knows whether its arguments would have come."""
-    partial = reader_of([chunk({"tool_calls": [tool_delta(id="c", name="f")]})]).partial()
+    partial = partial_message(reader_of([chunk({"tool_calls": [tool_delta(id="c", name="f")]})]))
     assert (partial.tool_calls, len(partial.invalid_tool_calls)) == ([], 1)
 
 
 def test_a_partial_message_is_priced_by_what_was_counted() -> None:
     """A partial message carries the cost of the usage that came before the failure."""
     offer = PriceBook.bundled().offer("dashscope", "qwen3.6-plus")
-    partial = reader_of([chunk({"content": "a"}, usage=USAGE)], offer=offer).partial()
+    partial = partial_message(reader_of([chunk({"content": "a"}, usage=USAGE)], offer=offer))
     # 2.0 and 12.0 CNY per million tokens.
     assert partial.response_metadata["cost"]["total"] == (10 * 2 + 5 * 12) / 1_000_000
 
 
 def test_nothing_came_is_no_partial_message() -> None:
     """Before the first choice there is nothing to show."""
-    assert reader_of([{"choices": []}]).partial() is None
+    assert partial_message(reader_of([{"choices": []}])) is None
 
 
 def test_a_proper_end_of_nothing_is_an_error() -> None:
     """F15: [DONE] alone is no answer."""
     with pytest.raises(UnexpectedResponseError):
-        StreamReader(request()).finish(done=True)
+        CompletionReader(request()).finish(done=True)
 
 
 def test_what_was_told_instead_of_an_answer_is_in_the_error() -> None:

@@ -11,7 +11,8 @@ from answers import agreed, gist, read, recording, request
 from inline_snapshot import snapshot
 
 from langchain_qwen36._response import usage
-from langchain_qwen36._response.reader import StreamReader
+from langchain_qwen36._response.message import partial_message
+from langchain_qwen36._response.reader import CompletionReader
 from langchain_qwen36.errors import StreamInterruptedError, UnexpectedResponseError
 
 WIRE = Path(__file__).parents[3] / "shared" / "wire"
@@ -116,13 +117,13 @@ def test_a_stream_as_one_shot_is_the_same_answer(file: str) -> None:
 def test_f3_streams_that_break_off_are_errors_with_what_came(file: str) -> None:
     """F3: a recorded stream without an end is never a success."""
     payloads, done = recording(WIRE / file)
-    reader = StreamReader(request())
+    reader = CompletionReader(request())
     for payload in payloads:
         reader.feed(payload)
     with pytest.raises(StreamInterruptedError) as caught:
         reader.finish(done=done)
     said = written(payloads)
-    partial = caught.value.partial
+    partial = partial_message(reader)
     assert (said["content"], said["thoughts"], len(payloads)) == (
         partial.text,
         partial.additional_kwargs.get("reasoning_content", ""),

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from answers import USAGE, agreed, chunk, completion, read, request, text_chunks, tool_delta
 
-from langchain_qwen36._response.reader import StreamReader
+from langchain_qwen36._response.message import partial_message
+from langchain_qwen36._response.reader import CompletionReader
 from langchain_qwen36.errors import UnexpectedResponseError
 
 PARIS = '{"city": "Paris"}'
@@ -243,9 +244,9 @@ def test_t25_logprobs_that_cannot_be_added_are_left_out() -> None:
 
 def test_a_choice_counted_from_1_stands_in_what_a_break_leaves() -> None:
     """A stream that ended early says what had come, whatever its number."""
-    reader = StreamReader(request())
+    reader = CompletionReader(request())
     reader.feed(said({"index": 1, "delta": {"content": "Hi"}}))
-    partial = reader.partial()
+    partial = partial_message(reader)
     assert partial is not None
     assert partial.text == "Hi"
 
@@ -267,7 +268,7 @@ def test_p26_an_odd_detail_is_kept_as_it_is(odd: dict) -> None:
 
 def test_a_stream_of_something_else_is_told() -> None:
     """Not one choice ever came: what came instead says more than that the stream ended."""
-    reader = StreamReader(request())
+    reader = CompletionReader(request())
     reader.feed({"choices": None, "base_resp": {"status_code": 1004, "status_msg": "login fail"}})
     with pytest.raises(UnexpectedResponseError, match="login fail"):
         reader.finish(done=False)

@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from langchain_core.utils.json import parse_partial_json
 
-from langchain_qwen36._response.tool_calls import ToolCallAssembler, as_object, seal
+from langchain_qwen36._response.tool_calls import ToolCallAssembler, as_object, unrepairable_suffix
 
 ARGS = '{"a": 1}'
 ONE = [("f", {"a": 1})]
@@ -355,7 +355,7 @@ JSON_PIECES = ["{", "}", "[", "]", '"', "\\", ":", ",", " ", "\n", "1", "a", '"a
 @example("[1")
 def test_t8_a_seal_stops_core_from_repairing(raw: str) -> None:
     """T8: whatever the arguments, core reads no object from the sealed ones."""
-    text = raw + seal(raw)
+    text = raw + unrepairable_suffix(raw)
     try:
         value = parse_partial_json(text) if text else {}
     except json.JSONDecodeError:
@@ -382,7 +382,7 @@ def test_a_settled_call_leaves_the_assembler_as_it_is() -> None:
     """Looking at a half-way call, as a partial message does, changes nothing in it."""
     calls = ToolCallAssembler()
     calls.feed([tool_delta('{"a"', index=0, id="c", name="f")])
-    calls.settled(cut=True)
+    calls.finished(cut=True)
     calls.feed([tool_delta(": 1}", index=0)])
     calls.finish(cut=False)
-    assert [call.args for call in calls.settled(cut=False)] == [{"a": 1}]
+    assert [call.args for call in calls.finished(cut=False)] == [{"a": 1}]

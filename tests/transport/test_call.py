@@ -32,7 +32,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langchain_qwen36._response.payload import loads, parse_completion
-from langchain_qwen36._response.reader import StreamReader
+from langchain_qwen36._response.reader import CompletionReader
 from langchain_qwen36._response.stream_decoder import StreamDecoder
 from langchain_qwen36._transport import StreamCall, apost, no_waiting, post
 from langchain_qwen36._transport.backoff import delay
@@ -199,7 +199,7 @@ def test_meta_of_a_stream() -> None:
     """It is there once the answer has begun."""
     with FaultServer(stream(WHOLE, x_generation_id="g-1")) as server:
         said = request()
-        answer = StreamCall(call_to(server.url), lambda: StreamReader(said))
+        answer = StreamCall(call_to(server.url), lambda: CompletionReader(said))
         next(iter(answer))
         assert (answer.meta.request_id, answer.meta.attempts) == ("g-1", 1)
 
@@ -321,7 +321,7 @@ def test_one_line_a_call(mode: Mode, caplog: pytest.LogCaptureFixture) -> None:
 def fed(pieces: Iterable[bytes]) -> None:
     """Feed a stream to a real reader, to its end."""
     said = request()
-    feed = StreamDecoder(call_to("http://h/v1").context, StreamReader(said), 200, {})
+    feed = StreamDecoder(call_to("http://h/v1").context, CompletionReader(said), 200, {})
     for piece in pieces:
         feed.feed(piece)
         if feed.ended:

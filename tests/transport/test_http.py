@@ -37,7 +37,7 @@ from fault_calls import (
 from fault_server import FaultServer, Wire, stream, whole
 
 import langchain_qwen36
-from langchain_qwen36._response.reader import StreamReader
+from langchain_qwen36._response.reader import CompletionReader
 from langchain_qwen36._transport import StreamCall, Target, Timeouts, apost
 from langchain_qwen36._transport.http import CallTimeouts, aopen_stream, open_stream
 from langchain_qwen36._transport.http.async_pool import AsyncPool
@@ -384,7 +384,7 @@ async def test_a_fast_writer_waits_for_a_slow_reader() -> None:
 
     said = request()
     with FaultServer(stream([HELLO[0]], flood)) as server:
-        batches = await abegun(StreamCall(call_to(server.url), lambda: StreamReader(said)))
+        batches = await abegun(StreamCall(call_to(server.url), lambda: CompletionReader(said)))
         await asyncio.sleep(0.3)
         assert sent < 200
         await batches.aclose()

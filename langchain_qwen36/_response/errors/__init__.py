@@ -1,16 +1,21 @@
-"""What a gateway says when it refuses, read into the error tree; pure.
+"""Read error responses into the tree of `langchain_qwen36.errors`; pure.
 
 `error_from` reads an HTTP status of 400 and above, `error_in` an error that hides in an HTTP 200:
-as a body, as a chunk of a stream, or inside a choice. What a code means is a table in `kinds`;
-where the text of an error stands is in `told`.
+as a body, as a chunk of a stream, or inside a choice. What a code means is a table in `classify`;
+where the text of an error stands is in `error_body`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36._response.errors.classify import kind_of
-from langchain_qwen36._response.errors.error_body import Told, head, told_by_body, told_by_payload
+from langchain_qwen36._response.errors.classify import classify
+from langchain_qwen36._response.errors.error_body import (
+    ErrorBody,
+    find_embedded_error,
+    parse_error_body,
+    truncate,
+)
 from langchain_qwen36._response.errors.hints import hint
 from langchain_qwen36._response.errors.retry_after import retry_after
 from langchain_qwen36.errors import ContentFilterError, QwenError
@@ -20,7 +25,7 @@ if TYPE_CHECKING:
 
     from langchain_qwen36.gateways import Gateway
 
-__all__ = ["error_from", "error_in", "head", "request_id", "retry_after"]
+__all__ = ["error_from", "error_in", "request_id", "retry_after", "truncate"]
 
 _REQUEST_ID_HEADERS = (
     "x-request-id",
@@ -43,8 +48,8 @@ def error_from(
         body: JSON, JSON framed as an event (dashscope.md §6), HTML, or text.
         gateway: Whose answer this is; its row says what `insufficient_quota` means.
     """
-    payload, told = told_by_body(body)
-    return _error(told, status, headers, payload, gateway)
+    payload, parsed = parse_error_body(body)
+    return _error(parsed, status, headers, payload, gateway)
 
 
 def error_in(
@@ -62,10 +67,10 @@ def error_in(
         headers: Lower-case names.
         certain: It is an error by its frame, whatever it says (an event of that name).
     """
-    told = told_by_payload(payload, certain=certain)
-    if told is None:
+    parsed = find_embedded_error(payload, certain=certain)
+    if parsed is None:
         return None
-    return _error(told, told.status, headers, payload, gateway)
+    return _error(parsed, parsed.status, headers, payload, gateway)
 
 
 def request_id(headers: Mapping[str, str], payload: Mapping[str, Any] | None = None) -> str | None:
@@ -80,26 +85,26 @@ def request_id(headers: Mapping[str, str], payload: Mapping[str, Any] | None = N
 
 
 def _error(
-    told: Told, status: int | None, headers: Mapping[str, str], body: Any, gateway: Gateway
+    parsed: ErrorBody, status: int | None, headers: Mapping[str, str], body: Any, gateway: Gateway
 ) -> QwenError:
-    kind = kind_of(told, status, gateway)
+    error_class = classify(parsed, status, gateway)
     retryable = {"true": True, "false": False}.get(headers.get("x-should-retry", "").lower())
     if retryable is None:
-        retryable = kind.retryable if told.retryable is None else told.retryable
-    code = next(iter(told.codes), None)
+        retryable = error_class.retryable if parsed.retryable is None else parsed.retryable
+    code = next(iter(parsed.codes), None)
     id_ = request_id(headers, body if isinstance(body, dict) else None)
     facts = [f"gateway {gateway.name!r}", status and f"status {status}", code and f"code {code!r}"]
-    said = ", ".join(fact for fact in [*facts, id_ and f"request_id {id_!r}"] if fact)
-    error = kind.error(
-        " ".join(filter(None, (f"{told.message} ({said}).", hint(kind, gateway)))),
+    details = ", ".join(fact for fact in [*facts, id_ and f"request_id {id_!r}"] if fact)
+    error = error_class.error(
+        " ".join(filter(None, (f"{parsed.message} ({details}).", hint(error_class, gateway)))),
         status_code=status,
         code=code,
         request_id=id_,
         gateway=gateway.name,
         body=body,
-        retry_after=retry_after(headers) or told.retry_after,
+        retry_after=retry_after(headers) or parsed.retry_after,
         is_retryable=retryable,
     )
-    if isinstance(error, ContentFilterError) and "output" in told.message.lower():
+    if isinstance(error, ContentFilterError) and "output" in parsed.message.lower():
         error.side = "output"
     return error

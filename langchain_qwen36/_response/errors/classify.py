@@ -25,11 +25,11 @@ from langchain_qwen36.errors import (
 )
 
 if TYPE_CHECKING:
-    from langchain_qwen36._response.errors.error_body import Told
+    from langchain_qwen36._response.errors.error_body import ErrorBody
     from langchain_qwen36.gateways import Gateway
 
 
-class Kind(NamedTuple):
+class ErrorClass(NamedTuple):
     """A class of the tree, and what else is known of this failure."""
 
     error: type[QwenError]
@@ -39,35 +39,35 @@ class Kind(NamedTuple):
     """None: as the class says."""
 
 
-_MODERATED = Kind(ContentFilterError)
-_OVERFLOW = Kind(ContextOverflowError)
-_NO_MONEY = Kind(PaymentRequiredError)
-_THROTTLED = Kind(RateLimitError)
+_MODERATED = ErrorClass(ContentFilterError)
+_OVERFLOW = ErrorClass(ContextOverflowError)
+_NO_MONEY = ErrorClass(PaymentRequiredError)
+_THROTTLED = ErrorClass(RateLimitError)
 
 _BY_CODE = {
     # dashscope.md §6, in its native and its compatible spelling
     "datainspectionfailed": _MODERATED,
     "data_inspection_failed": _MODERATED,
     "arrearage": _NO_MONEY,
-    "allocationquota.freetieronly": Kind(
+    "allocationquota.freetieronly": ErrorClass(
         PaymentRequiredError,
         "The free quota is used up: switch off `use free tier only` in the console to go on.",
     ),
     "commoditynotpurchased": _NO_MONEY,
     "prepaidbilloverdue": _NO_MONEY,
     "postpaidbilloverdue": _NO_MONEY,
-    "invalidapikey": Kind(AuthenticationError),
-    "invalid_api_key": Kind(AuthenticationError),
-    "accessdenied": Kind(PermissionDeniedError),
-    "access_denied": Kind(PermissionDeniedError),
-    "accessdenied.unpurchased": Kind(
+    "invalidapikey": ErrorClass(AuthenticationError),
+    "invalid_api_key": ErrorClass(AuthenticationError),
+    "accessdenied": ErrorClass(PermissionDeniedError),
+    "access_denied": ErrorClass(PermissionDeniedError),
+    "accessdenied.unpurchased": ErrorClass(
         PermissionDeniedError, "Activate the model service in the gateway's console first."
     ),
-    "model.accessdenied": Kind(PermissionDeniedError),
-    "workspace.accessdenied": Kind(PermissionDeniedError),
-    "endpoint.accessdenied": Kind(PermissionDeniedError),
-    "modelnotfound": Kind(NotFoundError),
-    "model_not_found": Kind(NotFoundError),
+    "model.accessdenied": ErrorClass(PermissionDeniedError),
+    "workspace.accessdenied": ErrorClass(PermissionDeniedError),
+    "endpoint.accessdenied": ErrorClass(PermissionDeniedError),
+    "modelnotfound": ErrorClass(NotFoundError),
+    "model_not_found": ErrorClass(NotFoundError),
     "limit_requests": _THROTTLED,
     "limit_burst_rate": _THROTTLED,
     "throttling": _THROTTLED,
@@ -81,7 +81,7 @@ _BY_CODE = {
     "insufficient_funds": _NO_MONEY,
     "quota_for_entity_exceeded": _NO_MONEY,
     "payment_required": _NO_MONEY,
-    "customer_verification_required": Kind(PermissionDeniedError),
+    "customer_verification_required": ErrorClass(PermissionDeniedError),
     "context_length_exceeded": _OVERFLOW,
     "token_limit_exceeded": _OVERFLOW,
     "content_policy_violation": _MODERATED,
@@ -167,30 +167,31 @@ _CLIENT_MISTAKES = (
 )
 """A 500 that is the request's fault and comes back every time (reliability.md §4.4)."""
 _GARBLED_TEXT = r"failed to parse input|does not match .{0,40}format"
-_GARBLED = Kind(
+_GARBLED = ErrorClass(
     UnexpectedResponseError,
     "The server could not parse its model's output (P72): a newer llama.cpp, the model's own "
     "chat template or `--reasoning-format none` helps.",
 )
 
 
-def kind_of(told: Told, status: int | None, gateway: Gateway) -> Kind:
+def classify(error: ErrorBody, status: int | None, gateway: Gateway) -> ErrorClass:
     """Classify: by code, then by status, then by text.
 
     Args:
-        told: What the body says.
+        error: What the body says.
         status: Of the answer, or the one that the body of an HTTP 200 names.
         gateway: Its row says what `insufficient_quota` means.
     """
-    codes = [code.lower() for code in told.codes]
+    codes = [code.lower() for code in error.codes]
     for code in codes:
         if code == "insufficient_quota":
-            return _quota(told, gateway)
-        if kind := _BY_CODE.get(code):
-            return _NO_MONEY if kind is _THROTTLED and _says(told.message, _NO_CREDIT) else kind
+            return _quota(error, gateway)
+        if error_class := _BY_CODE.get(code):
+            no_credit = error_class is _THROTTLED and _says(error.message, _NO_CREDIT)
+            return _NO_MONEY if no_credit else error_class
     if status is None:
         status = next((_STATUS_OF_TYPE[code] for code in codes if code in _STATUS_OF_TYPE), None)
-    return _by_status(status, told.message)
+    return _by_status(status, error.message)
 
 
 def _says(text: str, pattern: str) -> bool:
@@ -198,28 +199,28 @@ def _says(text: str, pattern: str) -> bool:
     return re.search(pattern, text, re.IGNORECASE) is not None
 
 
-def _quota(told: Told, gateway: Gateway) -> Kind:
+def _quota(error: ErrorBody, gateway: Gateway) -> ErrorClass:
     """A rate at one vendor, money at all others (P51)."""
     throttled = gateway.insufficient_quota == "throttled"
-    return _THROTTLED if throttled and not _says(told.message, _NO_CREDIT) else _NO_MONEY
+    return _THROTTLED if throttled and not _says(error.message, _NO_CREDIT) else _NO_MONEY
 
 
-def _by_status(status: int | None, text: str) -> Kind:
+def _by_status(status: int | None, text: str) -> ErrorClass:
     if status in _MAY_BE_MONEY and _says(text, _NO_CREDIT):
         return _NO_MONEY
     if status in _MAY_BE_MODERATION and _says(text, _FLAGGED):
         return _MODERATED
     if error := _BY_STATUS.get(status or 0):
-        return Kind(error)
+        return ErrorClass(error)
     if status in _MAY_BE_OVERFLOW and _says(text, _TOO_LONG):
         return _OVERFLOW
     if status is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return Kind(InvalidRequestError)
+        return ErrorClass(InvalidRequestError)
     return _of_server(text)
 
 
-def _of_server(text: str) -> Kind:
+def _of_server(text: str) -> ErrorClass:
     for pattern, advice in _CLIENT_MISTAKES:
         if _says(text, pattern):
-            return Kind(InvalidRequestError, advice)
-    return _GARBLED if _says(text, _GARBLED_TEXT) else Kind(ServerError)
+            return ErrorClass(InvalidRequestError, advice)
+    return _GARBLED if _says(text, _GARBLED_TEXT) else ErrorClass(ServerError)

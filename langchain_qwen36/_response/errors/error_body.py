@@ -20,7 +20,7 @@ _ERROR_STATUS = range(400, 600)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Told:
+class ErrorBody:
     """What an error body says, taken out of its wrapping."""
 
     message: str
@@ -33,45 +33,45 @@ class Told:
     """What the gateway itself says of trying again."""
 
 
-def head(text: str) -> str:
+def truncate(text: str) -> str:
     """The start of a text, short enough for a message."""
     text = text.strip()
     return text if len(text) <= _HEAD else f"{text[:_HEAD]}… ({len(text)} characters)"
 
 
-def told_by_body(body: bytes) -> tuple[Any, Told]:
+def parse_error_body(body: bytes) -> tuple[Any, ErrorBody]:
     """Read an error's body; also return it parsed, or its start as text when it is no JSON."""
     payload = _json(body)
     if payload is None and (event := _EVENT_DATA.search(body)):
         payload = _json(event.group(1))
     if isinstance(payload, dict):
-        return payload, _told(payload)
+        return payload, _parse(payload)
     text = body.decode("utf-8", "replace").strip()
     if title := _TITLE.search(text):
         message = f"An HTML page titled {' '.join(unescape(title.group(1)).split())!r}"
     else:
-        message = head(text) or "An answer without a body"
-    return head(text), Told(message=message)
+        message = truncate(text) or "An answer without a body"
+    return truncate(text), ErrorBody(message=message)
 
 
-def told_by_payload(payload: Mapping[str, Any], *, certain: bool) -> Told | None:
+def find_embedded_error(payload: Mapping[str, Any], *, certain: bool) -> ErrorBody | None:
     """Read the error in a JSON object of an HTTP 200; None when there is none."""
     if certain or payload.get("error") or payload.get("object") == "error":
-        return _told(payload)
+        return _parse(payload)
     choices = payload.get("choices")
     if choices and isinstance(choices, list):
-        return _told_by_choice(choices[0])
-    return _told(payload) if not choices and _is_flat_error(payload) else None
+        return _choice_error(choices[0])
+    return _parse(payload) if not choices and _is_flat_error(payload) else None
 
 
-def _told_by_choice(choice: Any) -> Told | None:
+def _choice_error(choice: Any) -> ErrorBody | None:
     """A choice may end in an error, with or without words (gateways.md §7)."""
     if not isinstance(choice, dict):
         return None
     if choice.get("error"):
-        return _told(choice)
+        return _parse(choice)
     if choice.get("finish_reason") == "error":
-        return Told(message="The model behind the gateway failed and did not say why")
+        return ErrorBody(message="The model behind the gateway failed and did not say why")
     return None
 
 
@@ -86,21 +86,21 @@ def _is_flat_error(payload: Mapping[str, Any]) -> bool:
     return str(code).lower() not in {"success", "ok", "200", "0"} if status is None else True
 
 
-def _told(payload: Mapping[str, Any]) -> Told:
+def _parse(payload: Mapping[str, Any]) -> ErrorBody:
     inner = payload.get("error")
     error = inner if isinstance(inner, dict) else payload
     metadata = _mapping(error.get("metadata"))
     availability = _mapping(error.get("availability"))
     retryable = availability.get("retryable")
     wait = availability.get("retry_after")
-    told = Told(
-        message=_message(inner, error) or head(orjson.dumps(payload, default=str).decode()),
+    parsed = ErrorBody(
+        message=_message(inner, error) or truncate(orjson.dumps(payload, default=str).decode()),
         codes=tuple(_words(error, metadata, availability, payload)),
         status=_first_status(error, payload),
         retryable=retryable if isinstance(retryable, bool) else None,
         retry_after=float(wait) if isinstance(wait, int | float) and wait > 0 else None,
     )
-    return _with_provider(told, metadata)
+    return _with_provider(parsed, metadata)
 
 
 def _message(inner: Any, error: Mapping[str, Any]) -> str:
@@ -110,9 +110,9 @@ def _message(inner: Any, error: Mapping[str, Any]) -> str:
         if isinstance(text, str) and text.strip():
             # A 400 was once seen framed as an event inside its own message (dashscope.md §6).
             framed = _json(text.removeprefix("data:").strip()) if text[:5] == "data:" else None
-            return _told(framed).message if isinstance(framed, dict) else head(text)
+            return _parse(framed).message if isinstance(framed, dict) else truncate(text)
         if isinstance(text, list) and text:
-            return head("; ".join(_detail(item) for item in text))
+            return truncate("; ".join(_detail(item) for item in text))
     return ""
 
 
@@ -148,21 +148,21 @@ def _status(value: Any) -> int | None:
     return value if isinstance(value, int) and value in _ERROR_STATUS else None
 
 
-def _with_provider(told: Told, metadata: Mapping[str, Any]) -> Told:
+def _with_provider(parsed: ErrorBody, metadata: Mapping[str, Any]) -> ErrorBody:
     """A router's error says little; the provider's own words are behind it (gateways.md §7)."""
     raw = metadata.get("raw")
     provider = metadata.get("provider_name")
-    message, codes = told.message, told.codes
-    if isinstance(raw, str) and isinstance(parsed := _json(raw), dict):
-        raw = parsed
+    message, codes = parsed.message, parsed.codes
+    if isinstance(raw, str) and isinstance(inner := _json(raw), dict):
+        raw = inner
     if isinstance(raw, dict) and raw:
-        behind = _told(raw)
-        message, codes = f"{message}: {behind.message}", behind.codes + codes
+        upstream = _parse(raw)
+        message, codes = f"{message}: {upstream.message}", upstream.codes + codes
     elif isinstance(raw, str) and raw.strip():
-        message = f"{message}: {head(raw)}"
+        message = f"{message}: {truncate(raw)}"
     if isinstance(provider, str) and provider:
         message = f"{message} [provider {provider}]"
-    return replace(told, message=message, codes=codes)
+    return replace(parsed, message=message, codes=codes)
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:

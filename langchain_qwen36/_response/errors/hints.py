@@ -14,7 +14,7 @@ from langchain_qwen36.errors import (
 from langchain_qwen36.gateways import GATEWAYS
 
 if TYPE_CHECKING:
-    from langchain_qwen36._response.errors.classify import Kind
+    from langchain_qwen36._response.errors.classify import ErrorClass
     from langchain_qwen36.gateways import Gateway
 
 _ADVICE = {
@@ -25,13 +25,13 @@ _ADVICE = {
 }
 
 
-def hint(kind: Kind, gateway: Gateway) -> str | None:
+def hint(error_class: ErrorClass, gateway: Gateway) -> str | None:
     """The sentence that names the fix, or None where none is known."""
-    if kind.advice:
-        return kind.advice
-    if kind.error is AuthenticationError:
+    if error_class.advice:
+        return error_class.advice
+    if error_class.error is AuthenticationError:
         return _about_the_key(gateway)
-    return _ADVICE.get(kind.error)
+    return _ADVICE.get(error_class.error)
 
 
 def _about_the_key(gateway: Gateway) -> str:
