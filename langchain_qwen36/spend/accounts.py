@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, get_args
 
 from langchain_qwen36.pricing import Money
-from langchain_qwen36.spend.units import units_of
+from langchain_qwen36.pricing.units import units_of
 from langchain_qwen36.spend.windows import Per, zone_named
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import json
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+from langchain_qwen36.pricing.units import amount_of
 from langchain_qwen36.spend.rows import moment_of
-from langchain_qwen36.spend.units import amount_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 from langchain_qwen36.errors import LedgerError, LedgerUnavailableError
 from langchain_qwen36.pricing import Money
+from langchain_qwen36.pricing.units import units_of
 from langchain_qwen36.spend.accounts import Attribution, Limit
 from langchain_qwen36.spend.entries import End, Start
 from langchain_qwen36.spend.export import ExportFormat
 from langchain_qwen36.spend.period import first_day
-from langchain_qwen36.spend.units import units_of
 from langchain_qwen36.spend.writer import Writer
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from langchain_qwen36.spend.units import money_in, units_of
+from langchain_qwen36.pricing.units import money_in, units_of
 from langchain_qwen36.spend.windows import Window, window_at
 
 if TYPE_CHECKING:

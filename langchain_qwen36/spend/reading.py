@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 from sqlalchemy import delete, func, select
 
 from langchain_qwen36.errors import LedgerError
+from langchain_qwen36.pricing.units import money_in, units_of
 from langchain_qwen36.spend import tables
 from langchain_qwen36.spend.limits import BalanceKey, Rule
 from langchain_qwen36.spend.rows import Row, microseconds
 from langchain_qwen36.spend.statements import insert_into, lock_balances, open_balances
-from langchain_qwen36.spend.units import money_in, units_of
 from langchain_qwen36.spend.windows import window_from
 
 if TYPE_CHECKING:

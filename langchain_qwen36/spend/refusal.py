@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from langchain_qwen36.errors import BudgetExceededError
-from langchain_qwen36.spend.units import money_in
+from langchain_qwen36.pricing.units import money_in
 
 if TYPE_CHECKING:
     from datetime import datetime

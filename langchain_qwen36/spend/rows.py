@@ -6,6 +6,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from langchain_qwen36.pricing.units import units_of
 from langchain_qwen36.spend.limits import BalanceKey
 from langchain_qwen36.spend.tables import (
     DIMENSION_COLUMNS,
@@ -13,7 +14,6 @@ from langchain_qwen36.spend.tables import (
     TEXT_DIMENSIONS,
     TOKEN_COLUMNS,
 )
-from langchain_qwen36.spend.units import units_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

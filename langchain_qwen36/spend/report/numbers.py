@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from langchain_qwen36.spend.units import amount_of
+from langchain_qwen36.pricing.units import amount_of
 
 _CENT = Decimal("0.01")
 

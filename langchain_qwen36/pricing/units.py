@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 
-from langchain_qwen36.pricing import Money
+from langchain_qwen36.pricing.money import Money
 
 UNIT = Decimal(1).scaleb(-12)
 _LARGEST = 2**63 - 1
