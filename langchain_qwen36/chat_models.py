@@ -205,7 +205,7 @@ class ChatQwen36(BaseChatQwen):
                     if run_manager is not None:
                         run_manager.on_llm_new_token(_token(delta), chunk=chunk)
                     yield chunk
-        yield writer.last(stream.reader, stream.meta)
+        yield generate.last_chunk(prepared, writer, stream)
 
     async def _astream(
         self,
@@ -224,7 +224,7 @@ class ChatQwen36(BaseChatQwen):
                     if run_manager is not None:
                         await run_manager.on_llm_new_token(_token(delta), chunk=chunk)
                     yield chunk
-        yield writer.last(stream.reader, stream.meta)
+        yield generate.last_chunk(prepared, writer, stream)
 
     def _stream_chat_model_events(
         self,

@@ -18,7 +18,7 @@ from langchain_core.tools import BaseTool
 from pydantic import model_validator
 
 from langchain_qwen36 import tokens
-from langchain_qwen36._model import cost_estimate, identity, prepare, tool_binding
+from langchain_qwen36._model import cost_estimate, generate, identity, prepare, tool_binding
 from langchain_qwen36._model.core_overrides import CoreOverrides
 from langchain_qwen36._model.fields import check_names
 
@@ -112,6 +112,19 @@ class BaseChatQwen(CoreOverrides):
     def lc_secrets(self) -> dict[str, str]:
         """The environment variable that `loads` reads the key from."""
         return {"api_key": next(iter(self._endpoint.gateway.key_env), "QWEN36_API_KEY")}
+
+    def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
+        return generate.combine_llm_outputs(llm_outputs)
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """Return the ids of a text's tokens, by Qwen's tokenizer.
+
+        Raises:
+            ImportError: the extra `tokenizer` is not installed.
+        """
+        if self.custom_get_token_ids is not None:
+            return self.custom_get_token_ids(text)
+        return tokens.token_ids(text)
 
     def get_num_tokens(self, text: str) -> int:
         """Count the tokens of a text: estimated, or exact with the extra `tokenizer`."""

@@ -15,6 +15,8 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from langchain_core.messages import ToolCall
+
 
 def tools_from_functions(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Return a call's keywords with `functions` and `function_call` as tools and a tool choice."""
@@ -79,11 +81,10 @@ def _tool_call(name: str, arguments: str | None, index: int) -> dict[str, Any]:
     return {"tool_calls": [tool_call(name=name, args=args, id=call_id)]}
 
 
-def add_function_call(message: AIMessage) -> None:
-    """Repeat a message's first tool call as `additional_kwargs["function_call"]`."""
-    if message.tool_calls:
-        call = message.tool_calls[0]
+def add_function_call(message: BaseMessage, calls: Sequence[ToolCall]) -> None:
+    """Repeat the first tool call as `additional_kwargs["function_call"]` of a message."""
+    if calls:
         message.additional_kwargs["function_call"] = {
-            "name": call["name"],
-            "arguments": json.dumps(call["args"], ensure_ascii=False),
+            "name": calls[0]["name"],
+            "arguments": json.dumps(calls[0]["args"], ensure_ascii=False),
         }

@@ -42,6 +42,8 @@ class PreparedCall:
 
     request: Request
     api_call: ApiCall
+    has_functions: bool = False
+    """Whether the caller bound legacy `functions=`, and reads `function_call` of the answer."""
 
 
 def resolve_endpoint(fields: QwenFields) -> Endpoint:
@@ -95,6 +97,7 @@ def prepare_call(
         ValueError: a message or a setting that cannot be sent (`MessageError`,
             `UnsupportedSettingError`).
     """
+    has_functions = bool(kwargs.get("functions"))
     kwargs = legacy_functions.tools_from_functions(translate(kwargs)) if kwargs else kwargs
     call_settings.check_call(kwargs)
     if legacy_functions.has_functions(messages):
@@ -107,7 +110,8 @@ def prepare_call(
     request = wire_request.build(messages, settings, gateway, find_model(name), stream=stream)
     if request.notes:
         warn_of_changes(request.notes)
-    return PreparedCall(request, _api_call(fields, endpoint, key, request, kwargs))
+    api_call = _api_call(fields, endpoint, key, request, kwargs)
+    return PreparedCall(request, api_call, has_functions)
 
 
 def _api_call(
