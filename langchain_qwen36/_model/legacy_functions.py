@@ -51,7 +51,8 @@ def messages_with_tool_calls(messages: Sequence[BaseMessage]) -> list[BaseMessag
             continue
         if isinstance(message, AIMessage):
             message = _with_tool_call(message, index)  # noqa: PLW2901
-            call_ids |= {call["name"]: call["id"] or "" for call in message.tool_calls}
+            calls = (*message.tool_calls, *message.invalid_tool_calls)
+            call_ids |= {call["name"] or "": call["id"] or "" for call in calls}
         history.append(message)
     return history
 
