@@ -60,7 +60,9 @@ def run(prepared: PreparedCall, run_manager: CallbackManagerForLLMRun | None = N
     if not prepared.request.body.get("stream"):
         payload, info = post(prepared.api_call)
         return _completed(read_completion(payload, prepared.request, info), prepared)
-    stream = StreamCall(prepared.api_call, partial(CompletionReader, prepared.request), restart=True)
+    stream = StreamCall(
+        prepared.api_call, partial(CompletionReader, prepared.request), restart=True
+    )
     callbacks, writer = active_callbacks(run_manager), ChunkWriter()
     with closing(iter(stream)) as batches:
         for delta in chain.from_iterable(batches):
@@ -76,7 +78,9 @@ async def arun(
     if not prepared.request.body.get("stream"):
         payload, info = await apost(prepared.api_call)
         return _completed(read_completion(payload, prepared.request, info), prepared)
-    stream = StreamCall(prepared.api_call, partial(CompletionReader, prepared.request), restart=True)
+    stream = StreamCall(
+        prepared.api_call, partial(CompletionReader, prepared.request), restart=True
+    )
     callbacks, writer = active_callbacks(run_manager), ChunkWriter()
     async with aclosing(aiter(stream)) as batches:
         async for deltas in batches:
@@ -87,7 +91,7 @@ async def arun(
 
 
 def last_chunk(
-    prepared: PreparedCall, writer: ChunkWriter, stream: StreamCall[CompletionReader]
+    prepared: PreparedCall, writer: ChunkWriter, stream: StreamCall
 ) -> ChatGenerationChunk:
     """Return the chunk that closes a stream: usage, metadata, and a legacy `function_call`."""
     chunk = writer.last(stream.reader, stream.meta)
