@@ -18,7 +18,7 @@ import resource
 import subprocess
 import sys
 import threading
-from collections import Counter
+from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, closing, suppress
 from pathlib import Path
@@ -31,7 +31,7 @@ from fault_calls import ANSWER, DONE, GOOD, HELLO, WHOLE, call_to, sse  # noqa: 
 from fault_server import FaultServer, Wire, stream, whole  # noqa: E402
 
 from langchain_qwen36._response.reader import CompletionReader  # noqa: E402
-from langchain_qwen36._transport import ApiCall, StreamCall, Timeouts, apost, no_waiting, post  # noqa: E402
+from langchain_qwen36._transport import ApiCall, StreamCall, Timeouts, no_waiting  # noqa: E402
 from langchain_qwen36.errors import QwenError  # noqa: E402
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def one(call: ApiCall, number: int) -> str:
     """A sync call of the kind that its number says."""
     try:
         if number % 3 == 0:
-            post(call)
+            deque(StreamCall(call, reader, restart=True), maxlen=0)
             return "whole"
         with closing(iter(StreamCall(call, reader))) as batches:
             for _ in batches:
@@ -115,7 +115,8 @@ async def aone(call: ApiCall, number: int) -> str:
     """An async call of the kind that its number says."""
     try:
         if number % 4 == 0:
-            await apost(call)
+            async for _ in StreamCall(call, reader, restart=True):
+                pass
             return "whole"
         async with aclosing(aiter(StreamCall(call, reader))) as batches:
             async for _ in batches:

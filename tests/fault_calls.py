@@ -5,23 +5,22 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections import deque
 from contextlib import aclosing, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from answers import USAGE, chunk, completion, request
 from fault_server import FaultServer, stream, whole
 
-from langchain_qwen36._response.message import chat_result, read_completion
+from langchain_qwen36._response.message import chat_result
 from langchain_qwen36._response.reader import CompletionReader
 from langchain_qwen36._transport import (
     ApiCall,
     StreamCall,
     Target,
     Timeouts,
-    apost,
     no_waiting,
-    post,
 )
 from langchain_qwen36.errors import QwenError
 from langchain_qwen36.gateways import GATEWAYS
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
     from fault_server import Script
     from langchain_core.messages import AIMessage
 
-    from langchain_qwen36._response.delta import Delta
+    from langchain_qwen36._response.delta import Delta, TransportInfo
 
 Mode = Literal["sync", "async"]
 KEY = "sk-canary-0123456789"
@@ -149,14 +148,37 @@ def posted(mode: Mode, server: FaultServer, **changes: Any) -> Outcome:
     return _seen(posted_to(mode, server.url, **changes), server, started)
 
 
+def post(call: ApiCall) -> tuple[AIMessage, TransportInfo]:
+    """Ask for a completion in one piece, and return its first message."""
+    whole = _whole(call)
+    deque(whole, maxlen=0)
+    return _message(whole)
+
+
+async def apost(call: ApiCall) -> tuple[AIMessage, TransportInfo]:
+    """`post`, async."""
+    whole = _whole(call)
+    async for _ in whole:
+        pass
+    return _message(whole)
+
+
+def _whole(call: ApiCall) -> StreamCall:
+    asked = request()
+    return StreamCall(replace(call, is_stream=False), lambda: CompletionReader(asked), restart=True)
+
+
+def _message(whole: StreamCall) -> tuple[AIMessage, TransportInfo]:
+    return chat_result(whole.reader, whole.meta).generations[0].message, whole.meta
+
+
 def posted_to(mode: Mode, url: str, **changes: Any) -> Outcome:
     """The same, at any address."""
     outcome = Outcome()
     call = call_to(url, **changes)
     try:
         with no_waiting():
-            payload, meta = post(call) if mode == "sync" else asyncio.run(apost(call))
-        outcome.message = read_completion(payload, request(), meta).generations[0].message
+            outcome.message, meta = post(call) if mode == "sync" else asyncio.run(apost(call))
         outcome.attempts = meta.attempts
     except QwenError as error:
         outcome.error = error
@@ -183,14 +205,14 @@ def ask_whole(mode: Mode, *scripts: Script, **options: Any) -> Outcome:
         return posted(mode, server, **options)
 
 
-def begun(answer: StreamCall[Any]) -> Generator[list[Delta], None, None]:
+def begun(answer: StreamCall) -> Generator[list[Delta], None, None]:
     """The iterator of a sync stream whose first list has come."""
     batches = iter(answer)
     next(batches)
     return batches
 
 
-async def abegun(answer: StreamCall[Any]) -> AsyncGenerator[list[Delta], None]:
+async def abegun(answer: StreamCall) -> AsyncGenerator[list[Delta], None]:
     """`begun`, async."""
     batches = aiter(answer)
     await anext(batches)

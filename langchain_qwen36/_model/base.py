@@ -9,7 +9,7 @@ from __future__ import annotations
 # ruff: noqa: TC002, TC003
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from langchain_core.language_models import LanguageModelInput, ModelProfile
 from langchain_core.messages import AIMessage, BaseMessage
@@ -18,10 +18,9 @@ from langchain_core.tools import BaseTool
 from pydantic import model_validator
 
 from langchain_qwen36 import tokens
-from langchain_qwen36._model import cost_estimate, generate, identity, prepare, tool_binding
+from langchain_qwen36._model import cost_estimate, identity, prepare, tool_binding
+from langchain_qwen36._model.core_overrides import CoreOverrides
 from langchain_qwen36._model.fields import check_names
-from langchain_qwen36._model.settings import BoundSettings, StructuredSettings  # noqa: TC001
-from langchain_qwen36._model.typed_calls import TypedCalls
 
 if TYPE_CHECKING:
     from langchain_core.language_models.base import LangSmithParams
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 _Schema = TypeVar("_Schema")
 
 
-class BaseChatQwen(TypedCalls):
+class BaseChatQwen(CoreOverrides):
     """The settings, with everything that can be told or bound without a call."""
 
     @property
@@ -114,19 +113,6 @@ class BaseChatQwen(TypedCalls):
         """The environment variable that `loads` reads the key from."""
         return {"api_key": next(iter(self._endpoint.gateway.key_env), "QWEN36_API_KEY")}
 
-    def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
-        return generate.combine_llm_outputs(llm_outputs)
-
-    def get_token_ids(self, text: str) -> list[int]:
-        """Return the ids of a text's tokens, by Qwen's tokenizer.
-
-        Raises:
-            ImportError: the extra `tokenizer` is not installed.
-        """
-        if self.custom_get_token_ids is not None:
-            return self.custom_get_token_ids(text)
-        return tokens.token_ids(text)
-
     def get_num_tokens(self, text: str) -> int:
         """Count the tokens of a text: estimated, or exact with the extra `tokenizer`."""
         return tokens.count_text(text)
@@ -156,7 +142,7 @@ class BaseChatQwen(TypedCalls):
         prompt = self._convert_input(messages).to_messages()
         return cost_estimate.estimate(self, self._endpoint.gateway, prompt, tools, max_tokens)
 
-    def bind_tools(  # type: ignore[override]  # settings are typed, LangChain's are Any
+    def bind_tools(
         self,
         tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
         *,
@@ -164,7 +150,7 @@ class BaseChatQwen(TypedCalls):
         strict: bool | None = None,
         parallel_tool_calls: bool | None = None,
         response_format: Any = None,
-        **kwargs: Unpack[BoundSettings],
+        **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """Bind tools.
 
@@ -191,7 +177,7 @@ class BaseChatQwen(TypedCalls):
             )
         return self.bind(**bound, **kwargs)
 
-    @overload  # type: ignore[override]
+    @overload
     def with_structured_output(
         self,
         schema: type[_Schema],
@@ -200,7 +186,7 @@ class BaseChatQwen(TypedCalls):
         include_raw: Literal[False] = ...,
         strict: bool | None = ...,
         tools: tuple[()] = ...,
-        **kwargs: Unpack[StructuredSettings],
+        **kwargs: Any,
     ) -> Runnable[LanguageModelInput, _Schema]: ...
 
     @overload
@@ -212,7 +198,7 @@ class BaseChatQwen(TypedCalls):
         include_raw: Literal[False] = ...,
         strict: bool | None = ...,
         tools: Sequence[Any],
-        **kwargs: Unpack[StructuredSettings],
+        **kwargs: Any,
     ) -> Runnable[LanguageModelInput, _Schema | None]: ...
 
     @overload
@@ -224,7 +210,7 @@ class BaseChatQwen(TypedCalls):
         include_raw: bool = ...,
         strict: bool | None = ...,
         tools: Sequence[Any] = ...,
-        **kwargs: Unpack[StructuredSettings],
+        **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]: ...
 
     def with_structured_output(
@@ -235,7 +221,7 @@ class BaseChatQwen(TypedCalls):
         include_raw: bool = False,
         strict: bool | None = None,
         tools: Sequence[Any] = (),
-        **kwargs: Unpack[StructuredSettings],
+        **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]:
         """Make the model answer with an object of a schema.
 

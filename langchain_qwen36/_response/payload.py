@@ -39,6 +39,8 @@ class ResponseContext:
     """As error messages show it, without query and user."""
     secrets: tuple[bytes, ...] = field(default=(), repr=False)
     """Replaced in error texts: some gateways echo the key."""
+    is_stream: bool = True
+    """Whether an event stream was asked for; some gateways answer with the other kind."""
     max_event_bytes: int | None = None
     """Of one server-sent event; None is no limit."""
 

@@ -86,9 +86,15 @@ class StreamDecoder:
 
     @property
     def is_single_body(self) -> bool:
-        """The answer is no stream: an error, a page, or a gateway that ignores `stream`."""
+        """Whether it is read to its end at once: an error, a page, or a completion in one piece.
+
+        By its content type, for gateways ignore `stream`, either way. Without one, it is what was
+        asked for.
+        """
         kind = self._headers.get("content-type", "").lower()
-        return self._status >= HTTP_ERROR_FROM or "json" in kind or "html" in kind
+        if self._status >= HTTP_ERROR_FROM or "json" in kind or "html" in kind:
+            return True
+        return not self._context.is_stream and "event-stream" not in kind
 
     def feed_body(self, content: bytes) -> None:
         """Take an answer in one piece; its end is an end, unless it is events all the same.

@@ -1,15 +1,13 @@
 """One model call over the transport: attempts, clocks, errors, and JSON out of bytes.
 
-payload, meta = post(call)                       # await apost(call)
-
 stream = StreamCall(call, lambda: CompletionReader(request))
 for deltas in stream:                            # async for
-...
+    ...
 stream.reader, stream.meta
 """
 
 from langchain_qwen36._transport.backoff import no_waiting
-from langchain_qwen36._transport.call import ApiCall, apost, post
+from langchain_qwen36._transport.call import ApiCall
 from langchain_qwen36._transport.http import Target, Timeouts
 from langchain_qwen36._transport.stream import StreamCall
 
@@ -18,7 +16,5 @@ __all__ = [
     "StreamCall",
     "Target",
     "Timeouts",
-    "apost",
     "no_waiting",
-    "post",
 ]

@@ -1,19 +1,16 @@
-"""One model call: its attempts, and a response in one piece."""
+"""One model call and its attempts."""
 
 from __future__ import annotations
 
 import logging
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import orjson
 
-from langchain_qwen36._response.delta import TransportInfo
-from langchain_qwen36._response.errors import request_id
-from langchain_qwen36._response.payload import HTTPBody, ResponseContext, parse_completion
-from langchain_qwen36._transport import http as _http
-from langchain_qwen36._transport.backoff import asleep, delay, sleep
+from langchain_qwen36._response.payload import ResponseContext
+from langchain_qwen36._transport.backoff import delay
 from langchain_qwen36._transport.http import CallTimeouts, Target, Timeouts
 from langchain_qwen36._transport.http.exceptions import display_url
 from langchain_qwen36.errors import (
@@ -44,6 +41,8 @@ class ApiCall:
     model: str
     """For the log."""
     timeouts: Timeouts = field(default_factory=Timeouts)
+    is_stream: bool = True
+    """Whether an event stream is asked for; some gateways answer with the other kind."""
     max_retries: int = 2
     max_event_bytes: int | None = None
     """Of a stream; None is no limit."""
@@ -57,6 +56,7 @@ class ApiCall:
             gateway=self.gateway,
             url=display_url(self.target.url),
             secrets=_secrets(self.target.headers),
+            is_stream=self.is_stream,
             max_event_bytes=self.max_event_bytes,
         )
 
@@ -139,41 +139,3 @@ class Attempts:
             self.count,
             time.monotonic() - self._started,
         )
-
-
-def post(call: ApiCall) -> tuple[dict[str, Any], TransportInfo]:
-    """Make a call whose answer comes in one piece.
-
-    Returns:
-        The completion as JSON, and what the transport knows of it.
-
-    Raises:
-        QwenError: what the gateway refused, or how the way there failed.
-    """
-    attempts = Attempts(call)
-    while True:
-        try:
-            body = _http.post(call.target, attempts.body, attempts.start())
-            return _read(call, attempts, body)
-        except QwenError as error:
-            sleep(attempts.delay_or_raise(error))
-
-
-async def apost(call: ApiCall) -> tuple[dict[str, Any], TransportInfo]:
-    """`post`, async."""
-    attempts = Attempts(call)
-    while True:
-        try:
-            body = await _http.apost(call.target, attempts.body, attempts.start())
-            return _read(call, attempts, body)
-        except QwenError as error:
-            await asleep(attempts.delay_or_raise(error))
-
-
-def _read(
-    call: ApiCall, attempts: Attempts, body: HTTPBody
-) -> tuple[dict[str, Any], TransportInfo]:
-    payload = parse_completion(call.context, body)
-    id_ = request_id(body.headers, payload)
-    attempts.log_success(body.status, id_)
-    return payload, TransportInfo(request_id=id_, headers=body.headers, attempts=attempts.count)

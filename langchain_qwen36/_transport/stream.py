@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from langchain_qwen36._response.delta import TransportInfo
@@ -14,7 +15,7 @@ from langchain_qwen36._transport.call import Attempts
 from langchain_qwen36.errors import QwenError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+    from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
 
     from langchain_qwen36._response.delta import Delta
     from langchain_qwen36._response.reader import CompletionReader
@@ -51,7 +52,6 @@ class StreamCall:
     ) -> None:
         self.meta = TransportInfo()
         self._call = call
-        self._context = call.context
         self._new_reader = new_reader
         self._restart = restart
         self._attempts = Attempts(call)
@@ -69,7 +69,7 @@ class StreamCall:
                 sleep(self._delay_or_raise(error))
             else:
                 break
-        self._attempts.log_success(response.status, self.meta.request_id)
+        self._end(response)
         if last:
             yield last
 
@@ -89,7 +89,7 @@ class StreamCall:
                 await asleep(self._delay_or_raise(error))
             else:
                 break
-        self._attempts.log_success(response.status, self.meta.request_id)
+        self._end(response)
         if last:
             yield last
 
@@ -102,7 +102,7 @@ class StreamCall:
                 deltas = decoder.feed(data)
                 if deltas:
                     self._handed_out = True
-                    yield deltas
+                    yield from _portions(deltas, response)
                 if _is_enough(response, decoder):
                     return
         except QwenError as error:
@@ -120,7 +120,8 @@ class StreamCall:
                     deltas = decoder.feed(data)
                     if deltas:
                         self._handed_out = True
-                        yield deltas
+                        for portion in _portions(deltas, response):
+                            yield portion
                     if _is_enough(response, decoder):
                         return
         except QwenError as error:
@@ -132,11 +133,27 @@ class StreamCall:
         self.meta = TransportInfo(
             request_id=id_, headers=response.headers, attempts=self._attempts.count
         )
-        return StreamDecoder(self._context, self.reader, response.status, response.headers)
+        return StreamDecoder(self._call.context, self.reader, response.status, response.headers)
+
+    def _end(self, response: HTTPResponse) -> None:
+        if not self._call.is_stream and self.meta.request_id is None:
+            self.meta = replace(self.meta, request_id=request_id({}, self.reader.metadata))
+        self._attempts.log_success(response.status, self.meta.request_id)
 
     def _delay_or_raise(self, error: QwenError) -> float:
         handed_out = self._handed_out and not self._restart
         return self._attempts.delay_or_raise(error, handed_out=handed_out)
+
+
+def _portions(deltas: list[Delta], response: HTTPResponse) -> Iterable[list[Delta]]:
+    """Split deltas where the call has a deadline: it ends a call whose caller is slow as well."""
+    return _one_by_one(deltas, response) if response.clock.has_deadline else (deltas,)
+
+
+def _one_by_one(deltas: list[Delta], response: HTTPResponse) -> Iterator[list[Delta]]:
+    for delta in deltas:
+        yield [delta]
+        response.check_clock()
 
 
 def _is_enough(response: HTTPResponse, decoder: StreamDecoder) -> bool:

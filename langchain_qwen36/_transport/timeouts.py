@@ -80,6 +80,10 @@ class Timeouts:
         return None if self.total is None else time.monotonic() + self.total
 
 
+class ClockExpired(Exception):  # noqa: N818, it becomes a `GatewayTimeoutError`
+    """A clock of the call ran out where no socket could raise: with bytes at hand."""
+
+
 class CallTimeouts:
     """The running clocks of one attempt.
 
@@ -97,37 +101,44 @@ class CallTimeouts:
 
     @property
     def connect(self) -> float | None:
-        """Seconds for connecting."""
+        """Seconds left for connecting."""
         return _least(self.timeouts.connect, self._total_left())
 
     @property
     def pool(self) -> float | None:
-        """Seconds for waiting for a free connection."""
+        """Seconds left for waiting for a free connection."""
         return _least(self.timeouts.pool, self._total_left())
 
+    @property
+    def has_deadline(self) -> bool:
+        """Whether the whole call must be over at a certain time."""
+        return self._deadline is not None
+
     def event(self) -> None:
-        """An event came, and the caller is back for the next: the gap starts now."""
+        """Start the gap: an event came, and the caller is back for the next one."""
         self._name = "gap"
         self._until = _after(self.timeouts.gap)
 
     def cap(self, seconds: float) -> None:
-        """What is still read must come within this time from now on, event or not."""
+        """End the call's reads within so many seconds from now, event or not."""
         self._until = _least(self._until, time.monotonic() + seconds)
 
     def remaining(self) -> float | None:
-        """Seconds until the first clock runs out; never 0."""
+        """Return the seconds until the first clock runs out; never 0."""
         until = None if self._until is None else self._until - time.monotonic()
         left = _least(until, self._total_left())
         return None if left is None else max(left, _LEAST)
 
     def check(self) -> None:
-        """Raise `TimeoutError` if a clock ran out, for clients whose reads end when they like."""
-        left = self.remaining()
-        if left is not None and left <= _LEAST:
-            raise TimeoutError
+        """Raise `ClockExpired` if a clock ran out, though bytes may be at hand."""
+        now = time.monotonic()
+        if (self._until is not None and now >= self._until) or (
+            self._deadline is not None and now >= self._deadline
+        ):
+            raise ClockExpired
 
     def timeout_error(self, where: str, name: ClockName | None = None) -> GatewayTimeoutError:
-        """The error that says which clock it was, and at which address."""
+        """Return the error that names the clock, and the address."""
         if self._is_total(name):
             name = "total"
         name = name or self._name

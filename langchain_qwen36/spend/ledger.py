@@ -99,9 +99,8 @@ class SpendLedger:
         self._writer = Writer(self._store.apply, "langchain-qwen36-ledger")
         try:
             self._store.open()
-        except LedgerError as error:
-            if not (isinstance(error, LedgerUnavailableError) and on_failure == "allow"):
-                self._store.dispose()
+        except LedgerUnavailableError:
+            if on_failure == "refuse":
                 raise
         _ledgers.add(self)
 
@@ -130,12 +129,10 @@ class SpendLedger:
 
     async def areserve(self, start: Start) -> None:
         """`reserve`, async: the event loop does not wait for the disk."""
-        reserved = self.submit_reserve(start)
         try:
-            _raise(await asyncio.wrap_future(reserved))
+            _raise(await asyncio.wrap_future(self.submit_reserve(start)))
         except asyncio.CancelledError:
-            if not reserved.cancel():
-                self.release(start)
+            self.release(start)
             raise
 
     def submit_reserve(self, start: Start) -> Future[Refusal | None]:
@@ -158,7 +155,7 @@ class SpendLedger:
     def release(self, start: Start) -> None:
         """Give a hold back: the attempt was not sent."""
         nothing = Money(start.hold.amount * 0, start.hold.currency) if start.hold else None
-        self.settle(start, End(cost=nothing, source="not_sent", ending="error"))
+        self.settle(start, End(cost=nothing, source="not_billed", ending="error", error="not sent"))
 
     def flush(self) -> None:
         """Wait until all that was settled so far is durable."""

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 _TAGS_BYTES = 1024
-_NO_CALL = frozenset({"llm_cache", "not_sent"})
-"""Sources of what never went to a gateway."""
 _NO_END: Row = {
     **dict.fromkeys(("source", "ending", "error", "tier", "request_id", "response_id"), ""),
     **dict.fromkeys(TOKEN_COLUMNS, 0),
@@ -55,8 +53,8 @@ def moment_of(value: int) -> datetime:
     return datetime.fromtimestamp(value / 1_000_000, UTC)
 
 
-def open_row(start: Start, owner: str, lease_until: int) -> Row:
-    """The row of an attempt that is reserved, on no balance yet."""
+def open_row(start: Start, keys: Iterable[BalanceKey], owner: str, lease_until: int) -> Row:
+    """The row of an attempt that is reserved."""
     attribution, hold = start.attribution, start.hold
     return {
         **_NO_END,
@@ -67,7 +65,7 @@ def open_row(start: Start, owner: str, lease_until: int) -> Row:
         "lease_until": lease_until,
         "held": units_of(hold.amount, round_up=True) if hold else 0,
         "currency": hold.currency if hold else "",
-        "charges": "[]",
+        "charges": json.dumps([list(key) for key in keys]),
         "model": start.model,
         "gateway": start.gateway,
         **{column: getattr(attribution, kind) for kind, column in DIMENSION_COLUMNS.items()},
@@ -76,11 +74,6 @@ def open_row(start: Start, owner: str, lease_until: int) -> Row:
         "tags": _tags(attribution.tags),
         "started": microseconds(start.started),
     }
-
-
-def with_charges(row: Row, keys: Iterable[BalanceKey]) -> Row:
-    """The row with the balances that it is charged to."""
-    return {**row, "charges": json.dumps([list(key) for key in sorted(keys)])}
 
 
 def settled(row: Mapping[str, Any], end: End) -> Row:
@@ -141,7 +134,7 @@ def rollup_sums(row: Mapping[str, Any], sign: int = 1) -> list[int]:
     unpriced = row["cost"] is None and not is_expired
     compared = reported and row["listed"] is not None
     sums = {
-        "calls": int(row["attempt"] == 1 and row["source"] not in _NO_CALL),
+        "calls": 1 if row["attempt"] == 1 else 0,
         "input_tokens": row["input_tokens"],
         "output_tokens": row["output_tokens"],
         "cost": row["charged"],

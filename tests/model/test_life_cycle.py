@@ -28,10 +28,12 @@ from fault_calls import (
     STALL,
     Mode,
     abegun,
+    apost,
     ask,
     ask_whole,
     begun,
     call_to,
+    post,
     posted,
     posted_to,
     stream_to_end,
@@ -41,7 +43,7 @@ from fault_calls import (
 from fault_server import FaultServer, Wire, stream, whole
 
 from langchain_qwen36._response.reader import CompletionReader
-from langchain_qwen36._transport import StreamCall, Timeouts, apost, no_waiting, post
+from langchain_qwen36._transport import StreamCall, Timeouts, no_waiting
 from langchain_qwen36._transport.backoff import delay
 from langchain_qwen36._transport.http import connections as clients
 from langchain_qwen36.errors import (
@@ -225,7 +227,7 @@ async def test_f66_pool_exhausted_async() -> None:
             waiting = asyncio.create_task(apost(call_to(server.url, **patient)))
             await asyncio.sleep(0.05)
         assert caught.value.clock == "pool"
-        assert (await waiting)[0]["choices"]
+        assert (await waiting)[0].content
 
 
 def test_f67_many_threads() -> None:
@@ -297,7 +299,7 @@ import asyncio, gc, sys
 sys.path[:0] = ["tests"]
 from fault_calls import ANSWER, GOOD, call_to, stream_to_end
 from fault_server import FaultServer
-from langchain_qwen36._transport import apost, post
+from fault_calls import apost, post
 with FaultServer(ANSWER, ANSWER, GOOD) as server:
     call = call_to(server.url)
     asyncio.run(apost(call))
@@ -554,7 +556,7 @@ async def test_the_connection_is_free_before_the_last_list() -> None:
     last = stream([b"".join([*HELLO, FINISH, DONE])])
     with FaultServer(last, ANSWER) as server:
         async for _ in stream_to(server, **one):
-            assert (await apost(call_to(server.url, **one)))[0]["choices"]
+            assert (await apost(call_to(server.url, **one)))[0].content
 
 
 def test_the_clock_stands_while_the_caller_works() -> None:

@@ -21,7 +21,9 @@ from fault_calls import (
     KEY,
     WHOLE,
     Mode,
+    apost,
     call_to,
+    post,
     posted,
     sse,
     streamed,
@@ -31,12 +33,11 @@ from fault_server import FaultServer, Wire, stream, whole
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langchain_qwen36._response.payload import loads, parse_completion
+from langchain_qwen36._response.payload import HTTPBody, loads, parse_completion
 from langchain_qwen36._response.reader import CompletionReader
 from langchain_qwen36._response.stream_decoder import StreamDecoder
-from langchain_qwen36._transport import StreamCall, apost, no_waiting, post
+from langchain_qwen36._transport import StreamCall, no_waiting
 from langchain_qwen36._transport.backoff import delay
-from langchain_qwen36._transport.http import HTTPBody
 from langchain_qwen36.errors import (
     AuthenticationError,
     ContentFilterError,
@@ -185,7 +186,7 @@ def test_meta(mode: Mode) -> None:
     with FaultServer(whole(500, {}), answer) as server, no_waiting():
         call = call_to(server.url)
         payload, meta = post(call) if mode == "sync" else asyncio.run(apost(call))
-    assert payload["choices"][0]["message"]["content"] == "x"
+    assert payload.content == "x"
     assert (meta.request_id, meta.attempts, meta.headers["x-own"]) == ("r-1", 2, "y")
 
 

@@ -8,6 +8,7 @@ import ssl
 import struct
 import subprocess
 import sys
+import threading
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ from fault_calls import (
     WHOLE,
     Mode,
     abegun,
+    apost,
     call_to,
     posted,
     posted_to,
@@ -38,10 +40,10 @@ from fault_server import FaultServer, Wire, stream, whole
 
 import langchain_qwen36
 from langchain_qwen36._response.reader import CompletionReader
-from langchain_qwen36._transport import StreamCall, Target, Timeouts, apost
+from langchain_qwen36._transport import StreamCall, Target, Timeouts
 from langchain_qwen36._transport.http import CallTimeouts, aopen_stream, open_stream
 from langchain_qwen36._transport.http.async_pool import AsyncPool
-from langchain_qwen36._transport.http.backends import AsyncioBackend, AsyncioStream
+from langchain_qwen36._transport.http.async_stream import AsyncioStream
 from langchain_qwen36._transport.http.connections import PoolKey, async_transport
 from langchain_qwen36._transport.http.decoding import decoder_for
 from langchain_qwen36._transport.http.exceptions import display_url, map_exception
@@ -368,7 +370,7 @@ async def test_a_large_body_to_a_slow_reader() -> None:
     body = b'{"x":"' + b"x" * 20_000_000 + b'"}'
     with FaultServer(read_later) as server:
         payload, _ = await apost(call_to(server.url, body=body, timeouts=Timeouts(first_event=5)))
-        assert payload["choices"]
+        assert payload.content
         assert len(server.requests[0].body) == len(body)
 
 
@@ -391,18 +393,26 @@ async def test_a_fast_writer_waits_for_a_slow_reader() -> None:
         assert await server.until_open(0) == 0
 
 
+def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: Any, family: int = 2) -> None:
+    """Have the host gateway.test resolve to these socket addresses."""
+    real = socket.getaddrinfo
+
+    def lookup(host: str, *args: Any, **kwargs: Any) -> list[Any]:
+        if host != "gateway.test":
+            return real(host, *args, **kwargs)
+        if kwargs.get("flags"):
+            raise socket.gaierror
+        return [(family, 1, 6, "", address) for address in addresses]
+
+    monkeypatch.setattr(socket, "getaddrinfo", lookup)
+
+
 async def test_connecting_takes_the_next_address(monkeypatch: pytest.MonkeyPatch) -> None:
     """A refused address does not end it, and the last one's refusal is the error."""
     with FaultServer(ANSWER) as server:
         port = int(server.url.split(":")[2].split("/")[0])
-        loop = asyncio.get_running_loop()
-        kind = (2, 1, 6, "")
-
-        async def two(*_: Any, **__: Any) -> list[Any]:
-            return [(*kind, ("127.0.0.1", 9)), (*kind, ("127.0.0.1", port))]
-
-        monkeypatch.setattr(loop, "getaddrinfo", two)
-        connection = await AsyncioBackend().connect_tcp("gateway.test", port)
+        resolve_to(monkeypatch, ("127.0.0.1", 9), ("127.0.0.1", port))
+        connection = await AsyncioStream.open("gateway.test", port, 5)
         assert connection.get_extra_info("server_addr") == ("127.0.0.1", port)
         connection.close()
 
@@ -411,7 +421,7 @@ async def test_reading_goes_on_after_a_pause() -> None:
     """What was held back is read on, to the last byte."""
     text = b"x" * 3_000_000
     with FaultServer(whole(200, text)) as server:
-        connection = await AsyncioBackend().connect_tcp("127.0.0.1", httpx.URL(server.url).port)
+        connection = await AsyncioStream.open("127.0.0.1", httpx.URL(server.url).port, 5)
         await connection.write(b"POST /v1 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
         while not connection._paused:  # noqa: ASYNC110, a pause tells nobody
             await asyncio.sleep(0.001)
@@ -431,7 +441,7 @@ async def test_no_clock_at_all_waits() -> None:
     forever = Timeouts(connect=None, first_event=None, gap=None, pool=None)
     with FaultServer(late) as server:
         payload, _ = await apost(call_to(server.url, timeouts=forever))
-    assert payload["choices"][0]["message"]["content"] == "Hello"
+    assert payload.content == "Hello"
 
 
 @pytest.fixture
@@ -443,19 +453,8 @@ def deaf() -> Iterator[socket.socket]:
 
 async def connected(listening: socket.socket) -> tuple[AsyncioStream, socket.socket]:
     """Both ends of a connection to it."""
-    stream = await AsyncioBackend().connect_tcp("127.0.0.1", listening.getsockname()[1])
+    stream = await AsyncioStream.open("127.0.0.1", listening.getsockname()[1], 5)
     return stream, listening.accept()[0]
-
-
-async def test_connecting_has_a_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name server that is silent is a connection that is not made."""
-
-    async def silent(*_: Any, **__: Any) -> None:
-        await asyncio.sleep(60)
-
-    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", silent)
-    with pytest.raises(httpcore.ConnectTimeout):
-        await AsyncioBackend().connect_tcp("gateway.test", 80, timeout=0.01)
 
 
 async def test_cancelled_while_connecting_leaves_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -467,7 +466,7 @@ async def test_cancelled_while_connecting_leaves_no_socket(monkeypatch: pytest.M
         await asyncio.sleep(60)
 
     monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", slow)
-    task = asyncio.create_task(AsyncioBackend().connect_tcp("127.0.0.1", 9))
+    task = asyncio.create_task(AsyncioStream.open("127.0.0.1", 9, None))
     sock = await opened
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -475,26 +474,33 @@ async def test_cancelled_while_connecting_leaves_no_socket(monkeypatch: pytest.M
     assert sock.fileno() == -1
 
 
-async def test_a_peer_that_does_not_read_is_a_write_timeout(deaf: socket.socket) -> None:
-    """The clock runs while a write waits."""
-    connection, peer = await connected(deaf)
-    with peer, pytest.raises(httpcore.WriteTimeout):
-        await connection.write(bytes(50_000_000), 0.05)
-    connection.close()
+def test_a_peer_that_does_not_read_is_a_timeout(mode: Mode, deaf: socket.socket) -> None:
+    """The first-event clock runs while a large request is being written."""
+    outcome = posted_to(
+        mode, f"http://127.0.0.1:{deaf.getsockname()[1]}/v1", body=bytes(50_000_000), max_retries=0
+    )
+    assert isinstance(outcome.error, GatewayTimeoutError)
+    assert outcome.error.clock == "first_event"
 
 
-async def test_a_peer_that_goes_while_we_write_is_a_write_error(deaf: socket.socket) -> None:
-    """Who waits for the peer hears that there is none any more."""
-    connection, peer = await connected(deaf)
-    task = asyncio.create_task(connection.write(bytes(50_000_000), 30))
-    await asyncio.sleep(0)
-    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    peer.close()
-    with pytest.raises(httpcore.WriteError):
-        await task
-    with pytest.raises(httpcore.WriteError):
-        await connection.write(b"more", 1)
-    connection.close()
+def test_a_peer_that_goes_while_we_write_is_a_connection_error(
+    mode: Mode, deaf: socket.socket
+) -> None:
+    """A reset while a large request is being written ends the call at once."""
+
+    def reset() -> None:
+        peer, _ = deaf.accept()
+        peer.recv(1)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+
+    peer = threading.Thread(target=reset)
+    peer.start()
+    outcome = posted_to(
+        mode, f"http://127.0.0.1:{deaf.getsockname()[1]}/v1", body=bytes(50_000_000), max_retries=0
+    )
+    peer.join()
+    assert type(outcome.error) is GatewayConnectionError
 
 
 async def test_a_tls_handshake_has_a_clock(deaf: socket.socket) -> None:
@@ -523,7 +529,8 @@ PLAIN = ssl.create_default_context()
 
 def asking(server: FaultServer) -> httpcore.Request:
     """A request as httpx hands it down."""
-    timeouts = {"connect": 5, "pool": 5, "read": 5, "write": 5}
+    clock = CallTimeouts(Timeouts(first_event=5))
+    timeouts = {"connect": 5, "pool": 5, "read": clock, "write": clock}
     return httpcore.Request(
         "POST", server.url, headers={"Host": "h"}, content=b"", extensions={"timeout": timeouts}
     )
@@ -535,7 +542,7 @@ async def test_a_connection_handed_to_who_was_just_cancelled_goes_on() -> None:
     assert await pool._acquire(None) is None
     waiting = asyncio.create_task(pool._acquire(None))
     await asyncio.sleep(0)
-    pool.release(None, is_reusable=False)
+    pool.release(None)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
@@ -647,7 +654,7 @@ def test_a_client_of_ones_own(mode: Mode, module: Any) -> None:
             with FaultServer(ANSWER) as server:
                 for _ in range(2):
                     call = call_to(server.url, target={"http_async_client": client})
-                    assert (await apost(call))[0]["choices"]
+                    assert (await apost(call))[0].content
                 assert server.requests[0].headers["x-own"] == "1"
                 assert server.connections == 1
             assert not client.is_closed

@@ -39,7 +39,7 @@ def receive(*pieces: bytes, eof: bool = False) -> tuple[bytes, Exchange]:
         if not has_head:
             answer = said.head(piece)
             has_head = answer is not None
-            body += answer[1] if answer else b""
+            body += answer.content if answer else b""
         elif not said.is_complete():
             body += said.body(piece)
     if eof:

@@ -9,25 +9,21 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36._response.payload import HTTPBody
 from langchain_qwen36._transport.target import Target
 from langchain_qwen36._transport.timeouts import CallTimeouts, Timeouts
 
 if TYPE_CHECKING:
-    from langchain_qwen36._transport.http.client import aopen_stream, apost, open_stream, post
+    from langchain_qwen36._transport.http.client import aopen_stream, open_stream
     from langchain_qwen36._transport.http.response import AsyncHTTPResponse, HTTPResponse
 
 __all__ = [
     "AsyncHTTPResponse",
     "CallTimeouts",
-    "HTTPBody",
     "HTTPResponse",
     "Target",
     "Timeouts",
     "aopen_stream",
-    "apost",
     "open_stream",
-    "post",
 ]
 
 

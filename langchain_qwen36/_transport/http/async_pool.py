@@ -1,37 +1,34 @@
-"""Connections to one origin, kept and handed out in constant time; async.
+"""HTTP/1.1 connections to one origin, for an event loop, kept and handed out in constant time.
 
 httpx's own async pool walks all its connections whenever a request comes or goes; a thousand
-calls at once make that a million steps each way (DESIGN §4.2). Here what is idle is a stack, and
-who waits is a queue.
+calls at once make that a million steps each way. Here idle connections are a stack, and waiting
+calls are a queue. Why this library has pools of its own: docs/DESIGN.md#own-http11-pools
 """
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
-from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import httpcore
 
-from langchain_qwen36._transport.http.backends import AsyncioBackend, keep_alive_options
+from langchain_qwen36._transport.http.async_stream import AsyncioStream
 from langchain_qwen36._transport.http.http1 import READ_BYTES, Exchange
+from langchain_qwen36._transport.http.idle import (
+    CONNECTION_LOST,
+    SWEEP_SECONDS,
+    IdleConnections,
+    check_is_quiet,
+    died_while_idle,
+)
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator
 
-    from langchain_qwen36._transport.http.backends import AsyncioStream
-
-
-class _Idle(NamedTuple):
-    stream: AsyncioStream
-    until: float
-
-    def is_usable(self) -> bool:
-        """What is readable without having been asked was closed by the other side."""
-        return self.until > time.monotonic() and not self.stream.get_extra_info("is_readable")
+    from langchain_qwen36._transport.http.http1 import Head
+    from langchain_qwen36._transport.timeouts import CallTimeouts
 
 
 class AsyncPool:
@@ -48,9 +45,7 @@ class AsyncPool:
     ) -> None:
         self._ssl_context = ssl_context
         self._max_connections = max_connections
-        self._keepalive_expiry = keepalive_expiry
-        self._backend = AsyncioBackend()
-        self._idle: deque[_Idle] = deque()
+        self._idle: IdleConnections[AsyncioStream] = IdleConnections(keepalive_expiry)
         self._waiting: deque[asyncio.Future[AsyncioStream | None]] = deque()
         self._in_use = 0
         self._sweeper: asyncio.TimerHandle | None = None
@@ -58,39 +53,49 @@ class AsyncPool:
     async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
         """Send a request over an idle connection, or a new one, or the next that comes free."""
         timeouts = request.extensions["timeout"]
+        clock: CallTimeouts = timeouts["read"]
+        body = b"".join([part async for part in request.stream])  # type: ignore[union-attr]
         stream = await self._acquire(timeouts.get("pool"))
         try:
-            if stream is None:
+            stream, exchange, head = self._idle.take(stream), Exchange(request), None
+            if stream is not None:
+                head = await _send_kept(stream, exchange, body, clock)
+            if head is None:
+                stream, exchange = None, Exchange(request)
                 stream = await self._connect(request)
-            exchange = Exchange(request)
-            await _send(exchange, request, stream)
-            answer = None
-            while answer is None:
-                answer = exchange.head(await stream.read(READ_BYTES, timeouts["read"]))
+                check_is_quiet(stream)
+                head = await _send(stream, exchange, body, clock)
         except BaseException:
-            self.release(stream, is_reusable=False)
+            self.release(stream)
             raise
-        head, first = answer
         return httpcore.Response(
             head.status,
             headers=head.headers,
-            content=_Body(self, stream, exchange, first, timeouts["read"]),
+            content=_Body(self, stream, exchange, head, clock),
             extensions={"http_version": b"HTTP/1.1", "reason_phrase": head.reason},
         )
 
     async def aclose(self) -> None:
-        """Close what is idle; what is in use closes as it is given back."""
-        self._max_connections = 0
-        while self._idle:
-            self._idle.pop().stream.close()
+        """Close what is idle; what is in use closes as it is released."""
+        self._idle.close()
         if self._sweeper is not None:
             self._sweeper.cancel()
 
-    def release(self, stream: AsyncioStream | None, *, is_reusable: bool) -> None:
-        """Take a connection back, or the leave to open one: to who waits longest, or idle."""
-        if stream is not None and not is_reusable:
-            stream.close()
-            stream = None
+    def release(self, stream: AsyncioStream | None, exchange: Exchange | None = None) -> None:
+        """Release a slot and its connection: to the call that waits longest, or to the idle ones.
+
+        Args:
+            stream: None releases the slot of a connection that was not made.
+            exchange: What was read from the connection last; without it, it is closed.
+        """
+        kept = stream if exchange is not None and exchange.is_reusable else None
+        try:
+            self._pass_on(kept, exchange)
+        finally:
+            if stream is not None and kept is None:
+                stream.close()
+
+    def _pass_on(self, stream: AsyncioStream | None, exchange: Exchange | None) -> None:
         while self._waiting:
             waiter = self._waiting.popleft()
             if not waiter.done():
@@ -98,105 +103,102 @@ class AsyncPool:
                 return
         self._in_use -= 1
         if stream is not None:
-            self._keep(stream)
+            self._idle.put(stream, exchange)
+            if self._sweeper is None:
+                self._sweep_later()
 
     async def _acquire(self, seconds: float | None) -> AsyncioStream | None:
-        """Return a connection, or None as the leave to open one."""
-        while self._idle:
-            idle = self._idle.pop()
-            if idle.is_usable():
-                self._in_use += 1
-                return idle.stream
-            idle.stream.close()
+        """Take a slot; return the connection that another call hands over with it, if any."""
         if self._in_use < self._max_connections:
             self._in_use += 1
             return None
-        return await self._wait(seconds)
-
-    async def _wait(self, seconds: float | None) -> AsyncioStream | None:
         waiter: asyncio.Future[AsyncioStream | None] = asyncio.get_running_loop().create_future()
         self._waiting.append(waiter)
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds) as timeout:
                 return await waiter
         except BaseException as error:
             if waiter.done() and not waiter.cancelled():
-                self.release(waiter.result(), is_reusable=True)
+                self._pass_on(waiter.result(), None)
             waiter.cancel()
-            if isinstance(error, TimeoutError):
+            if isinstance(error, TimeoutError) and timeout.expired():
                 raise httpcore.PoolTimeout from None
             raise
 
     async def _connect(self, request: httpcore.Request) -> AsyncioStream:
-        seconds = request.extensions["timeout"].get("connect")
         origin = request.url.origin
-        host = origin.host.decode("ascii")
-        stream = await self._backend.connect_tcp(
-            host, origin.port, timeout=seconds, socket_options=keep_alive_options()
-        )
-        if origin.scheme == b"https":
+        is_tls = origin.scheme == b"https"
+        if is_tls:
             self._ssl_context.set_alpn_protocols(["http/1.1"])
-            await stream.start_tls(self._ssl_context, server_hostname=host, timeout=seconds)
-        return stream
-
-    def _keep(self, stream: AsyncioStream) -> None:
-        if self._max_connections == 0:
-            stream.close()
-            return
-        self._idle.append(_Idle(stream, time.monotonic() + self._keepalive_expiry))
-        if self._sweeper is None:
-            self._sweep_later()
+        return await AsyncioStream.open(
+            origin.host.decode("ascii"),
+            origin.port,
+            request.extensions["timeout"].get("connect"),
+            self._ssl_context if is_tls else None,
+        )
 
     def _sweep_later(self) -> None:
-        loop = asyncio.get_running_loop()
-        self._sweeper = loop.call_later(self._keepalive_expiry, self._sweep)
+        self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
 
     def _sweep(self) -> None:
-        """Close what has been idle for too long: the oldest lie at the bottom."""
         self._sweeper = None
-        while self._idle and not self._idle[0].is_usable():
-            self._idle.popleft().stream.close()
+        self._idle.sweep()
         if self._idle:
             self._sweep_later()
 
 
-async def _send(exchange: Exchange, request: httpcore.Request, stream: AsyncioStream) -> None:
-    body = b"".join([part async for part in request.stream])  # type: ignore[union-attr]
-    # The server may have answered, and hung up, before it had read everything.
-    with suppress(httpcore.WriteError):
-        await stream.write(exchange.head_bytes + body, request.extensions["timeout"]["write"])
+async def _send_kept(
+    stream: AsyncioStream, exchange: Exchange, body: bytes, clock: CallTimeouts
+) -> Head | None:
+    """Send over a kept connection; return None if it was already dead, and close it then."""
+    try:
+        return await _send(stream, exchange, body, clock)
+    except CONNECTION_LOST as error:
+        if not died_while_idle(error, exchange):
+            raise
+        stream.close()
+        return None
+
+
+async def _send(
+    stream: AsyncioStream, exchange: Exchange, body: bytes, clock: CallTimeouts
+) -> Head:
+    """Send a request and read the head of its response."""
+    await stream.write(exchange.head_bytes + body)
+    while (head := exchange.head(await stream.read(READ_BYTES, clock))) is None:
+        clock.check()
+    return head
 
 
 class _Body:
-    """An answer's bytes; closing it gives the connection back, exactly once.
+    """A response's bytes; closing it releases the connection, exactly once.
 
-    Nothing in the closing awaits, so no cancel can come between.
+    Nothing in the closing awaits, so no cancellation can come between.
     """
 
     def __init__(
         self,
         pool: AsyncPool,
-        stream: AsyncioStream,
+        stream: AsyncioStream | None,
         exchange: Exchange,
-        first: bytes,
-        timeout: float,
+        head: Head,
+        clock: CallTimeouts,
     ) -> None:
         self._pool = pool
         self._stream = stream
         self._exchange = exchange
-        self._first = first
-        self._timeout = timeout
-        self._closed = False
+        self._first = head.content
+        self._clock = clock
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         if self._first:
             yield self._first
-        while not self._exchange.is_complete():
-            data = await self._stream.read(READ_BYTES, self._timeout)
+        while self._stream is not None and not self._exchange.is_complete():
+            data = await self._stream.read(READ_BYTES, self._clock)
             if piece := self._exchange.body(data):
                 yield piece
 
     async def aclose(self) -> None:
-        if not self._closed:
-            self._closed = True
-            self._pool.release(self._stream, is_reusable=self._exchange.is_reusable)
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            self._pool.release(stream, self._exchange)

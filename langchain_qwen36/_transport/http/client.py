@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import functools
 from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from langchain_qwen36._response.payload import HTTPBody
 from langchain_qwen36._transport.http import connections as clients
 from langchain_qwen36._transport.http.decoding import ACCEPT_ENCODING
-from langchain_qwen36._transport.http.response import AsyncHTTPResponse, HTTPResponse, mapped_errors
+from langchain_qwen36._transport.http.response import (
+    AsyncHTTPResponse,
+    HTTPResponse,
+    mapped_errors,
+    within,
+)
 from langchain_qwen36._transport.http.urls import (
     follow_redirect,
     parse_url,
@@ -77,18 +80,6 @@ async def aopen_stream(
         await response.aclose()
 
 
-def post(target: Target, body: bytes, clock: CallTimeouts) -> HTTPBody:
-    """Send a request and read its answer whole; errors as in `open_stream`."""
-    with open_stream(target, body, clock) as answer:
-        return HTTPBody(answer.status, answer.headers, answer.read())
-
-
-async def apost(target: Target, body: bytes, clock: CallTimeouts) -> HTTPBody:
-    """`post`, async."""
-    async with aopen_stream(target, body, clock) as answer:
-        return HTTPBody(answer.status, answer.headers, await answer.aread())
-
-
 def _send(target: Target, place: RequestURL, body: bytes, clock: CallTimeouts) -> Any:
     client = target.http_client
     if client is None:
@@ -103,7 +94,7 @@ async def _asend(target: Target, place: RequestURL, body: bytes, clock: CallTime
         transport = await clients.async_transport(pool_key(target, place))
         return await transport.handle_async_request(_request(target, place, body, clock))
     request = _users_request(client, target, place, body, clock)
-    async with asyncio.timeout(clock.remaining()):
+    async with within(clock):
         return await client.send(request, **_AS_STREAM)
 
 

@@ -22,11 +22,8 @@ from weakref import WeakKeyDictionary
 import httpx
 
 from langchain_qwen36._transport.http.async_pool import AsyncPool
-from langchain_qwen36._transport.http.backends import (
-    AsyncioBackend,
-    ClockedBackend,
-    keep_alive_options,
-)
+from langchain_qwen36._transport.http.backends import AsyncProxyBackend, ProxyBackend
+from langchain_qwen36._transport.http.connecting import in_thread, keep_alive_options
 from langchain_qwen36._transport.http.sync_pool import SyncPool
 
 if TYPE_CHECKING:
@@ -86,8 +83,8 @@ async def _create_for_loop(
     loop: asyncio.AbstractEventLoop, settings: PoolKey
 ) -> httpx.AsyncBaseTransport:
     if settings.origin.startswith("https:"):
-        # Reading the certificates takes 15 ms, which the loop's other tasks need not wait (T33).
-        await loop.run_in_executor(None, _ssl_context)
+        # Reading the certificates takes 15 ms, which the loop's other tasks need not wait for.
+        await asyncio.wrap_future(in_thread(_ssl_context))
     with _lock:
         for other in [other for other in _async if other.is_closed()]:
             del _async[other]
@@ -122,7 +119,7 @@ def _new_sync(settings: PoolKey) -> httpx.HTTPTransport:
         return _Transport(settings)
     new = httpx.HTTPTransport(**_proxied_kwargs(proxy, settings))
     # httpx has no way to name a backend.
-    new._pool._network_backend = ClockedBackend()  # noqa: SLF001
+    new._pool._network_backend = ProxyBackend(_handshakes(proxy, settings))  # noqa: SLF001
     return new
 
 
@@ -130,8 +127,15 @@ def _new_async(settings: PoolKey) -> httpx.AsyncHTTPTransport:
     if (proxy := proxy_of(settings)) is None:
         return _AsyncTransport(settings)
     new = httpx.AsyncHTTPTransport(**_proxied_kwargs(proxy, settings))
-    new._pool._network_backend = AsyncioBackend()  # noqa: SLF001
+    new._pool._network_backend = AsyncProxyBackend(_handshakes(proxy, settings))  # noqa: SLF001
     return new
+
+
+def _handshakes(proxy: str, settings: PoolKey) -> int:
+    """Count the TLS handshakes on the way to a gateway behind a proxy; 0 where it speaks no TLS."""
+    if not settings.origin.startswith("https:"):
+        return 0
+    return 2 if proxy.startswith("https:") else 1
 
 
 class _Transport(httpx.HTTPTransport):

@@ -50,9 +50,9 @@ _ERRORS: dict[str, Callable[[Exception, str, CallTimeouts], QwenError]] = {
     "StreamError": lambda error, where, _: GatewayConnectionError(
         f"The answer of {where} cannot be read: {_text(error)}"
     ),
-    # A user's client, or our own wait around its reads, may let these through as they are.
-    "TimeoutError": lambda _, where, clock: clock.timeout_error(where),
-    "OSError": lambda error, where, _: GatewayConnectionError(
+    "ClockExpired": lambda _, where, clock: clock.timeout_error(where),
+    # A user's own transport may raise it; any other OSError may be the caller's.
+    "ConnectionError": lambda error, where, _: GatewayConnectionError(
         f"The connection to {where} broke: {_text(error)}"
     ),
     "InvalidURL": lambda error, where, _: InvalidRequestError(f"{where} is no URL: {error}"),
@@ -91,7 +91,7 @@ def _unreachable(error: Exception, where: str) -> QwenError:
             "your CA's certificate, or pass an `http_client=` with its own `verify=`."
         )
     if any(isinstance(cause, socket.gaierror) for cause in causes):
-        return GatewayConnectionError(f"No address is known for the host of {where}.")
+        return GatewayConnectionError(f"DNS lookup failed for the host of {where}.")
     return GatewayConnectionError(f"{where} cannot be reached: {_text(error)}.")
 
 

@@ -23,16 +23,19 @@ _MAX_BETWEEN = 8 * 1024
 """Bytes of a chunk's size line, or of the trailers."""
 _FINAL = 200
 """Statuses below are of interim answers."""
+_KEEP_ALIVE_TIMEOUT = re.compile(rb"(?<![\w-])timeout\s*=\s*\"?(\d{1,9})(?!\d)", re.IGNORECASE)
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(rb"(?:[!-~\x80-\xff](?:[\t !-~\x80-\xff]*[!-~\x80-\xff])?)?")
 
 
 class Head(NamedTuple):
-    """The head of an answer."""
+    """The head of a response."""
 
     status: int
     reason: bytes
     headers: list[tuple[bytes, bytes]]
+    content: bytes
+    """The start of the body, as far as it came in the same read."""
 
 
 class Exchange:
@@ -44,6 +47,8 @@ class Exchange:
 
     def __init__(self, request: httpcore.Request) -> None:
         self.head_bytes = _encode_head(request.method, request.url.target, request.headers)
+        self.has_begun = False
+        """Whether a byte of the response has come."""
         self._answer = _Answer()
         self._parser = self._answer.parser
         # What servers get away with elsewhere; none of it moves the end of a body.
@@ -56,19 +61,20 @@ class Exchange:
         self._broken: httpcore.RemoteProtocolError | None = None
         """Kept while there is good content before it to be given back."""
 
-    def head(self, data: bytes) -> tuple[Head, bytes] | None:
-        """Take bytes until the head is whole; it comes with the start of the body.
+    def head(self, data: bytes) -> Head | None:
+        """Take bytes until the head is whole, and return it.
 
         Raises:
             httpcore.RemoteProtocolError: no HTTP, or the end.
         """
         if not data:
             raise httpcore.RemoteProtocolError("Server disconnected without sending a response.")
+        self.has_begun = True
         content = self._feed(data, _MAX_HEAD)
         answer = self._answer
         if not answer.has_head:
             return None
-        return Head(answer.status, answer.reason, answer.headers), content
+        return Head(answer.status, answer.reason, answer.headers, content)
 
     def body(self, data: bytes) -> bytes:
         """Take bytes of the body, give back its content; no bytes are the end of the connection.
@@ -98,6 +104,18 @@ class Exchange:
         """Whether its connection can carry another exchange."""
         answer = self._answer
         return answer.ended and answer.keep_alive and not answer.trailing_data
+
+    @property
+    def keep_alive_seconds(self) -> float | None:
+        """For how long the server keeps the idle connection: `Keep-Alive: timeout=`, less a margin.
+
+        At the very end of that time a request would cross the server's closing.
+        """
+        for name, value in self._answer.headers:
+            if name.lower() == b"keep-alive" and (match := _KEEP_ALIVE_TIMEOUT.search(value)):
+                seconds = int(match[1])
+                return max(seconds - 1.0, seconds / 2)
+        return None
 
     def _feed(self, data: bytes, most: int) -> bytes:
         """Take bytes of which at most so many may be no content."""
@@ -162,7 +180,10 @@ class _Answer:
             self.headers.clear()
             return
         self.has_head = True
-        self.keep_alive = self.parser.should_keep_alive()
+        # With a length beside chunks, two readers may see two ends (RFC 9112, section 6.3).
+        self.keep_alive = self.parser.should_keep_alive() and not (
+            _values(self.headers, b"transfer-encoding") and _values(self.headers, b"content-length")
+        )
         self.reads_until_close = _reads_until_close(self.headers)
         del self.parser  # which holds this: nothing is left to the garbage collector
 
@@ -172,15 +193,17 @@ class _Answer:
 
 def _reads_until_close(headers: list[tuple[bytes, bytes]]) -> bool:
     """RFC 9112 §6.3; the parser has refused lengths that contradict each other."""
-    framing = {
-        lower: value
-        for name, value in headers
-        if (lower := name.lower()) in (b"transfer-encoding", b"content-length")
-    }
-    coding = framing.get(b"transfer-encoding", b"chunked").strip().lower()
-    if coding != b"chunked":
-        raise httpcore.RemoteProtocolError(f"The transfer coding {coding!r} is not known.")
-    return not framing
+    codings = _values(headers, b"transfer-encoding")
+    # Several lines are one list, of which two readers may see two ends.
+    if codings and [coding.lower() for coding in codings] != [b"chunked"]:
+        raise httpcore.RemoteProtocolError(
+            f"The transfer coding {b', '.join(codings)!r} is not known."
+        )
+    return not codings and not _values(headers, b"content-length")
+
+
+def _values(headers: list[tuple[bytes, bytes]], lower_name: bytes) -> list[bytes]:
+    return [value.strip() for name, value in headers if name.lower() == lower_name]
 
 
 def _encode_head(method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from langchain_qwen36._response.payload import HTTP_ERROR_FROM
 from langchain_qwen36._transport.http.decoding import decoder_for
 from langchain_qwen36._transport.http.exceptions import map_exception
+from langchain_qwen36._transport.http.signals import raised_in_signal_handler
 from langchain_qwen36._transport.http.urls import describe_target
+from langchain_qwen36._transport.timeouts import ClockExpired
 from langchain_qwen36.errors import InvalidRequestError, QwenError, UnexpectedResponseError
 
 if TYPE_CHECKING:
@@ -41,6 +43,11 @@ class HTTPResponse:
         self._target = target
         self.clock = clock
 
+    def check_clock(self) -> None:
+        """Raise `GatewayTimeoutError` if a clock ran out while the caller was at work."""
+        with mapped_errors(self._target, self.clock):
+            self.clock.check()
+
     def __iter__(self) -> Iterator[bytes]:
         with mapped_errors(self._target, self.clock):
             if self._response.is_stream_consumed:  # a hook of the user's client read it
@@ -48,9 +55,9 @@ class HTTPResponse:
                 return
             inflate = decoder_for(self.headers)
             for data in self._response.stream:
-                if not self.is_clocked:
+                for piece in inflate(data):
+                    yield piece
                     self.clock.check()
-                yield from inflate(data)
 
     def read(self) -> bytes:
         """Return the whole body; of an error only its start, and whatever came of it."""
@@ -84,6 +91,7 @@ class AsyncHTTPResponse(HTTPResponse):
             async for data in parts:
                 for piece in inflate(data):
                     yield piece
+                    self.clock.check()
 
     async def aread(self) -> bytes:
         """Return the whole body; of an error only its start, and whatever came of it."""
@@ -126,12 +134,28 @@ async def _clocked(parts: AsyncIterable[bytes], clock: CallTimeouts) -> AsyncIte
     """Hold a user's client to the clock; our own sockets know it themselves."""
     reader = aiter(parts)
     while True:
-        async with asyncio.timeout(clock.remaining()):
+        async with within(clock):
             try:
                 part = await anext(reader)
             except StopAsyncIteration:
                 return
         yield part
+
+
+@asynccontextmanager
+async def within(clock: CallTimeouts) -> AsyncIterator[None]:
+    """Hold a user's async client to the clock.
+
+    Raises:
+        ClockExpired: it ran out; another `TimeoutError` is the client's, or the caller's.
+    """
+    try:
+        async with asyncio.timeout(clock.remaining()) as timeout:
+            yield
+    except TimeoutError:
+        if timeout.expired():
+            raise ClockExpired from None
+        raise
 
 
 @contextmanager
@@ -142,6 +166,8 @@ def mapped_errors(target: Target, clock: CallTimeouts) -> Iterator[None]:
     except QwenError:
         raise
     except Exception as error:
+        if (foreign := raised_in_signal_handler(error)) is not None:
+            raise foreign from None
         found = map_exception(error, describe_target(target), clock)
         if found is None:
             raise

@@ -1,30 +1,28 @@
-"""Connections to one origin, kept and handed out in constant time; for threads."""
+"""HTTP/1.1 connections to one origin, for threads, kept and handed out in constant time."""
 
 from __future__ import annotations
 
 import threading
-import time
-from collections import deque
-from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import httpcore
 
-from langchain_qwen36._transport.http.backends import ClockedBackend, keep_alive_options
 from langchain_qwen36._transport.http.http1 import READ_BYTES, Exchange
+from langchain_qwen36._transport.http.idle import (
+    CONNECTION_LOST,
+    IdleConnections,
+    check_is_quiet,
+    died_while_idle,
+    sweep_in_thread,
+)
+from langchain_qwen36._transport.http.sync_stream import SyncStream
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator
 
-
-class _Idle(NamedTuple):
-    stream: httpcore.NetworkStream
-    until: float
-
-    def is_usable(self) -> bool:
-        """What is readable without having been asked was closed by the other side."""
-        return self.until > time.monotonic() and not self.stream.get_extra_info("is_readable")
+    from langchain_qwen36._transport.http.http1 import Head
+    from langchain_qwen36._transport.timeouts import CallTimeouts
 
 
 class SyncPool:
@@ -33,7 +31,7 @@ class SyncPool:
     Args:
         ssl_context: For an origin that speaks TLS.
         max_connections: More calls than this wait for each other.
-        keepalive_expiry: Seconds after which an idle connection is used no more.
+        keepalive_expiry: Seconds after which an idle connection is closed.
     """
 
     def __init__(
@@ -41,111 +39,126 @@ class SyncPool:
     ) -> None:
         self._ssl_context = ssl_context
         self._max_connections = max_connections
-        self._keepalive_expiry = keepalive_expiry
-        self._backend = ClockedBackend()
-        self._idle: deque[_Idle] = deque()
+        self._idle: IdleConnections[SyncStream] = IdleConnections(keepalive_expiry)
         self._in_use = 0
         self._freed = threading.Condition(threading.Lock())
 
     def handle_request(self, request: httpcore.Request) -> httpcore.Response:
         """Send a request over an idle connection, or a new one, or the next that comes free."""
         timeouts = request.extensions["timeout"]
-        stream = self._acquire(timeouts.get("pool"))
+        clock: CallTimeouts = timeouts["read"]
+        body = b"".join(request.stream)  # type: ignore[arg-type]
+        stream: SyncStream | None = None
+        self._acquire(timeouts.get("pool"))
         try:
-            if stream is None:
+            stream, exchange, head = self._idle.take(), Exchange(request), None
+            if stream is not None:
+                head = _send_kept(stream, exchange, body, clock)
+            if head is None:
+                stream, exchange = None, Exchange(request)
                 stream = self._connect(request)
-            exchange = Exchange(request)
-            body = b"".join(request.stream)  # type: ignore[arg-type]
-            # The server may have answered, and hung up, before it had read everything.
-            with suppress(httpcore.WriteError):
-                stream.write(exchange.head_bytes + body, timeouts["write"])
-            answer = None
-            while answer is None:
-                answer = exchange.head(stream.read(READ_BYTES, timeouts["read"]))
+                check_is_quiet(stream)
+                head = _send(stream, exchange, body, clock)
         except BaseException:
-            self.release(stream, is_reusable=False)
+            self.release(stream)
             raise
-        head, first = answer
         return httpcore.Response(
             head.status,
             headers=head.headers,
-            content=_Body(self, stream, exchange, first, timeouts["read"]),
+            content=_Body(self, stream, exchange, head, clock),
             extensions={"http_version": b"HTTP/1.1", "reason_phrase": head.reason},
         )
 
     def close(self) -> None:
-        """Close what is idle."""
-        while self._idle:
-            self._idle.pop().stream.close()
+        """Close what is idle; what is in use closes as it is released."""
+        self._idle.close()
 
-    def release(self, stream: httpcore.NetworkStream | None, *, is_reusable: bool) -> None:
-        """Take a connection back, or the leave to open one."""
-        old = []
-        if stream is not None and not is_reusable:
-            old.append(stream)
-        with self._freed:
-            self._in_use -= 1
-            while self._idle and self._idle[0].until < time.monotonic():
-                old.append(self._idle.popleft().stream)
-            if stream is not None and is_reusable:
-                self._idle.append(_Idle(stream, time.monotonic() + self._keepalive_expiry))
-            self._freed.notify()
-        for one in old:
-            one.close()
+    def release(self, stream: SyncStream | None, exchange: Exchange | None = None) -> None:
+        """Release a slot and its connection, for the calls that wait and for the next ones.
 
-    def _acquire(self, seconds: float | None) -> httpcore.NetworkStream | None:
-        """Return a connection, or None as the leave to open one."""
+        Args:
+            stream: None releases the slot of a connection that was not made.
+            exchange: What was read from the connection last; without it, it is closed.
+        """
+        is_kept = exchange is not None and exchange.is_reusable
+        try:
+            if stream is not None and is_kept:
+                self._idle.put(stream, exchange)
+                sweep_in_thread(self._idle)
+        finally:
+            with self._freed:
+                self._in_use -= 1
+                self._freed.notify()
+            if stream is not None and not is_kept:
+                stream.close()
+
+    def _acquire(self, seconds: float | None) -> None:
+        """Take a slot."""
         with self._freed:
             if not self._freed.wait_for(lambda: self._in_use < self._max_connections, seconds):
                 raise httpcore.PoolTimeout
             self._in_use += 1
-            idle = self._idle.pop() if self._idle else None
-        while idle is not None and not idle.is_usable():
-            idle.stream.close()
-            with self._freed:
-                idle = self._idle.pop() if self._idle else None
-        return idle.stream if idle is not None else None
 
-    def _connect(self, request: httpcore.Request) -> httpcore.NetworkStream:
-        seconds = request.extensions["timeout"].get("connect")
+    def _connect(self, request: httpcore.Request) -> SyncStream:
         origin = request.url.origin
-        host = origin.host.decode("ascii")
-        stream = self._backend.connect_tcp(
-            host, origin.port, timeout=seconds, socket_options=keep_alive_options()
-        )
-        if origin.scheme == b"https":
+        is_tls = origin.scheme == b"https"
+        if is_tls:
             self._ssl_context.set_alpn_protocols(["http/1.1"])
-            stream = stream.start_tls(self._ssl_context, server_hostname=host, timeout=seconds)
-        return stream
+        return SyncStream.open(
+            origin.host.decode("ascii"),
+            origin.port,
+            request.extensions["timeout"].get("connect"),
+            self._ssl_context if is_tls else None,
+        )
+
+
+def _send_kept(
+    stream: SyncStream, exchange: Exchange, body: bytes, clock: CallTimeouts
+) -> Head | None:
+    """Send over a kept connection; return None if it was already dead, and close it then."""
+    try:
+        return _send(stream, exchange, body, clock)
+    except CONNECTION_LOST as error:
+        if not died_while_idle(error, exchange):
+            raise
+        stream.close()
+        return None
+
+
+def _send(stream: SyncStream, exchange: Exchange, body: bytes, clock: CallTimeouts) -> Head:
+    """Send a request and read the head of its response."""
+    stream.write(exchange.head_bytes + body)
+    while (head := exchange.head(stream.read(READ_BYTES, clock))) is None:
+        clock.check()
+    return head
 
 
 class _Body:
-    """An answer's bytes; closing it gives the connection back, exactly once."""
+    """A response's bytes; closing it releases the connection, exactly once."""
 
     def __init__(
         self,
         pool: SyncPool,
-        stream: httpcore.NetworkStream,
+        stream: SyncStream | None,
         exchange: Exchange,
-        first: bytes,
-        timeout: float,
+        head: Head,
+        clock: CallTimeouts,
     ) -> None:
         self._pool = pool
         self._stream = stream
         self._exchange = exchange
-        self._first = first
-        self._timeout = timeout
-        self._closed = False
+        self._first = head.content
+        self._clock = clock
 
     def __iter__(self) -> Iterator[bytes]:
         if self._first:
             yield self._first
-        while not self._exchange.is_complete():
-            data = self._stream.read(READ_BYTES, self._timeout)
+        while self._stream is not None and not self._exchange.is_complete():
+            data = self._stream.read(READ_BYTES, self._clock)
             if piece := self._exchange.body(data):
                 yield piece
 
     def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            self._pool.release(self._stream, is_reusable=self._exchange.is_reusable)
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            self._pool.release(stream, self._exchange)

@@ -1,0 +1,200 @@
+"""One connection for an event loop, straight on asyncio's transports.
+
+A read that finds its bytes there costs no task switch and no cancel scope, and a connection can
+be closed without awaiting: so a cancelled task never leaves one behind.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import select
+from typing import TYPE_CHECKING, Any
+
+import httpcore
+
+from langchain_qwen36._transport.http.connecting import aconnect
+from langchain_qwen36._transport.timeouts import CallTimeouts
+
+if TYPE_CHECKING:
+    import ssl
+
+Timeout = float | CallTimeouts | None
+_PAUSE_ABOVE = 256 * 1024
+"""Unread bytes at which the peer is made to wait."""
+
+
+class AsyncioStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
+    """One connection: asyncio's protocol on one side, httpcore's stream on the other.
+
+    Writing never waits: asyncio sends while the response is read. A server may refuse a large
+    request, and read no more of it, long before its end (RFC 9112, section 9.5).
+    """
+
+    _transport: asyncio.Transport
+
+    def __init__(self) -> None:
+        self._paused = False
+        self._unread = bytearray()
+        self._ended = False
+        self._error: Exception | None = None
+        self._reader: asyncio.Future[bool] | None = None
+        self._has_session_tickets = False
+        """Whether TLS may send some behind the handshake, which are no bytes of the peer's."""
+
+    @classmethod
+    async def open(
+        cls, host: str, port: int, seconds: float | None, tls: ssl.SSLContext | None = None
+    ) -> AsyncioStream:
+        """Connect, and make the TLS handshake; each may take so many seconds.
+
+        Raises:
+            httpcore.ConnectTimeout: one took longer.
+            httpcore.ConnectError: any other failure.
+        """
+        try:
+            sock = await aconnect(host, port, seconds)
+            _, stream = await asyncio.get_running_loop().create_connection(cls, sock=sock)
+        except OSError as error:
+            raise _connect_error(error) from error
+        return stream if tls is None else await stream.start_tls(tls, host, seconds)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the connection from asyncio."""
+        self._transport = transport  # type: ignore[assignment]
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes from asyncio."""
+        self._unread += data
+        self._has_session_tickets = False
+        if len(self._unread) > _PAUSE_ABOVE and not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+        _wake(self._reader)
+
+    def eof_received(self) -> bool:
+        """Note that the peer sends no more.
+
+        Returns:
+            Whether to keep the connection open for what is still to be sent, which asyncio can do
+            without TLS only. What is idle is closed at once.
+        """
+        self._ended = True
+        _wake(self._reader)
+        is_plain = self._transport.get_extra_info("ssl_object") is None
+        return is_plain and self._transport.get_write_buffer_size() > 0
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note that the connection is over, in peace or not."""
+        self._ended = True
+        self._error = exc
+        _wake(self._reader)
+
+    async def read(self, max_bytes: int, timeout: Timeout = None) -> bytes:  # noqa: ASYNC109
+        """Return what is there, at least one byte, or nothing at the end."""
+        if not self._unread and not self._ended:
+            self._reader = asyncio.get_running_loop().create_future()
+            if not await _in_time(self._reader, _seconds(timeout)):
+                raise httpcore.ReadTimeout
+        if not self._unread:
+            if self._error is not None:
+                raise httpcore.ReadError(str(self._error)) from self._error
+            return b""
+        data = bytes(self._unread[:max_bytes])
+        del self._unread[:max_bytes]
+        if self._paused and not self._ended and len(self._unread) <= _PAUSE_ABOVE:
+            self._paused = False
+            self._transport.resume_reading()
+        return data
+
+    async def write(self, buffer: bytes, timeout: Timeout = None) -> None:  # noqa: ARG002, ASYNC109
+        """Send what the peer takes now; asyncio sends the rest while the response is read."""
+        if not self._transport.is_closing():
+            self._transport.write(buffer)
+
+    def is_quiet(self) -> bool:
+        """Whether nothing is unsent, unread or ended: no byte and no FIN of the peer is there."""
+        transport = self._transport
+        if self._unread or self._ended or transport.is_closing():
+            return False
+        if transport.get_write_buffer_size() > 0:
+            return False
+        return self._has_session_tickets or not self._kernel_has_bytes()
+
+    def _kernel_has_bytes(self) -> bool:
+        """Whether the loop has not yet read what is there."""
+        sock = self._transport.get_extra_info("socket")
+        if sock is None or sock.fileno() < 0:
+            return True
+        if hasattr(select, "poll"):
+            poll = select.poll()
+            poll.register(sock.fileno(), select.POLLIN)
+            return bool(poll.poll(0))
+        return bool(select.select([sock.fileno()], [], [], 0)[0])  # pragma: no cover, Windows
+
+    async def aclose(self) -> None:
+        """Close at once; what is unsent or unread is of no more use."""
+        self.close()
+
+    def close(self) -> None:
+        """Close without waiting, in whatever state; twice is once."""
+        self._transport.abort()
+
+    async def start_tls(
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> AsyncioStream:
+        """Encrypt the connection; this object stays the stream."""
+        loop = asyncio.get_running_loop()
+        plain = self._transport
+        try:
+            async with asyncio.timeout(timeout):
+                encrypted = await loop.start_tls(
+                    plain, self, ssl_context, server_hostname=server_hostname
+                )
+            if encrypted is None:
+                raise httpcore.ConnectError("the connection was lost in the TLS handshake")
+            self._transport = encrypted
+            self._has_session_tickets = True
+        except OSError as error:
+            raise _connect_error(error) from error
+        finally:
+            if self._transport is plain:
+                plain.abort()
+        return self
+
+    def get_extra_info(self, info: str) -> Any:
+        """Answer httpcore's names."""
+        if info == "is_readable":
+            return not self.is_quiet()
+        name = {"client_addr": "sockname", "server_addr": "peername"}.get(info, info)
+        return self._transport.get_extra_info(name)
+
+
+def _connect_error(error: OSError) -> Exception:
+    """Tell our own deadline from the kernel's ETIMEDOUT, which has a number."""
+    if isinstance(error, TimeoutError) and error.errno is None:
+        return httpcore.ConnectTimeout()
+    return httpcore.ConnectError(str(error))
+
+
+def _seconds(timeout: Timeout) -> float | None:
+    return timeout.remaining() if isinstance(timeout, CallTimeouts) else timeout
+
+
+def _wake(waiter: asyncio.Future[bool] | None, *, in_time: bool = True) -> None:
+    if waiter is not None and not waiter.done():
+        waiter.set_result(in_time)
+
+
+async def _in_time(waiter: asyncio.Future[bool], seconds: float | None) -> bool:
+    """Wait for it; False when the time ran out first."""
+    if seconds is None:
+        return await waiter
+    timer = waiter.get_loop().call_later(seconds, functools.partial(_wake, waiter, in_time=False))
+    try:
+        return await waiter
+    finally:
+        timer.cancel()

@@ -1,0 +1,182 @@
+"""Connections that wait for their next request; shared by the pool for threads and the async one.
+
+`take` is the one place that decides whether a kept connection may carry another request. What the
+peer sent without being asked, or after a response, would be taken for the next caller's response.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
+from weakref import WeakSet
+
+import httpcore
+
+from langchain_qwen36._transport.http.signals import raised_in_signal_handler
+
+if TYPE_CHECKING:
+    from langchain_qwen36._transport.http.http1 import Exchange
+
+CONNECTION_LOST = (httpcore.NetworkError, httpcore.RemoteProtocolError)
+"""What a stream or an exchange raises when the connection ends too early."""
+SWEEP_SECONDS = 1.0
+"""How often idle connections are looked at: what the server closed is closed here as well."""
+
+
+class Stream(Protocol):
+    """A connection of either pool."""
+
+    def is_quiet(self) -> bool:
+        """Return whether nothing is unsent, unread or ended."""
+        ...
+
+    def close(self) -> None:
+        """Close it; must not raise."""
+        ...
+
+
+S = TypeVar("S", bound=Stream)
+
+
+class _Idle(NamedTuple, Generic[S]):
+    stream: S
+    until: float
+    """On the monotonic clock."""
+
+    def is_usable(self) -> bool:
+        return self.until > time.monotonic() and self.stream.is_quiet()
+
+
+class IdleConnections(Generic[S]):
+    """A stack: the connection used last is used next, and the others grow old.
+
+    Safe for threads: appending to a deque and popping from it are atomic.
+
+    Args:
+        expiry: Seconds after which an idle connection is closed.
+    """
+
+    def __init__(self, expiry: float) -> None:
+        self._expiry = expiry
+        self._idle: deque[_Idle[S]] = deque()
+        self._closed = False
+
+    def __len__(self) -> int:
+        return len(self._idle)
+
+    def put(self, stream: S, exchange: Exchange | None = None) -> None:
+        """Keep a connection, for no longer than its server said in `Keep-Alive: timeout=`."""
+        seconds = exchange.keep_alive_seconds if exchange is not None else None
+        expiry = self._expiry if seconds is None else min(self._expiry, seconds)
+        self._idle.append(_Idle(stream, time.monotonic() + expiry))
+        if self._closed:
+            self.close()
+
+    def take(self, handed_over: S | None = None) -> S | None:
+        """Return a connection that may carry another request; close those that may not.
+
+        Args:
+            handed_over: Another call's, which is looked at first.
+        """
+        if handed_over is not None:
+            if handed_over.is_quiet():
+                return handed_over
+            handed_over.close()
+        while True:
+            try:
+                idle = self._idle.pop()
+            except IndexError:
+                return None
+            if idle.is_usable():
+                return idle.stream
+            idle.stream.close()
+
+    def sweep(self) -> None:
+        """Close what is too old, or was closed by its server."""
+        for _ in range(len(self._idle)):
+            try:
+                idle = self._idle.popleft()
+            except IndexError:
+                return
+            if idle.is_usable():
+                self._idle.append(idle)
+            else:
+                idle.stream.close()
+
+    def close(self) -> None:
+        """Close all, and what is put here later."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().stream.close()
+
+
+def check_is_quiet(stream: Stream) -> None:
+    """Refuse a new connection whose server speaks, or leaves, before it was sent anything.
+
+    Raises:
+        httpcore.RemoteProtocolError: it does.
+    """
+    if not stream.is_quiet():
+        raise httpcore.RemoteProtocolError("The server sent bytes, or closed, before any request.")
+
+
+def died_while_idle(error: Exception, exchange: Exchange) -> bool:
+    """Whether a kept connection was already dead, so that a new one may be tried at once.
+
+    Closing an idle connection and sending on it cross each other (RFC 9112, section 9.5): that is
+    no failed attempt of the call.
+    """
+    return not exchange.has_begun and raised_in_signal_handler(error) is None
+
+
+class _Sweeper:
+    """One thread that sweeps all pools for threads; it ends when nothing is idle."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pools: WeakSet[IdleConnections[Stream]] = WeakSet()
+        self._runs = False
+
+    def watch(self, pool: IdleConnections[Stream]) -> None:
+        """Sweep a pool until it is empty."""
+        if pool in self._pools:
+            return
+        with self._lock:
+            self._pools.add(pool)
+            if self._runs:
+                return
+            self._runs = True
+        threading.Thread(target=self._run, name="langchain-qwen36-idle", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            time.sleep(SWEEP_SECONDS)
+            for pool in list(self._pools):
+                pool.sweep()
+            with self._lock:
+                for pool in [pool for pool in self._pools if not pool]:
+                    self._pools.discard(pool)
+                if not self._pools:
+                    self._runs = False
+                    return
+
+
+_sweeper = _Sweeper()
+
+
+def sweep_in_thread(pool: IdleConnections[S]) -> None:
+    """Have a pool swept by the process's sweeper thread, for as long as something is idle."""
+    _sweeper.watch(pool)  # type: ignore[arg-type]
+
+
+def _forget_sweeper() -> None:
+    """In a forked child: the thread is the parent's."""
+    global _sweeper  # noqa: PLW0603
+    _sweeper = _Sweeper()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_sweeper)

@@ -1,0 +1,46 @@
+"""Tell exceptions of a signal handler, which are the caller's, from those of the network."""
+
+from __future__ import annotations
+
+import inspect
+import signal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import CodeType
+
+
+def raised_in_signal_handler(error: BaseException) -> BaseException | None:
+    """Return the exception that a signal handler raised, if that is what this one comes of.
+
+    A handler that raises `TimeoutError`, or `OSError` as the example of Python's `signal` page
+    does, interrupts a read just where the network would have raised the same.
+    """
+    handlers = set(_handler_code())
+    cause: BaseException | None = error
+    while cause is not None:
+        if handlers and not handlers.isdisjoint(_traceback_code(cause)):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def _handler_code() -> Iterator[CodeType]:
+    for number in signal.valid_signals():
+        handler = signal.getsignal(number)
+        function = getattr(handler, "func", handler)  # of a `functools.partial`
+        if not callable(function):
+            continue
+        if not inspect.isroutine(function):
+            function = type(function).__call__  # an object that can be called
+        code = getattr(inspect.unwrap(function), "__code__", None)
+        if code is not None:
+            yield code
+
+
+def _traceback_code(error: BaseException) -> Iterator[CodeType]:
+    traceback = error.__traceback__
+    while traceback is not None:
+        yield traceback.tb_frame.f_code
+        traceback = traceback.tb_next

@@ -1,0 +1,159 @@
+"""One connection for threads: a socket that is read and written by the call's clocks."""
+
+from __future__ import annotations
+
+import select
+import ssl
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpcore
+
+from langchain_qwen36._transport.http.connecting import connect
+from langchain_qwen36._transport.http.signals import raised_in_signal_handler
+
+if TYPE_CHECKING:
+    import socket
+
+    from langchain_qwen36._transport.timeouts import CallTimeouts
+
+
+class SyncStream:
+    """A connected socket, non-blocking.
+
+    What a peer does not take at once is written while its response is read: a server may refuse a
+    large request, and read no more of it, long before its end (RFC 9112, section 9.5).
+    """
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._unsent = memoryview(b"")
+
+    @classmethod
+    def open(
+        cls, host: str, port: int, seconds: float | None, tls: ssl.SSLContext | None
+    ) -> SyncStream:
+        """Connect, and make the TLS handshake; each may take so many seconds.
+
+        Raises:
+            httpcore.ConnectTimeout: one took longer.
+            httpcore.ConnectError: any other failure.
+        """
+        sock = None
+        try:
+            sock = connect(host, port, seconds)
+            return cls(sock if tls is None else _encrypted(sock, tls, host, seconds))
+        except BaseException as error:
+            if sock is not None:
+                sock.close()
+            if not isinstance(error, OSError) or raised_in_signal_handler(error):
+                raise
+            kind = httpcore.ConnectTimeout if _is_timeout(error) else httpcore.ConnectError
+            raise kind(str(error)) from error
+
+    def write(self, data: bytes) -> None:
+        """Send what the peer takes now; `read` sends the rest."""
+        self._unsent = memoryview(data)
+        self._send()
+
+    def read(self, max_bytes: int, clock: CallTimeouts) -> bytes:
+        """Return at least one byte, or none at the end of the connection.
+
+        Raises:
+            httpcore.ReadTimeout: a clock ran out.
+            httpcore.ReadError: the connection broke.
+        """
+        while True:
+            if not self._has_pending():
+                self._wait(clock.remaining())
+            if self._unsent:
+                self._send()
+            if (data := self._receive(max_bytes)) is not None:
+                return data
+
+    def is_quiet(self) -> bool:
+        """Whether nothing is unsent, unread or ended: no byte and no FIN of the peer is there."""
+        if self._unsent:
+            return False
+        try:
+            if isinstance(self._sock, ssl.SSLSocket):  # a session ticket is no byte of the peer's
+                return self._receive(1) is None
+            return not _poll(self._sock, write=False, seconds=0)
+        except (OSError, ValueError, httpcore.ReadError):  # it was closed
+            return False
+
+    def close(self) -> None:
+        """Close at once, in whatever state; twice is once."""
+        self._unsent = memoryview(b"")
+        self._sock.close()
+
+    def get_extra_info(self, name: str) -> Any:
+        """Return what httpcore's streams tell of themselves."""
+        if name == "ssl_object":
+            return self._sock if isinstance(self._sock, ssl.SSLSocket) else None
+        return {"socket": self._sock}.get(name)
+
+    def _has_pending(self) -> bool:
+        """Whether decrypted bytes wait in the TLS layer, where no poll sees them."""
+        return isinstance(self._sock, ssl.SSLSocket) and self._sock.pending() > 0
+
+    def _wait(self, seconds: float | None) -> None:
+        until = None if seconds is None else time.monotonic() + seconds
+        if not _poll(self._sock, write=bool(self._unsent), seconds=seconds) and (
+            until is None or time.monotonic() >= until
+        ):
+            raise httpcore.ReadTimeout
+
+    def _receive(self, max_bytes: int) -> bytes | None:
+        """Return what is there: b"" at the end, None where nothing is yet."""
+        try:
+            return self._sock.recv(max_bytes)
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return None
+        except ssl.SSLZeroReturnError:
+            return b""
+        except OSError as error:
+            if raised_in_signal_handler(error):
+                raise
+            raise httpcore.ReadError(str(error)) from error
+
+    def _send(self) -> None:
+        """Send what can be sent; a peer that takes no more may have answered before it left."""
+        try:
+            while self._unsent:
+                self._unsent = self._unsent[self._sock.send(self._unsent) :]
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return
+        except OSError as error:
+            if raised_in_signal_handler(error):
+                raise
+            self._unsent = memoryview(b"")
+
+
+def _encrypted(
+    sock: socket.socket, tls: ssl.SSLContext, host: str, seconds: float | None
+) -> ssl.SSLSocket:
+    sock.settimeout(seconds)
+    encrypted = tls.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
+    try:
+        encrypted.do_handshake()
+        encrypted.setblocking(False)
+    except BaseException:
+        encrypted.close()
+        raise
+    return encrypted
+
+
+def _is_timeout(error: OSError) -> bool:
+    """Whether the wait was ours; ETIMEDOUT of the kernel is a `TimeoutError` too, with a number."""
+    return isinstance(error, TimeoutError) and error.errno is None
+
+
+def _poll(sock: socket.socket, *, write: bool, seconds: float | None) -> bool:
+    """Wait until the socket can be read, or written where asked; False if it cannot in time."""
+    if hasattr(select, "poll"):
+        poll = select.poll()
+        poll.register(sock, select.POLLIN | (select.POLLOUT if write else 0))
+        return bool(poll.poll(None if seconds is None else seconds * 1000))
+    writing = [sock] if write else []  # pragma: no cover, Windows
+    return any(map(bool, select.select([sock], writing, [], seconds)))  # pragma: no cover
