@@ -7,11 +7,13 @@ counted, priced or guarded is what is sent.
 from __future__ import annotations
 
 import json
+from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
 from langchain_qwen36._content.source import replace_lone_surrogates
+from langchain_qwen36.errors import MessageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -35,11 +37,36 @@ class HistoryToolCall(NamedTuple):
     """Always a JSON object."""
     broken: bool = False
     """Whether its arguments were no JSON object and are now `{}`."""
+    has_no_number: bool = False
+    """Whether NaN or infinity in its arguments is now null."""
 
 
 def is_block(block: Any, *types: str) -> bool:
     """Return whether a block of content is of one of these types."""
     return isinstance(block, dict) and block.get("type") in types
+
+
+_TEXT_KEYS = {
+    "text": "text",
+    "output_text": "text",
+    "input_text": "text",
+    "text-plain": "text",
+    "refusal": "refusal",
+}
+"""Where the text of a block stands: LangChain's types and those of OpenAI's Responses API."""
+
+
+def block_text(block: Any) -> str | None:
+    """Return the text of a block in any form that LangChain or OpenAI write; None: it has none."""
+    if isinstance(block, str):
+        return block
+    if not isinstance(block, dict):
+        return None
+    if block.get("type") == "non_standard":
+        return block_text(block.get("value"))
+    key = _TEXT_KEYS.get(str(block.get("type", "text")))
+    text = block.get(key) if key else None
+    return text if isinstance(text, str) else None
 
 
 def reasoning_text(message: BaseMessage) -> str:
@@ -62,12 +89,21 @@ def reasoning_text(message: BaseMessage) -> str:
 def _reasoning_in(block: Mapping[str, Any]) -> str:
     match block.get("type"):
         case "reasoning":
-            text = block.get("reasoning") or block.get("text")
+            text = block.get("reasoning") or block.get("text") or _summary_text(block)
         case "thinking":
             text = block.get("thinking")
         case _:
             text = None
     return text if isinstance(text, str) else ""
+
+
+def _summary_text(block: Mapping[str, Any]) -> str:
+    """Text of a reasoning item of the Responses API, whose texts stand in a list."""
+    items = block.get("content") or block.get("summary")
+    if not isinstance(items, list):
+        return ""
+    texts = (item.get("text") for item in items if isinstance(item, dict))
+    return "\n".join(text for text in texts if isinstance(text, str))
 
 
 def _detail_text(item: Mapping[str, Any]) -> str:
@@ -76,42 +112,97 @@ def _detail_text(item: Mapping[str, Any]) -> str:
 
 
 def tool_calls_of(message: AIMessage) -> list[HistoryToolCall]:
-    """Return the tool calls of a message: its own, those only in its blocks, the broken ones."""
-    calls = [
-        HistoryToolCall(call["id"] or "", call["name"] or _UNKNOWN_TOOL, _json(call["args"]))
-        for call in message.tool_calls
-    ]
+    """Return the tool calls of a message: its own, those only in its blocks, the broken ones.
+
+    Raises:
+        MessageError: arguments that JSON cannot hold, by the name of the call.
+    """
+    calls = [_call(call["id"], call["name"], call["args"]) for call in message.tool_calls]
     if isinstance(message.content, list):
         known = {call.id for call in calls}
         calls += [call for call in _calls_in(message.content) if call.id not in known]
-    calls += [
-        HistoryToolCall(call["id"] or "", call["name"] or _UNKNOWN_TOOL, "{}", broken=True)
-        for call in message.invalid_tool_calls
-    ]
+    calls += [_call(call["id"], call["name"], None) for call in message.invalid_tool_calls]
     return calls
 
 
+def _call(id_: Any, name: Any, args: Any) -> HistoryToolCall:
+    name = str(name or _UNKNOWN_TOOL)
+    if not isinstance(args, dict):
+        return HistoryToolCall(str(id_ or ""), name, "{}", broken=True)
+    text, lost = _arguments(name, args)
+    return HistoryToolCall(str(id_ or ""), name, text, has_no_number=lost)
+
+
 def _calls_in(content: list[Any]) -> Iterator[HistoryToolCall]:
-    """Calls of v1 and Anthropic blocks, for messages built by hand without `tool_calls`."""
+    """Calls in blocks of LangChain, Anthropic and OpenAI's Responses API, built by hand."""
     for block in content:
-        if not is_block(block, "tool_call", "tool_use"):
-            continue
-        args = block.get("args") if block["type"] == "tool_call" else block.get("input")
-        usable = isinstance(args, dict)
-        yield HistoryToolCall(
-            str(block.get("id") or ""),
-            str(block.get("name") or _UNKNOWN_TOOL),
-            _json(args) if usable else "{}",
-            broken=not usable,
-        )
+        match block:
+            case {"type": "tool_call", "args": args} | {"type": "tool_use", "input": args}:
+                yield _call(block.get("id"), block.get("name"), args)
+            case {"type": "tool_call" | "tool_use"}:
+                yield _call(block.get("id"), block.get("name"), None)
+            case {"type": "function_call", "arguments": str(text)}:
+                yield _call(block.get("call_id"), block.get("name"), _object(text))
 
 
-def _json(args: Any) -> str:
+def _object(text: str) -> Any:
     try:
-        return orjson.dumps(args).decode()
+        return orjson.loads(text)
+    except ValueError:
+        return None
+
+
+def _arguments(name: str, args: Any) -> tuple[str, bool]:
+    """Return a call's arguments as JSON, and whether NaN or infinity in them became null.
+
+    Raises:
+        MessageError: a value that JSON cannot hold, by the name of the call.
+    """
+    try:
+        text = orjson.dumps(args, default=to_json_value).decode()
     except TypeError:
-        # Integers beyond 64 bits, numbers as keys, lone surrogates, what only `str` can say.
-        text = json.dumps(args, default=str)
+        # Integers beyond 64 bits, keys that are no text, lone surrogates, deep nesting.
+        text = _lenient_json(name, args)
+    return text, "null" in text and _has_no_number(args)
+
+
+def _lenient_json(name: str, args: Any) -> str:
+    try:
+        text = json.dumps(args, default=to_json_value)
         # JSON has no infinity, which `json` writes all the same; orjson says null.
         plain = json.loads(text, parse_constant=lambda _: None)
         return replace_lone_surrogates(json.dumps(plain, ensure_ascii=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise MessageError(
+            f"The arguments of the tool call `{name}` cannot be written as JSON: {error}."
+        ) from None
+
+
+def to_json_value(value: Any) -> Any:
+    """Turn a value that JSON does not know into one it does: NumPy's, sets, pydantic models.
+
+    Raises:
+        TypeError: it has no text of its own that says what it is.
+    """
+    if isinstance(value, set | frozenset):
+        return sorted(value, key=repr)
+    for method in ("tolist", "model_dump"):  # NumPy's arrays and scalars; pydantic's models
+        if callable(convert := getattr(value, method, None)) and not isinstance(value, type):
+            return convert()
+    if type(value).__str__ is object.__str__:
+        raise TypeError(f"a value of type `{type(value).__name__}` has no form in JSON")
+    return str(value)
+
+
+def _has_no_number(value: Any) -> bool:
+    """Return whether NaN or infinity stands somewhere in a value."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, float) and not isfinite(item):
+            return True
+        if isinstance(item, dict):
+            pending += item.values()
+        elif isinstance(item, list | tuple | set | frozenset):
+            pending += item
+    return False

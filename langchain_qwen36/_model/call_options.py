@@ -66,6 +66,7 @@ _PER_CALL = frozenset(
         "include_response_headers",
         "prompt_cache",
         "force",
+        "strict_history",
     }
 )
 """Fields that a call may set anew."""
@@ -142,6 +143,7 @@ def merge(
         stream_usage=said["stream_usage"],
         prompt_cache=said["prompt_cache"],
         force=said["force"],
+        strict_history=said["strict_history"],
         extra_body=said["extra_body"] or {},
         include_headers=said["include_response_headers"],
         offer=offer,

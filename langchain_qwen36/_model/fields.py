@@ -136,6 +136,10 @@ class QwenFields(BaseChatModel):
     model_kwargs: JSONObject = Field(default_factory=dict)
     """Further parameters of the body, under everything that has a field."""
 
+    strict_history: bool = False
+    """Raise an error for a history that servers refuse: it ends with the assistant, has no user
+    message, or a tool call without result; and for a tool name that the gateway reserves. False:
+    both are adapted, and `response_metadata["notes"]` says how."""
     force: bool = False
     """Whether an image, a video or a sound is sent to a model that the catalogue says cannot take
     it. Limits and formats of the gateway are checked all the same."""

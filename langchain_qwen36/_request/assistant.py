@@ -10,30 +10,43 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from langchain_qwen36._content.blocks import block_option
-from langchain_qwen36._content.messages import PROVIDER, reasoning_text
+from langchain_qwen36._content.messages import PROVIDER, block_text, reasoning_text
 from langchain_qwen36._content.source import replace_lone_surrogates
 from langchain_qwen36._request.content_parts import joined
 from langchain_qwen36._request.media_parts import SIGHT_TYPES, media_part
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from langchain_core.messages import AIMessage
 
+    from langchain_qwen36._request.adaptation import HistoryPolicy
     from langchain_qwen36._request.media_limits import MediaTarget, Part
     from langchain_qwen36.gateways import Gateway
 
 
-def content_to_wire(message: AIMessage, gateway: Gateway) -> str | list[dict[str, Any]]:
-    """The text of the answer, `""` when there is none, never null (P03)."""
+_VENDORS_OWN = frozenset(
+    {
+        "reasoning", "thinking", "redacted_thinking",
+        "tool_call", "tool_use", "invalid_tool_call", "tool_call_chunk", "function_call",
+        "server_tool_call", "server_tool_call_chunk", "server_tool_result", "server_tool_use",
+        "web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call",
+        "mcp_call", "mcp_list_tools", "mcp_approval_request", "computer_call",
+        "web_search_tool_result", "code_execution_tool_result", "container_upload", "compaction",
+    }
+)  # fmt: skip
+"""Blocks that go in fields of their own, or that only the vendor who wrote them can read."""
+
+
+def content_to_wire(
+    message: AIMessage, gateway: Gateway, policy: HistoryPolicy
+) -> str | list[dict[str, Any]]:
+    """Return the text of an answer, `""` when there is none, never null."""
     content = message.content
     if isinstance(content, str):
         return replace_lone_surrogates(content)
-    if not content:
-        return ""
     parts = []
-    for block in content:
-        if (text := _text_of(block)) is None:
+    for block in content or ():
+        if (text := block_text(block)) is None:
+            _note_left_out(block, policy)
             continue
         part: dict[str, Any] = {"type": "text", "text": replace_lone_surrogates(text)}
         if gateway.cache_control and isinstance(block, dict):
@@ -41,6 +54,12 @@ def content_to_wire(message: AIMessage, gateway: Gateway) -> str | list[dict[str
             part |= {"cache_control": mark} if mark else {}
         parts.append(part)
     return joined(parts, "")
+
+
+def _note_left_out(block: Any, policy: HistoryPolicy) -> None:
+    kind = block.get("type") if isinstance(block, dict) else type(block).__name__
+    if kind not in _VENDORS_OWN and kind not in SIGHT_TYPES:
+        policy.adapt("content", f"A block of type {kind!r} was left out of an assistant message.")
 
 
 def visual_parts(message: AIMessage, target: MediaTarget) -> list[Part]:
@@ -57,14 +76,6 @@ def visual_parts(message: AIMessage, target: MediaTarget) -> list[Part]:
     ]
 
 
-def _text_of(block: str | Mapping[str, Any]) -> str | None:
-    if isinstance(block, str):
-        return block
-    key = block.get("type")
-    text = block.get(key) if key in ("text", "refusal") else None
-    return text if isinstance(text, str) else None
-
-
 def reasoning_to_wire(message: AIMessage, gateway: Gateway, *, foreign: bool) -> dict[str, Any]:
     """The fields that give an assistant message its thoughts back (P02, P26).
 
@@ -74,7 +85,7 @@ def reasoning_to_wire(message: AIMessage, gateway: Gateway, *, foreign: bool) ->
         foreign: Whether thoughts of another provider's model go too (P60).
     """
     provider = message.response_metadata.get("model_provider")
-    if not foreign and provider not in {None, PROVIDER}:
+    if not foreign and provider not in (None, PROVIDER):
         return {}
     details = message.additional_kwargs.get("reasoning_details")
     if gateway.reasoning_details and isinstance(details, list) and details:

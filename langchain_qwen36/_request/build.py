@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, assert_never
 
 import orjson
@@ -11,7 +12,9 @@ from langchain_qwen36._content.history import ends_with_an_answer
 from langchain_qwen36._request import cache_control
 from langchain_qwen36._request import messages as wire_messages
 from langchain_qwen36._request import tools as wire_tools
+from langchain_qwen36._request.adaptation import HistoryPolicy
 from langchain_qwen36._request.compatibility import plan_request
+from langchain_qwen36._request.tool_names import ToolNames
 from langchain_qwen36._request.types import Request
 from langchain_qwen36._request.validation import (
     check_messages,
@@ -55,14 +58,17 @@ def build(
         MessageError: a message or an order that cannot be sent.
         UnsupportedSettingError: a setting that the gateway or the model cannot take.
     """
+    policy = HistoryPolicy(strict=settings.strict_history)
     plan = plan_request(settings, gateway, model)
+    names = ToolNames(plan.tools, gateway, policy)
+    plan = replace(plan, tools=names.tools(plan.tools), choice=names.choice(plan.choice))
     check_settings(settings, gateway, model, thinking=plan.thinking.on)
     stream = stream or _must_stream(plan, gateway)
     notes = {**plan.notes, **ignored_setting_notes(settings, gateway, model)}
     if _asks_for_form(settings) and ends_with_an_answer(messages):
         messages = [*messages, HumanMessage(_FORM_WORDS)]
         notes = {**notes, "messages": f"{_FORM_WORDS!r} was added behind the last answer (P61)."}
-    wire = _messages(messages, settings, plan, gateway, model)
+    wire = _messages(messages, settings, plan, gateway, model, policy, names)
     return Request(
         body=_over(_body(wire, settings, plan, gateway, stream=stream), settings.extra_body),
         gateway=gateway,
@@ -70,7 +76,8 @@ def build(
         requested_model=settings.model,
         thinking=plan.thinking.on,
         tools=wire_tools.schemas_by_name(plan.tools),
-        notes=notes,
+        renamed_tools=names.renamed,
+        notes={**notes, **policy.notes},
         retry_if_no_tool_call=plan.ask_again,
         answer_tool=settings.answer_tool,
         include_headers=settings.include_headers,
@@ -86,6 +93,8 @@ def _messages(
     plan: RequestPlan,
     gateway: Gateway,
     model: Model | None,
+    policy: HistoryPolicy,
+    names: ToolNames,
 ) -> list[dict[str, Any]]:
     """The conversation as it is sent, with its cache marks and the wish for JSON."""
     wire = wire_messages.to_wire(
@@ -95,6 +104,8 @@ def _messages(
         foreign_thoughts=settings.replay_reasoning == "all",
         model=model,
         force=settings.force,
+        policy=policy,
+        names=names,
     )
     check_messages(wire, settings, gateway, model, thinking=plan.thinking.on)
     if settings.prompt_cache and gateway.cache_control:

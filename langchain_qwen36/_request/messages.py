@@ -1,13 +1,14 @@
-"""LangChain's messages into the wire's: roles, their order, and which thoughts go back.
+"""Convert LangChain messages to Chat Completions messages: roles, order, and replayed reasoning.
 
-The order is checked here because a wrong one comes back as an HTTP 500 or a 400 that names
-nothing (dashscope.md §4.3): one system message first where the row wants it (P08), tool results
-right behind their calls, and a user or a tool at the end (P61).
+The order is settled here because a wrong one comes back as an HTTP 500 or a 400 that names
+nothing: one system message first where the gateway wants it, tool results right behind their calls,
+a user message somewhere, and a user or a tool at the end. What LangChain's own libraries write
+otherwise is adapted by `HistoryPolicy`. See docs/quirks.md#histories-that-no-server-takes.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from langchain_core.messages import (
     AIMessage,
@@ -20,6 +21,8 @@ from langchain_core.messages import (
 from langchain_qwen36._content.history import first_replayed
 from langchain_qwen36._content.messages import is_block, tool_calls_of
 from langchain_qwen36._content.source import replace_lone_surrogates
+from langchain_qwen36._content.tool_names import legal_message_name
+from langchain_qwen36._request.adaptation import HistoryPolicy
 from langchain_qwen36._request.assistant import (
     content_to_wire,
     reasoning_to_wire,
@@ -28,6 +31,8 @@ from langchain_qwen36._request.assistant import (
 from langchain_qwen36._request.content_parts import part_to_wire, text_content, user_content
 from langchain_qwen36._request.media_limits import MediaTarget, Part
 from langchain_qwen36._request.media_parts import uploaded_file
+from langchain_qwen36._request.tool_names import ToolNames
+from langchain_qwen36._request.tool_results import PendingCall, ToolResults
 from langchain_qwen36.errors import MessageError
 
 if TYPE_CHECKING:
@@ -41,16 +46,8 @@ if TYPE_CHECKING:
 
 Wire = dict[str, Any]
 
-
-class _Open(NamedTuple):
-    """A call that waits for its result."""
-
-    said: str
-    """The id as the history has it."""
-    wire: str
-    """The id as it goes out."""
-    name: str
-    broken: bool
+CONTINUE = "Continue."
+"""The user message that is added where the history has none, or ends with the assistant."""
 
 
 def to_wire(
@@ -61,41 +58,61 @@ def to_wire(
     foreign_thoughts: bool = False,
     model: Model | None = None,
     force: bool = False,
+    policy: HistoryPolicy | None = None,
+    names: ToolNames | None = None,
 ) -> list[Wire]:
-    """Messages as the gateway takes them; the caller's are not touched.
+    """Convert messages to what the gateway takes; the caller's are not touched.
 
     Args:
         messages: The conversation.
-        gateway: The row whose dialect is spoken.
-        replay: Which assistant messages carry their thoughts: those since the last user message,
+        gateway: The server's facts.
+        replay: Which assistant messages carry their reasoning: those since the last user message,
             all, or none.
-        foreign_thoughts: Whether thoughts of another provider's model go too (P60).
-        model: The catalogue's row, to refuse what the model cannot see.
+        foreign_thoughts: Whether reasoning of another provider's model goes too.
+        model: The catalogue's entry, to refuse what the model cannot see.
         force: Whether it is sent all the same.
+        policy: What happens to an order that no server takes; collects the notes.
+        names: The names under which the bound tools are sent.
 
     Raises:
-        MessageError: a message, a block or an order that cannot be said on the wire.
+        MessageError: a message, a block or an order that cannot be sent.
     """
     if not messages:
         raise MessageError("There are no messages to send.")
-    writer = _Writer(MediaTarget(gateway, model, force), foreign=foreign_thoughts)
+    policy = policy or HistoryPolicy()
+    names = names or ToolNames((), gateway, policy)
+    writer = _Writer(MediaTarget(gateway, model, force), policy, names, foreign=foreign_thoughts)
     first = first_replayed(messages, replay)
     for number, message in enumerate(messages):
-        writer.add(message, number=number, replayed=number >= first)
+        try:
+            writer.add(message, number=number, replayed=number >= first)
+        except MessageError:
+            raise
+        except (TypeError, ValueError, LookupError, AttributeError, RecursionError) as error:
+            raise MessageError(
+                f"Message {number} ({type(message).__name__}) holds a value that cannot be sent: "
+                f"{type(error).__name__}: {str(error)[:200]}"
+            ) from error
     return writer.end()
 
 
 class _Writer:
     """The messages written so far, and what waits to be written behind them."""
 
-    def __init__(self, target: MediaTarget, *, foreign: bool) -> None:
+    def __init__(
+        self, target: MediaTarget, policy: HistoryPolicy, names: ToolNames, *, foreign: bool
+    ) -> None:
         self._target = target
-        self._row = target.gateway
+        self._gateway = target.gateway
+        self._policy = policy
+        self._names = names
         self._foreign = foreign
         self._out: list[Wire] = []
         self._system: list[Wire] = []
         self._files: list[Wire] = []
-        self._open: list[_Open] = []
+        self._results = ToolResults(policy)
+        self._results_at = 0
+        """Where the results of the newest assistant message go in `_out`."""
         self._media: list[Part] = []
         self._prefix = False
 
@@ -124,31 +141,67 @@ class _Writer:
                 )
 
     def end(self) -> list[Wire]:
-        """Everything in its order.
+        """Return everything in its order.
 
         Raises:
-            MessageError: calls without results, or an end that no model can answer.
+            MessageError: an order that no server takes, under a strict policy.
         """
-        last = self._last()
-        if last and last["role"] == "assistant":
-            self._media = []  # pictures of an answer that no question follows
-        self._close_tool_results()
-        last = self._last()
+        self._insert_results()
+        last = next((m for m in reversed(self._out) if m["role"] != "system"), None)
         if last is None:
-            raise MessageError(
-                "There is no user message: a system message alone cannot be answered. Send your "
-                "question as a HumanMessage."
-            )
-        if last["role"] == "assistant":
+            return self._only_system()
+        if last["role"] != "assistant":
+            self._write_media()
+        elif self._prefix:
             self._mark_prefill(last)
+        else:
+            self._add_last_user_message()
+        if not any(message["role"] == "user" for message in self._out):
+            self._add_first_user_message()
         return [*_folded(self._system), *self._files, *self._out]
 
-    def _last(self) -> Wire | None:
-        return next((m for m in reversed(self._out) if m["role"] != "system"), None)
+    def _only_system(self) -> list[Wire]:
+        """Send the last system message as the user's: no server answers system messages alone."""
+        error = (
+            "There is no user message: a system message alone cannot be answered. Send your "
+            "question as a HumanMessage."
+        )
+        system = [*self._system, *self._out]
+        if not system:
+            raise MessageError(error)
+        self._policy.adapt(
+            "system_message",
+            "There was no user message: the last system message was sent as the user's.",
+            error=error,
+        )
+        *rest, last = system
+        rest = _folded(rest) if self._gateway.one_system_message else rest
+        return [*rest, *self._files, {**last, "role": "user"}]
+
+    def _add_last_user_message(self) -> None:
+        self._policy.adapt(
+            "last_message",
+            f"The last message was the assistant's: the user message {CONTINUE!r} was added.",
+            error="The last message is the assistant's: add a HumanMessage, or set "
+            '`additional_kwargs={"partial": True}` on it to have it continued.',
+        )
+        self._write_media()
+        self._say("user", CONTINUE, None)
+
+    def _add_first_user_message(self) -> None:
+        """Put a user message in front: Qwen's chat template refuses a history without one."""
+        self._policy.adapt(
+            "user_message",
+            f"The history has no user message: {CONTINUE!r} was added in front.",
+            error="The history has no user message, which Qwen's chat template refuses: keep the "
+            "user's question, or put a HumanMessage in front.",
+        )
+        first = next(n for n, message in enumerate(self._out) if message["role"] != "system")
+        self._out.insert(first, {"role": "user", "content": CONTINUE})
 
     def _user(self, content: Any, name: str | None) -> None:
         if isinstance(content, str):
-            self._close_tool_results()
+            self._close_turn()
             self._say("user", replace_lone_surrogates(content), name)
             return
         if not isinstance(content, list):
@@ -160,75 +213,85 @@ class _Writer:
                 block.get("content") or "",
                 failed=bool(block.get("is_error")),
             )
-        uploads = [file for block in content if (file := uploaded_file(block, self._row))]
+        uploads = [file for block in content if (file := uploaded_file(block, self._gateway))]
         self._files += [{"role": "system", "content": file} for file in uploads]
         rest = [
             block
             for block in content
-            if not is_block(block, "tool_result") and not uploaded_file(block, self._row)
+            if not is_block(block, "tool_result") and not uploaded_file(block, self._gateway)
         ]
         if rest or not (results or uploads):
-            self._close_tool_results()
+            self._close_turn()
             self._say("user", user_content(rest, self._target), name)
 
     def _system_text(self, content: Any, name: str | None) -> None:
-        wire: Wire = {
-            "role": "system",
-            "content": text_content(content, self._target, "system"),
-        } | ({"name": name} if name else {})
-        text = wire["content"]
-        if self._row.files == "fileid" and isinstance(text, str) and text.startswith("fileid://"):
+        text = text_content(content, self._target, "system")
+        if isinstance(text, str) and not text.strip():
+            return  # LM Studio refuses an empty one, and folded it would be only line breaks
+        wire: Wire = {"role": "system", "content": text} | self._name(name)
+        if (
+            self._gateway.files == "fileid"
+            and isinstance(text, str)
+            and text.startswith("fileid://")
+        ):
             self._files.append(wire)
-        elif self._row.one_system_message:
+        elif self._gateway.one_system_message:
             self._system.append(wire)
         else:
             self._out.append(wire)
 
     def _assistant(self, message: AIMessage, *, number: int, replayed: bool) -> None:
-        self._close_tool_results()
-        wire: Wire = {"role": "assistant", "content": content_to_wire(message, self._row)}
-        if message.name:
-            wire["name"] = message.name
+        self._close_turn()
+        wire: Wire = {
+            "role": "assistant",
+            "content": content_to_wire(message, self._gateway, self._policy),
+        } | self._name(message.name)
         if replayed:
-            wire |= reasoning_to_wire(message, self._row, foreign=self._foreign)
-        seen: set[str] = set()
-        tool_calls: list[Wire] = []
-        for index, call in enumerate(tool_calls_of(message)):
-            wire_id = call.id if call.id and call.id not in seen else f"call_{number}_{index}"
-            seen.add(wire_id)
-            self._open.append(_Open(call.id, wire_id, call.name, call.broken))
-            function = {"name": call.name, "arguments": call.arguments}
-            tool_call: Wire = {"id": wire_id, "type": "function", "function": function}
-            tool_calls.append(tool_call | ({"index": index} if self._row.tool_call_index else {}))
-        if tool_calls:
-            wire["tool_calls"] = tool_calls
+            wire |= reasoning_to_wire(message, self._gateway, foreign=self._foreign)
         self._prefix = bool(message.additional_kwargs.get("partial"))
         self._out.append(wire)
+        self._tool_calls(message, wire, number)
         if pictures := visual_parts(message, self._target):
             if self._prefix:
                 raise MessageError("A begun answer can only hold text, no image or video.")
             self._defer_media("From the assistant's answer:", pictures)
 
+    def _tool_calls(self, message: AIMessage, wire: Wire, number: int) -> None:
+        pending: list[PendingCall] = []
+        tool_calls: list[Wire] = []
+        for index, call in enumerate(tool_calls_of(message)):
+            taken = {other.wire_id for other in pending}
+            wire_id = call.id if call.id and call.id not in taken else f"call_{number}_{index}"
+            pending.append(PendingCall(call.id, wire_id, call.name, call.broken))
+            function = {"name": self._names.sent(call.name), "arguments": call.arguments}
+            tool_call: Wire = {"id": wire_id, "type": "function", "function": function}
+            if self._gateway.tool_call_index:
+                tool_call["index"] = index
+            tool_calls.append(tool_call)
+            if call.has_no_number:
+                self._policy.adapt(
+                    "tool_arguments",
+                    f"NaN or infinity in the arguments of `{call.name}` was sent as null.",
+                )
+        if tool_calls:
+            wire["tool_calls"] = tool_calls
+            self._results.open(wire, pending)
+            self._results_at = len(self._out)
+
     def _result(self, call_id: str, content: Any, *, failed: bool) -> None:
-        """A tool's result behind its call; what is not text waits for the user message (P53)."""
-        call = next((call for call in self._open if call.said == call_id), None)
-        if call is None:
-            raise MessageError(
-                f"A ToolMessage answers {call_id!r}, but no such call waits right before it: keep "
-                "the AIMessage with that tool call, once, in front of its results."
-            )
-        self._open.remove(call)
+        """Take a tool's result; what is not text waits for the next user message."""
+        call = self._results.claim(call_id)
         parts: list[Part] = []
         if isinstance(content, list):
             parts = [part_to_wire(block, self._target) for block in content]
             content = [part for part in parts if part["type"] == "text"]
-        said = text_content(content, self._target, "tool")
+        text = text_content(content, self._target, "tool")
         if media := [part for part in parts if part["type"] != "text"]:
             self._defer_media(f"From the result of `{call.name}`:", media)
-            said = said or "The result is in the next user message."
-        if failed and isinstance(said, str) and "error" not in said.lower():
-            said = f"Error: {said}"
-        self._out.append({"role": "tool", "tool_call_id": call.wire, "content": said})
+            text = text or "The result is in the next user message."
+        if failed and isinstance(text, str) and "error" not in text.lower():
+            text = f"Error: {text}"
+        self._results.add(call, text)
 
     def _defer_media(self, whence: str, media: Sequence[Part]) -> None:
         """Let what only a user may show wait for the next user message."""
@@ -254,59 +317,47 @@ class _Writer:
                 )
 
     def _say(self, role: str, content: str | list[Part], name: str | None) -> None:
-        wire: Wire = {"role": role, "content": content}
-        if name:
-            wire["name"] = name
-        self._out.append(wire)
+        self._out.append({"role": role, "content": content} | self._name(name))
 
-    def _close_tool_results(self) -> None:
-        """Close the tool results before another message.
-
-        Raises:
-            MessageError: a call has no result.
-        """
-        if waiting := [call for call in self._open if not call.broken]:
-            names = ", ".join(f"{call.said!r} ({call.name})" for call in waiting)
-            raise MessageError(
-                f"No ToolMessage answers the tool call {names}: add one for each call right "
-                "behind its AIMessage, or take the call out of the history."
+    def _name(self, name: str | None) -> Wire:
+        """Return the message's name as a server takes it."""
+        if not name:
+            return {}
+        legal = legal_message_name(name)
+        if legal != name:
+            self._policy.adapt(
+                "message_names", f"The name {name!r} of a message was sent as {legal!r}."
             )
-        if self._open:
-            self._drop_unanswered_broken_calls()
+        return {"name": legal} if legal else {}
+
+    def _close_turn(self) -> None:
+        """Write the tool results and what waits behind them, before another message."""
+        self._insert_results()
+        self._write_media()
+
+    def _insert_results(self) -> None:
+        self._out[self._results_at : self._results_at] = self._results.close()
+
+    def _write_media(self) -> None:
         if self._media:
             self._say("user", self._media, None)
             self._media = []
-
-    def _drop_unanswered_broken_calls(self) -> None:
-        """Take out broken calls that nobody answered: they were never run (P17)."""
-        dropped = {call.wire for call in self._open}
-        asked = next(m for m in reversed(self._out) if m["role"] == "assistant")
-        asked["tool_calls"] = [c for c in asked["tool_calls"] if c["id"] not in dropped]
-        if not asked["tool_calls"]:
-            del asked["tool_calls"]
-        self._open = []
 
     def _mark_prefill(self, last: Wire) -> None:
         """Mark the begun answer at the end.
 
         Raises:
-            MessageError: it is not marked as one, or the gateway continues none.
+            MessageError: the gateway does not continue one.
         """
-        row = self._row
-        if not self._prefix:
-            raise MessageError(
-                "The last message is the assistant's: add a HumanMessage, or set "
-                '`additional_kwargs={"partial": True}` on it to have it continued.'
-            )
-        match row.prefill:
+        match self._gateway.prefill:
             case "partial" | "partial_unless_thinking":
                 last["partial"] = True
             case "bare" | "bare_unless_thinking":
                 pass
             case "unsupported":
                 raise MessageError(
-                    f"`gateway={row.name!r}` does not continue a begun answer: end with a "
-                    "HumanMessage."
+                    f"`gateway={self._gateway.name!r}` does not continue a begun answer: end with "
+                    "a HumanMessage."
                 )
             case never:
                 assert_never(never)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import orjson
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
+
+from langchain_qwen36._content.tool_names import LEGAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -21,7 +22,6 @@ class WireTools(list[Tool]):
     """Tools in wire form, checked: bound once, they are not looked at again by every call."""
 
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _FUNCTION_KEYS = ("name", "description", "parameters", "strict")
 _SCHEMA_KEYS = frozenset({"function", "parameters", "input_schema", "properties", "title"})
 _DEFINITIONS = frozenset({"$defs", "definitions"})
@@ -49,11 +49,6 @@ def to_wire(
     wire = _distinct(_tool(tool, strict) for tool in tools)
     names = [tool["function"]["name"] for tool in wire if "function" in tool]
     for name in names:
-        if not _NAME.fullmatch(name):
-            raise ValueError(
-                f"The tool name {name!r} is refused by servers: use 1 to 64 of A-Z, a-z, 0-9, "
-                "`_` and `-`."
-            )
         if names.count(name) > 1:
             raise ValueError(f"Two tools are called {name!r}: rename one.")
     return wire
@@ -92,11 +87,22 @@ def _tool(tool: Any, strict: bool | None) -> Tool:
     function = converted.get("function", converted)
     if converted.get("type") != "function" or not isinstance(function.get("name"), str):
         raise ValueError(f"This is no tool that a Chat Completions server takes: {tool!r}.")
+    if isinstance(tool, dict) and {"name", "function"} & tool.keys():
+        _check_name(function["name"])
     function = {key: function[key] for key in _FUNCTION_KEYS if function.get(key) is not None}
     wire = {"type": "function", "function": {"parameters": dict(_EMPTY_SCHEMA)} | function}
     if mark := _cache_mark(tool):
         wire["cache_control"] = mark
     return wire
+
+
+def _check_name(name: str) -> None:
+    """Refuse a name that the caller wrote; one that comes of a title or a class is renamed."""
+    if not LEGAL.fullmatch(name):
+        raise ValueError(
+            f"The tool name {name!r} is refused by servers: use 1 to 64 of A-Z, a-z, 0-9, "
+            "`_` and `-`."
+        )
 
 
 def _is_servers_own(tool: Mapping[str, Any]) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from langchain_qwen36._content.tool_names import match_tool_name
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -58,6 +60,8 @@ class Settings:
     """Goes over everything else, untouched."""
     include_headers: bool = False
     """Whether the answer's headers go to response_metadata["headers"]."""
+    strict_history: bool = False
+    """Whether a history or a tool name that no server takes is refused, not adapted."""
     offer: Offer | None = None
     """What prices the answer; None: no price is known."""
     price_discount: float | None = None
@@ -78,6 +82,8 @@ class Request:
     """Whether thinking is on in this body; None when neither body nor catalogue says."""
     tools: Mapping[str, Mapping[str, Any]]
     """JSON schema of the parameters of each bound tool, by name (P24, P70)."""
+    renamed_tools: Mapping[str, str] = field(default_factory=dict)
+    """The user's name of each tool that is sent under another one."""
     notes: Mapping[str, str]
     """What was done otherwise than asked, by setting; goes to response_metadata["notes"]."""
     retry_if_no_tool_call: bool = False
@@ -91,3 +97,8 @@ class Request:
     """What prices the answer in `response_metadata["cost"]`; None: no price is known."""
     price_discount: float | None = None
     """What the account pays of the list price."""
+
+    def tool_name(self, name: str) -> str:
+        """Return the user's name of the tool that a model's spelling means."""
+        sent = match_tool_name(name, self.tools)
+        return name if sent is None else self.renamed_tools.get(sent, sent)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, assert_never
 from langchain_qwen36._request.cache_control import count_marks
 from langchain_qwen36._request.media_limits import check_counts
 from langchain_qwen36._request.server_features import check_server_features
-from langchain_qwen36._request.tools import names_of
 from langchain_qwen36.errors import MessageError, UnsupportedSettingError
 
 if TYPE_CHECKING:
@@ -33,11 +32,6 @@ def check_settings(
             what = "entries of " if isinstance(value, list | tuple) else ""
             raise UnsupportedSettingError(
                 f"{what}`{name}={value!r}`: `gateway={gateway.name!r}` takes {bounds}."
-            )
-    for name in names_of(settings.tools):
-        if name in gateway.reserved_tool_names:
-            raise UnsupportedSettingError(
-                f"`gateway={gateway.name!r}` refuses a tool called {name!r}: rename it."
             )
     _check_choices(settings, gateway, thinking=thinking)
     _check_cap(settings, gateway, model)

@@ -1,0 +1,81 @@
+"""The names of tools on their way out: renamed where the server refuses them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_qwen36._content.tool_names import LEGAL, legal_tool_name, match_tool_name
+from langchain_qwen36._request.tools import names_of
+from langchain_qwen36.errors import UnsupportedSettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from langchain_qwen36._request.adaptation import HistoryPolicy
+    from langchain_qwen36._request.tools import Tool
+    from langchain_qwen36._request.types import ToolChoice
+    from langchain_qwen36.gateways import Gateway
+
+
+class ToolNames:
+    """The bound tools of one call, and the name under which each is sent."""
+
+    def __init__(
+        self, tools: Sequence[Mapping[str, Any]], gateway: Gateway, policy: HistoryPolicy
+    ) -> None:
+        self._policy = policy
+        self._reserved = gateway.reserved_tool_names
+        self._sent: dict[str, str] = {}
+        for name in names_of(tools):
+            if name in self._reserved and policy.strict:
+                raise UnsupportedSettingError(
+                    f"`gateway={gateway.name!r}` refuses a tool called {name!r}: rename it."
+                )
+            self._sent[name] = self._unused(self._accepted(name))
+        if self.renamed:
+            sent = ", ".join(f"{user!r} as {wire!r}" for wire, user in self.renamed.items())
+            policy.adapt("tool_names", f"Sent under another name, and read back: {sent}.")
+
+    @property
+    def renamed(self) -> dict[str, str]:
+        """The user's name of each tool that is sent under another one."""
+        return {wire: user for user, wire in self._sent.items() if wire != user}
+
+    def sent(self, name: str) -> str:
+        """Return the name to send for a tool call of the history."""
+        user = match_tool_name(name, self._sent)
+        if user is not None:
+            return self._sent[user]
+        wire = self._accepted(name)
+        if wire != name:
+            self._policy.adapt(
+                "tool_names", f"The history calls {name!r}, which servers refuse: sent as {wire!r}."
+            )
+        return wire
+
+    def tools(self, tools: Sequence[Mapping[str, Any]]) -> list[Tool]:
+        """Return the tools under the names that are sent; the given ones are not touched."""
+        if not self.renamed:
+            return [dict(tool) for tool in tools]
+        return [
+            {**tool, "function": {**tool["function"], "name": self._sent[tool["function"]["name"]]}}
+            if "function" in tool
+            else dict(tool)
+            for tool in tools
+        ]
+
+    def choice(self, choice: ToolChoice | None) -> ToolChoice | None:
+        """Return the tool choice under the name that is sent."""
+        if not isinstance(choice, dict):
+            return choice
+        name = choice["function"]["name"]
+        return {"type": "function", "function": {"name": self._sent.get(name, name)}}
+
+    def _accepted(self, name: str) -> str:
+        name = name if LEGAL.fullmatch(name) else legal_tool_name(name)
+        return f"{name}_tool" if name in self._reserved else name
+
+    def _unused(self, name: str) -> str:
+        while name in self._sent.values():
+            name = f"{name[:62]}_2"
+        return name
