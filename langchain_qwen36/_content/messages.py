@@ -92,6 +92,9 @@ def _reasoning_in(block: Mapping[str, Any]) -> str:
             text = block.get("reasoning") or block.get("text") or _summary_text(block)
         case "thinking":
             text = block.get("thinking")
+        case "reasoning_content":  # Bedrock
+            inner = block.get("reasoning_content")
+            text = inner.get("text") if isinstance(inner, dict) else None
         case _:
             text = None
     return text if isinstance(text, str) else ""
@@ -189,7 +192,7 @@ def to_json_value(value: Any) -> Any:
     for method in ("tolist", "model_dump"):  # NumPy's arrays and scalars; pydantic's models
         if callable(convert := getattr(value, method, None)) and not isinstance(value, type):
             return convert()
-    if type(value).__str__ is object.__str__:
+    if type(value).__str__ is object.__str__:  # type: ignore[comparison-overlap]
         raise TypeError(f"a value of type `{type(value).__name__}` has no form in JSON")
     return str(value)
 

@@ -64,7 +64,7 @@ def langsmith_params(
         if limit := kwargs.get(name, getattr(fields, name)):
             params["ls_max_tokens"] = limit
     if stops := stop or kwargs.get("stop") or fields.stop:
-        params["ls_stop"] = [stops] if isinstance(stops, str) else list(stops)
+        params["ls_stop"] = list(stops) if isinstance(stops, list | tuple) else [str(stops)]
     return params
 
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 _VENDORS_OWN = frozenset(
     {
-        "reasoning", "thinking", "redacted_thinking",
+        "reasoning", "thinking", "redacted_thinking", "reasoning_content",
+        "executable_code", "code_execution_result",
         "tool_call", "tool_use", "invalid_tool_call", "tool_call_chunk", "function_call",
         "server_tool_call", "server_tool_call_chunk", "server_tool_result", "server_tool_use",
         "web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call",

@@ -68,7 +68,7 @@ def build(
     if _asks_for_form(settings) and ends_with_an_answer(messages):
         messages = [*messages, HumanMessage(_FORM_WORDS)]
         notes = {**notes, "messages": f"{_FORM_WORDS!r} was added behind the last answer (P61)."}
-    wire = _messages(messages, settings, plan, gateway, model, policy, names)
+    wire = _messages(messages, settings, plan, model, names)
     return Request(
         body=_over(_body(wire, settings, plan, gateway, stream=stream), settings.extra_body),
         gateway=gateway,
@@ -91,12 +91,11 @@ def _messages(
     messages: Sequence[BaseMessage],
     settings: Settings,
     plan: RequestPlan,
-    gateway: Gateway,
     model: Model | None,
-    policy: HistoryPolicy,
     names: ToolNames,
 ) -> list[dict[str, Any]]:
     """The conversation as it is sent, with its cache marks and the wish for JSON."""
+    gateway = names.gateway
     wire = wire_messages.to_wire(
         messages,
         gateway,
@@ -104,7 +103,6 @@ def _messages(
         foreign_thoughts=settings.replay_reasoning == "all",
         model=model,
         force=settings.force,
-        policy=policy,
         names=names,
     )
     check_messages(wire, settings, gateway, model, thinking=plan.thinking.on)

@@ -58,7 +58,6 @@ def to_wire(
     foreign_thoughts: bool = False,
     model: Model | None = None,
     force: bool = False,
-    policy: HistoryPolicy | None = None,
     names: ToolNames | None = None,
 ) -> list[Wire]:
     """Convert messages to what the gateway takes; the caller's are not touched.
@@ -71,17 +70,16 @@ def to_wire(
         foreign_thoughts: Whether reasoning of another provider's model goes too.
         model: The catalogue's entry, to refuse what the model cannot see.
         force: Whether it is sent all the same.
-        policy: What happens to an order that no server takes; collects the notes.
-        names: The names under which the bound tools are sent.
+        names: The names under which the bound tools are sent, and the policy for an order that
+            no server takes.
 
     Raises:
         MessageError: a message, a block or an order that cannot be sent.
     """
     if not messages:
         raise MessageError("There are no messages to send.")
-    policy = policy or HistoryPolicy()
-    names = names or ToolNames((), gateway, policy)
-    writer = _Writer(MediaTarget(gateway, model, force), policy, names, foreign=foreign_thoughts)
+    names = names or ToolNames((), gateway, HistoryPolicy())
+    writer = _Writer(MediaTarget(gateway, model, force), names, foreign=foreign_thoughts)
     first = first_replayed(messages, replay)
     for number, message in enumerate(messages):
         try:
@@ -99,18 +97,16 @@ def to_wire(
 class _Writer:
     """The messages written so far, and what waits to be written behind them."""
 
-    def __init__(
-        self, target: MediaTarget, policy: HistoryPolicy, names: ToolNames, *, foreign: bool
-    ) -> None:
+    def __init__(self, target: MediaTarget, names: ToolNames, *, foreign: bool) -> None:
         self._target = target
         self._gateway = target.gateway
-        self._policy = policy
+        self._policy = names.policy
         self._names = names
         self._foreign = foreign
         self._out: list[Wire] = []
         self._system: list[Wire] = []
         self._files: list[Wire] = []
-        self._results = ToolResults(policy)
+        self._results = ToolResults(names.policy)
         self._results_at = 0
         """Where the results of the newest assistant message go in `_out`."""
         self._media: list[Part] = []

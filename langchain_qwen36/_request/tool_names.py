@@ -23,7 +23,7 @@ class ToolNames:
     def __init__(
         self, tools: Sequence[Mapping[str, Any]], gateway: Gateway, policy: HistoryPolicy
     ) -> None:
-        self._policy = policy
+        self.gateway, self.policy = gateway, policy
         self._reserved = gateway.reserved_tool_names
         self._sent: dict[str, str] = {}
         for name in names_of(tools):
@@ -48,7 +48,7 @@ class ToolNames:
             return self._sent[user]
         wire = self._accepted(name)
         if wire != name:
-            self._policy.adapt(
+            self.policy.adapt(
                 "tool_names", f"The history calls {name!r}, which servers refuse: sent as {wire!r}."
             )
         return wire

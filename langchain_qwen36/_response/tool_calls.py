@@ -15,7 +15,7 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call
 from langchain_qwen36._response.delta import Delta
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from langchain_core.messages import InvalidToolCall, ToolCall
 
@@ -54,10 +54,10 @@ class FinishedToolCall:
 
     __slots__ = ("args", "id", "name", "number", "raw", "seal")
 
-    def __init__(self, call: _PartialToolCall, *, cut: bool) -> None:
+    def __init__(self, call: _PartialToolCall, name: str, *, cut: bool) -> None:
         self.number = call.number
         self.id = call.id
-        self.name = call.name
+        self.name = name
         raw = call.raw if call.started else _decoded(call.raw, cut=cut)
         self.args = as_object(raw) if call.name else None
         self.seal = "" if self.args is not None else unrepairable_suffix(raw)
@@ -75,8 +75,11 @@ class FinishedToolCall:
 class ToolCallAssembler:
     """The tool calls of one choice; `used_ids` are those of the conversation so far (P23)."""
 
-    def __init__(self, used_ids: Collection[str] = ()) -> None:
+    def __init__(
+        self, used_ids: Collection[str] = (), tool_name: Callable[[str], str] = str
+    ) -> None:
         self._used_ids = used_ids
+        self._tool_name = tool_name
         self._calls: list[_PartialToolCall] = []
         self._by_id: dict[str, _PartialToolCall] = {}
         self._by_wire: dict[int, _PartialToolCall] = {}
@@ -107,7 +110,7 @@ class ToolCallAssembler:
         Without `cut` no arguments at all are an empty object (P22); with it they are a broken
         call, for a cut call must never be run (F57).
         """
-        return [FinishedToolCall(call, cut=cut) for call in self._calls]
+        return [FinishedToolCall(call, self._tool_name(call.name), cut=cut) for call in self._calls]
 
     def finish(self, *, cut: bool) -> list[Delta]:
         """Give back what was held, and what makes every broken call invalid in all styles."""
@@ -221,7 +224,7 @@ class ToolCallAssembler:
 
     def _opener(self, call: _PartialToolCall, args: str) -> Delta:
         call.opened = True
-        return Delta("tool_call", 0, args, call.number, call.id, call.name or None)
+        return Delta("tool_call", 0, args, call.number, call.id, self._tool_name(call.name) or None)
 
 
 def as_object(raw: str) -> dict[str, Any] | None:

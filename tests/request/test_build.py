@@ -388,7 +388,7 @@ class TestLimits:
     def test_reserved_tool_names_are_refused_where_they_are(self):
         """DashScope keeps "search" for itself."""
         with pytest.raises(UnsupportedSettingError, match="'search'"):
-            ask(tools=[tool("search")])
+            ask(tools=[tool("search")], strict_history=True)
 
         assert ask(VLLM, tools=[tool("search")]).tools.keys() == {"search"}
 
@@ -696,7 +696,12 @@ class TestAnAnswerInAForm:
         request = ask(messages=(*HI, last), response_format=JSON, thinking=OFF)
         assert "messages" not in request.notes
 
-    def test_p61_without_a_form_it_is_an_error(self):
-        """P61: nobody knows what is to be answered."""
+    def test_a_strict_history_does_not_end_with_the_assistant(self):
+        """Without a response format, `strict_history` refuses a history that ends so."""
         with pytest.raises(MessageError, match="assistant's"):
-            ask(messages=self.ENDED, tools=[tool("City")], tool_choice="auto")
+            ask(
+                messages=self.ENDED,
+                tools=[tool("City")],
+                tool_choice="auto",
+                strict_history=True,
+            )
