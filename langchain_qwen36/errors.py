@@ -20,6 +20,9 @@
     │   └── ModelFileError         the GGUF file is missing, damaged or no GGUF
     ├── LedgerError                the spend ledger cannot be used as it is set up
     │   └── LedgerUnavailableError it cannot be reached now; may be retried
+
+
+    ├── RateLimitStorageError      the rate limits cannot be looked up; may be retried
     └── BudgetExceededError        the budget is spent; the call was not made
     MissingKeyError                no key for any gateway (a ValueError)
     UnsupportedSettingError        a setting this gateway or model cannot take (a ValueError)
@@ -64,6 +67,7 @@ __all__ = [
     "PermissionDeniedError",
     "QwenError",
     "RateLimitError",
+    "RateLimitStorageError",
     "ServerError",
     "StreamInterruptedError",
     "UnexpectedResponseError",
@@ -223,6 +227,12 @@ class LedgerUnavailableError(LedgerError):
 
     is_retryable: ClassVar[bool] = True  # type: ignore[misc]
     """Always: nothing was sent."""
+
+
+class RateLimitStorageError(QwenError, ConnectionError):
+    """The storage of a `SharedRateLimiter` does not answer; the call was not sent."""
+
+    is_retryable: ClassVar[bool] = True  # type: ignore[misc]
 
 
 class BudgetExceededError(QwenError, ValueError):

@@ -1,40 +1,68 @@
-"""Limits of requests and tokens per key that threads, processes and machines share."""
+"""`SharedRateLimiter`: a LangChain rate limiter that is also a callback handler."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-import logging
+import math
+import os
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Self
+import uuid
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Generic, Literal, Self, TypeVar, get_args
+from weakref import WeakSet
 
 from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.outputs import ChatGeneration
 from langchain_core.rate_limiters import BaseRateLimiter
-from langchain_core.runnables.config import run_in_executor
+from pydantic import SecretStr
 from typing_extensions import override
 
+from langchain_qwen36.errors import RateLimitStorageError
+from langchain_qwen36.rate_limits import stores
+from langchain_qwen36.rate_limits.fair_lock import FairLock
+from langchain_qwen36.rate_limits.open_calls import OpenCalls
+from langchain_qwen36.rate_limits.store import (
+    NO_LIMIT,
+    Limits,
+    Reservation,
+    StorageUnavailableError,
+)
+from langchain_qwen36.rate_limits.usage import tokens_of, tokens_of_failure
+
 if TYPE_CHECKING:
+    from langchain_core.messages import BaseMessage
     from langchain_core.outputs import LLMResult
 
-logger = logging.getLogger(__name__)
+OnFailure = Literal["refuse", "allow"]
+"""What becomes of a call whose limits cannot be looked up."""
+
+_Lock = TypeVar("_Lock", FairLock, asyncio.Lock)
+_LIVE: WeakSet[SharedRateLimiter] = WeakSet()
+
+
+@dataclass(frozen=True)
+class _Line(Generic[_Lock]):
+    """Those who wait together; the first one holds the lock and asks the storage."""
+
+    lock: _Lock
+    name: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
 class SharedRateLimiter(BaseRateLimiter, BaseCallbackHandler):
-    """Holds calls back until they fit into the limits of their key.
+    """Hold calls back until they fit into the limits of their key.
 
         limiter = SharedRateLimiter(key, requests=600, tokens=1_000_000, storage="redis://host")
         model = ChatQwen36(rate_limiter=limiter, callbacks=[limiter])
 
     As `rate_limiter` it waits before each call; as a callback it learns how many tokens the call
-    really took. Every call is charged `tokens_per_call` before it is made, and the difference
-    with the next one, so that a minute's sum is right though nobody knows an answer's length
-    before. Both counts slide: what was used a window ago counts less and less.
+    took. Each call is charged `tokens_per_call` when it begins, and corrected when it ends: what
+    it took less is free again at once, what it took more counts from then on. No window of
+    `seconds`, wherever it begins, holds more than the limits. Calls begin in the order in which
+    they came, across threads, event loops, processes and machines.
 
-    Needs the extra `limits`. A storage that cannot be reached lets calls through with one
-    warning, for a limiter that raises would leave a started run without an end (T27); the
-    gateway's own limit is still there, and its 429 is retried.
+    It can be pickled: its settings travel, the storage is opened anew. Copies, and other limiters
+    of the same key in the same storage, keep to one limit together.
     """
 
     run_inline = True
@@ -45,128 +73,211 @@ class SharedRateLimiter(BaseRateLimiter, BaseCallbackHandler):
         *,
         requests: int | None = None,
         tokens: int | None = None,
-        seconds: int = 60,
+        seconds: float = 60,
         tokens_per_call: int = 1000,
         storage: str = "memory://",
         check_every_seconds: float = 0.1,
+        on_failure: OnFailure = "refuse",
     ) -> None:
-        """Say the limits.
+        """Initialize the limiter; nothing is connected to yet.
 
         Args:
-            key: The API key, or a name for it; the storage sees its hash only.
-            requests: How many requests may begin in a window; None: any number.
-            tokens: How many tokens, input and output, may be used in a window; None: any number.
+            key: The API key, or a name for it; only its hash is kept.
+            requests: How many requests may begin in any window; None: any number.
+            tokens: How many tokens, input and output, may be used in any window; None: any number.
             seconds: The window's length; gateways count by the minute.
-            tokens_per_call: What a call is expected to take.
-            storage: `memory://` for this process, `redis://host:6379/0` for many machines, or
-                another address that the `limits` package knows.
-            check_every_seconds: How often a waiting call looks again.
+            tokens_per_call: What a call is charged until its usage is known.
+            storage: `memory://` for this process, or `redis://host:6379/0`, `rediss://…` or
+                `unix://…` (extra `limits`) for several processes and machines.
+            check_every_seconds: How often the first waiting call looks again.
+            on_failure: What happens while the storage does not answer. "refuse" raises
+                `RateLimitStorageError`, which may be retried; "allow" lets calls through
+                uncounted, so that only the gateway's own limit holds.
 
         Raises:
-            ImportError: the extra `limits` is not installed.
-            ValueError: no limit at all, or one that no call could keep to.
+            ImportError: the storage needs the extra `limits`, which is not installed.
+            ValueError: no limit at all, one that no call could keep to, or an unknown choice.
         """
-        if requests is None and tokens is None:
-            raise ValueError("Say a limit: `requests=`, `tokens=`, or both.")
-        least = min(1 if requests is None else requests, seconds, tokens_per_call)
-        if least < 1 or check_every_seconds <= 0:
-            raise ValueError("`requests`, `seconds`, `tokens_per_call` and the check must be > 0.")
-        if tokens is not None and tokens < tokens_per_call:
-            raise ValueError(
-                f"`tokens={tokens}` is less than one call's `tokens_per_call={tokens_per_call}`."
-            )
-        self._windows, item = _limits(storage)
-        self._key = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
-        self._requests = requests and item(requests, seconds, "qwen36-requests")
-        self._tokens = tokens and item(tokens, seconds, "qwen36-tokens")
-        self._expected = tokens_per_call
+        # Secrets leave this frame before anything can raise: crash reports copy frames.
+        key = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+        self._storage = SecretStr(storage)
+        del storage
+        self._limits = Limits(
+            key,
+            seconds,
+            NO_LIMIT if requests is None else requests,
+            NO_LIMIT if tokens is None else tokens,
+        )
+        self._on_failure: OnFailure = on_failure
+        _check(requests, tokens, seconds, tokens_per_call, check_every_seconds)
+        if on_failure not in get_args(OnFailure):
+            raise ValueError(f"`on_failure={on_failure!r}`: choose 'refuse' or 'allow'.")
+        self._charge = 0 if tokens is None else tokens_per_call
         self._pause = check_every_seconds
+        self._open()
+
+    def _open(self) -> None:
+        """Set what belongs to one process."""
+        self._store = stores.open_store(self._storage, self._limits)
+        self._calls = OpenCalls()
+        self._line_of_threads = _Line(FairLock())
+        self._loops: dict[asyncio.AbstractEventLoop, _Line[asyncio.Lock]] = {}
         self._lock = threading.Lock()
-        self._owed = 0
-        """Tokens that finished calls took beyond what they were charged; below 0: a credit."""
-        self._warned = False
+        _LIVE.add(self)
+
+    def __repr__(self) -> str:
+        """Name the limits, never the key or the storage's password."""
+        limits = self._limits
+        return (
+            f"{type(self).__name__}(requests={_shown(limits.requests)}, "
+            f"tokens={_shown(limits.tokens)}, "
+            f"seconds={limits.seconds}, storage={stores.scheme_of(self._storage)!r}, "
+            f"on_failure={self._on_failure!r})"
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the settings; the storage's URL goes along, with its password if it has one."""
+        kept = ("_storage", "_limits", "_charge", "_pause", "_on_failure")
+        return {name: self.__dict__[name] for name in kept}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._open()
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        """The same: copies of a model keep to one limit together."""
+        """Return itself: copies of a model keep to one limit together."""
         return self
+
+    @property
+    def _owed(self) -> int:
+        """Corrections of finished calls that the storage has not taken yet."""
+        return self._store.unwritten
 
     # As a rate limiter.
 
     @override
     def acquire(self, *, blocking: bool = True) -> bool:
-        """Wait until the call fits in, or say whether it does."""
-        charge = self._charge()
-        for item, cost in ((self._tokens, charge), (self._requests, 1)):
-            while not self._fits(item, cost):
-                if not blocking:
-                    self._give_back(charge, charged=item is self._requests)
-                    return False
-                time.sleep(self._pause)
-        return True
+        """Wait until the call fits; with `blocking=False` return whether it does.
+
+        Raises:
+            RateLimitStorageError: the storage does not answer, and `on_failure` is "refuse".
+        """
+        run = self._calls.next_run()
+        call = Reservation(self._charge, blocking, self._line_of_threads.name)
+        try:
+            begins = self._wait(call) if blocking else not self._store.reserve(call, self._limits)
+        except BaseException as error:  # noqa: BLE001 - KeyboardInterrupt too; it is raised again
+            begins, call = self._without_answer(call, error)
+        if begins:
+            self._calls.begin(call, run)
+        return begins
 
     @override
     async def aacquire(self, *, blocking: bool = True) -> bool:
-        """`acquire`, async; a storage is asked in a thread."""
-        charge = self._charge()
-        for item, cost in ((self._tokens, charge), (self._requests, 1)):
-            while not await run_in_executor(None, self._fits, item, cost):
-                if not blocking:
-                    self._give_back(charge, charged=item is self._requests)
-                    return False
-                await asyncio.sleep(self._pause)
+        """Acquire without holding up the event loop or its executor."""
+        run, line = self._calls.next_run(), self._line_of_loop()
+        call = Reservation(self._charge, blocking, line.name)
+        try:
+            if blocking:
+                begins = await self._await(call, line.lock)
+            else:
+                begins = not await self._store.areserve(call, self._limits)
+        except BaseException as error:  # noqa: BLE001 - CancelledError too; it is raised again
+            begins, call = self._without_answer(call, error)
+        if begins:
+            self._calls.begin(call, run)
+        return begins
+
+    def _wait(self, call: Reservation) -> bool:
+        if self._line_of_threads.lock.locked():
+            self._store.join(call, self._limits)
+        with self._line_of_threads.lock:
+            while seconds := self._store.reserve(call, self._limits):
+                time.sleep(min(seconds, self._pause))
         return True
 
-    def _charge(self) -> int:
-        """What this call pays: its own expected tokens, and what is owed."""
-        if not self._tokens:
-            return 0
-        with self._lock:
-            due = self._expected + self._owed
-            charge: int = min(max(due, 0), self._tokens.amount)
-            self._owed = due - charge
-        return charge
+    async def _await(self, call: Reservation, lock: asyncio.Lock) -> bool:
+        if lock.locked():
+            self._store.join(call, self._limits)
+        async with lock:
+            while seconds := await self._store.areserve(call, self._limits):  # noqa: ASYNC110
+                await asyncio.sleep(min(seconds, self._pause))
+        return True
 
-    def _give_back(self, charge: int, *, charged: bool) -> None:
-        """A call that is not made owes nothing; what was paid for it is a credit."""
+    def _line_of_loop(self) -> _Line[asyncio.Lock]:
+        loop = asyncio.get_running_loop()
         with self._lock:
-            self._owed -= self._expected if charged else self._expected - charge
+            if loop not in self._loops:
+                for other in [other for other in self._loops if other.is_closed()]:
+                    del self._loops[other]  # a contended lock refers to its loop
+                self._loops[loop] = _Line(asyncio.Lock())
+            return self._loops[loop]
 
-    def _fits(self, item: Any, cost: int) -> bool:
-        if not item or not cost:
-            return True
-        try:
-            return bool(self._windows.hit(item, self._key, cost=cost))
-        except Exception as error:  # noqa: BLE001 - whatever a storage raises
-            if not self._warned:
-                self._warned = True
-                logger.warning(
-                    "The rate limits' storage fails, so calls are let through: %s", error
-                )
-            return True
+    def _without_answer(self, call: Reservation, error: BaseException) -> tuple[bool, Reservation]:
+        """Release a call whose wait did not end well; decide what a dead storage means for it."""
+        self._store.release(call, self._limits)
+        if not isinstance(error, StorageUnavailableError):
+            raise error
+        if self._on_failure == "allow":
+            return True, replace(call, tokens=0)  # nothing is charged: all it takes is an excess
+        if not call.waits:
+            return False, call
+        raise RateLimitStorageError(
+            f"The call was not sent: the storage of its rate limits is unavailable ({error}). "
+            "Retry later, or let such calls through with `on_failure='allow'`."
+        ) from None
 
     # As a callback.
 
     @override
+    def on_chat_model_start(
+        self, serialized: dict[str, Any], messages: list[list[BaseMessage]], **kwargs: Any
+    ) -> None:
+        """Note the run whose call will ask next."""
+        self._calls.start(kwargs["run_id"])
+
+    @override
     def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:
-        """Note what the call took beyond what it was charged."""
-        generation = next((each for batch in response.generations for each in batch), None)
-        message = generation.message if isinstance(generation, ChatGeneration) else None
-        usage = getattr(message, "usage_metadata", None)
-        if usage and usage.get("total_cost") != 0:  # LangChain's cache made no call (T14)
-            with self._lock:
-                self._owed += usage["total_tokens"] - self._expected
+        """Correct the call's charge to the tokens that it took."""
+        self._settle(kwargs.get("run_id"), tokens_of(response))
+
+    @override
+    def on_llm_error(self, error: BaseException, **kwargs: Any) -> None:
+        """Give the tokens of a refused call back; keep the charge where nobody knows."""
+        self._settle(kwargs.get("run_id"), tokens_of_failure(error))
+
+    def _settle(self, run_id: uuid.UUID | None, taken: int | None) -> None:
+        call = self._calls.end(run_id)
+        if taken is not None and self._limits.tokens != NO_LIMIT:
+            call = call or self._calls.end_oldest_unnamed()
+            # A call that was never charged, as of a model without this `rate_limiter`, owes all.
+            self._store.settle(call or Reservation(0, False, "none"), taken, self._limits)
 
 
-def _limits(storage: str) -> tuple[Any, Any]:
-    """The counting strategy over a storage, and the class of a limit (an extra)."""
-    try:
-        from limits import RateLimitItemPerSecond  # noqa: PLC0415
-        from limits.storage import storage_from_string  # noqa: PLC0415
-        from limits.strategies import SlidingWindowCounterRateLimiter  # noqa: PLC0415
-    except ImportError as error:
-        raise ImportError(
-            "`SharedRateLimiter` needs: pip install 'langchain-qwen36[limits]'."
-        ) from error
-    # A sliding count is two numbers, however many tokens are counted.
-    windows = SlidingWindowCounterRateLimiter(storage_from_string(storage, wrap_exceptions=True))
-    return windows, RateLimitItemPerSecond
+def _shown(most: int) -> int | None:
+    return None if most == NO_LIMIT else most
+
+
+def _check(
+    requests: int | None, tokens: int | None, seconds: float, per_call: int, pause: float
+) -> None:
+    if requests is None and tokens is None:
+        raise ValueError("Set a limit: `requests=`, `tokens=`, or both.")
+    least = min(1 if requests is None else requests, per_call)
+    if least < 1 or not (0 < seconds < math.inf and 0 < pause < math.inf):
+        raise ValueError(
+            "`requests`, `seconds`, `tokens_per_call` and `check_every_seconds` must be > 0."
+        )
+    if tokens is not None and tokens < per_call:
+        raise ValueError(f"`tokens={tokens}` is less than one call's `tokens_per_call={per_call}`.")
+
+
+def _reopen_after_fork() -> None:
+    """In a forked child: leave the parent's locks, threads, connections and waiting calls."""
+    stores.forget()
+    for limiter in list(_LIVE):
+        limiter._open()  # noqa: SLF001
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reopen_after_fork)

@@ -1,0 +1,192 @@
+"""The sliding log in Redis, asked by one thread of our own and given up on soon."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import override
+
+from langchain_qwen36.rate_limits.store import (
+    LEASE_SECONDS,
+    MOST_WINDOWS,
+    Limits,
+    Reservation,
+    StorageUnavailableError,
+    Store,
+)
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+logger = logging.getLogger(__name__)
+
+_SOCKET_SECONDS = 1.0
+"""For a connection, and for each answer; `?socket_timeout=` in the URL sets another."""
+_ANSWER_SECONDS = 1.5
+"""A caller waits no longer than this, whatever holds the thread up: name resolution has no limit
+of its own."""
+_PROBE_SECONDS = 1.0
+"""How often a storage that failed is looked at again, behind the callers' backs."""
+_MOST_UNWRITTEN = 100_000
+"""Corrections kept for a storage that is away; of more, the oldest are lost."""
+_MICROSECONDS = 1_000_000
+
+
+class RedisStore(Store):
+    """A log that processes and machines share.
+
+    All questions go through one thread in the order in which they were put, so that a correction
+    is written before the next call is reserved, and nothing runs in the event loop's executor.
+    After a failure the storage is taken for unavailable: no caller waits for it until a look from
+    the background finds it again.
+    """
+
+    def __init__(self, url: SecretStr) -> None:
+        self._client = _client(url)
+        source = resources.files(__package__).joinpath("reserve.lua").read_text()
+        self._script = self._client.register_script(source)
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="qwen36-rate-limits")
+        self._lock = threading.Lock()
+        self._unwritten: deque[tuple[Any, ...]] = deque(maxlen=_MOST_UNWRITTEN)
+        self._failure: str | None = None
+        """Why the storage is taken for unavailable."""
+        self._probe_at = 0.0
+
+    @property
+    @override
+    def unwritten(self) -> int:
+        return len(self._unwritten)
+
+    @override
+    def reserve(self, call: Reservation, limits: Limits) -> float:
+        answer = self._ask(call, limits)
+        try:
+            return answer.result(_ANSWER_SECONDS)
+        except TimeoutError:
+            answer.cancel()
+            raise self._too_slow() from None
+
+    @override
+    async def areserve(self, call: Reservation, limits: Limits) -> float:
+        answer = asyncio.wrap_future(self._ask(call, limits))
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                return await answer
+        except TimeoutError:
+            raise self._too_slow() from None
+
+    @override
+    def join(self, call: Reservation, limits: Limits) -> None:
+        self._write_later("join", call, limits)
+
+    @override
+    def settle(self, call: Reservation, taken: int, limits: Limits) -> None:
+        self._write_later("settle", call, limits, taken, limits.tokens, MOST_WINDOWS)
+
+    @override
+    def release(self, call: Reservation, limits: Limits) -> None:
+        self._write_later("release", call, limits)
+
+    def _ask(self, call: Reservation, limits: Limits) -> Future[float]:
+        if self._failure is not None:
+            self._probe()
+            raise StorageUnavailableError(self._failure)
+        return self._thread.submit(self._reserve, call, limits)
+
+    def _reserve(self, call: Reservation, limits: Limits) -> float:
+        """In the thread: write what is owed, then ask."""
+        if self._failure is not None:  # since this question was put
+            raise StorageUnavailableError(self._failure)
+        try:
+            self._write()
+            most = (limits.requests, limits.tokens, int(call.waits))
+            return int(self._run("reserve", call, limits, *most)) / _MICROSECONDS
+        except Exception as error:  # noqa: BLE001 - whatever the client raises
+            raise self._failed(f"{type(error).__name__}: {error}") from None
+
+    def _write_later(self, *correction: Any) -> None:
+        self._unwritten.append(correction)
+        if self._failure is None:
+            with suppress(RuntimeError):  # the interpreter is shutting down
+                self._thread.submit(self._try_to_write)
+
+    def _try_to_write(self) -> None:
+        """In the thread: write corrections; a failure leaves them for the next time."""
+        if self._failure is None:
+            try:
+                self._write()
+            except Exception as error:  # noqa: BLE001 - whatever the client raises
+                self._failed(f"{type(error).__name__}: {error}")
+
+    def _write(self) -> None:
+        while self._unwritten:
+            first = self._unwritten.popleft()
+            try:
+                self._run(*first)
+            except Exception:
+                self._unwritten.appendleft(first)  # the script takes it twice without harm
+                raise
+
+    def _run(self, operation: str, call: Reservation, limits: Limits, *amounts: int) -> Any:
+        name = f"qwen36:{{{limits.key}:{limits.seconds}}}"
+        keys = [f"{name}:{part}" for part in ("log", "costs", "queue", "lines")]
+        age = time.monotonic() - call.arrived
+        spans = [round(span * _MICROSECONDS) for span in (limits.seconds, LEASE_SECONDS, age)]
+        return self._script(keys, [operation, call.line, call.id, *spans, call.tokens, *amounts])
+
+    def _too_slow(self) -> StorageUnavailableError:
+        return self._failed(f"no answer within {_ANSWER_SECONDS:g} s")
+
+    def _failed(self, reason: str) -> StorageUnavailableError:
+        with self._lock:
+            if self._failure is None:
+                logger.warning("The rate limits' storage is unavailable: %s", reason)
+                self._failure = reason
+                self._probe_at = time.monotonic() + _PROBE_SECONDS
+        return StorageUnavailableError(reason)
+
+    def _probe(self) -> None:
+        """Have the thread look whether the storage is back, unless it just did."""
+        with self._lock:
+            if time.monotonic() < self._probe_at:
+                return
+            self._probe_at = float("inf")  # one look at a time
+        self._thread.submit(self._look)
+
+    def _look(self) -> None:
+        try:
+            self._client.ping()
+        except Exception:  # noqa: BLE001 - whatever the client raises
+            self._probe_at = time.monotonic() + _PROBE_SECONDS
+        else:
+            self._failure = None
+            logger.warning("The rate limits' storage answers again.")
+            self._try_to_write()
+
+
+def _client(url: SecretStr) -> Any:
+    try:
+        from redis import Redis  # noqa: PLC0415
+        from redis.backoff import NoBackoff  # noqa: PLC0415
+        from redis.retry import Retry  # noqa: PLC0415
+    except ImportError:
+        raise ImportError(
+            "A storage in Redis needs: pip install 'langchain-qwen36[limits]'."
+        ) from None
+    try:
+        return Redis.from_url(
+            url.get_secret_value(),
+            socket_timeout=_SOCKET_SECONDS,
+            socket_connect_timeout=_SOCKET_SECONDS,
+            retry=Retry(NoBackoff(), 0),
+        )
+    except ValueError as error:
+        raise ValueError(f"`storage` is not a URL that redis-py can read: {error}.") from None

@@ -1,0 +1,135 @@
+-- A sliding log of what was charged to a key, and the queue of those who wait for their turn.
+--
+-- `log` (sorted set) holds entries by the microsecond from which they count: "r:ID" a request,
+-- "d:ID:N" tokens that a finished call took beyond its charge. `costs` (hash) holds each entry's
+-- tokens, those of each waiting call ("w:ID"), and the sums "requests" and "tokens" of the log.
+-- `queue` (sorted set) holds the waiting calls by arrival, `lines` (sorted set) the lines in which
+-- they wait (the threads of a process, the tasks of a loop) by their last question; the ID of a
+-- call begins with that of its line. The time is the server's: no other clock matters.
+local log, costs, queue, lines = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
+local operation, line, id = ARGV[1], ARGV[2], ARGV[3]
+local window, lease, age, cost = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local time = redis.call('TIME')
+local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+
+local function number(field)
+  return tonumber(redis.call('HGET', costs, field) or 0)
+end
+
+local function remove(entry)
+  if redis.call('ZREM', log, entry) == 0 then return end
+  redis.call('HINCRBY', costs, 'tokens', string.format('%.0f', 0 - number(entry)))
+  redis.call('HDEL', costs, entry)
+  if entry:sub(1, 2) == 'r:' then redis.call('HINCRBY', costs, 'requests', -1) end
+end
+
+local function add(entry, at, cost)
+  remove(entry) -- written again, for the first answer was lost
+  redis.call('ZADD', log, string.format('%.0f', at), entry)
+  redis.call('HSET', costs, entry, string.format('%.0f', cost))
+  redis.call('HINCRBY', costs, 'tokens', string.format('%.0f', cost))
+  if entry:sub(1, 2) == 'r:' then redis.call('HINCRBY', costs, 'requests', 1) end
+end
+
+local function leave_queue(waiting)
+  redis.call('ZREM', queue, waiting)
+  redis.call('HDEL', costs, 'w:' .. waiting)
+end
+
+-- Microseconds until enough of the oldest entries have left the window.
+local function wait_for(requests, tokens)
+  local start, at = 0, now
+  while true do
+    local batch = redis.call('ZRANGE', log, start, start + 99, 'WITHSCORES')
+    for i = 1, #batch, 2 do
+      if requests <= 0 and tokens <= 0 then return at + window - now end
+      at = tonumber(batch[i + 1])
+      tokens = tokens - number(batch[i])
+      if batch[i]:sub(1, 2) == 'r:' then requests = requests - 1 end
+    end
+    if #batch < 200 then return at + window - now end
+    start = start + 100
+  end
+end
+
+local function join()
+  redis.call('ZADD', queue, 'NX', string.format('%.0f', now - age), id)
+  redis.call('ZADD', lines, string.format('%.0f', now), line)
+  redis.call('HSET', costs, 'w:' .. id, string.format('%.0f', cost))
+end
+
+-- What this call and those that wait before it lack, counted no further than to the limits.
+local function missing(max_requests, max_tokens)
+  local arrival = tonumber(redis.call('ZSCORE', queue, id) or now - age)
+  local requests, tokens, start = number('requests') + 1 - max_requests, number('tokens') + cost - max_tokens, 0
+  while requests <= 0 and tokens <= 0 do
+    local ahead = redis.call(
+      'ZRANGEBYSCORE', queue, '-inf', string.format('(%.0f', arrival), 'LIMIT', start, 100)
+    for _, other in ipairs(ahead) do
+      requests, tokens = requests + 1, tokens + number('w:' .. other)
+    end
+    if #ahead < 100 then break end
+    start = start + 100
+  end
+  return requests, tokens
+end
+
+local function reserve(max_requests, max_tokens, waits)
+  local requests, tokens = missing(max_requests, max_tokens)
+  if requests <= 0 and tokens <= 0 then
+    leave_queue(id)
+    add('r:' .. id, now, cost)
+    return 0
+  end
+  if waits == 1 then join() end
+  return math.max(1, wait_for(requests, tokens))
+end
+
+-- What was taken beyond the charge is paid from now on, at most a whole limit in each window.
+local function settle(taken, max_tokens, most_windows)
+  local entry = 'r:' .. id
+  local known = redis.call('HGET', costs, entry)
+  local debt = taken - tonumber(known or cost)
+  if debt < 0 then
+    if known then
+      redis.call('HSET', costs, entry, string.format('%.0f', taken))
+      redis.call('HINCRBY', costs, 'tokens', string.format('%.0f', debt))
+    end
+    return
+  end
+  for n = 0, most_windows - 1 do
+    if debt <= 0 then break end
+    local part = math.min(debt, max_tokens)
+    add('d:' .. id .. ':' .. n, now + n * window, part)
+    debt = debt - part
+  end
+end
+
+while true do
+  local old = redis.call('ZRANGEBYSCORE', log, '-inf', string.format('%.0f', now - window), 'LIMIT', 0, 1000)
+  for _, entry in ipairs(old) do remove(entry) end
+  if #old < 1000 then break end
+end
+for _, lost in ipairs(redis.call('ZRANGEBYSCORE', lines, '-inf', string.format('%.0f', now - lease))) do
+  redis.call('ZREM', lines, lost)
+  for _, waiting in ipairs(redis.call('ZRANGE', queue, 0, -1)) do
+    if waiting:sub(1, #lost + 1) == lost .. '/' then leave_queue(waiting) end
+  end
+end
+
+local result = 0
+if operation == 'reserve' then
+  result = reserve(tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10]))
+elseif operation == 'join' then
+  join()
+elseif operation == 'settle' then
+  settle(tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10]))
+else
+  leave_queue(id)
+  remove('r:' .. id)
+end
+
+local last = redis.call('ZRANGE', log, -1, -1, 'WITHSCORES')
+local lives = (tonumber(last[2] or now) - now + window + lease) / 1000
+for _, key in ipairs(KEYS) do redis.call('PEXPIRE', key, string.format('%.0f', lives)) end
+return string.format('%.0f', result)

@@ -1,0 +1,114 @@
+"""Processes that are killed at random moments keep to one limit together."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from langchain_qwen36.rate_limits import SharedRateLimiter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+SECONDS, REQUESTS = 1.0, 20
+
+COUNTING = """
+import sys
+from langchain_qwen36.rate_limits import SharedRateLimiter
+limiter = SharedRateLimiter(sys.argv[1], requests=10, tokens=100_000, storage=sys.argv[2])
+print(sum(limiter.acquire(blocking=False) for _ in range(8)))
+"""
+
+CALLING = """
+import asyncio, os, random, redis, signal, sys, time
+from langchain_qwen36.rate_limits import SharedRateLimiter
+
+key, url, calls, programs, seconds = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])
+
+async def call(limiter):
+    await limiter.aacquire()
+    os.write(1, f"{time.time()}\\n".encode())
+
+async def work():
+    limiter = SharedRateLimiter(
+        key, requests=20, seconds=1.0, storage=url, check_every_seconds=0.05
+    )
+    await asyncio.gather(*(call(limiter) for _ in range(calls)))
+
+def start():
+    if pid := os.fork():
+        return pid, time.time() + 0.2 + 2 * random.random()
+    asyncio.run(work())
+    os._exit(0)
+
+if not programs:
+    sys.exit(asyncio.run(work()))
+running, until = [start() for _ in range(programs)], time.time() + seconds
+while time.time() < until:
+    for number, (pid, ends) in enumerate(running):
+        if time.time() > ends:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            running[number] = start()
+    time.sleep(0.01)
+for pid, _ in running:
+    os.kill(pid, signal.SIGKILL)
+"""
+
+
+def test_processes_share_a_limit(redis_url: str, key: str) -> None:
+    """Two programs together make no more calls than one may."""
+    command = [sys.executable, "-c", COUNTING, key, redis_url]
+    programs = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]  # noqa: S603
+    counts = [int(program.communicate()[0]) for program in programs]
+    assert sum(counts) == 10
+
+
+def most_in_a_window(begun: Iterable[float], seconds: float) -> int:
+    """Return the most calls that began within any window of that length."""
+    times = sorted(begun)
+    return max(sum(start <= other < start + seconds for other in times) for start in times)
+
+
+def calling(
+    key: str, url: str, calls: int, *, killed: int = 0, seconds: int = 0
+) -> subprocess.Popen[str]:
+    """Start a program of so many calls at once; it writes the time at which each begins.
+
+    With `killed`, it is so many processes, each killed with -9 at random moments and started anew.
+    """
+    settings = [str(value) for value in (calls, killed, seconds)]
+    command = [sys.executable, "-c", CALLING, key, url, *settings]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="only where processes fork")
+def test_a_limit_holds_while_processes_are_killed(redis_url: str, key: str) -> None:
+    """Six processes of 500 calls each, killed with -9 and started anew, pass no window's limit.
+
+    And nobody who died holds up the others: most of what the limit allows is granted.
+    """
+    with calling(key, redis_url, 500, killed=6, seconds=10) as programs:
+        assert programs.stdout is not None
+        begun = [float(line) for line in programs.stdout]
+    # The processes write their times a moment after the storage grants them.
+    assert most_in_a_window(begun, SECONDS - 0.15) <= REQUESTS
+    assert len(begun) > 0.5 * REQUESTS * (max(begun) - min(begun)) / SECONDS
+
+
+def test_processes_take_their_turns_in_the_order_of_arrival(redis_url: str, key: str) -> None:
+    """A call waits for those of another process that came before it, and for no others."""
+    limiter = SharedRateLimiter(key, requests=REQUESTS, seconds=SECONDS, storage=redis_url)
+    with calling(key, redis_url, 4 * REQUESTS) as other:
+        assert other.stdout is not None
+        times = [float(other.stdout.readline()) for _ in range(REQUESTS)]  # the window is full
+        limiter.acquire()
+        began = time.time()
+        times += [float(line) for line in other.stdout]
+    assert len(times) == 4 * REQUESTS
+    assert sum(moment < began for moment in times) > 3.5 * REQUESTS
