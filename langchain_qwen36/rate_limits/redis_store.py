@@ -9,6 +9,7 @@ import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,25 @@ _PROBE_SECONDS = 1.0
 """How often a storage that failed is looked at again, behind the callers' backs."""
 _MOST_UNWRITTEN = 100_000
 """Corrections kept for a storage that is away; of more, the oldest are lost."""
+_BATCH = 500
+"""Corrections that are written in one go."""
 _MICROSECONDS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    """What the script is to do with one call."""
+
+    limits: Limits
+    name: str
+    call: Reservation
+    amounts: tuple[int, int, int] = (0, 0, 0)
+
+    def arguments(self) -> list[str | int]:
+        """Return the script's values; the age is that of this moment."""
+        call = self.call
+        age = _micros(time.monotonic() - call.arrived)
+        return [self.name, call.line, call.id, age, call.tokens, *self.amounts]
 
 
 class RedisStore(Store):
@@ -55,7 +74,9 @@ class RedisStore(Store):
         self._script = self._client.register_script(source)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="qwen36-rate-limits")
         self._lock = threading.Lock()
-        self._unwritten: deque[tuple[Any, ...]] = deque(maxlen=_MOST_UNWRITTEN)
+        self._unwritten: deque[_Operation] = deque(maxlen=_MOST_UNWRITTEN)
+        self._writes = False
+        """Whether the thread has been told to write."""
         self._failure: str | None = None
         """Why the storage is taken for unavailable."""
         self._probe_at = 0.0
@@ -85,15 +106,16 @@ class RedisStore(Store):
 
     @override
     def join(self, call: Reservation, limits: Limits) -> None:
-        self._write_later("join", call, limits)
+        self._write_later(_Operation(limits, "join", call))
 
     @override
     def settle(self, call: Reservation, taken: int, limits: Limits) -> None:
-        self._write_later("settle", call, limits, taken, limits.tokens, MOST_WINDOWS)
+        amounts = (taken, limits.tokens, MOST_WINDOWS)
+        self._write_later(_Operation(limits, "settle", call, amounts))
 
     @override
     def release(self, call: Reservation, limits: Limits) -> None:
-        self._write_later("release", call, limits)
+        self._write_later(_Operation(limits, "release", call))
 
     def _ask(self, call: Reservation, limits: Limits) -> Future[float]:
         if self._failure is not None:
@@ -106,20 +128,22 @@ class RedisStore(Store):
         if self._failure is not None:  # since this question was put
             raise StorageUnavailableError(self._failure)
         try:
-            self._write()
             most = (limits.requests, limits.tokens, int(call.waits))
-            return int(self._run("reserve", call, limits, *most)) / _MICROSECONDS
+            self._write()
+            return self._run(limits, [_Operation(limits, "reserve", call, most)]) / _MICROSECONDS
         except Exception as error:  # noqa: BLE001 - whatever the client raises
             raise self._failed(f"{type(error).__name__}: {error}") from None
 
-    def _write_later(self, *correction: Any) -> None:
-        self._unwritten.append(correction)
-        if self._failure is None:
+    def _write_later(self, operation: _Operation) -> None:
+        self._unwritten.append(operation)
+        if self._failure is None and not self._writes:
+            self._writes = True
             with suppress(RuntimeError):  # the interpreter is shutting down
                 self._thread.submit(self._try_to_write)
 
     def _try_to_write(self) -> None:
         """In the thread: write corrections; a failure leaves them for the next time."""
+        self._writes = False
         if self._failure is None:
             try:
                 self._write()
@@ -128,19 +152,23 @@ class RedisStore(Store):
 
     def _write(self) -> None:
         while self._unwritten:
-            first = self._unwritten.popleft()
+            batch = [self._unwritten.popleft()]
+            limits = batch[0].limits
+            while len(batch) < _BATCH and self._unwritten and self._unwritten[0].limits == limits:
+                batch.append(self._unwritten.popleft())
             try:
-                self._run(*first)
+                self._run(limits, batch)
             except Exception:
-                self._unwritten.appendleft(first)  # the script takes it twice without harm
+                self._unwritten.extendleft(reversed(batch))  # the script takes them twice as once
                 raise
 
-    def _run(self, operation: str, call: Reservation, limits: Limits, *amounts: int) -> Any:
+    def _run(self, limits: Limits, operations: list[_Operation]) -> int:
         name = f"qwen36:{{{limits.key}:{limits.seconds}}}"
         keys = [f"{name}:{part}" for part in ("log", "costs", "queue", "lines")]
-        age = time.monotonic() - call.arrived
-        spans = [round(span * _MICROSECONDS) for span in (limits.seconds, LEASE_SECONDS, age)]
-        return self._script(keys, [operation, call.line, call.id, *spans, call.tokens, *amounts])
+        arguments: list[str | int] = [_micros(limits.seconds), _micros(LEASE_SECONDS)]
+        for operation in operations:
+            arguments += operation.arguments()
+        return int(self._script(keys, arguments))
 
     def _too_slow(self) -> StorageUnavailableError:
         return self._failed(f"no answer within {_ANSWER_SECONDS:g} s")
@@ -170,6 +198,10 @@ class RedisStore(Store):
             self._failure = None
             logger.warning("The rate limits' storage answers again.")
             self._try_to_write()
+
+
+def _micros(seconds: float) -> int:
+    return round(seconds * _MICROSECONDS)
 
 
 def _client(url: SecretStr) -> Any:

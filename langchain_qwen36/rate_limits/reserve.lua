@@ -6,9 +6,11 @@
 -- `queue` (sorted set) holds the waiting calls by arrival, `lines` (sorted set) the lines in which
 -- they wait (the threads of a process, the tasks of a loop) by their last question; the ID of a
 -- call begins with that of its line. The time is the server's: no other clock matters.
+--
+-- ARGV is the window and the lease in microseconds, then any number of operations of 8 values each:
+-- name, line, ID, age and charge of the call, and three numbers of the operation's own.
 local log, costs, queue, lines = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local operation, line, id = ARGV[1], ARGV[2], ARGV[3]
-local window, lease, age, cost = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7])
+local window, lease = tonumber(ARGV[1]), tonumber(ARGV[2])
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 
@@ -52,14 +54,14 @@ local function wait_for(requests, tokens)
   end
 end
 
-local function join()
+local function join(line, id, age, cost)
   redis.call('ZADD', queue, 'NX', string.format('%.0f', now - age), id)
   redis.call('ZADD', lines, string.format('%.0f', now), line)
   redis.call('HSET', costs, 'w:' .. id, string.format('%.0f', cost))
 end
 
 -- What this call and those that wait before it lack, counted no further than to the limits.
-local function missing(max_requests, max_tokens)
+local function missing(id, age, cost, max_requests, max_tokens)
   local arrival = tonumber(redis.call('ZSCORE', queue, id) or now - age)
   local requests, tokens, start = number('requests') + 1 - max_requests, number('tokens') + cost - max_tokens, 0
   while requests <= 0 and tokens <= 0 do
@@ -74,19 +76,19 @@ local function missing(max_requests, max_tokens)
   return requests, tokens
 end
 
-local function reserve(max_requests, max_tokens, waits)
-  local requests, tokens = missing(max_requests, max_tokens)
+local function reserve(line, id, age, cost, max_requests, max_tokens, waits)
+  local requests, tokens = missing(id, age, cost, max_requests, max_tokens)
   if requests <= 0 and tokens <= 0 then
     leave_queue(id)
     add('r:' .. id, now, cost)
     return 0
   end
-  if waits == 1 then join() end
+  if waits == 1 then join(line, id, age, cost) end
   return math.max(1, wait_for(requests, tokens))
 end
 
 -- What was taken beyond the charge is paid from now on, at most a whole limit in each window.
-local function settle(taken, max_tokens, most_windows)
+local function settle(id, cost, taken, max_tokens, most_windows)
   local entry = 'r:' .. id
   local known = redis.call('HGET', costs, entry)
   local debt = taken - tonumber(known or cost)
@@ -118,15 +120,20 @@ for _, lost in ipairs(redis.call('ZRANGEBYSCORE', lines, '-inf', string.format('
 end
 
 local result = 0
-if operation == 'reserve' then
-  result = reserve(tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10]))
-elseif operation == 'join' then
-  join()
-elseif operation == 'settle' then
-  settle(tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10]))
-else
-  leave_queue(id)
-  remove('r:' .. id)
+for i = 3, #ARGV, 8 do
+  local operation, line, id = ARGV[i], ARGV[i + 1], ARGV[i + 2]
+  local age, cost = tonumber(ARGV[i + 3]), tonumber(ARGV[i + 4])
+  local a, b, c = tonumber(ARGV[i + 5]), tonumber(ARGV[i + 6]), tonumber(ARGV[i + 7])
+  if operation == 'reserve' then
+    result = reserve(line, id, age, cost, a, b, c)
+  elseif operation == 'join' then
+    join(line, id, age, cost)
+  elseif operation == 'settle' then
+    settle(id, cost, a, b, c)
+  else
+    leave_queue(id)
+    remove('r:' .. id)
+  end
 end
 
 local last = redis.call('ZRANGE', log, -1, -1, 'WITHSCORES')

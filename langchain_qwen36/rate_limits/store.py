@@ -11,7 +11,7 @@ _numbers = itertools.count()
 
 MOST_WINDOWS = 60
 """Windows over which one call's excess is paid; a count beyond that is a server's mistake."""
-LEASE_SECONDS = 3.0
+LEASE_SECONDS = 1.0
 """How long a line's calls keep their turns if it asks no more, as when its process was killed."""
 NO_LIMIT = 2**53
 """What a double counts to, as Lua's numbers are."""
