@@ -65,5 +65,5 @@ def _ours(url: str) -> Callable[[], BaseChatModel]:
     from langchain_qwen36 import ChatQwen36
 
     # A row that has prices, so that ours also reckons what each answer cost.
-    more = {"gateway": "dashscope", "enable_thinking": False}
+    more: dict[str, Any] = {"gateway": "dashscope", "enable_thinking": False}
     return lambda: ChatQwen36(base_url=url, **more, **_SAID)

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36._model.prepare import QwenWarning
+from langchain_qwen36._model.user_warnings import QwenWarning
 from langchain_qwen36._response.content_blocks import register as _register_blocks
 from langchain_qwen36._transport import Timeouts, no_waiting
 from langchain_qwen36._version import __version__

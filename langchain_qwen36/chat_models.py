@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import aclosing, closing
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 # `with_fallbacks` resolves the annotations of public methods.
 from langchain_core.language_models import BaseChatModel  # noqa: TC002
@@ -13,6 +13,7 @@ from langchain_core.runnables.config import run_in_executor
 from langchain_qwen36._model import generate, prepare
 from langchain_qwen36._model.base import BaseChatQwen
 from langchain_qwen36._model.core_overrides import with_cached_signature
+from langchain_qwen36._model.settings import InitSettings, ModelSettings  # noqa: TC001
 from langchain_qwen36._response.chunks import ChunkWriter
 from langchain_qwen36._response.events import EventWriter
 from langchain_qwen36._response.reader import CompletionReader
@@ -133,16 +134,17 @@ class ChatQwen36(BaseChatQwen):
     Errors are those of `langchain_qwen36.errors`.
     """
 
-    def __init__(self, **data: Any) -> None:
+    def __init__(self, **settings: Unpack[ModelSettings]) -> None:
         """Check the settings, and that there is a gateway with a key.
 
         Raises:
             TypeError: a keyword that is no setting.
             MissingKeyError: no gateway can be chosen, or its key is not set.
-            UnsupportedSettingError: an unknown gateway, or one without an address.
+            UnsupportedSettingError: an unknown gateway, one without a base URL, or a key that
+                cannot be one.
         """
-        super().__init__(**data)
-        _ = self._endpoint
+        super().__init__(**settings)
+        prepare.check_api_key(self, self._endpoint)
 
     # Each async hook is the twin of the sync one above it.
 
@@ -203,7 +205,7 @@ class ChatQwen36(BaseChatQwen):
                     if run_manager is not None:
                         run_manager.on_llm_new_token(_token(delta), chunk=chunk)
                     yield chunk
-        yield writer.last(stream.reader, stream.meta)
+        yield generate.last_chunk(prepared, writer, stream)
 
     async def _astream(
         self,
@@ -222,7 +224,7 @@ class ChatQwen36(BaseChatQwen):
                     if run_manager is not None:
                         await run_manager.on_llm_new_token(_token(delta), chunk=chunk)
                     yield chunk
-        yield writer.last(stream.reader, stream.meta)
+        yield generate.last_chunk(prepared, writer, stream)
 
     def _stream_chat_model_events(
         self,
@@ -299,7 +301,7 @@ class ChatQwen36(BaseChatQwen):
         )
 
     @classmethod
-    def from_chat_openai(cls, model: BaseChatModel, **settings: Any) -> Self:
+    def from_chat_openai(cls, model: BaseChatModel, **settings: Unpack[InitSettings]) -> Self:
         """Turn a `ChatOpenAI` that points at a Qwen endpoint into ours.
 
         Every setting is carried over; one `QwenWarning` names those that have no counterpart.

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from langchain_qwen36._model.fields import QwenFields
-from langchain_qwen36._model.prepare import QwenWarning
+from langchain_qwen36._model.user_warnings import QwenWarning
 from langchain_qwen36._transport.http import Timeouts
 from langchain_qwen36.catalog import find_model
 from langchain_qwen36.gateways import gateway_of_host

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from langchain_qwen36._content.messages import PROVIDER
+from langchain_qwen36._model.settings import InitSettings  # noqa: TC001
 from langchain_qwen36.chat_models import ChatQwen36
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
 
-def init_qwen36(model: str | None = None, **settings: Any) -> ChatQwen36:
+def init_qwen36(model: str | None = None, **settings: Unpack[InitSettings]) -> ChatQwen36:
     """Make a model of a name as it stands in a config file.
 
         init_qwen36("qwen3.6-plus")
@@ -27,9 +28,9 @@ def init_qwen36(model: str | None = None, **settings: Any) -> ChatQwen36:
         MissingKeyError: no gateway can be chosen, or its key is not set.
         TypeError: a keyword that is no setting.
     """
-    if model is not None:
-        settings["model"] = model.removeprefix(f"{PROVIDER}:")
-    return ChatQwen36(**settings)
+    if model is None:
+        return ChatQwen36(**settings)
+    return ChatQwen36(model=model.removeprefix(f"{PROVIDER}:"), **settings)
 
 
 def register() -> None:

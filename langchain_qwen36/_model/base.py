@@ -9,7 +9,7 @@ from __future__ import annotations
 # ruff: noqa: TC002, TC003
 from collections.abc import Callable, Mapping, Sequence
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, Unpack, overload
 
 from langchain_core.language_models import LanguageModelInput, ModelProfile
 from langchain_core.messages import AIMessage, BaseMessage
@@ -18,9 +18,10 @@ from langchain_core.tools import BaseTool
 from pydantic import model_validator
 
 from langchain_qwen36 import tokens
-from langchain_qwen36._model import cost_estimate, identity, prepare, tool_binding
-from langchain_qwen36._model.core_overrides import CoreOverrides
+from langchain_qwen36._model import cost_estimate, generate, identity, prepare, tool_binding
 from langchain_qwen36._model.fields import check_names
+from langchain_qwen36._model.settings import BoundSettings, StructuredSettings  # noqa: TC001
+from langchain_qwen36._model.typed_calls import TypedCalls
 
 if TYPE_CHECKING:
     from langchain_core.language_models.base import LangSmithParams
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 _Schema = TypeVar("_Schema")
 
 
-class BaseChatQwen(CoreOverrides):
+class BaseChatQwen(TypedCalls):
     """The settings, with everything that can be told or bound without a call."""
 
     @property
@@ -113,6 +114,19 @@ class BaseChatQwen(CoreOverrides):
         """The environment variable that `loads` reads the key from."""
         return {"api_key": next(iter(self._endpoint.gateway.key_env), "QWEN36_API_KEY")}
 
+    def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
+        return generate.combine_llm_outputs(llm_outputs)
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """Return the ids of a text's tokens, by Qwen's tokenizer.
+
+        Raises:
+            ImportError: the extra `tokenizer` is not installed.
+        """
+        if self.custom_get_token_ids is not None:
+            return self.custom_get_token_ids(text)
+        return tokens.token_ids(text)
+
     def get_num_tokens(self, text: str) -> int:
         """Count the tokens of a text: estimated, or exact with the extra `tokenizer`."""
         return tokens.count_text(text)
@@ -142,7 +156,7 @@ class BaseChatQwen(CoreOverrides):
         prompt = self._convert_input(messages).to_messages()
         return cost_estimate.estimate(self, self._endpoint.gateway, prompt, tools, max_tokens)
 
-    def bind_tools(
+    def bind_tools(  # type: ignore[override]  # settings are typed, LangChain's are Any
         self,
         tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
         *,
@@ -150,7 +164,7 @@ class BaseChatQwen(CoreOverrides):
         strict: bool | None = None,
         parallel_tool_calls: bool | None = None,
         response_format: Any = None,
-        **kwargs: Any,
+        **kwargs: Unpack[BoundSettings],
     ) -> Runnable[LanguageModelInput, AIMessage]:
         """Bind tools.
 
@@ -177,7 +191,7 @@ class BaseChatQwen(CoreOverrides):
             )
         return self.bind(**bound, **kwargs)
 
-    @overload
+    @overload  # type: ignore[override]
     def with_structured_output(
         self,
         schema: type[_Schema],
@@ -186,7 +200,7 @@ class BaseChatQwen(CoreOverrides):
         include_raw: Literal[False] = ...,
         strict: bool | None = ...,
         tools: tuple[()] = ...,
-        **kwargs: Any,
+        **kwargs: Unpack[StructuredSettings],
     ) -> Runnable[LanguageModelInput, _Schema]: ...
 
     @overload
@@ -198,7 +212,7 @@ class BaseChatQwen(CoreOverrides):
         include_raw: Literal[False] = ...,
         strict: bool | None = ...,
         tools: Sequence[Any],
-        **kwargs: Any,
+        **kwargs: Unpack[StructuredSettings],
     ) -> Runnable[LanguageModelInput, _Schema | None]: ...
 
     @overload
@@ -210,7 +224,7 @@ class BaseChatQwen(CoreOverrides):
         include_raw: bool = ...,
         strict: bool | None = ...,
         tools: Sequence[Any] = ...,
-        **kwargs: Any,
+        **kwargs: Unpack[StructuredSettings],
     ) -> Runnable[LanguageModelInput, Any]: ...
 
     def with_structured_output(
@@ -221,7 +235,7 @@ class BaseChatQwen(CoreOverrides):
         include_raw: bool = False,
         strict: bool | None = None,
         tools: Sequence[Any] = (),
-        **kwargs: Any,
+        **kwargs: Unpack[StructuredSettings],
     ) -> Runnable[LanguageModelInput, Any]:
         """Make the model answer with an object of a schema.
 

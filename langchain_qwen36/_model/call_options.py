@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
-from langchain_qwen36._model.fields import QwenFields, unknown_keyword
+from langchain_qwen36._model.fields import QwenFields
+from langchain_qwen36._model.setting_hints import unknown_setting
 from langchain_qwen36._model.tool_binding import response_format_of
 from langchain_qwen36._request import tools as wire_tools
 from langchain_qwen36._request.types import Settings, Thinking
@@ -94,12 +95,12 @@ def check_call(kwargs: Mapping[str, Any]) -> None:
     """Refuse a keyword that a call cannot take.
 
     Raises:
-        TypeError: the message suggests the nearest name, or says that it is the constructor's.
+        TypeError: the message names the right one, or says that it is the constructor's.
     """
     for name in kwargs.keys() - _PER_CALL - _CALL_ONLY:
         if name in QwenFields.model_fields:
             raise TypeError(f"{name!r} is set on the constructor, not for one call.")
-        raise TypeError(unknown_keyword(name, _PER_CALL | _CALL_ONLY, "The call"))
+        raise TypeError(unknown_setting(name, _PER_CALL | _CALL_ONLY, "The call"))
 
 
 def merge(

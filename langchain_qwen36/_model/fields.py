@@ -1,12 +1,12 @@
-"""The constructor of `ChatQwen36`: what may be said, under which name, and how it is checked."""
+"""The settings of `ChatQwen36`: names, types, defaults, and the checks at construction."""
 
 from __future__ import annotations
 
-import difflib
+import inspect
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from langchain_core.language_models.chat_models import BaseChatModel
 from pydantic import (
@@ -20,6 +20,11 @@ from pydantic import (
 )
 
 from langchain_qwen36._content.history import Replay
+from langchain_qwen36._model.setting_hints import unknown_setting
+
+# `with_fallbacks` resolves the annotations of public methods.
+from langchain_qwen36._model.settings import ModelSettings  # noqa: TC001
+from langchain_qwen36._model.translated_settings import FOREIGN_NAMES, translate
 from langchain_qwen36._request.types import Effort, ForcedToolChoice, PromptCache
 from langchain_qwen36._version import __version__
 from langchain_qwen36.catalog import PriceBook
@@ -39,7 +44,7 @@ JSONObject = dict[str, Any]
 
 
 class QwenFields(BaseChatModel):
-    """The fields; `ChatQwen36` adds what they do."""
+    """The settings as fields; `ChatQwen36` adds the behavior."""
 
     model_config = ConfigDict(
         arbitrary_types_allowed=True,
@@ -76,7 +81,7 @@ class QwenFields(BaseChatModel):
     """Makes sampling repeatable, as far as the server promises it."""
     stop: list[str] | str | None = Field(default=None, alias="stop_sequences")
     """Where to stop."""
-    n: int | None = None
+    n: int | None = Field(default=None, ge=1)
     """How many answers `generate` gives; above 1 only without tools and thinking."""
     logprobs: bool | None = None
     """Whether log probabilities come back, in `response_metadata["logprobs"]`."""
@@ -186,14 +191,36 @@ class QwenFields(BaseChatModel):
     include_response_headers: bool = False
     """Whether `response_metadata["headers"]` holds the answer's headers."""
 
-    def __init__(self, **data: Any) -> None:
-        """Check the names first: pydantic would drop a misspelt one in silence (T13).
+    def __init__(self, **settings: Unpack[ModelSettings]) -> None:
+        """Check the names first: pydantic would drop a misspelt one in silence.
 
         Raises:
-            TypeError: a keyword that is no setting; the message suggests the nearest.
+            TypeError: a keyword that is no setting; the message names the right one.
+            UnsupportedSettingError: a setting in another class's form that has no counterpart.
         """
-        check_names(type(self), data, type(self).__name__)
-        super().__init__(**data)
+        check_names(type(self), settings, type(self).__name__)
+        super().__init__(**translate(settings))
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        """Let `inspect.signature` and notebooks list the settings before the first model."""
+        super().__pydantic_init_subclass__(**kwargs)
+        cls.__signature__ = _SettingsSignature()  # type: ignore[assignment]
+
+    @classmethod
+    def model_rebuild(cls, *, _parent_namespace_depth: int = 2, **kwargs: Any) -> bool | None:
+        """Keep our signature where pydantic builds the class, which it does for the first model."""
+        depth = _parent_namespace_depth + 1
+        built = super().model_rebuild(_parent_namespace_depth=depth, **kwargs)
+        cls.__signature__ = _SettingsSignature()  # type: ignore[assignment]
+        return built
+
+    def __repr_args__(self) -> Any:
+        """Show the model's id first, default or not; the profile would hide the rest."""
+        yield "model", self.model_name
+        for name, value in super().__repr_args__():
+            if name not in {"model_name", "profile"}:
+                yield name, value
 
     @model_validator(mode="before")
     @classmethod
@@ -218,9 +245,15 @@ class QwenFields(BaseChatModel):
     @field_validator("api_key", mode="before")
     @classmethod
     def _refuse_an_empty_key(cls, value: Any) -> Any:
-        if value == "":
+        if isinstance(value, str) and not value.strip():
             raise ValueError("`api_key` is empty: pass a key, or None to use the variable.")
         return value
+
+    @model_validator(mode="after")
+    def _refuse_to_stream_alternatives(self) -> Self:
+        if self.streaming and (self.n or 1) > 1:
+            raise ValueError("`n` above 1 cannot be streamed: leave `streaming` out.")
+        return self
 
     @model_validator(mode="after")
     def _set_qwen36_version(self) -> Self:
@@ -242,17 +275,35 @@ def _names(model: type[BaseModel]) -> frozenset[str]:
     return frozenset(fields) | {field.alias for field in fields.values() if field.alias}
 
 
-def check_names(model: type[BaseModel], data: Mapping[str, Any], where: str) -> None:
-    """Refuse a keyword that is no field of `model` (T13)."""
-    if not (unknown := data.keys() - _names(model)):
-        return
-    raise TypeError(
-        "; ".join(unknown_keyword(name, _names(model), where) for name in sorted(unknown))
-    )
+def check_names(model: type[BaseModel], settings: Mapping[str, Any], receiver: str) -> None:
+    """Refuse a keyword that is no setting of `model`.
+
+    Raises:
+        TypeError: the message names the right setting, or says what to do.
+    """
+    known = _names(model)
+    if unknown := settings.keys() - known - FOREIGN_NAMES:
+        raise TypeError(
+            "; ".join(unknown_setting(name, known, receiver) for name in sorted(unknown))
+        )
 
 
-def unknown_keyword(name: str, known: frozenset[str], where: str) -> str:
-    """The sentence that names the nearest setting."""
-    near = difflib.get_close_matches(name, known, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else "pass body keys of your own in `extra_body`."
-    return f"{where} got an unexpected keyword {name!r}: {hint}"
+class _SettingsSignature:
+    """A class's signature with every setting under every name, made when it is asked for.
+
+    pydantic's own stands only when the first model is made, and leaves out names with an alias.
+    """
+
+    def __get__(self, instance: object, owner: type[BaseModel]) -> inspect.Signature:
+        return inspect.Signature(
+            [
+                inspect.Parameter(
+                    spelling,
+                    inspect.Parameter.KEYWORD_ONLY,
+                    default=field.get_default(call_default_factory=True),
+                    annotation=field.annotation,
+                )
+                for name, field in owner.model_fields.items()
+                for spelling in dict.fromkeys((field.alias or name, name))
+            ]
+        )

@@ -7,6 +7,7 @@ while thinking are read through an internal stream. If a forced tool choice had 
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import aclosing, closing, contextmanager
 from decimal import Decimal
 from functools import partial
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from langchain_core.messages.ai import add_usage
 
+from langchain_qwen36._model import legacy_functions
 from langchain_qwen36._response.chunks import ChunkWriter
 from langchain_qwen36._response.message import chat_result
 from langchain_qwen36._response.reader import CompletionReader
@@ -22,11 +24,11 @@ from langchain_qwen36._transport import StreamCall
 from langchain_qwen36.errors import QwenError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
     from langchain_core.messages import AIMessage
-    from langchain_core.outputs import ChatResult
+    from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
     from langchain_qwen36._model.prepare import PreparedCall
 
@@ -64,7 +66,7 @@ def run(prepared: PreparedCall, run_manager: CallbackManagerForLLMRun | None = N
         for delta in chain.from_iterable(batches):
             if callbacks is not None:
                 callbacks.on_llm_new_token("", chunk=writer.write(delta))
-    return chat_result(stream.reader, stream.meta)
+    return _completed(chat_result(stream.reader, stream.meta), prepared)
 
 
 async def arun(
@@ -81,7 +83,18 @@ async def arun(
             if callbacks is not None:
                 for delta in deltas:
                     await callbacks.on_llm_new_token("", chunk=writer.write(delta))
-    return chat_result(stream.reader, stream.meta)
+    return _completed(chat_result(stream.reader, stream.meta), prepared)
+
+
+def last_chunk(
+    prepared: PreparedCall, writer: ChunkWriter, stream: StreamCall
+) -> ChatGenerationChunk:
+    """Return the chunk that closes a stream: usage, metadata, and a legacy `function_call`."""
+    chunk = writer.last(stream.reader, stream.meta)
+    if prepared.has_functions:
+        whole = _first_message(chat_result(stream.reader, stream.meta))
+        legacy_functions.add_function_call(chunk.message, whole.tool_calls)
+    return chunk
 
 
 def active_callbacks(run_manager: Manager | None) -> Manager | None:
@@ -128,12 +141,14 @@ def with_combined_billing(first: ChatResult, second: ChatResult) -> ChatResult:
         for part in (earlier.response_metadata, dict(metadata))
     ]
     metadata["cost"] = _sum_costs(earlier.response_metadata.get("cost"), metadata.get("cost"))
+    second.llm_output = _llm_output(message)
     return second
 
 
 def kwargs_without_thinking(prepared: PreparedCall, kwargs: dict[str, Any]) -> dict[str, Any]:
     """Return the call's keyword arguments with thinking off and the answer tool named."""
     thinking_off: dict[str, Any] = {
+        "reasoning": None,
         "thinking_budget": None,
         "reasoning_effort": None,
         "preserve_thinking": None,
@@ -141,6 +156,41 @@ def kwargs_without_thinking(prepared: PreparedCall, kwargs: dict[str, Any]) -> d
     }
     name = prepared.request.answer_tool
     return {**kwargs, **thinking_off, **({"tool_choice": name} if name else {})}
+
+
+def combine_llm_outputs(outputs: Sequence[Mapping[str, Any] | None]) -> dict[str, Any]:
+    """Return one `llm_output` for several results: tokens added up, the first model's name."""
+    given = [output for output in outputs if output]
+    if not given:
+        return {}
+    totals: Counter[str] = Counter()
+    for output in given:
+        totals.update(output["token_usage"])
+    return {**given[0], "token_usage": dict(totals)}
+
+
+def _completed(result: ChatResult, prepared: PreparedCall) -> ChatResult:
+    """Add what LangChain's older interfaces read: `llm_output` and a legacy `function_call`."""
+    message = _first_message(result)
+    result.llm_output = _llm_output(message)
+    if prepared.has_functions:
+        legacy_functions.add_function_call(message, message.tool_calls)
+    return result
+
+
+def _llm_output(message: AIMessage) -> dict[str, Any]:
+    """Return usage under OpenAI's names, and the model's name; unknown usage is empty."""
+    usage = message.usage_metadata
+    tokens = (
+        {
+            "prompt_tokens": usage["input_tokens"],
+            "completion_tokens": usage["output_tokens"],
+            "total_tokens": usage["total_tokens"],
+        }
+        if usage
+        else {}
+    )
+    return {"token_usage": tokens, "model_name": message.response_metadata.get("model_name")}
 
 
 def _first_message(result: ChatResult) -> AIMessage:

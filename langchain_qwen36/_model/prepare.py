@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import logging
-import warnings
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,10 @@ from urllib.parse import urlencode
 from pydantic import SecretStr
 
 from langchain_qwen36._model import call_options as call_settings
+from langchain_qwen36._model import legacy_functions
+from langchain_qwen36._model.api_key import clean_api_key
+from langchain_qwen36._model.translated_settings import translate
+from langchain_qwen36._model.user_warnings import warn_of_changes
 from langchain_qwen36._request import build as wire_request
 from langchain_qwen36._transport import ApiCall, Target, Timeouts
 from langchain_qwen36._version import __version__
@@ -33,16 +36,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class QwenWarning(UserWarning):
-    """A setting was changed before sending; also listed in `response_metadata["notes"]`."""
-
-
 @dataclass(frozen=True, slots=True)
 class PreparedCall:
     """A prepared request and the HTTP call that sends it."""
 
     request: Request
     api_call: ApiCall
+    has_functions: bool = False
+    """Whether the caller bound legacy `functions=`, and reads `function_call` of the answer."""
 
 
 def resolve_endpoint(fields: QwenFields) -> Endpoint:
@@ -96,16 +97,21 @@ def prepare_call(
         ValueError: a message or a setting that cannot be sent (`MessageError`,
             `UnsupportedSettingError`).
     """
+    has_functions = bool(kwargs.get("functions"))
+    kwargs = legacy_functions.tools_from_functions(translate(kwargs)) if kwargs else kwargs
     call_settings.check_call(kwargs)
+    if legacy_functions.has_functions(messages):
+        messages = legacy_functions.messages_with_tool_calls(messages)
     gateway = endpoint.gateway
     prices = gateway.price_list or gateway.name
     name = call_settings.model_name(fields, kwargs)
     offer = (fields.price_book or PriceBook.bundled()).offer(prices, name)
     settings = call_settings.merge(fields, wire_id(prices, name), stop, kwargs, offer)
     request = wire_request.build(messages, settings, gateway, find_model(name), stream=stream)
-    for note in request.notes.values():
-        warnings.warn(note, QwenWarning, stacklevel=2)
-    return PreparedCall(request, _api_call(fields, endpoint, key, request, kwargs))
+    if request.notes:
+        warn_of_changes(request.notes)
+    api_call = _api_call(fields, endpoint, key, request, kwargs)
+    return PreparedCall(request, api_call, has_functions)
 
 
 def _api_call(
@@ -117,8 +123,6 @@ def _api_call(
 ) -> ApiCall:
     for headers in (fields.default_headers, kwargs.get("extra_headers")):
         _check_headers(headers or {})
-    if key and not key.get_secret_value().isascii():
-        raise UnsupportedSettingError("`api_key` has a character that no HTTP header can carry.")
     query = {**(fields.default_query or {}), **(kwargs.get("extra_query") or {})}
     url = f"{endpoint.base_url}/chat/completions"
     return ApiCall(
@@ -173,6 +177,16 @@ def resolve_api_key(fields: QwenFields, endpoint: Endpoint) -> str | Awaitable[s
     return fields.api_key()
 
 
+def check_api_key(fields: QwenFields, endpoint: Endpoint) -> None:
+    """Refuse a key that cannot be one; a function's key is checked when it is called.
+
+    Raises:
+        UnsupportedSettingError: white space inside the key, or a character beyond ASCII.
+    """
+    if not callable(fields.api_key) and (key := resolve_api_key(fields, endpoint)):
+        clean_api_key(key)  # type: ignore[arg-type]  # only functions give awaitables
+
+
 def sync_api_key(fields: QwenFields, endpoint: Endpoint) -> SecretStr | None:
     """Return the key for a sync call, hidden: error trackers show the locals of every frame.
 
@@ -183,14 +197,14 @@ def sync_api_key(fields: QwenFields, endpoint: Endpoint) -> SecretStr | None:
     if inspect.iscoroutine(key):
         key.close()
         raise TypeError("`api_key` is an async function: use ainvoke, astream or abatch.")
-    return SecretStr(key) if key else None  # type: ignore[arg-type]
+    return SecretStr(clean_api_key(key)) if key else None  # type: ignore[arg-type]
 
 
 async def async_api_key(fields: QwenFields, endpoint: Endpoint) -> SecretStr | None:
     """Return the key for an async call."""
     key = resolve_api_key(fields, endpoint)
     value = await key if inspect.isawaitable(key) else key
-    return SecretStr(value) if value else None
+    return SecretStr(clean_api_key(value)) if value else None
 
 
 @cache

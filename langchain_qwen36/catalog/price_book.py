@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import cache, lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from langchain_qwen36.catalog.bundled import BundledOffers, bundled_models
 from langchain_qwen36.catalog.models import CatalogError, Model, Offer
 from langchain_qwen36.errors import nearest
 from langchain_qwen36.gateways import GATEWAYS
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from os import PathLike
 
-_SNAPSHOT = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{8}|\d{2}-\d{2}|latest)$")
+_SNAPSHOT = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{8}|\d{2}-\d{2}|\d{4}|latest)$")
 """A dated snapshot of a model, or its moving `-latest`."""
 
 _BUILD = re.compile(
@@ -29,24 +30,27 @@ _BUILD = re.compile(
 )
 """One part of the name of a quantised or repackaged build of open weights."""
 
-_VARIANT = re.compile(r":[a-z][a-z-]*$")
-"""A route or discount that some gateways write behind the id: `:free`, `:nitro`, `:novita`."""
+_VARIANT = re.compile(r"(?::[a-z][a-z-]*|-us)$")
+"""A route or discount behind the id (`:free`, `:nitro`, `:novita`), or a deployment (`-us`)."""
 
 
 class PriceBook:
     """Models and offers, found by any of their names. Immutable; answers are remembered."""
 
-    def __init__(self, models: Iterable[Model], offers: Iterable[Offer]) -> None:
-        """Index the rows.
+    def __init__(self, models: Iterable[Model], offers: Iterable[Offer] | BundledOffers) -> None:
+        """Index the models and offers.
 
         Raises:
             CatalogError: One name means two models.
         """
         self.models: Mapping[str, Model] = {model.id: model for model in models}
-        self.offers: Mapping[tuple[str, str], Offer] = {
-            (offer.gateway, offer.model.id): offer for offer in offers
-        }
-        self._names = _index(self.models.values(), self.offers.values())
+        if isinstance(offers, BundledOffers):
+            self.offers: Mapping[tuple[str, str], Offer] = offers
+            spellings = offers.spellings()
+        else:
+            self.offers = {(offer.gateway, offer.model.id): offer for offer in offers}
+            spellings = ((offer.wire_id, offer.model.id) for offer in self.offers.values())
+        self._names = _index(self.models.values(), spellings)
         self.model = lru_cache(maxsize=2048)(self._model)
         self.offer = lru_cache(maxsize=2048)(self._offer)
 
@@ -58,15 +62,8 @@ class PriceBook:
     @cache
     def bundled() -> PriceBook:
         """Return the book that comes with the package, read once."""
-        from langchain_qwen36.catalog.parse import read  # noqa: PLC0415 (see its docstring)
-
-        data = files("langchain_qwen36") / "data"
-        text = (data / "models.toml").read_text("utf-8")
-        models = {model.id: model for model in read(text, "models.toml").models}
-        offers: list[Offer] = []
-        for file in sorted((data / "offers").iterdir(), key=str):
-            offers += read(file.read_text("utf-8"), f"offers/{file.name}").offers(models)
-        return PriceBook(models.values(), offers)
+        models = bundled_models()
+        return PriceBook(models.values(), BundledOffers(models))
 
     @classmethod
     def from_toml(cls, path: str | PathLike[str], *, gateways: Iterable[str] = ()) -> PriceBook:
@@ -140,9 +137,12 @@ def find_offer(gateway: str, name: str) -> Offer | None:
 
 
 def models_taking(kind: str, gateway: str) -> list[str]:
-    """Models that take images, videos or sound: those of the gateway, else all that are known."""
-    book = PriceBook.bundled()
-    able = [model.id for model in book.models.values() if kind in model.inputs]
+    """Return models that take images, videos or audio: those of the gateway, else all known.
+
+    Retired models are left out, for the answer is an advice.
+    """
+    book, today = PriceBook.bundled(), datetime.now(UTC).date()
+    able = [m.id for m in book.models.values() if kind in m.inputs and not m.is_retired(today)]
     return [name for name in able if (gateway, name) in book.offers] or able
 
 
@@ -171,14 +171,14 @@ def _check_gateways(offers: Iterable[Offer], file: str, known: set[str]) -> None
             )
 
 
-def _index(models: Iterable[Model], offers: Iterable[Offer]) -> dict[str, str]:
-    """Every known spelling, in lower case, to the id of its model."""
+def _index(models: Iterable[Model], spellings: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Map every known spelling, in lower case, to the id of its model."""
     names: dict[str, str] = {}
     for model in models:
         for spelling in (model.id.lower(), *model.aliases):
             _name(names, spelling, model.id)
-    for offer in offers:
-        _name(names, offer.wire_id.lower(), offer.model.id)
+    for spelling, model_id in spellings:
+        _name(names, spelling.lower(), model_id)
     return names
 
 

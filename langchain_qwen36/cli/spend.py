@@ -58,7 +58,7 @@ def _report(ledger: SpendLedger, options: argparse.Namespace) -> int:
 def _export(ledger: SpendLedger, options: argparse.Namespace) -> int:
     text = ledger.export(options.format, since=options.since)
     if options.output:
-        Path(options.output).write_text(text, encoding="utf-8")
+        Path(options.output).write_text(text, encoding="utf-8", newline="")
     else:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
     return 0

@@ -21,6 +21,7 @@ from langchain_qwen36.spend.rows import (
     rollup_key,
     rollup_sums,
     settled,
+    with_charges,
 )
 
 if TYPE_CHECKING:
@@ -103,8 +104,12 @@ class Group:
         return len(self.calls)
 
     def _rules(self, operations: Sequence[Operation]) -> dict[str, list[Rule]]:
-        """The limits of each call that has no row yet."""
-        new = {op.start.id: op.start for op in operations if op.start.id not in self.calls}
+        """The limits of each call that has no row yet, or is reserved again with more of them."""
+        new = {
+            op.start.id: op.start
+            for op in operations
+            if op.start.id not in self.calls or (isinstance(op, Reserve) and op.start.limits)
+        }
         accounts = {id_: start.attribution.accounts() for id_, start in new.items()}
         in_ledger = Rules(statements.read_budgets(self.connection, accounts.values()))
         return {
@@ -121,7 +126,7 @@ class Group:
         self.balances = statements.lock_balances(self.connection, known | limits.keys())
         missing = sorted(limits.keys() - self.balances.keys())
         if missing:
-            statements.open_balances(self.connection, missing)
+            statements.open_balances(self.connection, missing, sorted(starts))
             self.balances = statements.lock_balances(self.connection, known | limits.keys())
         for key in self.balances:
             self.currencies.setdefault(key[:4], set()).add(key.currency)
@@ -130,17 +135,22 @@ class Group:
 
     def _reserve(self, operation: Reserve, rules: Iterable[Rule]) -> None:
         start = operation.start
-        if start.id in self.calls:
+        row = self.calls.get(start.id)
+        if row is not None and row["state"] != "open":
             return
-        keys = [rule.key(start.started) for rule in rules]
-        row = open_row(start, keys, self.owner, self.now + self.lease)
-        refusals = (self._refusal(rule, row, start) for rule in rules)
+        known = set() if row is None else set(keys_of(row))
+        added = {key: rule for rule in rules if (key := rule.key(start.started)) not in known}
+        if row is None:
+            row = open_row(start, self.owner, self.now + self.lease)
+        elif not added:
+            return
+        refusals = (self._refusal(rule, row, start) for rule in added.values())
         operation.refusal = next(filter(None, refusals), None)
         if operation.refusal is not None and not operation.forced:
             return
-        for key in keys:
+        for key in added:
             self._add(key, held=row["held"])
-        self.calls[start.id] = self.inserted[start.id] = row
+        self._put(with_charges(row, [*known, *added]))
 
     def _refusal(self, rule: Rule, row: Row, start: Start) -> Refusal | None:
         key = rule.key(start.started)
@@ -166,8 +176,7 @@ class Group:
         row = self.calls.get(start.id)
         if row is None:
             keys = [rule.key(start.started) for rule in rules]
-            row = {**open_row(start, keys, self.owner, 0), "held": 0}
-            self.inserted[start.id] = row
+            row = with_charges({**open_row(start, self.owner, 0), "held": 0}, keys)
         elif row["state"] == "open":
             self._release(row)
         elif row["state"] == "settled" and not self._replaces(row, end):
@@ -194,10 +203,14 @@ class Group:
                 limit = balance.limit + balance.topped_up
                 crossed.append((key, before, balance.spent, limit))
         self._roll_up(row, 1)
-        self.calls[row["id"]] = row
-        written = self.inserted if row["id"] in self.inserted else self.updated
-        written[row["id"]] = row
+        self._put(row)
         return crossed
+
+    def _put(self, row: Row) -> None:
+        """Keep a row, to be written: as a new one where it was not there before."""
+        id_ = row["id"]
+        is_new = id_ not in self.calls or id_ in self.inserted
+        self.calls[id_] = (self.inserted if is_new else self.updated)[id_] = row
 
     def _uncharge(self, row: Row) -> None:
         for key in keys_of(row):

@@ -76,7 +76,8 @@ def safe_cell(value: Any) -> Any:
 def to_csv(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> str:
     """Write rows as CSV under a line of headings; what is unknown is an empty cell."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(columns), extrasaction="ignore", lineterminator="\n")
+    # Lines end as RFC 4180 has it, so a cell with either of the two characters is quoted.
+    writer = csv.DictWriter(text, list(columns), extrasaction="ignore")
     writer.writeheader()
     for row in rows:
         writer.writerow({name: safe_cell(value) for name, value in row.items()})

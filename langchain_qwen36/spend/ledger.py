@@ -99,8 +99,9 @@ class SpendLedger:
         self._writer = Writer(self._store.apply, "langchain-qwen36-ledger")
         try:
             self._store.open()
-        except LedgerUnavailableError:
-            if on_failure == "refuse":
+        except LedgerError as error:
+            if not (isinstance(error, LedgerUnavailableError) and on_failure == "allow"):
+                self._store.dispose()
                 raise
         _ledgers.add(self)
 
@@ -129,10 +130,12 @@ class SpendLedger:
 
     async def areserve(self, start: Start) -> None:
         """`reserve`, async: the event loop does not wait for the disk."""
+        reserved = self.submit_reserve(start)
         try:
-            _raise(await asyncio.wrap_future(self.submit_reserve(start)))
+            _raise(await asyncio.wrap_future(reserved))
         except asyncio.CancelledError:
-            self.release(start)
+            if not reserved.cancel():
+                self.release(start)
             raise
 
     def submit_reserve(self, start: Start) -> Future[Refusal | None]:
@@ -155,7 +158,7 @@ class SpendLedger:
     def release(self, start: Start) -> None:
         """Give a hold back: the attempt was not sent."""
         nothing = Money(start.hold.amount * 0, start.hold.currency) if start.hold else None
-        self.settle(start, End(cost=nothing, source="not_billed", ending="error", error="not sent"))
+        self.settle(start, End(cost=nothing, source="not_sent", ending="error"))
 
     def flush(self) -> None:
         """Wait until all that was settled so far is durable."""

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 _TAGS_BYTES = 1024
+_NO_CALL = frozenset({"llm_cache", "not_sent"})
+"""Sources of what never went to a gateway."""
 _NO_END: Row = {
     **dict.fromkeys(("source", "ending", "error", "tier", "request_id", "response_id"), ""),
     **dict.fromkeys(TOKEN_COLUMNS, 0),
@@ -53,8 +55,8 @@ def moment_of(value: int) -> datetime:
     return datetime.fromtimestamp(value / 1_000_000, UTC)
 
 
-def open_row(start: Start, keys: Iterable[BalanceKey], owner: str, lease_until: int) -> Row:
-    """The row of an attempt that is reserved."""
+def open_row(start: Start, owner: str, lease_until: int) -> Row:
+    """The row of an attempt that is reserved, on no balance yet."""
     attribution, hold = start.attribution, start.hold
     return {
         **_NO_END,
@@ -65,7 +67,7 @@ def open_row(start: Start, keys: Iterable[BalanceKey], owner: str, lease_until: 
         "lease_until": lease_until,
         "held": units_of(hold.amount, round_up=True) if hold else 0,
         "currency": hold.currency if hold else "",
-        "charges": json.dumps([list(key) for key in keys]),
+        "charges": "[]",
         "model": start.model,
         "gateway": start.gateway,
         **{column: getattr(attribution, kind) for kind, column in DIMENSION_COLUMNS.items()},
@@ -74,6 +76,11 @@ def open_row(start: Start, keys: Iterable[BalanceKey], owner: str, lease_until: 
         "tags": _tags(attribution.tags),
         "started": microseconds(start.started),
     }
+
+
+def with_charges(row: Row, keys: Iterable[BalanceKey]) -> Row:
+    """The row with the balances that it is charged to."""
+    return {**row, "charges": json.dumps([list(key) for key in sorted(keys)])}
 
 
 def settled(row: Mapping[str, Any], end: End) -> Row:
@@ -134,7 +141,7 @@ def rollup_sums(row: Mapping[str, Any], sign: int = 1) -> list[int]:
     unpriced = row["cost"] is None and not is_expired
     compared = reported and row["listed"] is not None
     sums = {
-        "calls": 1 if row["attempt"] == 1 else 0,
+        "calls": int(row["attempt"] == 1 and row["source"] not in _NO_CALL),
         "input_tokens": row["input_tokens"],
         "output_tokens": row["output_tokens"],
         "cost": row["charged"],

@@ -23,7 +23,18 @@ if TYPE_CHECKING:
 _CALL, _BALANCE, _BUDGET, _ROLLUP = tables.call, tables.balance, tables.budget, tables.rollup
 
 _END_COLUMNS = (
-    *("state", "held", "charged", "cost", "currency", "listed", "source", "estimated", "ending"),
+    *(
+        "state",
+        "held",
+        "charges",
+        "charged",
+        "cost",
+        "currency",
+        "listed",
+        "source",
+        "estimated",
+        "ending",
+    ),
     *("error", "model", "gateway", "tier", "request_id", "response_id", "ended"),
     *tables.TOKEN_COLUMNS,
 )
@@ -95,12 +106,20 @@ def lock_balances(connection: Connection, keys: Iterable[BalanceKey]) -> dict[Ba
     }
 
 
-def open_balances(connection: Connection, keys: Sequence[BalanceKey]) -> None:
-    """Begin windows, with what their accounts spent in them before a limit was set."""
+def open_balances(
+    connection: Connection, keys: Sequence[BalanceKey], without: Sequence[str] = ()
+) -> None:
+    """Begin windows, with what their accounts spent in them before a limit was set.
+
+    Args:
+        connection: In whose transaction.
+        keys: The windows.
+        without: Ids of calls that are charged to them now, and not to be counted twice.
+    """
     values = [
         {
             **key._asdict(),
-            "spent": _spent_before(connection, key),
+            "spent": _spent_before(connection, key, without),
             "held": 0,
             "topped_up": 0,
             "limit_amount": None,
@@ -172,14 +191,14 @@ def _balance_values(key: BalanceKey, row: Balance, prefix: str) -> dict[str, Any
     return {f"{prefix}{name}": value for name, value in values.items()}
 
 
-def _spent_before(connection: Connection, key: BalanceKey) -> int:
+def _spent_before(connection: Connection, key: BalanceKey, without: Sequence[str]) -> int:
     """What an account spent in a window by its calls; those still open count with their hold."""
     kind, _, value = key.account.partition(":")
     column = tables.DIMENSION_COLUMNS.get(kind)
     if column is None and kind != "all":
         return 0  # A dimension of one's own has no column: it counts from its first limit on.
     amount = case((_CALL.c.state == "open", _CALL.c.held), else_=_CALL.c.charged)
-    conditions: list[ColumnElement[bool]] = [_CALL.c.currency == key.currency]
+    conditions = [_CALL.c.currency == key.currency, _CALL.c.id.not_in(without)]
     if column is not None:
         conditions.append(_CALL.c[column] == value)
     query = select(func.sum(amount)).where(*conditions, *_in_window(key))

