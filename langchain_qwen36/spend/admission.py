@@ -2,8 +2,7 @@
 
 LangChain runs a handler's start inside the event loop, where nothing may wait for a disk. So the
 handler only announces the attempt, and the model reserves it just before it is sent: it can wait
-in a thread, or await in a loop. A context variable takes it there, for LangChain gives a plain
-`stream` no run (docs/quirks.md#langchain-stream-without-run).
+in a thread, or await in a loop.
 """
 
 from __future__ import annotations
@@ -44,13 +43,22 @@ class Admission:
             await self.ledger.areserve(self.start)
 
 
-_pending: ContextVar[tuple[Admission, ...]] = ContextVar("langchain_qwen36_admissions", default=())
+_announced: dict[str, list[Admission]] = {}
+"""By run; taken out when the call is sent or has ended."""
+_latest: ContextVar[str] = ContextVar("langchain_qwen36_announced_run", default="")
+"""The run announced last in this context: LangChain gives `_stream` no run in `stream`."""
 
 
 def announce(admission: Admission) -> None:
-    """Leave an attempt to the model that will send it, later in this context."""
-    waiting = (other for other in _pending.get() if other.is_pending)
-    _pending.set((*waiting, admission))
+    """Leave an attempt to the model that will send it."""
+    run_id = admission.start.run_id
+    _announced.setdefault(run_id, []).append(admission)
+    _latest.set(run_id)
+
+
+def withdraw(run_id: object) -> None:
+    """Forget what was announced for a call that ended without being sent."""
+    _announced.pop(str(run_id), None)
 
 
 def admit(run_id: object | None) -> None:
@@ -63,19 +71,17 @@ def admit(run_id: object | None) -> None:
         BudgetExceededError: A limit would be passed; nothing was sent.
         LedgerError: The ledger is down, and calls without it are refused.
     """
-    for admission in _announced(run_id):
-        admission.reserve()
+    if _announced:
+        for admission in _taken(run_id):
+            admission.reserve()
 
 
 async def aadmit(run_id: object | None) -> None:
     """`admit`, async: the event loop does not wait for the disk."""
-    for admission in _announced(run_id):
-        await admission.areserve()
+    if _announced:
+        for admission in _taken(run_id):
+            await admission.areserve()
 
 
-def _announced(run_id: object | None) -> list[Admission]:
-    waiting = [admission for admission in _pending.get() if admission.is_pending]
-    if not waiting:
-        return waiting
-    wanted = waiting[-1].start.run_id if run_id is None else str(run_id)
-    return [admission for admission in waiting if admission.start.run_id == wanted]
+def _taken(run_id: object | None) -> list[Admission]:
+    return _announced.pop(_latest.get() if run_id is None else str(run_id), [])
