@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from langchain_qwen36.spend.accounts import METADATA_KEYS, Attribution, Limit
+from langchain_qwen36.spend.alerts import Alert
 from langchain_qwen36.spend.entries import End, Start
 from langchain_qwen36.spend.ledger import SpendLedger
 from langchain_qwen36.spend.windows import Per, Window, window_at
 
 __all__ = [
     "METADATA_KEYS",
+    "Alert",
     "Attribution",
     "End",
     "Limit",

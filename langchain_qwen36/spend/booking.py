@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from langchain_qwen36.pricing.units import units_of
 from langchain_qwen36.spend import statements
 from langchain_qwen36.spend.limits import Balance, BalanceKey, Rule, Rules, rules_for
 from langchain_qwen36.spend.refusal import Refusal
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
+    from langchain_qwen36.spend.alerts import Crossed
     from langchain_qwen36.spend.entries import End, Start
 
 PROVISIONAL = frozenset({"cancelled", "abandoned"})
@@ -52,8 +54,8 @@ class Settle:
 
     start: Start
     end: End
-    crossed: list[tuple[BalanceKey, int, int, int]] = field(default_factory=list)
-    """Balances that it raised: key, spent before, spent after, limit."""
+    crossed: list[Crossed] = field(default_factory=list)
+    """Balances that it raised."""
 
 
 Operation = Reserve | Settle
@@ -153,17 +155,27 @@ class Group:
         self._put(with_charges(row, [*known, *added]))
 
     def _refusal(self, rule: Rule, row: Row, start: Start) -> Refusal | None:
+        """Why a limit refuses an attempt; None: it has room for it."""
         key = rule.key(start.started)
         balance = self.balances[key]
+        limit = rule.amount + balance.topped_up
         foreign = self._foreign(key)
         if row["held"] and row["currency"] != key.currency:
             foreign.add(row["currency"])
-        limit, used = rule.amount + balance.topped_up, balance.spent + balance.held
-        if not foreign and used < limit and used + row["held"] <= limit:
+        unpriced = start.hold is None and start.refuse_unpriced
+        if not (foreign or unpriced) and _has_room(balance, limit, row["held"], start):
             return None
-        ends = rule.window(start.started).ends
         return Refusal(
-            key, limit, balance.spent, balance.held, row["held"], ends, tuple(sorted(foreign))
+            key=key,
+            limit=limit,
+            spent=balance.spent,
+            held=balance.held,
+            hold=row["held"],
+            resets_at=rule.window(start.started).ends,
+            foreign=tuple(sorted(foreign)),
+            unpriced=f"{start.model or 'an unnamed model'} at {start.gateway or 'a gateway'}"
+            if unpriced
+            else "",
         )
 
     def _foreign(self, key: BalanceKey) -> set[str]:
@@ -194,7 +206,7 @@ class Group:
         for key in keys_of(row):
             self._add(key, held=-row["held"])
 
-    def _charge(self, row: Row) -> list[tuple[BalanceKey, int, int, int]]:
+    def _charge(self, row: Row) -> list[Crossed]:
         """Put what a call cost on its balances and into the rollup."""
         crossed = []
         for key in keys_of(row):
@@ -243,3 +255,12 @@ class Group:
         statements.update_calls(self.connection, self.updated)
         statements.write_balances(self.connection, self.balances)
         statements.add_to_rollup(self.connection, self.rollups)
+
+
+def _has_room(balance: Balance, limit: int, held: int, start: Start) -> bool:
+    used = balance.spent + balance.held
+    if used >= limit:
+        return False
+    if not used and start.certain is not None:
+        return units_of(start.certain.amount, round_up=True) <= limit
+    return used + held <= limit

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,6 +21,11 @@ class Start:
     gateway: str = ""
     hold: Money | None = None
     """What it may cost; None: nothing is held, and only what is spent already refuses it."""
+    certain: Money | None = None
+    """The part of `hold` that is no guess: where nothing else is spent or held, a limit admits
+    the call by this part alone. None: all of it."""
+    refuse_unpriced: bool = False
+    """Whether a limit refuses a call of which nothing is held, for its cost cannot be known."""
     attribution: Attribution = field(default_factory=Attribution)
     limits: tuple[Limit, ...] = ()
     """Limits of the caller's own, beside the ledger's."""
@@ -65,7 +70,7 @@ def as_json(start: Start, end: End | None) -> dict[str, Any]:
     row = asdict(start)
     del row["id"]
     row["started"] = start.started.isoformat()
-    row["hold"] = str(start.hold) if start.hold else None
+    row |= {key: str(m) if (m := getattr(start, key)) else None for key in ("hold", "certain")}
     row["limits"] = [[r.account, str(r.money), r.per, r.zone] for r in start.limits]
     if end is None:
         return {"start": row, "end": None}
@@ -80,7 +85,7 @@ def from_json(entry: dict[str, Any]) -> tuple[Start, End | None]:
     attribution = dict(row["attribution"])
     row["attribution"] = Attribution(**{**attribution, "tags": tuple(attribution["tags"])})
     row["limits"] = tuple(Limit(*limit) for limit in row["limits"])
-    row["hold"] = _money(row["hold"])
+    row |= {key: _money(row[key]) for key in ("hold", "certain")}
     start = Start(**{**row, "started": datetime.fromisoformat(row["started"])})
     if done is None:
         return start, None
@@ -90,8 +95,3 @@ def from_json(entry: dict[str, Any]) -> tuple[Start, End | None]:
 
 def _money(text: str | None) -> Money | None:
     return Money.parse(text) if text else None
-
-
-def with_attempt(start: Start, attempt: int, hold: Money | None) -> Start:
-    """The next attempt of the same call."""
-    return replace(start, attempt=attempt, hold=hold, started=datetime.now(UTC))

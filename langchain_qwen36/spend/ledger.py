@@ -14,6 +14,7 @@ from langchain_qwen36.errors import LedgerError, LedgerUnavailableError
 from langchain_qwen36.pricing import Money
 from langchain_qwen36.pricing.units import units_of
 from langchain_qwen36.spend.accounts import Attribution, Limit
+from langchain_qwen36.spend.alerts import Alerts, OnAlert
 from langchain_qwen36.spend.entries import End, Start
 from langchain_qwen36.spend.export import ExportFormat
 from langchain_qwen36.spend.period import first_day
@@ -56,6 +57,8 @@ class SpendLedger:
         lease: timedelta = timedelta(minutes=15),
         dimensions: Mapping[str, str] | None = None,
         spool: Path | None = None,
+        on_alert: OnAlert | None = None,
+        alert_at: Sequence[float] = (0.5, 0.8, 1.0),
     ) -> None:
         """Open a ledger, and make its tables where there are none.
 
@@ -70,6 +73,8 @@ class SpendLedger:
             dimensions: Accounts of your own, `{"project": "project_id"}`: kind to metadata key.
             spool: The file for what cannot be written now; one in the user's state folder
                 when left out.
+            on_alert: Called with an `Alert`, in a thread of its own; it may be async.
+            alert_at: Shares of a budget at which to alert.
 
         Raises:
             LedgerError: The URL, driver, file or schema is wrong; the message names the fix.
@@ -92,9 +97,17 @@ class SpendLedger:
             "lease": lease,
             "dimensions": self.dimensions,
             "spool": spool,
+            "on_alert": on_alert,
+            "alert_at": alert_at,
         }
+        self._alerts = Alerts(on_alert, alert_at) if on_alert else None
         self._store: Store = store.Store(
-            url, limits=self.limits, lease=lease, on_failure=on_failure, spool=spool
+            url,
+            limits=self.limits,
+            lease=lease,
+            on_failure=on_failure,
+            spool=spool,
+            alerts=self._alerts,
         )
         self._writer = Writer(self._store.apply, "langchain-qwen36-ledger")
         try:
@@ -241,12 +254,16 @@ class SpendLedger:
     def close(self) -> None:
         """Write what waits, and let go of the database; a later call opens it again."""
         self._writer.close()
+        if self._alerts is not None:
+            self._alerts.close()
         self._store.dispose()
 
     def _after_fork(self) -> None:
         """A child process has no writer thread, and must not use its parent's connections."""
         self._writer = Writer(self._store.apply, "langchain-qwen36-ledger")
         self._store.dispose(close=False)
+        if self._alerts is not None:
+            self._alerts.forget_thread()
 
 
 def _export(connection: Connection, *, format: ExportFormat, first: date) -> str:  # noqa: A002

@@ -25,6 +25,8 @@ class Refusal(NamedTuple):
     resets_at: datetime | None
     foreign: tuple[str, ...]
     """Currencies that the limit cannot count."""
+    unpriced: str = ""
+    """Model and gateway of a call whose cost cannot be known before it ends."""
 
     def error(self) -> BudgetExceededError:
         """The exception; its attributes are those of this refusal."""
@@ -57,6 +59,12 @@ def _message(refusal: Refusal) -> str:
         return (
             f"{name} cannot count calls in {' and '.join(refusal.foreign)}, so the call was not "
             "made. Set the limit in the currency that the gateway charges."
+        )
+    if refusal.unpriced:
+        return (
+            f"{name} cannot count a call of {refusal.unpriced}, of which no price is known, so "
+            "the call was not made. Give the handler `price_of=`, `price_as=`, a `book=` with its "
+            'price, or `unpriced="0.02 USD"`.'
         )
     used = f"{money_in(refusal.spent, key.currency)} spent"
     if refusal.held:

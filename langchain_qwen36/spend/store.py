@@ -19,6 +19,7 @@ from langchain_qwen36.spend import entries
 from langchain_qwen36.spend.booking import Group, Operation, Reserve, Settle
 from langchain_qwen36.spend.database import clear_errors, is_in_memory, open_engine, parse_url
 from langchain_qwen36.spend.limits import Rules
+from langchain_qwen36.spend.reading import rollup_by
 from langchain_qwen36.spend.rows import microseconds
 from langchain_qwen36.spend.schema import migrate
 from langchain_qwen36.spend.spool import Spool, default_path
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from langchain_qwen36.spend.accounts import Limit
+    from langchain_qwen36.spend.alerts import Alerts
     from langchain_qwen36.spend.writer import Job
 
 logger = logging.getLogger(__name__)
@@ -56,10 +58,12 @@ class Store:
         lease: timedelta,
         on_failure: OnFailure,
         spool: Path | None,
+        alerts: Alerts | None,
     ) -> None:
         self.url = parse_url(url)
         self._limits = Rules.of(limits)
         self.on_failure = on_failure
+        self.alerts = alerts
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
         self.spool = Spool(spool or default_path(url))
         self._lease = round(lease.total_seconds() * 1_000_000)
@@ -116,6 +120,7 @@ class Store:
             for job in jobs:
                 refusal = job.payload.refusal if isinstance(job.payload, Reserve) else None
                 job.done.set_result(refusal)
+            self._alert(operations)
             self._keep_up()
 
     def book(self, operations: Sequence[Operation]) -> None:
@@ -174,6 +179,21 @@ class Store:
                         raise
                     time.sleep(random.uniform(0.001, 0.02) * (_TRIES - left))  # noqa: S311
         raise AssertionError  # the loop returns or raises
+
+    def _alert(self, operations: Sequence[Operation]) -> None:
+        if self.alerts is None:
+            return
+        for operation in operations:
+            if isinstance(operation, Settle):
+                self.alerts.crossed(operation.crossed)
+                if operation.end.cost is None:
+                    start, end = operation.start, operation.end
+                    self.alerts.unpriced(end.model or start.model, end.gateway or start.gateway)
+        self.alerts.compare_days(self._daily)
+
+    def _daily(self, first: str, last: str) -> dict[tuple[str, str], int]:
+        rows = self.read(lambda connection: rollup_by(connection, ("day",), first, last))
+        return {(row["day"], row["currency"]): row["cost"] for row in rows}
 
     def _keep_up(self) -> None:
         """Replay and sweep now and then: what fails here is tried again later."""

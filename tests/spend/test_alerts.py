@@ -1,0 +1,83 @@
+"""Alerts: told once, to sync and async functions, and never in a call's way."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from langchain_qwen36.pricing import Money
+from langchain_qwen36.spend import Alert, End, Limit, Start
+
+
+def spend(ledger, run_id: str, cost: str | None, *, days_ago: int = 0) -> None:
+    """Book a call."""
+    started = datetime.now(UTC) - timedelta(days=days_ago)
+    start = Start(run_id=run_id, model="m", gateway="g", started=started)
+    ledger.settle(start, End(cost=Money.parse(cost) if cost else None)).result()
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_a_share_of_a_budget_is_told_once_when_it_is_passed(is_async, ledger_url, open_ledger):
+    """Passing 50 % and 80 % at once tells the higher, and 100 % later; nothing is told twice."""
+    alerts: list[Alert] = []
+
+    async def note(alert: Alert) -> None:
+        alerts.append(alert)
+
+    on_alert = note if is_async else alerts.append
+    limits = [Limit("all", "10 USD")]
+    ledger = open_ledger(ledger_url, limits=limits, on_alert=on_alert, alert_at=(0.5, 0.8, 1))
+    for number, cost in enumerate(["4 USD", "4.5 USD", "1 USD", "0.5 USD", "1 USD"]):
+        spend(ledger, f"r{number}", cost)
+    ledger.close()
+    assert [(a.kind, a.account, a.share, str(a.spent)) for a in alerts] == [
+        ("share", "all", 0.8, "8.5 USD"),
+        ("share", "all", 1, "10 USD"),
+    ]
+
+
+def test_an_unknown_price_is_told_once_for_a_model(ledger_url, open_ledger):
+    """Two calls without a price tell of their model once, by name."""
+    alerts: list[Alert] = []
+    ledger = open_ledger(ledger_url, on_alert=alerts.append)
+    spend(ledger, "a", None)
+    spend(ledger, "b", None)
+    ledger.close()
+    assert [(a.kind, a.model, a.gateway) for a in alerts] == [("unpriced", "m", "g")]
+
+
+def test_a_day_that_costs_twice_the_usual_is_a_jump(ledger_url, open_ledger):
+    """Today at 5 USD, where this weekday costs 1, is told with both amounts."""
+    alerts: list[Alert] = []
+    quiet = open_ledger(ledger_url)
+    for week in range(1, 5):
+        spend(quiet, f"w{week}", "1 USD", days_ago=7 * week)
+    spend(quiet, "yesterday", "90 USD", days_ago=1)
+    ledger = open_ledger(ledger_url, on_alert=alerts.append)
+    spend(ledger, "today", "5 USD")
+    ledger.close()
+    assert [(a.kind, str(a.spent), str(a.limit)) for a in alerts] == [("jump", "5 USD", "1 USD")]
+
+
+def test_an_alert_that_hangs_or_fails_holds_no_call_up(ledger_url, open_ledger):
+    """Calls are booked while `on_alert` hangs, and after it has raised."""
+    gate = threading.Event()
+
+    def hang(_alert: Alert) -> None:
+        gate.wait(20)
+        raise RuntimeError("nobody is told of this")
+
+    ledger = open_ledger(ledger_url, limits=[Limit("all", "1 USD")], on_alert=hang)
+    spend(ledger, "a", "0.9 USD")
+    spend(ledger, "b", "0.01 USD")
+    gate.set()
+    spend(ledger, "c", "0.01 USD")
+    assert str(ledger.balances()[0].spent) == "0.92 USD"
+
+
+def test_a_share_that_cannot_be_is_refused(open_ledger):
+    """80 instead of 0.8 is refused when the ledger is made."""
+    with pytest.raises(ValueError, match="above 0 and at most 1"):
+        open_ledger("sqlite://", on_alert=print, alert_at=(80,))
