@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from functools import cache
 from typing import TYPE_CHECKING, TypedDict
@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, TypedDict
 from langchain_qwen36.callbacks.handler import QwenCostCallbackHandler
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
     from decimal import Decimal
     from typing import Unpack
 
+    from langchain_qwen36.callbacks.budget import Unpriced
+    from langchain_qwen36.callbacks.holds import Reserve
     from langchain_qwen36.callbacks.pricer import PriceOf
     from langchain_qwen36.callbacks.records import CallRecord
     from langchain_qwen36.catalog import PriceBook
@@ -43,11 +45,13 @@ class CostSettings(TypedDict, total=False):
 
     budget: str | Money | None
     warn_at: float | None
+    unpriced: Unpriced | Money
+    reserve: Reserve | Money
     book: PriceBook | None
     price_as: str | None
     price_of: PriceOf | None
     discount: Decimal | float | str | None
-    on_record: Callable[[CallRecord], None] | None
+    on_record: Callable[[CallRecord], Awaitable[None] | None] | None
 
 
 @contextmanager
@@ -70,12 +74,27 @@ def get_qwen_cost_callback(**settings: Unpack[CostSettings]) -> Iterator[QwenCos
     Raises:
         ValueError: A setting that cannot be.
     """
+    with counting_in(QwenCostCallbackHandler(**settings)) as handler:
+        yield handler
+
+
+def current_handler() -> QwenCostCallbackHandler | None:
+    """Return the handler of the innermost block."""
+    return _current.get()
+
+
+@contextmanager
+def counting_in(handler: QwenCostCallbackHandler) -> Iterator[QwenCostCallbackHandler]:
+    """Count the calls made inside the block in a handler, and in those of the blocks around it."""
     _follow_the_context()
-    handler = QwenCostCallbackHandler(**settings)
     handler.set_parent(_current.get())
     token = _current.set(handler)
     try:
         yield handler
     finally:
-        _current.reset(token)
+        # An async generator may be closed by another task, whose context is not ours to reset:
+        # the handler stands in the old context for good, so it stops by itself.
+        handler.stop()
+        with suppress(ValueError):
+            _current.reset(token)
         handler.close_open_calls()

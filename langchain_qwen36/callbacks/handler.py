@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.outputs import ChatGenerationChunk
 from typing_extensions import override
 
-from langchain_qwen36.callbacks.budget import Budget
+from langchain_qwen36.callbacks.async_records import awaiting, run_pending
+from langchain_qwen36.callbacks.budget import Budget, Unpriced
+from langchain_qwen36.callbacks.holds import HoldEstimator, Reserve, pending_call
 from langchain_qwen36.callbacks.langsmith import costs_of, write_costs
-from langchain_qwen36.callbacks.ledger import Ledger
+from langchain_qwen36.callbacks.ledger import Balance, Ledger
 from langchain_qwen36.callbacks.pricer import PriceOf, Pricer
 from langchain_qwen36.callbacks.reports.summary_view import LedgerView
 from langchain_qwen36.callbacks.run_tree import RunTree
@@ -21,11 +25,13 @@ from langchain_qwen36.callbacks.tracked_call import (
     record_abandoned,
     record_failure,
     record_success,
+    short_values,
 )
 from langchain_qwen36.callbacks.usage_of import summarize_result
+from langchain_qwen36.errors import BudgetExceededError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
     from decimal import Decimal
     from uuid import UUID
 
@@ -54,8 +60,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
     long as it lives, so give each job its own. It pickles and copies with its records; calls that
     are open just then are not taken along.
 
-    Nothing but a spent budget ever raises in a call: errors of your own `price_of` and `on_record`
-    are logged.
+    Only the budget ever raises in a call: errors of your own `price_of` and `on_record` are logged.
     """
 
     run_inline = True  # In async code too: before the call goes on, in its own context.
@@ -65,24 +70,30 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         *,
         budget: str | Money | None = None,
         warn_at: float | None = None,
+        unpriced: Unpriced | Money = "refuse",
+        reserve: Reserve | Money = "likely",
         book: PriceBook | None = None,
         price_as: str | None = None,
         price_of: PriceOf | None = None,
         discount: Decimal | float | str | None = None,
         trace_costs: bool = False,
-        on_record: Callable[[CallRecord], None] | None = None,
+        on_record: Callable[[CallRecord], Awaitable[None] | None] | None = None,
     ) -> None:
-        """Say how to price, and where to stop.
+        """Initialize the handler.
 
         Args:
-            budget: E.g. `"0.50 USD"`. The call that would start after it is spent raises
-                `BudgetExceededError`; an LLM-cache hit too, for the cache is asked later. Calls
-                already running go on, so parallel ones may overrun it. Calls without a known
-                price are not seen by it. A cost in another currency cannot be counted, so from
-                then on calls are refused. Give it to the whole run (`config`, or a block): a
-                model's `with_fallbacks` catches the refusal, and where the handler stands on that
-                model alone, the fallback answers and is paid.
+            budget: E.g. `"0.50 USD"`, in the currency that the gateway charges. What a call may
+                cost is held before it is sent; a call that does not fit raises
+                `BudgetExceededError` (an LLM-cache hit too, for the cache is read later). Give it
+                to the whole run (`config`, or a block): a model's `with_fallbacks` catches the
+                refusal, and if the handler is on that model alone, the fallback answers and is
+                paid.
             warn_at: Share of the budget at which one warning is logged, e.g. 0.8.
+            unpriced: What the budget does with a call whose cost cannot be known: `"refuse"` it,
+                `"allow"` it uncounted, or charge an amount such as `"0.02 USD"`.
+            reserve: What is held for a call in flight: `"likely"` (its input by estimate and the
+                usual answer of its model), `"worst"` (its longest answer and thinking) or an
+                amount. Calls may overrun the budget by what they cost beyond their holds.
             book: Prices to use instead of the bundled ones: `PriceBook.from_toml(path)`.
             price_as: Whose list prices calls that no list of their own gateway does: a gateway, for
                 the same models, or `gateway:model`, such as `"dashscope-intl:qwen3.6-flash"`, for
@@ -93,29 +104,41 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
                 the usage. LangSmith's is after it where this one stands in the `config` of the
                 outermost call. LangChain's own usage callback must not be (T1). `ChatQwen36` does
                 it by itself in all but `stream` and `astream`; other chat classes need this.
-            on_record: Called with each record when it is booked. A call that was booked as
-                abandoned and ends after all comes twice.
+            on_record: Called with each record when it is booked; it may be async. A call that
+                was booked as abandoned and ends after all comes twice.
 
         Raises:
             ValueError: A setting that cannot be; the message names the form it takes.
         """
         self._pricer = Pricer(book=book, price_as=price_as, price_of=price_of, discount=discount)
-        self._budget = Budget.of(budget, warn_at)
+        self._estimator = HoldEstimator(self._pricer, reserve)
         self._trace_costs = trace_costs
         self._on_record = on_record
-        self._ledger = Ledger()
+        self._ledger = Ledger(Budget.of(budget, warn_at, unpriced))
         self._runs = RunTree()
         self._open: dict[UUID, TrackedCall] = {}
-        self._outer: QwenCostCallbackHandler | None = None
+        self._parent: QwenCostCallbackHandler | None = None
+        self._closed = False
         self._warned = False
+        self._saving: list[Awaitable[None]] = []
+        if inspect.iscoroutinefunction(on_record):
+            self._await_records()
+        _handlers.add(self)
 
     @property
     def raise_error(self) -> bool:  # type: ignore[override]
-        """LangChain swallows a handler's errors unless asked: a budget must stop the call (P47)."""
-        return any(handler._budget for handler in self._self_and_parents())  # noqa: SLF001
+        """Whether LangChain raises what this handler raises: the refusal of a budget."""
+        return any(handler._ledger.budget for handler in self._self_and_parents())  # noqa: SLF001
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_runs": RunTree(), "_open": {}, "_outer": None}
+        own = {k: v for k, v in self.__dict__.items() if k not in _ASYNC_HOOKS}
+        return {**own, "_runs": RunTree(), "_open": {}, "_parent": None, "_saving": []}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        if inspect.iscoroutinefunction(self._on_record):
+            self._await_records()
+        _handlers.add(self)
 
     @override
     def on_chat_model_start(
@@ -129,23 +152,26 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         metadata: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Refuse the call when a budget is spent, else note its start."""
-        for handler in self._self_and_parents():
-            handler._check_budget()  # noqa: SLF001 (the same class)
+        """Hold what the call may cost, or refuse it, and note its start."""
         params = kwargs.get("invocation_params") or {}
         metadata = metadata or {}
+        parents = self._runs.ancestors(parent_run_id)
         call = TrackedCall(
             run_id=run_id,
-            parents=self._runs.ancestors(parent_run_id),
+            parents=parents,
             name=kwargs.get("name") or (serialized or {}).get("name"),
             tags=tuple(tags or ()),
             model=metadata.get("ls_model_name") or params.get("model_name"),
             gateway=gateway_of_start(serialized, params, metadata),
             messages=tuple(messages[0]),
             tools=params.get("tools"),
+            params=params,
+            metadata=short_values(metadata),
+            tool=self._runs.tool_around(parent_run_id),
         )
-        self._open[run_id] = call
-        self._runs.add_call(run_id, call.parents)
+        if self._reserve(call):
+            self._open[run_id] = call
+            self._runs.add_call(run_id, call.parents)
 
     @override
     def on_llm_new_token(
@@ -168,13 +194,13 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
             record = record_success(call, summarize_result(response), self._pricer)
             if self._trace_costs:
                 write_costs(response, costs_of(record))
-            self._book(record)
+            self._settle(call, record)
 
     @override
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
         """Book a call that failed, was cancelled or whose stream was closed."""
         if call := self._open.pop(run_id, None):
-            self._book(record_failure(call, error, self._pricer))
+            self._settle(call, record_failure(call, error, self._pricer))
 
     @override
     def on_chain_start(  # type: ignore[override]  # a tool's start has `inputs` by name too
@@ -191,7 +217,21 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         name = kwargs.get("name") or (serialized or {}).get("name")
         self._runs.start(run_id, parent_run_id, name)
 
-    on_tool_start = on_retriever_start = on_chain_start  # type: ignore[assignment]
+    on_retriever_start = on_chain_start  # type: ignore[assignment]
+
+    @override
+    def on_tool_start(
+        self,
+        serialized: dict[str, Any],
+        input_str: str,
+        *,
+        run_id: UUID,
+        parent_run_id: UUID | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Note a tool that calls may be made in."""
+        name = kwargs.get("name") or (serialized or {}).get("name")
+        self._runs.start(run_id, parent_run_id, name, is_tool=True)
 
     @override
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
@@ -208,51 +248,112 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
     on_tool_error = on_retriever_error = on_chain_error
 
     def close_open_calls(self) -> None:
-        """Book the calls whose end was not told as abandoned, by estimate.
+        """Book the calls whose end LangChain never reported as abandoned, by estimate.
 
-        LangChain tells no handler of a cancelled `ainvoke`, nor of a v3 stream that is dropped.
-        Inside a chain or graph they are booked when that ends, and `get_qwen_cost_callback` does
-        it on leaving; with a handler of your own, call this when the work is done. A call that
-        is still running is booked again when it ends.
+        LangChain tells no handler that a v3 stream was dropped, nor, for chat classes other than
+        ours, that an `ainvoke` was cancelled. Inside a chain or graph they are booked when that
+        ends, and `get_qwen_cost_callback` does it on leaving; with a handler of your own, call
+        this when the work is done. A call that is still running is booked again when it ends.
         """
         self._close(self._open, None)
+        run_pending(self._saving)
 
-    def set_parent(self, outer: QwenCostCallbackHandler | None) -> None:
-        """Let another handler count, and refuse, what this one does."""
-        self._outer = outer
+    def set_parent(self, parent: QwenCostCallbackHandler | None) -> None:
+        """Forward records and budget checks to an enclosing handler."""
+        self._parent = parent
+
+    def charge_to(self, balance: Balance) -> None:
+        """Charge the calls of this handler to an account that outlives it."""
+        self._ledger.balance = balance
+
+    def charges(self, balance: Balance) -> bool:
+        """Return whether this handler, or one around it, charges calls to an account."""
+        return any(handler._ledger.balance is balance for handler in self._self_and_parents())  # noqa: SLF001
+
+    def stop(self) -> None:
+        """Count no call that starts from now on; the enclosing handlers do."""
+        self._closed = True
 
     def _close(self, run_ids: Iterable[UUID], cause: BaseException | None) -> None:
         for run_id in tuple(run_ids):
             call = self._open.get(run_id)
             if call is not None and not call.recorded_as_abandoned:
                 record = record_abandoned(call, cause, self._pricer)
-                call.give_up()
-                self._book(record)
+                call.mark_as_abandoned()
+                self._settle(call, record)
 
-    def _book(self, record: CallRecord) -> None:
-        for handler in self._self_and_parents():
-            if handler._ledger.book(record):  # noqa: SLF001 (the same class)
+    def _reserve(self, call: TrackedCall) -> bool:
+        """Hold what a call may cost in each handler around it; False if none counts it.
+
+        Raises:
+            BudgetExceededError: One of them refuses it; nothing is held then.
+        """
+        call.handlers = tuple(self._self_and_parents())
+        try:
+            for handler in call.handlers:
+                handler._hold(call)  # noqa: SLF001 (the same class)
+        except BudgetExceededError:
+            # Handlers of other callback managers may have admitted the call before this one.
+            for handler in list(_handlers):
+                handler._forget(call.run_id)  # noqa: SLF001
+            raise
+        return bool(call.handlers)
+
+    def _hold(self, call: TrackedCall) -> None:
+        budget = self._ledger.budget
+        hold = self._estimator.estimate(call, self._ledger.balance.lengths) if budget else None
+        self._ledger.reserve(pending_call(call, hold))
+
+    def _forget(self, run_id: UUID) -> None:
+        """Drop a call that another handler refused: it is not sent."""
+        self._ledger.release(run_id)
+        self._open.pop(run_id, None)
+
+    def _settle(self, call: TrackedCall, record: CallRecord) -> None:
+        for handler in call.handlers:
+            if handler._ledger.settle(record):  # noqa: SLF001 (the same class)
+                handler._ledger.balance.lengths.learn(call.model, record)  # noqa: SLF001
                 handler._after_booking(record)  # noqa: SLF001
 
     def _after_booking(self, record: CallRecord) -> None:
-        if self._budget and not self._warned and self._budget.warns(self._ledger.spent):
+        budget = self._ledger.budget
+        if budget and not self._warned and budget.warns(self._ledger.spent):
             self._warned = True
-            logger.warning("%s of a budget of %s.", self, self._budget.limit)
+            logger.warning("%s of a budget of %s.", self, budget.limit)
         if self._on_record is None:
             return
         try:
-            self._on_record(record)
+            saving = self._on_record(record)
         except Exception:
             # With a budget LangChain would raise it in the call, which has nothing to do with it.
             logger.exception("`on_record` failed for %s", record.run_id)
-
-    def _check_budget(self) -> None:
-        if self._budget:
-            self._budget.check(self._ledger.spent)
+        else:
+            if inspect.isawaitable(saving):
+                self._saving.append(saving)
 
     def _self_and_parents(self) -> Iterator[QwenCostCallbackHandler]:
-        """This handler and those of the managers around it: each counts (P46)."""
+        """Yield this handler and those of the blocks around it that still count."""
         handler: QwenCostCallbackHandler | None = self
         while handler is not None:
-            yield handler
-            handler = handler._outer  # noqa: SLF001 (the same class)
+            if not handler._closed:  # noqa: SLF001 (the same class)
+                yield handler
+            handler = handler._parent  # noqa: SLF001
+
+    def _await_records(self) -> None:
+        """Make the hooks that book async, so that LangChain awaits what `on_record` returns."""
+        for name in _ASYNC_HOOKS:
+            setattr(self, name, awaiting(getattr(type(self), name).__get__(self), self._saving))
+
+
+_ASYNC_HOOKS = (
+    "on_llm_end",
+    "on_llm_error",
+    "on_chain_end",
+    "on_chain_error",
+    "on_tool_end",
+    "on_tool_error",
+    "on_retriever_end",
+    "on_retriever_error",
+)
+"""The hooks that book calls."""
+_handlers: weakref.WeakSet[QwenCostCallbackHandler] = weakref.WeakSet()

@@ -92,7 +92,7 @@ class Pricer:
         names: tuple[str | None, ...],
         gateway: str | None,
     ) -> PricedCall:
-        """The bill of one call.
+        """Price one call.
 
         Your `price_of` goes first, then what the gateway reports, then the list (P28); never
         two of them together.
@@ -113,16 +113,47 @@ class Pricer:
         if record is None or (record["basis"] == "list" and self._overrides_list and not is_sum):
             record = self._price(usage, metadata, offer) or record
         if record is not None:
-            return _bill(record, record["basis"])
+            return _priced(record, record["basis"])
         if offer is None and (fallback := self._fallback_offer(names)):
             record = self._price(usage, metadata, fallback)
         if record is not None:
-            return _bill(record, "price_as")
-        row = GATEWAYS.get(gateway or "")
-        if row is not None and row.embedded:
+            return _priced(record, "price_as")
+        if is_self_hosted(gateway):
             return PricedCall(None, "not_billed")
         self._warn(self.model_id(*names), gateway)
         return PricedCall(None, "unknown")
+
+    def estimate(
+        self,
+        usage: Mapping[str, Any],
+        params: Mapping[str, Any],
+        model: str | None,
+        gateway: str | None,
+    ) -> Money | None:
+        """Price a call that is not made yet; None: its price is not known.
+
+        Args:
+            usage: What it may use, as LangChain's `UsageMetadata`.
+            params: The run's `invocation_params`: a model's own `price_book` and `price_discount`
+                stand there.
+            model: The model as it is requested.
+            gateway: The gateway's name, where it is known.
+        """
+        if priced := self._users(usage, (model,), gateway):
+            return priced.money
+        own = params.get("price_book")
+        book = own if self.book is None and isinstance(own, PriceBook) else self._book
+        offer = book.offer(gateway, model) if gateway and model else None
+        record = price_call(
+            usage,
+            {},
+            offer or self._fallback_offer((model,)),
+            discount=params.get("price_discount") if self.discount is None else self.discount,
+            thinking=params.get("enable_thinking"),
+        )
+        if record is not None:
+            return money_of(record)
+        return Money(Decimal(0), "") if is_self_hosted(gateway) else None
 
     def _users(
         self, usage: Mapping[str, Any], names: tuple[str | None, ...], gateway: str | None
@@ -167,13 +198,24 @@ class Pricer:
             return
         self._unknown.add(name)
         logger.warning(
-            "No price is known for %s: its calls are counted in `unpriced_calls`, the total cost "
-            "is partial and a budget does not see them. Give the handler `price_of=`, "
-            "`price_as=` or a `book=` with its price.",
+            "No price is known for %s: its calls are counted in `unpriced_calls` and the total "
+            "cost is partial. Give `price_of=`, `price_as=` or a `book=` with its price.",
             name,
         )
 
 
-def _bill(record: Mapping[str, Any], source: PriceSource) -> PricedCall:
+def is_self_hosted(gateway: str | None) -> bool:
+    """Return whether a gateway is a server of your own, whose calls cost nothing."""
+    row = GATEWAYS.get(gateway or "")
+    return row is not None and (row.self_hosted or row.embedded)
+
+
+def reports_cost(gateway: str | None) -> bool:
+    """Return whether a gateway's responses say what the call cost."""
+    row = GATEWAYS.get(gateway or "")
+    return row is not None and row.reports_cost
+
+
+def _priced(record: Mapping[str, Any], source: PriceSource) -> PricedCall:
     output = Decimal(str(record["output"])) if record["basis"] == "list" else None
     return PricedCall(money_of(record), source, record["tier"], output)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -105,6 +105,18 @@ class CallRecord:
     """In UTC."""
     ended: datetime
     """In UTC."""
+    request_id: str | None = None
+    """The gateway's id of the request, as its invoice and its support name it."""
+    response_id: str | None = None
+    """The id of the completion."""
+    response_model: str | None = None
+    """The model as the gateway names it in the response."""
+    attempts: int = 1
+    """Requests that were sent for the call; all that may be billed are in `cost`."""
+    metadata: Mapping[str, str | int | float | bool] = field(default_factory=dict)
+    """Numbers and short texts of the run's metadata: `user_id`, `thread_id`, …"""
+    tool: str | None = None
+    """The tool in which the call was made."""
 
     @property
     def parent_run_id(self) -> UUID | None:

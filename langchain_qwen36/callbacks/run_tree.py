@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 class _Run:
     name: str | None
     parent: UUID | None
+    is_tool: bool
     calls: set[UUID] = field(default_factory=set)
 
 
@@ -28,9 +29,11 @@ class RunTree:
     def __init__(self) -> None:
         self._runs: dict[UUID, _Run] = {}
 
-    def start(self, run_id: UUID, parent: UUID | None, name: str | None) -> None:
-        """A chain, tool or retriever begins."""
-        self._runs[run_id] = _Run(name, parent)
+    def start(
+        self, run_id: UUID, parent: UUID | None, name: str | None, *, is_tool: bool = False
+    ) -> None:
+        """Note that a chain, tool or retriever begins."""
+        self._runs[run_id] = _Run(name, parent, is_tool)
 
     def end(self, run_id: UUID) -> set[UUID]:
         """It ends; the calls that were begun in it are given back."""
@@ -41,6 +44,14 @@ class RunTree:
         """A call begins in the last of `parents`."""
         if parents and (run := self._runs.get(parents[-1].run_id)):
             run.calls.add(call)
+
+    def tool_around(self, run_id: UUID | None) -> str | None:
+        """Return the name of the innermost tool that is a run or above it."""
+        while run := self._runs.get(run_id) if run_id else None:
+            if run.is_tool:
+                return run.name
+            run_id = run.parent
+        return None
 
     def ancestors(self, run_id: UUID | None) -> tuple[Parent, ...]:
         """A run and those above it, outermost first."""

@@ -12,7 +12,11 @@ from langchain_core.exceptions import ModelTimeoutError
 from langchain_qwen36 import tokens
 from langchain_qwen36.callbacks.pricer import PricedCall, Pricer
 from langchain_qwen36.callbacks.records import CallRecord, Ending, Parent, TokenCounts
-from langchain_qwen36.callbacks.usage_of import ResponseSummary, summarize_messages
+from langchain_qwen36.callbacks.usage_of import (
+    ResponseSummary,
+    summarize_messages,
+    usable_usage,
+)
 from langchain_qwen36.errors import GatewayTimeoutError, QwenError, StreamInterruptedError
 from langchain_qwen36.gateways import GATEWAYS, gateway_of_host
 
@@ -21,6 +25,12 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from langchain_core.messages import BaseMessage
+
+    from langchain_qwen36.callbacks.handler import QwenCostCallbackHandler
+
+
+_MAX_METADATA_CHARS = 256
+"""Longer texts are no ids, and a record must not keep a prompt."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -36,6 +46,14 @@ class TrackedCall:
     gateway: str | None
     messages: Sequence[BaseMessage]
     tools: Sequence[Any] | None
+    params: Mapping[str, Any] = field(default_factory=dict)
+    """The run's `invocation_params`."""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """Of the run's config."""
+    tool: str | None = None
+    """The tool in which the call is made."""
+    handlers: tuple[QwenCostCallbackHandler, ...] = ()
+    """Those that count it: the one that LangChain told, and the enclosing ones."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     chunks: list[BaseMessage] = field(default_factory=list)
     prompt_tokens: int | None = None
@@ -43,9 +61,26 @@ class TrackedCall:
     recorded_as_abandoned: bool = False
     """It was booked as abandoned; should it end after all, its real end replaces that."""
 
-    def give_up(self) -> None:
+    def count_prompt(self) -> int:
+        """Return our count of the prompt's tokens; counted once."""
+        if self.prompt_tokens is None:
+            self.prompt_tokens = tokens.count_messages(self.messages, self.tools)
+        return self.prompt_tokens
+
+    def mark_as_abandoned(self) -> None:
         """Keep only what a late end needs."""
         self.recorded_as_abandoned, self.messages, self.chunks = True, (), []
+
+
+def short_values(metadata: Mapping[str, Any]) -> dict[str, str | int | float | bool]:
+    """Return the numbers and short texts of a run's metadata; LangSmith's own keys left out."""
+    return {
+        key: value
+        for key, value in metadata.items()
+        if isinstance(value, str | int | float)
+        and not (isinstance(value, str) and len(value) > _MAX_METADATA_CHARS)
+        and not key.startswith(("ls_", "lc_", "langgraph_"))
+    }
 
 
 def gateway_of_start(
@@ -131,17 +166,19 @@ class _End(NamedTuple):
 
 
 def _priced(call: TrackedCall, seen: ResponseSummary, end: _End, pricer: Pricer) -> CallRecord:
-    usage = seen.usage
+    usage = usable_usage(seen.usage)
+    if usage != seen.usage:
+        seen, end = seen._replace(usage=usage), end._replace(estimated=True)
     if usage is None:
         usage = _estimate(call, seen.text)
         seen, end = seen._replace(usage=usage), end._replace(estimated=True)
     names, gateway = _names(call, seen.metadata), _gateway(call, seen.metadata)
-    bill = pricer.price(usage, seen.metadata, names, gateway)
-    return _record(call, seen, bill, end, pricer)
+    priced = pricer.price(usage, seen.metadata, names, gateway)
+    return _record(call, seen, priced, end, pricer)
 
 
 def _record(
-    call: TrackedCall, seen: ResponseSummary, bill: PricedCall, end: _End, pricer: Pricer
+    call: TrackedCall, seen: ResponseSummary, priced: PricedCall, end: _End, pricer: Pricer
 ) -> CallRecord:
     return CallRecord(
         run_id=call.run_id,
@@ -150,19 +187,29 @@ def _record(
         tags=call.tags,
         model=pricer.model_id(*_names(call, seen.metadata)),
         gateway=_gateway(call, seen.metadata),
-        tier=bill.tier,
+        tier=priced.tier,
         tokens=_counts(seen.usage or {}),
-        cost=bill.amount,
-        currency=bill.money.currency if bill.money else None,
-        input_cost=bill.input,
-        output_cost=bill.output,
-        price_source=bill.source,
+        cost=priced.amount,
+        currency=priced.money.currency if priced.money else None,
+        input_cost=priced.input,
+        output_cost=priced.output,
+        price_source=priced.source,
         estimated=end.estimated,
         ending=end.ending,
         error=end.error,
         started=call.started,
         ended=datetime.now(UTC),
+        request_id=_text(seen.metadata.get("request_id")),
+        response_id=_text(seen.metadata.get("id")),
+        response_model=_text(seen.metadata.get("model_name")),
+        attempts=seen.metadata.get("attempts") or 1,
+        metadata=call.metadata,
+        tool=call.tool,
     )
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _names(call: TrackedCall, metadata: Mapping[str, Any]) -> tuple[str | None, ...]:
@@ -188,7 +235,5 @@ def _counts(usage: Mapping[str, Any]) -> TokenCounts:
 
 
 def _estimate(call: TrackedCall, text: str) -> dict[str, int]:
-    if call.prompt_tokens is None:
-        call.prompt_tokens = tokens.count_messages(call.messages, call.tools)
-    read, written = call.prompt_tokens, tokens.count_text(text)
+    read, written = call.count_prompt(), tokens.count_text(text)
     return {"input_tokens": read, "output_tokens": written, "total_tokens": read + written}

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGeneration
 
+from langchain_qwen36.pricing import BilledTokens, UsageError
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
@@ -42,6 +44,24 @@ def summarize_messages(messages: Iterable[BaseMessage]) -> ResponseSummary:
         usage = getattr(message, "usage_metadata", None) or usage
         metadata |= message.response_metadata
     return ResponseSummary("".join(texts), dict(usage) if usage else None, metadata)
+
+
+def usable_usage(usage: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """Return the part of a usage that can be priced; None where none can.
+
+    All zeros beside an answer are a gateway that does not count. More cached tokens than input
+    tokens cannot be: the input is then taken as not cached, which never costs less.
+    """
+    if usage is None:
+        return None
+    try:
+        return usage if BilledTokens.of(usage).total else None
+    except UsageError:
+        counts = {**usage, "input_token_details": {}, "output_token_details": {}}
+    try:
+        return counts if BilledTokens.of(counts).total else None
+    except UsageError:
+        return None
 
 
 def _texts(message: BaseMessage) -> list[str]:

@@ -107,6 +107,10 @@ class Gateway:
     """Whether a call without a key cannot work."""
     embedded: bool = False
     """Whether the engine is ours to start (extra `local`)."""
+    self_hosted: bool = False
+    """Whether it is a server of your own, whose calls cost nothing."""
+    reports_cost: bool = False
+    """Whether its responses say what the call cost, also of models without a list price."""
     price_list: str | None = None
     """The gateway whose offers price this one, when it is not its own name."""
 

@@ -107,6 +107,7 @@ def _self_hosted(name: str, port: int, *, key_env: str, base_url_env: str) -> Ga
         base_url=f"http://localhost:{port}/v1",
         key_env=(key_env,),
         base_url_env=(base_url_env,),
+        self_hosted=True,
         thinking="chat_template_kwargs",
         preserve_thinking="chat_template_kwargs",
         think_tags="lone",
@@ -167,6 +168,7 @@ _ROWS = (
     ),
     replace(
         _hosted("openrouter", "https://openrouter.ai/api/v1"),
+        reports_cost=True,
         base_url_env=("OPENROUTER_BASE_URL", "OPENROUTER_API_BASE"),
         thinking="reasoning",
         thinking_budget="reasoning.max_tokens",
@@ -186,6 +188,7 @@ _ROWS = (
     ),
     replace(
         _hosted("vercel", "https://ai-gateway.vercel.sh/v1"),
+        reports_cost=True,
         key_env=("AI_GATEWAY_API_KEY", "VERCEL_AI_GATEWAY_API_KEY", "VERCEL_OIDC_TOKEN"),
         base_url_env=("AI_GATEWAY_BASE_URL",),
         thinking="reasoning",
@@ -206,6 +209,7 @@ _ROWS = (
     # is not confirmed.
     replace(
         _hosted("aimlapi", "https://api.aimlapi.com/v1"),
+        reports_cost=True,
         base_url_env=("AIMLAPI_BASE_URL", "AIMLAPI_API_BASE"),
         thinking="enable_thinking",
         thinking_budget="thinking_budget",
@@ -244,6 +248,7 @@ _ROWS = (
         base_url="http://localhost:11434/v1",
         key_env=("OLLAMA_API_KEY",),
         base_url_env=("OLLAMA_BASE_URL",),
+        self_hosted=True,
         thinking="reasoning_effort",
         reasoning_effort="reasoning_effort",
         reasoning_field="reasoning",

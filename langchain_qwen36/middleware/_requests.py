@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from langchain.agents.middleware.types import ExtendedModelResponse, ModelResponse
 from langchain_core.messages import AIMessage
@@ -20,6 +20,18 @@ if TYPE_CHECKING:
     from langchain_qwen36.gateways import Gateway
 
 ModelResult = ModelResponse[Any] | AIMessage | ExtendedModelResponse[Any]
+
+
+def check_choice(name: str, value: Any, choices: Any) -> Any:
+    """Return an argument that is one of a `Literal`'s choices.
+
+    Raises:
+        ValueError: It is none of them; the message lists them.
+    """
+    if value not in get_args(choices):
+        allowed = ", ".join(repr(choice) for choice in get_args(choices))
+        raise ValueError(f"`{name}={value!r}` is not known; it is one of {allowed}.")
+    return value
 
 
 def gateway_of(request: ModelRequest[Any]) -> Gateway | None:

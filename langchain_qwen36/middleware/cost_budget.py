@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextlib import contextmanager
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -11,7 +12,6 @@ from typing import (
     Literal,
     NotRequired,
     TypedDict,
-    assert_never,
 )
 from uuid import uuid4
 
@@ -21,18 +21,26 @@ from langgraph.config import get_config
 from typing_extensions import override
 
 from langchain_qwen36.callbacks.budget import Budget
+from langchain_qwen36.callbacks.holds import parse_reserve
 from langchain_qwen36.errors import BudgetExceededError
-from langchain_qwen36.middleware.spending import SpendingAccount, track_spending
+from langchain_qwen36.middleware._requests import check_choice
+from langchain_qwen36.middleware.spending import (
+    SpendingAccount,
+    UserAccounts,
+    is_refused_by,
+    track_spending,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
-    from contextlib import AbstractContextManager
+    from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 
     from langchain.agents.middleware.types import ModelRequest, ToolCallRequest
     from langchain_core.language_models import BaseChatModel
     from langgraph.runtime import Runtime
     from langgraph.types import Command
 
+    from langchain_qwen36.callbacks.budget import Unpriced
+    from langchain_qwen36.callbacks.holds import Reserve
     from langchain_qwen36.callbacks.pricer import PriceOf
     from langchain_qwen36.middleware._requests import ModelResult
     from langchain_qwen36.pricing import Money
@@ -40,6 +48,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Per = Literal["run", "thread", "user"]
+ExitBehavior = Literal["end", "error"]
+
+_END_MESSAGE = "I have to stop here: the spending limit for this conversation is reached."
+_TOOL_MESSAGE = "Not finished: the spending limit of this run is reached."
 
 
 class _Entry(TypedDict):
@@ -67,9 +79,9 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
         CostBudgetMiddleware("5 USD", per="user", cheaper_model=ChatQwen36(model="qwen3.6-flash"))
 
     Every call of the agent's model counts, retried and fallen back ones too, and every call made
-    inside its tools, so those of subagents. A subagent's call that comes after the budget is
-    spent is not made: the tool that ran it gives an error result. Calls that are under way are
-    not cut, so calls at the same time may overrun the budget by their own cost.
+    inside its tools, so those of subagents. What a call may cost is held before it is sent, so
+    calls at the same time share the budget. A call that does not fit is not made: the run ends
+    with a message, and a tool that made it gives an error result.
 
     Put it first in the list, so that retries and fallbacks are inside it. Not counted are calls
     that other middleware makes in nodes of its own, such as a summary: put
@@ -84,12 +96,15 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
         *,
         per: Per = "run",
         cheaper_model: BaseChatModel | None = None,
-        exit_behavior: Literal["end", "error"] = "end",
+        exit_behavior: ExitBehavior = "end",
+        end_message: str = _END_MESSAGE,
         user_of: Callable[[Runtime[Any]], str] | None = None,
         users: MutableMapping[str, SpendingAccount] | None = None,
         price_of: PriceOf | None = None,
+        unpriced: Unpriced | Money = "refuse",
+        reserve: Reserve | Money = "likely",
     ) -> None:
-        """Say how much, for what, and what happens then.
+        """Initialize the middleware.
 
         Args:
             budget: E.g. `"0.50 USD"`, in the currency that the gateway charges.
@@ -98,25 +113,34 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
             cheaper_model: Answers in place of the agent's model once the budget is spent; it has
                 no limit here: add a second, larger budget in front to have one.
             exit_behavior: `end` with a message, or `error`: raise `BudgetExceededError`.
+            end_message: The text of that message; your end users read it. Why the run ended
+                stands in its `response_metadata`.
             user_of: The user's id. None: `config["configurable"]["user_id"]`.
-            users: The users' accounts, to share between agents, to save and to reset.
+            users: The users' accounts, to share between agents, to save and to reset; a mapping
+                on disk, such as a shelf, is written after each call.
             price_of: Your own price of a call, as `QwenCostCallbackHandler` takes it.
+            unpriced: What to do with a call whose cost cannot be known, as the handler takes it.
+            reserve: What is held for a call in flight, as the handler takes it.
 
         Raises:
-            ValueError: a budget that is no amount of money above 0.
+            ValueError: A budget that is no amount of money above 0, or an unknown choice.
         """
         super().__init__()
-        found = Budget.of(budget, None)
-        if found is None:
+        parsed = Budget.of(budget, None, unpriced)
+        if parsed is None:
             raise ValueError('`budget` is missing: write it like "0.50 USD".')
-        self.budget = found
-        self.per: Per = per
+        self.budget = parsed
+        self.per: Per = check_choice("per", per, Per)
         self.cheaper_model = cheaper_model
-        self.exit_behavior = exit_behavior
+        self.exit_behavior: ExitBehavior = check_choice(
+            "exit_behavior", exit_behavior, ExitBehavior
+        )
+        self.end_message = end_message
         self.users: MutableMapping[str, SpendingAccount] = {} if users is None else users
         self._user_of = user_of or _configured_user
-        self._price_of = price_of
+        self._settings = {"price_of": price_of, "reserve": parse_reserve(reserve)}
         self._live: dict[str, SpendingAccount] = {}
+        self._users = UserAccounts(self.users)
         self._lock = threading.Lock()
 
     @property
@@ -177,13 +201,17 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Any]
     ) -> ModelResult:
-        """Make the call where the budget allows it, and count it."""
+        """Make the call if the budget can bear it, else one to the cheaper model, and charge it."""
         account = self._account(request.state, request.runtime)
         try:
-            with self._counting(account):
-                result: ModelResult = handler(self._admitted(request, account))
+            with self._charging(account, self.budget.limit, request):
+                result: ModelResult = handler(request)
         except BudgetExceededError as error:
-            return self._end(error, account)
+            cheaper = self._cheaper(error, account, request)
+            if cheaper is None:
+                return self._end(error, account)
+            with self._charging(account, None, request):
+                return handler(cheaper)  # type: ignore[no-any-return]
         return result
 
     @override
@@ -193,20 +221,24 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
         """`wrap_model_call`, async."""
         account = self._account(request.state, request.runtime)
         try:
-            with self._counting(account):
-                result: ModelResult = await handler(self._admitted(request, account))
+            with self._charging(account, self.budget.limit, request):
+                result: ModelResult = await handler(request)
         except BudgetExceededError as error:
-            return self._end(error, account)
+            cheaper = self._cheaper(error, account, request)
+            if cheaper is None:
+                return self._end(error, account)
+            with self._charging(account, None, request):
+                return await handler(cheaper)  # type: ignore[no-any-return]
         return result
 
     @override
     def wrap_tool_call(
         self, request: ToolCallRequest, handler: Callable[[ToolCallRequest], Any]
     ) -> ToolMessage | Command[Any]:
-        """Count the calls that are made inside a tool."""
+        """Charge the calls that are made inside a tool."""
         account = self._account(request.state, request.runtime)
         try:
-            with self._counting(account):
+            with self._charging(account, self._tool_limit(), request):
                 result: ToolMessage | Command[Any] = handler(request)
         except BudgetExceededError as error:
             return self._tool_ended(error, account, request)
@@ -219,7 +251,7 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
         """`wrap_tool_call`, async."""
         account = self._account(request.state, request.runtime)
         try:
-            with self._counting(account):
+            with self._charging(account, self._tool_limit(), request):
                 result: ToolMessage | Command[Any] = await handler(request)
         except BudgetExceededError as error:
             return self._tool_ended(error, account, request)
@@ -232,54 +264,58 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
     def _account(self, state: Any, runtime: Any) -> SpendingAccount:
         with self._lock:
             if self.per == "user":
-                return self.users.setdefault(self._user_of(runtime), SpendingAccount())
+                return self._users.open(self._user_of(runtime))
             entry = self._entry(state)
             if entry is None:
                 raise RuntimeError(f"{self.name} has no account: `before_agent` did not run.")
             return self._live.setdefault(entry["id"], SpendingAccount(entry["spent"]))
 
-    def _counting(self, account: SpendingAccount) -> AbstractContextManager[None]:
-        return track_spending(account, None if self.cheaper_model else self.budget, self._price_of)
-
-    def _admitted(self, request: ModelRequest[Any], account: SpendingAccount) -> ModelRequest[Any]:
-        """The request, to the cheaper model where the budget is spent and there is one."""
+    @contextmanager
+    def _charging(
+        self, account: SpendingAccount, limit: Money | None, request: Any
+    ) -> Iterator[None]:
         try:
-            self.budget.check(account.spent)
-        except BudgetExceededError:
-            if self.cheaper_model is None:
-                raise
-            logger.info("The budget of %s is spent: a cheaper model goes on.", self.budget.limit)
-            return request.override(model=self.cheaper_model)
-        return request
+            with track_spending(
+                account, budget=limit, unpriced=self.budget.unpriced, **self._settings
+            ):
+                yield
+        finally:
+            if self.per == "user":
+                with self._lock:
+                    self._users.save(self._user_of(request.runtime), account)
 
-    def _own(self, error: BudgetExceededError, account: SpendingAccount) -> BudgetExceededError:
-        """The error, where it is this budget's; one of a budget around us is raised on."""
-        try:
-            self.budget.check(account.spent)
-        except BudgetExceededError:
-            return error
-        raise error
+    def _tool_limit(self) -> Money | None:
+        """Return the limit inside a tool; the cheaper model has none."""
+        return None if self.cheaper_model else self.budget.limit
+
+    def _cheaper(
+        self, error: BudgetExceededError, account: SpendingAccount, request: ModelRequest[Any]
+    ) -> ModelRequest[Any] | None:
+        """Return the request to the cheaper model, if there is one and this budget refused."""
+        if self.cheaper_model is None or not is_refused_by(error, account):
+            return None
+        logger.info("The budget of %s is spent: a cheaper model answers.", self.budget.limit)
+        return request.override(model=self.cheaper_model)
 
     def _end(self, error: BudgetExceededError, account: SpendingAccount) -> AIMessage:
-        error = self._own(error, account)
-        match self.exit_behavior:
-            case "error":
-                raise error
-            case "end":
-                spent = {"stopped_by": self.name, "spent": account.saved()}
-                return AIMessage(str(error), response_metadata=spent)
-            case never:
-                assert_never(never)
+        """Return the message that ends the run; the refusal of a budget around us is raised."""
+        if self.exit_behavior == "error" or not is_refused_by(error, account):
+            raise error
+        facts = {"stopped_by": self.name, "spent": account.saved(), "reason": str(error)}
+        return AIMessage(self.end_message, response_metadata=facts)
 
     def _tool_ended(
         self, error: BudgetExceededError, account: SpendingAccount, request: ToolCallRequest
     ) -> ToolMessage:
+        if not is_refused_by(error, account):
+            raise error
         call = request.tool_call
         return ToolMessage(
-            str(self._own(error, account)),
+            _TOOL_MESSAGE,
             name=call["name"],
             tool_call_id=call["id"] or "",
             status="error",
+            response_metadata={"stopped_by": self.name, "reason": str(error)},
         )
 
 
@@ -287,7 +323,7 @@ def _configured_user(_runtime: Any) -> str:
     user = get_config().get("configurable", {}).get("user_id")
     if user is None:
         raise ValueError(
-            'A budget per user needs to know him: pass config={"configurable": {"user_id": …}}, '
+            'A budget per user needs the user: pass config={"configurable": {"user_id": …}}, '
             "or give the middleware `user_of=`."
         )
     return str(user)

@@ -1,104 +1,78 @@
-"""What was spent on a run, thread or user, and the refusal of the calls after that."""
+"""Spending accounts of runs, threads and users, and blocks that charge calls to them."""
 
 from __future__ import annotations
 
-import threading
-from collections import defaultdict
 from contextlib import contextmanager
-from contextvars import ContextVar
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.callbacks import BaseCallbackHandler
-from langchain_core.tracers.context import register_configure_hook
-
-from langchain_qwen36.callbacks import get_qwen_cost_callback
+from langchain_qwen36.callbacks import QwenCostCallbackHandler
+from langchain_qwen36.callbacks.context import counting_in, current_handler
+from langchain_qwen36.callbacks.ledger import Balance
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from uuid import UUID
+    from collections.abc import Iterator, MutableMapping
 
-    from langchain_qwen36.callbacks import CallRecord
-    from langchain_qwen36.callbacks.budget import Budget
-    from langchain_qwen36.callbacks.pricer import PriceOf
+    from langchain_qwen36.errors import BudgetExceededError
 
 
-class SpendingAccount:
-    """What was spent on one run, thread or user; calls in many threads and tasks may book."""
+class SpendingAccount(Balance):
+    """What was spent on one run, thread or user, and what its calls in flight hold.
 
-    def __init__(self, spent: Mapping[str, str] | None = None) -> None:
-        """Begin with sums by currency, as `saved` gives them."""
-        self._lock = threading.Lock()
-        self._spent = defaultdict(Decimal, {name: Decimal(s) for name, s in (spent or {}).items()})
-        self._abandoned: dict[UUID, Decimal] = {}
-
-    def add(self, record: CallRecord) -> None:
-        """Book a call; the real end of one that was given up replaces its estimate."""
-        if record.cost is None or record.currency is None:
-            return
-        with self._lock:
-            self._spent[record.currency] += record.cost - self._abandoned.pop(record.run_id, 0)
-            if record.ending in ("cancelled", "abandoned"):
-                self._abandoned[record.run_id] = record.cost
-
-    @property
-    def spent(self) -> dict[str, Decimal]:
-        """The sum of each currency."""
-        with self._lock:
-            return dict(self._spent)
+    `SpendingAccount({"USD": "0.25"})` begins with a sum. It pickles, without the calls in flight.
+    """
 
     def saved(self) -> dict[str, str]:
-        """The sums as texts, for a checkpoint or a file of your own."""
-        return {currency: str(amount) for currency, amount in self.spent.items()}
+        """Return the sums as texts, for a checkpoint or a file of your own."""
+        return {currency: format(s.normalize(), "f") for currency, s in self.spent.items()}
 
 
-class BudgetGate(BaseCallbackHandler):
-    """Refuses the next call of any model below it once a budget is spent."""
+class UserAccounts:
+    """The accounts of users in a mapping that may be on disk and hand out copies.
 
-    run_inline = True
-    raise_error = True
+    The calls in flight are in this process, so one object per user is kept as long as the mapping
+    holds the sums that were written last; who writes other sums there resets the account.
+    """
 
-    def __init__(
-        self, budget: Budget | None, account: SpendingAccount, outer: BudgetGate | None
-    ) -> None:
-        self.account = account
-        self._budget = budget
-        self._outer = outer
+    def __init__(self, stored: MutableMapping[str, SpendingAccount]) -> None:
+        self._stored = stored
+        self._live: dict[str, tuple[SpendingAccount, dict[str, str]]] = {}
 
-    def on_chat_model_start(self, *_: Any, **__: Any) -> None:
-        """Ask this budget and those around it."""
-        for gate in self.chain():
-            if gate._budget is not None:  # noqa: SLF001 - the same class
-                gate._budget.check(gate.account.spent)  # noqa: SLF001 - the same class
+    def open(self, user: str) -> SpendingAccount:
+        """Return a user's account; a new one where the mapping has none."""
+        stored = self._stored.get(user)
+        live, saved = self._live.get(user, (None, {}))
+        if live is not None and (stored is live or (stored and stored.saved() == saved)):
+            return live
+        account = SpendingAccount() if stored is None else stored
+        self.save(user, account)
+        return account
 
-    def chain(self) -> Iterator[BudgetGate]:
-        """This gate and those around it."""
-        gate: BudgetGate | None = self
-        while gate is not None:
-            yield gate
-            gate = gate._outer  # noqa: SLF001 - the same class
-
-
-_gate: ContextVar[BudgetGate | None] = ContextVar("langchain_qwen36_budget_gate", default=None)
-# Once for the process: a hook can never be taken away again (T30).
-register_configure_hook(_gate, inheritable=True)
+    def save(self, user: str, account: SpendingAccount) -> None:
+        """Write an account to the mapping."""
+        self._live[user] = (account, account.saved())
+        self._stored[user] = account
 
 
 @contextmanager
-def track_spending(
-    account: SpendingAccount, budget: Budget | None, price_of: PriceOf | None
-) -> Iterator[None]:
-    """Book every call made inside, and refuse those after the budget is spent.
+def track_spending(account: SpendingAccount, **settings: Any) -> Iterator[None]:
+    """Charge every call made inside the block to an account; its budget may refuse them.
 
-    An account that is being counted around us already is left to that: nothing is booked twice.
+    An account that an enclosing block charges already is left to that: no call is charged twice.
+
+    Args:
+        account: The account.
+        **settings: Keywords of `QwenCostCallbackHandler`.
     """
-    outer = _gate.get()
-    if outer is not None and any(gate.account is account for gate in outer.chain()):
+    outer = current_handler()
+    if outer is not None and outer.charges(account):
         yield
         return
-    token = _gate.set(BudgetGate(budget, account, outer))
-    try:
-        with get_qwen_cost_callback(on_record=account.add, price_of=price_of):
-            yield
-    finally:
-        _gate.reset(token)
+    handler = QwenCostCallbackHandler(**settings)
+    handler.charge_to(account)
+    with counting_in(handler):
+        yield
+
+
+def is_refused_by(error: BudgetExceededError, account: SpendingAccount) -> bool:
+    """Return whether an account's own budget refused a call, not one around it."""
+    return getattr(error, "balance", None) is account

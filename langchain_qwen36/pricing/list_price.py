@@ -74,6 +74,11 @@ class BilledTokens:
         )
 
     @property
+    def total(self) -> int:
+        """Input and output."""
+        return self.total_input + self.output
+
+    @property
     def total_input(self) -> int:
         """All that went in; it decides the tier."""
         return self.input + self.cache_read + self.cache_write

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from langchain_qwen36.pricing.cost_record import cost_record
-from langchain_qwen36.pricing.list_price import UsageError, cache_type_of, cost
+from langchain_qwen36.pricing.list_price import BilledTokens, UsageError, cache_type_of, cost
 from langchain_qwen36.pricing.reported_cost import reported_cost
 
 if TYPE_CHECKING:
@@ -58,7 +58,8 @@ def price_call(
         thinking = metadata.get("thinking")
     listed: Cost | None = None
     try:
-        if usage is not None:
+        # All zeros beside an answer are a gateway that does not count, not a free call.
+        if usage is not None and BilledTokens.of(usage).total:
             listed = cost(
                 usage,
                 offer,

@@ -64,17 +64,19 @@ def test_the_call_that_overruns_the_budget_is_let_through():
     assert cb.total_cost == Decimal("0.0008")
 
 
-def test_parallel_calls_begun_before_it_is_spent_are_let_through():
-    """All of them start while nothing is spent yet."""
+def test_calls_at_the_same_time_share_the_budget():
+    """What the first call may cost is held, so that the others do not fit beside it."""
 
     async def together(model):
-        await asyncio.gather(*(model.ainvoke(PROMPT) for _ in range(5)))
+        calls = (model.ainvoke(PROMPT) for _ in range(5))
+        return await asyncio.gather(*calls, return_exceptions=True)
 
     model = FakeQwen(pause=0.01)
     with get_qwen_cost_callback(budget="0.0001 USD") as cb:
-        asyncio.run(together(model))
+        ends = asyncio.run(together(model))
 
-    assert cb.calls == 5
+    assert [type(end) for end in ends[1:]] == [BudgetExceededError] * 4
+    assert (model.answered, cb.calls) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -136,15 +138,14 @@ def test_a_refused_call_is_not_recorded():
     assert len(cb.runs) == 1
 
 
-def test_a_cost_in_another_currency_closes_the_budget():
-    """It cannot be counted, and a limit that leaks is none (P68)."""
+def test_a_call_in_another_currency_is_refused():
+    """A budget in dollars cannot count yuan, so the call is not made."""
     model = FakeQwen(gateway="dashscope")
-    with get_qwen_cost_callback(budget="1 USD") as cb:
+    refused = pytest.raises(BudgetExceededError, match="CNY, which a budget in USD cannot count")
+    with get_qwen_cost_callback(budget="1 USD") as cb, refused:
         model.invoke(PROMPT)
-        with pytest.raises(BudgetExceededError, match="CNY, which a budget in USD cannot count"):
-            model.invoke(PROMPT)
 
-    assert cb.calls == 1
+    assert (model.answered, cb.calls) == (0, 0)
 
 
 def test_an_estimate_that_was_replaced_does_not_close_the_budget():

@@ -165,14 +165,14 @@ def test_your_own_book_replaces_the_list(tmp_path):
     assert Decimal(1100) / MILLION == cb.total_cost
 
 
-def test_an_impossible_usage_is_unpriced_and_its_numbers_are_logged(caplog):
-    """More cached tokens than input tokens cannot be; the call goes on."""
+def test_impossible_cache_counts_are_priced_as_input_and_marked():
+    """More cached tokens than input tokens cannot be: the call is charged as if none were."""
     usage = {**USAGE, "input_token_details": {"cache_read": 5000}}
     with get_qwen_cost_callback() as cb:
         FakeQwen(usage=usage, says_cost=False).invoke(PROMPT)
 
-    assert cb.unpriced_calls == 1
-    assert "cache_read (5000)" in caplog.text
+    [record] = cb.runs
+    assert (record.cost, record.estimated) == (ONE, True)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +278,7 @@ def test_a_price_function_that_fails_leaves_the_call_unpriced(caplog):
     def broken(model, gateway, usage):
         raise KeyError("no such row")
 
-    with get_qwen_cost_callback(price_of=broken, budget="1 USD") as cb:
+    with get_qwen_cost_callback(price_of=broken) as cb:
         FakeQwen().invoke(PROMPT)
 
     assert (cb.total_cost, cb.unpriced_calls) == (None, 1)

@@ -1,0 +1,178 @@
+"""Estimate what a call may cost before it is sent, which a budget then holds."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import defaultdict, deque
+from collections.abc import Mapping  # noqa: TC003 - a field's type
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+from langchain_qwen36.callbacks.pricer import reports_cost
+from langchain_qwen36.catalog import find_model
+from langchain_qwen36.errors import BudgetExceededError
+from langchain_qwen36.pricing import Money
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from langchain_qwen36.callbacks.pricer import Pricer
+    from langchain_qwen36.callbacks.records import CallRecord
+    from langchain_qwen36.callbacks.tracked_call import TrackedCall
+
+Reserve = str
+"""What is held for a call in flight: `likely`, `worst`, or an amount such as `"0.05 USD"`."""
+
+_FIRST_ANSWER = 500
+"""Output tokens assumed of a model of which no answer was counted yet."""
+_REMEMBERED_ANSWERS = 50
+"""Answers of a model whose lengths are kept; the usual answer is their 90th percentile."""
+_INPUT_MARGIN = 1.25
+"""By how much `worst` takes the input to be longer than our estimate of it."""
+
+
+class Hold(NamedTuple):
+    """What a call may cost before it is sent."""
+
+    likely: Money
+    """What is held."""
+    certain: Money
+    """The part that is not a guess; an account on which nothing is spent or held admits the call
+    by this part alone and holds what it has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingCall:
+    """A call that is about to be sent."""
+
+    run_id: UUID
+    """LangChain's id of the call; a second reservation of it changes nothing."""
+    model: str | None = None
+    gateway: str | None = None
+    hold: Hold | None = None
+    """None: what it costs cannot be known before it ends."""
+    metadata: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    """Of the run's config: `user_id`, `thread_id`, …"""
+    is_reported: bool = False
+    """Whether the gateway reports what a call cost."""
+    tags: tuple[str, ...] = ()
+    tool: str | None = None
+    """The tool in which the call is made."""
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+
+def pending_call(call: TrackedCall, hold: Hold | None) -> PendingCall:
+    """Return what a spend book is given of a call."""
+    return PendingCall(
+        run_id=call.run_id,
+        model=call.model,
+        gateway=call.gateway,
+        hold=hold,
+        metadata=call.metadata,
+        is_reported=reports_cost(call.gateway),
+        tags=call.tags,
+        tool=call.tool,
+        started=call.started,
+    )
+
+
+class AnswerLengths:
+    """How long the last answers of each model were, for an account; not pickled."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lengths: defaultdict[str | None, deque[int]] = defaultdict(
+            lambda: deque(maxlen=_REMEMBERED_ANSWERS)
+        )
+
+    def learn(self, model: str | None, record: CallRecord) -> None:
+        """Remember how long an answer of a model was."""
+        if record.ending == "ok" and record.price_source != "llm_cache" and not record.estimated:
+            with self._lock:
+                self._lengths[model].append(record.tokens.output)
+
+    def usual(self, model: str | None) -> int | None:
+        """Return the 90th percentile of a model's answers; None: none was counted yet."""
+        with self._lock:
+            lengths = sorted(self._lengths.get(model, ()))
+        return lengths[math.ceil(0.9 * len(lengths)) - 1] if lengths else None
+
+
+class HoldEstimator:
+    """Estimates what a call may cost."""
+
+    def __init__(self, pricer: Pricer, reserve: Reserve | Money = "likely") -> None:
+        """Choose what is held.
+
+        Raises:
+            ValueError: `reserve` is neither a choice nor an amount.
+        """
+        self._pricer = pricer
+        self._reserve = parse_reserve(reserve)
+
+    def estimate(self, call: TrackedCall, lengths: AnswerLengths) -> Hold | None:
+        """Return what a call may cost; None where no price is known before it ends.
+
+        Args:
+            call: The call.
+            lengths: How long answers usually are.
+
+        Raises:
+            BudgetExceededError: `worst` is asked for, and nothing bounds the answer.
+        """
+        if isinstance(self._reserve, Money):
+            return Hold(self._reserve, self._reserve)
+        read = call.count_prompt()
+        written = longest_answer(call)
+        if self._reserve == "worst":
+            if written is None:
+                raise BudgetExceededError(
+                    f'`reserve="worst"` cannot bound a call of {call.model}, whose longest answer '
+                    "is not known; the call was not made. Set `max_tokens=` or "
+                    "`max_completion_tokens=`."
+                )
+            most = self._price(call, math.ceil(read * _INPUT_MARGIN), written)
+            return Hold(most, most) if most else None
+        usual = lengths.usual(call.model)
+        guess = _FIRST_ANSWER if usual is None else usual
+        likely = self._price(call, read, guess if written is None else min(guess, written))
+        certain = self._price(call, read, 0) if usual is None else likely
+        return Hold(likely, certain) if likely and certain else None
+
+    def _price(self, call: TrackedCall, read: int, written: int) -> Money | None:
+        usage = {"input_tokens": read, "output_tokens": written, "total_tokens": read + written}
+        return self._pricer.estimate(usage, call.params, call.model, call.gateway)
+
+
+def longest_answer(call: TrackedCall) -> int | None:
+    """Return the most output tokens that a call allows, reasoning included; None: no bound."""
+    params, model = call.params, find_model(call.model or "")
+    count = params.get("n") or 1
+    if most := params.get("max_completion_tokens"):
+        return int(most) * count
+    answer = params.get("max_tokens") or (model.max_output_tokens if model else None)
+    if answer is None:
+        return None
+    if params.get("enable_thinking") is False:
+        return int(answer) * count
+    thinking = params.get("thinking_budget") or (model.max_thinking_tokens if model else None)
+    return (int(answer) + int(thinking or 0)) * count
+
+
+def parse_reserve(value: Reserve | Money) -> Literal["likely", "worst"] | Money:
+    """Read `reserve=`.
+
+    Raises:
+        ValueError: It is neither a choice nor an amount; the message lists what it may be.
+    """
+    if isinstance(value, Money) or value in ("likely", "worst"):
+        return value  # type: ignore[return-value]
+    try:
+        return Money.parse(value)
+    except (ValueError, AttributeError):
+        raise ValueError(
+            f'`reserve={value!r}` must be "likely", "worst", or an amount such as "0.05 USD"'
+        ) from None
