@@ -12,9 +12,10 @@ from __future__ import annotations
 import base64
 import mimetypes
 from collections.abc import Sequence
+from io import BytesIO
 from os import PathLike, fspath
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple, Protocol
 
 from langchain_qwen36._content.blocks import is_url
 from langchain_qwen36._content.formats import sniff
@@ -22,8 +23,19 @@ from langchain_qwen36.errors import MessageError
 
 __all__ = ["audio_block", "file_block", "image_block", "video_block"]
 
-Source = str | PathLike[str] | bytes
-"""A path, a URL (`https://…`, `data:…`), or the bytes of a file."""
+
+class _Picture(Protocol):
+    """A PIL image, by what is called of it; PIL need not be installed."""
+
+    def getbands(self) -> tuple[str, ...]:
+        """Name the bands: `("R", "G", "B")`."""
+
+    def save(self, fp: Any, format: str | None = None) -> None:  # noqa: A002  # PIL's names
+        """Write the image to an open file."""
+
+
+Source = str | PathLike[str] | bytes | IO[bytes] | _Picture
+"""A path, a URL (`https://…`, `data:…`), the bytes of a file, an open file, or a PIL image."""
 
 Block = dict[str, Any]
 
@@ -173,11 +185,31 @@ def _read(source: Any) -> _File:
         file = _File(bytes(source), None, f"The bytes {bytes(source[:12])!r}")
     elif isinstance(source, str | PathLike):
         file = _opened(Path(fspath(source)))
+    elif (data := _in_memory(source)) is not None:
+        file = _File(data, None, f"The {type(source).__name__}")
     else:
-        raise MessageError(f"A file is given by its path, URL or bytes, not by {type(source)!r}.")
+        raise MessageError(
+            f"A file is given by its path, URL or bytes, or as an open file or a PIL image, not by "
+            f"{type(source)!r}: save it to a BytesIO and pass its `.getvalue()`."
+        )
     if not file.data:
         raise MessageError(f"{file.said}: the file is empty.")
     return file
+
+
+def _in_memory(source: Any) -> bytes | None:
+    """Return the bytes of an open binary file, or of a PIL image as PNG; None for all else."""
+    if callable(getattr(source, "getvalue", None)):
+        data = source.getvalue()
+    elif callable(getattr(source, "read", None)):
+        data = source.read()
+    elif callable(getattr(source, "save", None)) and hasattr(source, "getbands"):
+        buffer = BytesIO()
+        source.save(buffer, "PNG")
+        data = buffer.getvalue()
+    else:
+        return None
+    return data if isinstance(data, bytes) else None
 
 
 def _opened(path: Path) -> _File:

@@ -241,7 +241,8 @@ class BaseChatQwen(TypedCalls):
 
         Args:
             schema: A pydantic class, a TypedDict, or a JSON or OpenAI schema; pydantic gives
-                objects of the class, all else plain dicts.
+                objects of the class, these others plain dicts. Any other type that pydantic
+                knows, such as `list[Person]` or `Literal["a", "b"]`, gives its value.
             method: How the server is asked. The default works on every gateway; `json_schema`
                 becomes `json_mode` with the schema in words where the server cannot do it.
             include_raw: Give `{"raw": message, "parsed": …, "parsing_error": …}` and never raise.

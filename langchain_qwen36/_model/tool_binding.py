@@ -9,6 +9,7 @@ from langchain_core.utils.function_calling import convert_to_json_schema, conver
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from langchain_qwen36._model.output_parser import StructuredOutputParser, target_of
+from langchain_qwen36._model.value_schema import ValueParser, wrap
 from langchain_qwen36._request import tools as wire_tools
 
 if TYPE_CHECKING:
@@ -72,16 +73,19 @@ def structured_kwargs(
     """What to bind for a structured answer, and the parser that reads it.
 
     Raises:
-        ValueError: no such method, no schema where one is needed, or tools beside
-            `function_calling`.
+        ValueError: no such method, no schema where one is needed, one that cannot be written as
+            a JSON schema, or tools beside `function_calling`.
     """
     if method not in get_args(Method):
         raise ValueError(f"`method={method!r}` is not known; it is one of {get_args(Method)}.")
     if schema is None and method != "json_mode":
         raise ValueError(f"`method={method!r}` needs a `schema`; only json_mode goes without.")
+    wrapped = wrap(schema)
+    make_parser = ValueParser if wrapped else StructuredOutputParser
+    schema = wrapped or schema
     trace = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
     kwargs: dict[str, Any] = {"ls_structured_output_format": trace} if schema is not None else {}
-    parser = StructuredOutputParser(target=target_of(schema), may_call_tools=bool(tools))
+    parser = make_parser(target=target_of(schema), may_call_tools=bool(tools))
     match method:
         case "function_calling":
             if tools:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
+from langchain_qwen36._response.errors.hints import advice_for_call
 from langchain_qwen36._response.payload import ResponseContext
 from langchain_qwen36._transport.backoff import delay
 from langchain_qwen36._transport.http import CallTimeouts, Target, Timeouts
@@ -101,6 +102,8 @@ class Attempts:
             return 0.0
         seconds = None if handed_out else delay(error, self.count, self._call.max_retries)
         if seconds is None or self._exceeds_deadline(seconds):
+            if advice := advice_for_call(error, self._call.target.url, self._call.model):
+                error.message = f"{error.message} {advice}"
             error.attempts = self.count
             error.gateway = self._call.gateway.name
             self._log(error.status_code or type(error).__name__, error.request_id)

@@ -67,7 +67,7 @@ def select_endpoint(
         UnsupportedSettingError: no such gateway, its base URL must be given, or holds a password.
     """
     env = os.environ if env is None else env
-    row = _row(gateway, base_url, env)
+    row = _row(gateway, base_url, env, has_key=has_key)
     url = base_url or _first(env, row.base_url_env) or row.base_url
     if url and not isinstance(gateway, Gateway):
         row = _gateway_of_url(row, url, named=gateway is not None)
@@ -107,7 +107,9 @@ def _trimmed(url: str) -> str:
     return url.rstrip("/").removesuffix("/chat/completions").rstrip("/")
 
 
-def _row(gateway: str | Gateway | None, base_url: str | None, env: Mapping[str, str]) -> Gateway:
+def _row(
+    gateway: str | Gateway | None, base_url: str | None, env: Mapping[str, str], *, has_key: bool
+) -> Gateway:
     if isinstance(gateway, Gateway):
         return gateway
     if gateway is not None:
@@ -120,6 +122,12 @@ def _row(gateway: str | Gateway | None, base_url: str | None, env: Mapping[str, 
         if variable := next((name for name in row.key_env if _first(env, (name,))), None):
             logger.info("Gateway %r was chosen because %s is set.", row.name, variable)
             return row
+    if has_key:
+        names = ", ".join(row.name for row in GATEWAYS.values() if row.needs_key and row.base_url)
+        raise MissingKeyError(
+            "`api_key=` was given, but not whose key it is: pass `gateway=` (one of "
+            f"{names}), or `base_url=` of your own server."
+        )
     variables = dict.fromkeys(row.key_env[0] for row in GATEWAYS.values() if row.needs_key)
     raise MissingKeyError(
         "No gateway was named and no key is set. Set one of "

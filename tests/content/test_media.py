@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -349,3 +350,39 @@ class TestTokens:
         agent = create_agent(model_on(server, model="qwen3.5-flash"), middleware=guards)
         answer = agent.invoke({"messages": [HumanMessage(["?", *[BIG] * 8])]})["messages"][-1]
         assert answer.response_metadata["tier_guard"]["bound"] == 128_000
+
+
+class Picture:
+    """A PIL image, by the two methods that are called of it."""
+
+    def getbands(self):
+        """Name the bands."""
+        return ("R",)
+
+    def save(self, fp, format=None):  # noqa: A002  # PIL's name
+        """Write a PNG."""
+        assert format == "PNG"
+        fp.write(PNG)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        pytest.param(Picture(), id="PIL-image"),
+        pytest.param(io.BytesIO(PNG), id="BytesIO"),
+        pytest.param(io.BufferedReader(io.BytesIO(PNG)), id="open-file"),
+        pytest.param(bytearray(PNG), id="bytearray"),
+    ],
+)
+def test_a_picture_in_memory_becomes_a_block(source):
+    """An open file and a PIL image need not be written to the disk first."""
+    block = image_block(source)
+    assert base64.b64decode(block["base64"]) == PNG
+    assert block["mime_type"] == "image/png"
+
+
+@pytest.mark.parametrize("source", [io.StringIO("a text"), 5, [1, 2]], ids=["text", "int", "list"])
+def test_what_holds_no_bytes_is_refused_with_a_way_out(source):
+    """The error names `BytesIO` and `getvalue`."""
+    with pytest.raises(MessageError, match=r"BytesIO.*getvalue"):
+        image_block(source)

@@ -1,13 +1,18 @@
-"""What to do about an error, said at its end."""
+"""What to do about an error: the sentence at the end of its message."""
 
 from __future__ import annotations
 
+import difflib
+import re
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
+from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.errors import (
     AuthenticationError,
     ContentFilterError,
     ContextOverflowError,
+    GatewayConnectionError,
     NotFoundError,
     PaymentRequiredError,
 )
@@ -15,6 +20,7 @@ from langchain_qwen36.gateways import GATEWAYS
 
 if TYPE_CHECKING:
     from langchain_qwen36._response.errors.classify import ErrorClass
+    from langchain_qwen36.errors import QwenError
     from langchain_qwen36.gateways import Gateway
 
 _ADVICE = {
@@ -46,3 +52,41 @@ def _about_the_key(gateway: Gateway) -> str:
     if regions:
         text += f" A key is bound to its region; the others are {', '.join(map(repr, regions))}."
     return text
+
+
+def advice_for_call(error: QwenError, url: str, model: str) -> str | None:
+    """Return the sentence that names what is wrong with a call's URL or model, or None.
+
+    Args:
+        error: How the call failed.
+        url: Where the request went.
+        model: The model's id as the user wrote it.
+    """
+    message = error.message.lower()
+    if url.startswith("https:") and isinstance(error, GatewayConnectionError):
+        if "wrong version number" in message or "record layer failure" in message:
+            return "The server speaks plain HTTP: begin `base_url=` with http://."
+    elif url.startswith("http:") and ("https port" in message or "to https server" in message):
+        return "The server speaks HTTPS: begin `base_url=` with https://."
+    if not isinstance(error, NotFoundError):
+        return None
+    if not re.search(r"/v\d", urlsplit(url).path):
+        base = url.partition("?")[0].removesuffix("/chat/completions")
+        return f"Most servers have their API below /v1: try `base_url={base + '/v1'!r}`."
+    near = _similar_model(model)
+    return f"Did you mean `model={near!r}`?" if near else None
+
+
+def _similar_model(model: str) -> str | None:
+    """Return the known model whose name is the most similar; None for one that is known."""
+    names = {_letters(name): name for name in PriceBook.bundled().models}
+    spelled = _letters(model)
+    if model in names.values():
+        return None
+    near = [spelled] if spelled in names else difflib.get_close_matches(spelled, names, n=1)
+    return names[near[0]] if near else None
+
+
+def _letters(name: str) -> str:
+    """Reduce a name to its lower-case letters and digits: spellings differ in the rest."""
+    return re.sub(r"[^a-z0-9]", "", name.lower())

@@ -1,0 +1,79 @@
+"""Schemas that are no class, such as `list[Person]` or `Literal["a", "b"]`, for structured output.
+
+Tools and JSON modes want an object at the top, so the type becomes the field `value` of a class,
+and the parser gives the value.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import is_dataclass
+from inspect import isbuiltin, isfunction, ismethod
+from typing import TYPE_CHECKING, Any, is_typeddict
+
+from langchain_core.tools import BaseTool
+from langchain_core.utils.pydantic import is_basemodel_subclass
+from pydantic import BaseModel, create_model, model_validator
+from pydantic.errors import PydanticUserError
+from typing_extensions import is_typeddict as is_backported_typeddict
+
+from langchain_qwen36._model.output_parser import StructuredOutputParser
+
+if TYPE_CHECKING:
+    from langchain_core.outputs import Generation
+
+
+_FUNCTIONS = (isfunction, ismethod, isbuiltin)
+
+
+class _Value(BaseModel):
+    """The answer."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_a_bare_value(cls, data: Any) -> Any:
+        """Accept the value without its wrapper, as models write a list in JSON mode."""
+        is_wrapped = isinstance(data, dict) and data.keys() == {"value"}
+        return data if is_wrapped else {"value": data}
+
+
+class ValueParser(StructuredOutputParser):
+    """A message in, the value of a wrapped schema out."""
+
+    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
+        """Read the first generation, and unwrap it."""
+        wrapped = super().parse_result(result, partial=partial)
+        return None if wrapped is None else wrapped.value
+
+
+def wrap(schema: Any) -> type[BaseModel] | None:
+    """Return a class with the schema's type as its field `value`; None where it needs none.
+
+    Raises:
+        ValueError: nothing that a schema can be made of.
+    """
+    if schema is None or _is_object_schema(schema):
+        return None
+    try:
+        wrapped = create_model(
+            "Answer", __base__=_Value, __doc__="The answer.", value=(schema, ...)
+        )
+        wrapped.model_json_schema()
+    except (PydanticUserError, TypeError) as error:
+        raise ValueError(
+            f"`schema={schema!r}` cannot be written as a JSON schema: wrap it in a pydantic class, "
+            "a TypedDict or a dict with a JSON schema."
+        ) from error
+    return wrapped
+
+
+def _is_object_schema(schema: Any) -> bool:
+    """Whether LangChain makes a tool of it: a dict, a class of fields, a function or a tool."""
+    if isinstance(schema, dict | BaseTool) or any(is_it(schema) for is_it in _FUNCTIONS):
+        return True
+    if not isinstance(schema, type):
+        return is_typeddict(schema) or is_backported_typeddict(schema)
+    has_fields = is_basemodel_subclass(schema) or is_dataclass(schema)
+    is_plain = issubclass(schema, enum.Enum) or schema.__module__ == "builtins"
+    is_dictionary = is_typeddict(schema) or is_backported_typeddict(schema)
+    return has_fields or is_dictionary or not is_plain
