@@ -101,4 +101,4 @@ class Request:
     def tool_name(self, name: str) -> str:
         """Return the user's name of the tool that a model's spelling means."""
         sent = match_tool_name(name, self.tools)
-        return name if sent is None else self.renamed_tools.get(sent, sent)
+        return name.strip() if sent is None else self.renamed_tools.get(sent, sent)

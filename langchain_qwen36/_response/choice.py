@@ -58,7 +58,7 @@ class Choice:
         self.plain: TextKind | None = None
         self.text: list[str] = []
         self.reasoning: list[str] = []
-        self.calls = ToolCallAssembler(request.used_ids, request.tool_name)
+        self.calls = ToolCallAssembler(request.used_ids, request.tools, request.tool_name)
         self.recovered = False
         self.details = ReasoningDetails()
         self.logprobs: dict[str, Any] = {}

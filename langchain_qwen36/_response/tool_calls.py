@@ -1,7 +1,8 @@
-"""Assembles tool calls from deltas, whatever a server does with ids, indexes and names.
+"""Assemble tool calls from deltas, whatever a server does with ids, indexes, names and arguments.
 
-Every rule answers a recorded server: P18, P20 to P23, F57. Deltas go out with our own numbers
-from 0; id and name go out once (T6).
+Deltas go out with our own numbers from 0; id and name go out once. What went out is never taken
+back: arguments that may still be replaced are held until the answer ends
+(docs/quirks.md#arguments-sent-as-snapshots).
 """
 
 from __future__ import annotations
@@ -12,20 +13,25 @@ from uuid import uuid4
 
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
+from langchain_qwen36._content.tool_names import match_tool_name
+from langchain_qwen36._response.arguments import (
+    Arguments,
+    as_object,
+    decode_arguments,
+    unrepairable_suffix,
+)
 from langchain_qwen36._response.delta import Delta
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from langchain_core.messages import InvalidToolCall, ToolCall
-
-_NO_JSON = object()
 
 
 class _PartialToolCall:
     """One call while it grows."""
 
-    __slots__ = ("given_id", "held", "id", "name", "number", "opened", "pieces", "started", "wire")
+    __slots__ = ("arguments", "given_id", "id", "name", "number", "opened", "wire")
 
     def __init__(self, number: int, wire: int | None, given_id: str | None, own_id: str) -> None:
         self.number = number
@@ -33,39 +39,37 @@ class _PartialToolCall:
         self.given_id = given_id
         self.id = own_id
         self.name = ""
-        self.pieces: list[str] = []
-        # Whether id and name went out; whether the arguments go out as they come, or are held
-        # to the end because they do not start like an object and may still decode to one (P18).
+        self.arguments = Arguments()
+        # Whether id and name went out.
         self.opened = False
-        self.started = False
-        self.held = False
-
-    @property
-    def raw(self) -> str:
-        return "".join(self.pieces)
-
-    @property
-    def complete(self) -> bool:
-        return as_object(self.raw) is not None
 
 
 class FinishedToolCall:
     """A call at the end of an answer: one that can be run, or one that must not be."""
 
-    __slots__ = ("args", "id", "name", "number", "raw", "seal")
+    __slots__ = ("args", "id", "name", "number", "raw", "suffix")
 
-    def __init__(self, call: _PartialToolCall, name: str, *, cut: bool) -> None:
+    def __init__(self, call: _PartialToolCall, name: str, *, cut: bool, cut_required: bool) -> None:
+        """Read the arguments of a call that gets no more.
+
+        Args:
+            call: The call.
+            name: Its name, as the bound tool writes it.
+            cut: The answer ended too early: no arguments at all are then a broken call.
+            cut_required: A required argument is missing because of that.
+        """
         self.number = call.number
         self.id = call.id
         self.name = name
-        raw = call.raw if call.started else _decoded(call.raw, cut=cut)
-        self.args = as_object(raw) if call.name else None
-        self.seal = "" if self.args is not None else unrepairable_suffix(raw)
-        self.raw = raw + self.seal
+        text = call.arguments.text
+        raw = text if call.arguments.is_streaming else decode_arguments(text, cut=cut)
+        self.args = as_object(raw) if name and not cut_required else None
+        self.suffix = "" if self.args is not None else unrepairable_suffix(raw)
+        self.raw = raw + self.suffix
 
     @property
     def block(self) -> ToolCall | InvalidToolCall:
-        """The call as a content block: one that can be run, or one that must not be."""
+        """The call as a content block."""
         if self.args is not None:
             return tool_call(name=self.name, args=self.args, id=self.id)
         # No error text: core's merged chunks cannot carry one, and all styles agree.
@@ -73,12 +77,22 @@ class FinishedToolCall:
 
 
 class ToolCallAssembler:
-    """The tool calls of one choice; `used_ids` are those of the conversation so far (P23)."""
+    """The tool calls of one choice.
+
+    Args:
+        used_ids: Ids of the calls of the conversation so far, which no call may have again.
+        tools: JSON schema of the parameters of each bound tool, by the name that was sent.
+        tool_name: Turns the name that a model wrote into the bound tool's.
+    """
 
     def __init__(
-        self, used_ids: Collection[str] = (), tool_name: Callable[[str], str] = str
+        self,
+        used_ids: Collection[str] = (),
+        tools: Mapping[str, Mapping[str, Any]] | None = None,
+        tool_name: Callable[[str], str] = str,
     ) -> None:
         self._used_ids = used_ids
+        self._tools = tools or {}
         self._tool_name = tool_name
         self._calls: list[_PartialToolCall] = []
         self._by_id: dict[str, _PartialToolCall] = {}
@@ -92,46 +106,64 @@ class ToolCallAssembler:
         deltas: list[Delta] = []
         for position, entry in enumerate(entries):
             if isinstance(entry, dict):
-                place = position if whole or len(entries) > 1 else None
-                self._entry(entry, place, whole=whole, deltas=deltas)
+                index = position if whole or len(entries) > 1 else None
+                self._entry(entry, index, whole=whole, deltas=deltas)
         return deltas
 
     def add(self, name: str, args: str) -> list[Delta]:
-        """Take a call that was found elsewhere (P24)."""
-        deltas: list[Delta] = []
+        """Take a call that was found elsewhere; return nothing before `finish`."""
         call = self._new(None, None)
         call.name = name
+        deltas: list[Delta] = []
         self._extend(call, args, deltas)
         return deltas
 
-    def finished(self, *, cut: bool) -> list[FinishedToolCall]:
-        """The calls as they are if the answer ends here; `cut` if it ended too early.
+    def finished(self, *, cut: bool, limit_met: bool = False) -> list[FinishedToolCall]:
+        """Return the calls as they are if the answer ends here.
 
-        Without `cut` no arguments at all are an empty object (P22); with it they are a broken
-        call, for a cut call must never be run (F57).
+        Args:
+            cut: It ends too early: no arguments at all are a broken call instead of `{}`.
+            limit_met: It used up `max_tokens`, whatever the finish reason says.
         """
-        return [FinishedToolCall(call, self._tool_name(call.name), cut=cut) for call in self._calls]
+        last = self._calls[-1] if self._calls else None
+        return [
+            FinishedToolCall(
+                call,
+                self._tool_name(call.name),
+                cut=cut,
+                cut_required=call is last and (cut or limit_met) and self._lacks_required(call),
+            )
+            for call in self._calls
+        ]
 
-    def finish(self, *, cut: bool) -> list[Delta]:
-        """Give back what was held, and what makes every broken call invalid in all styles."""
+    def finish(self, *, cut: bool, limit_met: bool = False) -> list[Delta]:
+        """Return what was held, and what makes every broken call invalid in all styles."""
         deltas: list[Delta] = []
-        for call, end in zip(self._calls, self.finished(cut=cut), strict=True):
-            text = end.seal if call.started else end.raw
+        finished = self.finished(cut=cut, limit_met=limit_met)
+        for call, end in zip(self._calls, finished, strict=True):
+            text = end.suffix if call.arguments.is_streaming else end.raw
             if not call.opened:
                 deltas.append(self._opener(call, text))
             elif text:
                 deltas.append(Delta("tool_call", 0, text, call.number))
-            call.pieces = [end.raw]
+            call.arguments.replace(end.raw)
+            call.arguments.is_streaming = True
         return deltas
 
+    def _lacks_required(self, call: _PartialToolCall) -> bool:
+        schema = self._tools.get(match_tool_name(call.name, self._tools) or "", {})
+        required = schema.get("required")
+        args = as_object(decode_arguments(call.arguments.text, cut=False))
+        return isinstance(required, list) and args is not None and not set(required) <= set(args)
+
     def _entry(
-        self, entry: dict[str, Any], place: int | None, *, whole: bool, deltas: list[Delta]
+        self, entry: dict[str, Any], position: int | None, *, whole: bool, deltas: list[Delta]
     ) -> None:
         function = entry.get("function")
         if not isinstance(function, dict):
             function = entry  # some write name and arguments beside the id
         index = index_in(entry.get("index"))
-        wire = place if index is None else index
+        wire = position if index is None else index
         given_id = str(entry["id"]) if entry.get("id") not in (None, "") else None
         name = function.get("name")
         name = name if isinstance(name, str) else ""
@@ -145,8 +177,7 @@ class ToolCallAssembler:
                 return
             call = self._new(wire, given_id)
         self._name(call, name)
-        repeated = args.startswith("{") and args == call.raw and call.complete
-        if args and not repeated:
+        if args:
             self._extend(call, args, deltas)
 
     def _find(
@@ -159,13 +190,13 @@ class ToolCallAssembler:
             known = self._by_id.get(given_id)
             if known is not None:
                 other = known.wire != wire or name != known.name
-                return None if name and other and known.complete else known
-            if here is None or name or (here.given_id and here.complete):
+                return None if name and other and known.arguments.is_complete else known
+            if here is None or name or (here.given_id and here.arguments.is_complete):
                 return None
             return self._identify(here, given_id)
         if name:
             return here if here is not None and _goes_on(here, name, args) else None
-        if here is None or (here is not last and here.complete):
+        if here is None or (here is not last and here.arguments.is_complete):
             return last
         return here
 
@@ -200,17 +231,8 @@ class ToolCallAssembler:
         call.name = name if name.startswith(call.name) else call.name + name
 
     def _extend(self, call: _PartialToolCall, args: str, deltas: list[Delta]) -> None:
-        call.pieces.append(args)
-        if call.started:
-            deltas.append(Delta("tool_call", 0, args, call.number))
-            return
-        if call.held:
-            return
-        raw = call.raw
-        first = raw.lstrip()[:1]
-        call.started = first == "{"
-        call.held = first not in ("", "{")
-        if not call.started:
+        new = call.arguments.add(args)
+        if not new:
             return
         # Earlier calls open first, or merged chunks would change the order.
         deltas += [
@@ -219,89 +241,33 @@ class ToolCallAssembler:
             if not earlier.opened
         ]
         deltas.append(
-            Delta("tool_call", 0, raw, call.number) if call.opened else self._opener(call, raw)
+            Delta("tool_call", 0, new, call.number) if call.opened else self._opener(call, new)
         )
 
     def _opener(self, call: _PartialToolCall, args: str) -> Delta:
         call.opened = True
-        return Delta("tool_call", 0, args, call.number, call.id, self._tool_name(call.name) or None)
-
-
-def as_object(raw: str) -> dict[str, Any] | None:
-    """The JSON object in `raw`, read as leniently as langchain-core reads it, else None."""
-    value = _parsed(raw)
-    return value if isinstance(value, dict) else None
-
-
-def unrepairable_suffix(raw: str) -> str:
-    r"""What to append to broken arguments so that langchain-core does not repair them (T8).
-
-    Merged chunks are read by core's `parse_partial_json`, which closes what is open but gives up
-    at a closing bracket that matches nothing: so an open string is closed and a wrong bracket put
-    behind it. Empty where core gives up anyway, or reads something that is no object.
-
-    >>> unrepairable_suffix('{"city": "Par')
-    '"]'
-    """
-    value = _parsed(raw)
-    if value is not _NO_JSON and not isinstance(value, dict):
-        return ""
-    brackets: list[str] = []
-    in_string = escaped = False
-    for char in raw:
-        if in_string:
-            if escaped or char == "\\":
-                escaped = not escaped
-            elif char == '"':
-                in_string = False
-        elif char == '"':
-            in_string = True
-        elif char in "{[":
-            brackets.append("}" if char == "{" else "]")
-        elif char in "}]" and (not brackets or brackets.pop() != char):
-            return ""
-    # A lone backslash at the end would swallow the first of the two quotes.
-    quotes = ('""' if escaped else '"') if in_string else ""
-    return quotes + ("]" if brackets and brackets[-1] == "}" else "}")
-
-
-def _parsed(raw: str) -> Any:
-    try:
-        return json.loads(raw, strict=False)
-    except (ValueError, RecursionError):
-        return _NO_JSON
+        name = self._tool_name(call.name)
+        return Delta("tool_call", 0, args, call.number, call.id, name or None)
 
 
 def _goes_on(call: _PartialToolCall, name: str, args: str) -> bool:
-    """Whether a named delta without an id goes on with the call at its place."""
-    if call.complete:
-        return call.name == name and not args.strip()
-    return not call.raw.strip() or call.name == name or name.startswith(call.name)
+    """Return whether a named delta without an id goes on with the call at its index."""
+    if call.arguments.is_complete:
+        return call.name == name and (not args.strip() or call.arguments.is_outgrown_by(args))
+    return call.arguments.is_empty or call.name == name or name.startswith(call.name)
 
 
-def index_in(said: Any) -> int | None:
-    """An index as a number; some servers send it as text, and what is no number says nothing."""
-    if isinstance(said, str) and said.isdecimal():
-        return int(said)
-    return said if isinstance(said, int) else None
+_MAX_INDEX_DIGITS = 6
+
+
+def index_in(value: Any) -> int | None:
+    """Return an index as a number; some servers send it as text, anything else is None."""
+    if isinstance(value, str) and value.isdecimal() and len(value) <= _MAX_INDEX_DIGITS:
+        return int(value)
+    return value if isinstance(value, int) else None
 
 
 def _as_text(arguments: Any) -> str:
     if arguments is None:
         return ""
     return arguments if isinstance(arguments, str) else json.dumps(arguments, ensure_ascii=False)
-
-
-def _decoded(raw: str, *, cut: bool) -> str:
-    """Arguments that do not start like an object: nothing, null, or JSON within JSON (P18)."""
-    text = raw.strip()
-    if not text:
-        return "" if cut else "{}"
-    if text == "null":
-        return "{}"
-    inner = _parsed(text)
-    if not isinstance(inner, str):
-        return raw
-    if inner.strip() in ("", "null"):
-        return "{}"
-    return inner if as_object(inner) is not None else raw

@@ -157,7 +157,8 @@ def test_one_delta_with_everything() -> None:
         "tool_calls",
     )
     reader = CompletionReader(request(gateway="openrouter"))
-    assert [d.kind for d in reader.feed(payload)] == ["reasoning", "text", "tool_call"]
+    deltas = [*reader.feed(payload), *reader.finish(done=True)]
+    assert [delta.kind for delta in deltas] == ["reasoning", "text", "tool_call"]
 
 
 def test_space_before_a_call_comes_before_it() -> None:

@@ -5,12 +5,22 @@ from __future__ import annotations
 import json
 
 import pytest
-from answers import agreed, call_chunks, chunk, completion, read, request, tool_delta
-from hypothesis import example, given, settings
+from answers import (
+    WEATHER,
+    agreed,
+    call_chunks,
+    chunk,
+    completion,
+    read,
+    request,
+    tool_delta,
+)
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from langchain_core.utils.json import parse_partial_json
 
-from langchain_qwen36._response.tool_calls import ToolCallAssembler, as_object, unrepairable_suffix
+from langchain_qwen36._response.arguments import as_object, unrepairable_suffix
+from langchain_qwen36._response.tool_calls import ToolCallAssembler
 
 ARGS = '{"a": 1}'
 ONE = [("f", {"a": 1})]
@@ -373,9 +383,14 @@ def test_only_whole_objects_can_be_run(pieces: list[str], finish: str) -> None:
     whole = agreed(
         call_chunks(tool_delta("".join(pieces), index=0, id="c", name="f"), finish=finish)
     )
-    assert whole == answer
     if as_object("".join(pieces)) is not None:
+        assert whole == answer
         assert [("f", as_object("".join(pieces)))] == answer["calls"]
+    elif (
+        answer["calls"] and answer != whole
+    ):  # an object that took the place of what came before, or repeated it
+        runs = [pieces[i:j] for i in range(len(pieces)) for j in range(i + 1, len(pieces) + 1)]
+        assert answer["calls"][0][1] in [as_object("".join(run)) for run in runs]
 
 
 def test_a_settled_call_leaves_the_assembler_as_it_is() -> None:
@@ -386,3 +401,104 @@ def test_a_settled_call_leaves_the_assembler_as_it_is() -> None:
     calls.feed([tool_delta(": 1}", index=0)])
     calls.finish(cut=False)
     assert [call.args for call in calls.finished(cut=False)] == [{"a": 1}]
+
+
+CITY = '{"city": "Paris"}'
+GROWING = ["{}", '{"city": ""}', '{"city": "Par"}', '{"city": "Paris"}']
+SNAPSHOTS = [
+    pytest.param(["{}", CITY], id="an empty object first"),
+    pytest.param(["{}", '{"city": ', '"Paris"}'], id="an empty object, then increments"),
+    pytest.param(['{"ci', '{"city": "Par', CITY], id="everything so far in each delta"),
+    pytest.param(['{"ci', 'ty": "Paris"}', '{"city":"Paris"}'], id="whole again at the end"),
+    pytest.param([CITY, CITY], id="whole twice"),
+    pytest.param([CITY, "{}"], id="an empty object last"),
+    pytest.param(GROWING, id="growing objects"),
+    pytest.param([{}, {"city": "Par"}, {"city": "Paris"}], id="growing objects that are no text"),
+    pytest.param(['```json\n{"city": ', '"Paris"}\n```'], id="in a fence"),
+]
+
+
+@pytest.mark.parametrize("pieces", SNAPSHOTS)
+@pytest.mark.parametrize("again", [{}, {"id": "c"}, {"id": "c", "name": "f"}])
+def test_arguments_sent_as_snapshots_are_one_call(pieces: list, again: dict) -> None:
+    """Arguments that each delta says anew become one valid call with the last state."""
+    first, *rest = pieces
+    entries = [tool_delta(first, index=0, id="c", name="f")]
+    entries += [tool_delta(piece, index=0, **again) for piece in rest]
+    answer = agreed(call_chunks(*entries))
+    assert (answer["calls"], answer["invalid"]) == ([("f", {"city": "Paris"})], [])
+
+
+INCREMENTS = [
+    pytest.param(['{"code": "', '{\\"a', '\\": 1}"}'], {"code": '{"a": 1}'}, id="JSON in a string"),
+    pytest.param(['{"a": ', '{"a": ', "1}}"], {"a": {"a": 1}}, id="an object of the same key"),
+    pytest.param(['{"a": [{}, ', "{}, ", "{}]}"], {"a": [{}, {}, {}]}, id="empty objects"),
+    pytest.param(['{"', '{": 1}'], {"{": 1}, id="a key that is a bracket"),
+]
+
+
+@pytest.mark.parametrize(("pieces", "args"), INCREMENTS)
+def test_increments_that_look_like_snapshots_are_added(pieces: list[str], args: dict) -> None:
+    """A delta that can go on with the JSON before it is an increment, whatever it looks like."""
+    entries = [tool_delta(piece, index=0) for piece in pieces]
+    opener = tool_delta(index=0, id="c", name="f")
+    assert [("f", args)] == agreed(call_chunks(opener, *entries))["calls"]
+
+
+@pytest.mark.parametrize("args", ["{}", CITY])
+@pytest.mark.parametrize("ids", [("a", "b"), (None, None)])
+def test_two_equal_calls_stay_two(args: str, ids: tuple) -> None:
+    """Two calls of one tool with the same arguments are two, even at one index without ids."""
+    entries = [tool_delta(args, index=0, id=id_, name="f") for id_ in ids]
+    assert len(agreed(call_chunks(*entries))["calls"]) == 2
+
+
+json_objects = st.dictionaries(
+    st.text(max_size=4),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+        max_leaves=6,
+    ),
+    max_size=4,
+)
+
+
+@settings(deadline=None)
+@given(json_objects, st.lists(st.integers(0, 60), max_size=6), st.booleans())
+def test_snapshots_and_increments_of_random_arguments(
+    args: dict, cuts: list[int], cumulative: bool
+) -> None:
+    """The same arguments, cut anywhere, are the same call as increments and as snapshots."""
+    text = json.dumps(args)
+    ends = sorted({min(cut, len(text)) for cut in cuts} | {len(text)})
+    starts = [0] * len(ends) if cumulative else [0, *ends]
+    pieces = [text[start:end] for start, end in zip(starts, ends, strict=False)]
+    # An object behind `{"a":` may be its value: the first cut of a snapshot is elsewhere.
+    assume(not cumulative or next(filter(str.strip, pieces)).rstrip()[-1] not in ":[,")
+    entries = [tool_delta(piece, index=0) for piece in pieces]
+    answer = agreed(call_chunks(tool_delta(index=0, id="c", name="f"), *entries))
+    assert [("f", args)] == answer["calls"]
+
+
+NAMES = [
+    pytest.param("get_weather\n", id="a newline behind it"),
+    pytest.param(" get_weather", id="a space before it"),
+    pytest.param("functions.get_weather", id="a namespace"),
+    pytest.param("Get Weather", id="letter case and a space"),
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_with_space_is_the_bound_tools(name: str) -> None:
+    """A name that only one bound tool can be meant by is written as that tool's."""
+    entry = tool_delta(CITY, index=0, id="c", name=name)
+    answer = agreed(call_chunks(entry), request(tools=WEATHER))
+    assert answer["calls"] == [("get_weather", {"city": "Paris"})]
+
+
+def test_a_name_that_may_be_two_tools_stays() -> None:
+    """A name that fits two bound tools is left to the agent, without its white space."""
+    tools = {"Find": {}, "find_": {}}
+    entry = tool_delta("{}", index=0, id="c", name="FIND ")
+    assert agreed(call_chunks(entry), request(tools=tools))["calls"] == [("FIND", {})]
