@@ -43,14 +43,14 @@ class Subject:
         self._server = server
 
     def model(self, kind: str, size: int) -> BaseChatModel:
-        """A model that will be answered as `benchmarks.server` says."""
+        """Return a model that will be answered as `benchmarks.server` says."""
         made = constructor(self.peer, f"{self._server}/{kind}/{size}/v1")()
         if isinstance(made, FloorModel):
             made.will_answer(_floors_deltas(kind, size))
         return made
 
     def constructor(self) -> Any:
-        """What makes a model."""
+        """Return what makes a model."""
         return constructor(self.peer, f"{self._server}/text/1/v1")
 
 

@@ -66,7 +66,7 @@ class FloorModel(BaseChatModel):
 
 
 def _block_events(deltas: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The one block of the answer: a text, or a tool call."""
+    """Return the one block of the answer: a text, or a tool call."""
     calls = [each["tool_call_chunks"][0] for each in deltas if "tool_call_chunks" in each]
     if calls:
         pieces = [call["args"] for call in calls]

@@ -25,7 +25,7 @@ invoke(Subject(sys.argv[1], sys.argv[2]), times=int(sys.argv[3]))
 
 
 def per_invoke(peer: str, server: str) -> float:
-    """The instructions of one call."""
+    """Return the instructions of one call."""
     _run([], peer, server, 1)  # writes the bytecode, which must not be a part of the difference
     few, more = (_counted(peer, server, times) for times in (_FEW, _MORE))
     return (more - few) / (_MORE - _FEW)

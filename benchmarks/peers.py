@@ -28,12 +28,12 @@ _SAID: dict[str, Any] = {"model": "qwen3.6-plus", "api_key": "sk-benchmark", "ma
 
 
 def installed() -> list[str]:
-    """The models that can be measured here."""
+    """Return the models that can be measured here."""
     return [name for name, (module, _) in IMPORTS.items() if importlib.util.find_spec(module)]
 
 
 def constructor(peer: str, url: str) -> Callable[[], BaseChatModel]:
-    """What makes one model; `url` is its `base_url`."""
+    """Return what makes one model; `url` is its `base_url`."""
     match peer:
         case "floor":
             from benchmarks.floor import FloorModel

@@ -33,7 +33,7 @@ async def _seconds(port: int, request: bytes, end: bytes, *, clients: int, times
 
 
 def rates(port: int) -> dict[str, float]:
-    """Requests a second and streamed chunks a second that the server gives at least."""
+    """Return requests a second and streamed chunks a second that the server gives at least."""
     whole = _request("text", 20, stream=False)
     streamed = _request("burst", 200, stream=True)
     asked = asyncio.run(_seconds(port, whole, b'"total_tokens": 40}}', clients=50, times=100))

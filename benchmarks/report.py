@@ -99,7 +99,7 @@ def _verdict(row: Row, figures: Figures, part: int) -> str:
 
 
 def variants(measured: Measured) -> str:
-    """The rows of our own model alone, as sentences."""
+    """Return the rows of our own model alone, as sentences."""
     lines = []
     for row, figures in measured:
         if row.variants:

@@ -51,7 +51,7 @@ class Row:
     """Our own model alone, with each of these settings, in place of peers."""
 
     def figure(self, sample: dict[str, float]) -> float:
-        """What the table shows of a sample."""
+        """Return what the table shows of a sample."""
         each = sample[self.measure] / (1 if self.whole else sample["n"])
         return self.scale / each if self.rate else each * self.scale
 

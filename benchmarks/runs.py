@@ -65,7 +65,7 @@ class Runner:
         return installed()
 
     def row(self, row: Row) -> Figures:
-        """The medians of a row."""
+        """Return the medians of a row."""
         samples = self._sampled(row)
         return {
             name: statistics.median(row.figure(each) for each in found)
@@ -120,7 +120,7 @@ class Runner:
 
 
 def _import(peer: str) -> Sample:
-    """The fastest of three: what else the machine does can only be added."""
+    """Return the fastest of three: what else the machine does can only be added."""
     return min((_import_once(peer) for _ in range(3)), key=lambda sample: sample["seconds"])
 
 
@@ -151,6 +151,6 @@ def is_linear(by_peer: dict[str, list[tuple[int, float]]], tolerance: float) -> 
 
 
 def _bend(points: list[tuple[int, float]]) -> float:
-    """The time per size at the largest over that at the smallest."""
+    """Return the time per size at the largest over that at the smallest."""
     (small, before), (large, after) = points[0], points[-1]
     return (after / large) / (before / small)

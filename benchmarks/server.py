@@ -55,7 +55,7 @@ def _call(arguments: str, **more: object) -> dict[str, object]:
 
 
 def _parts(kind: str, size: int) -> list[bytes]:
-    """The writes of one streamed answer."""
+    """Return the writes of one streamed answer."""
     if kind == "args":
         opening = _call('{"text":"', id="call_8f2e", type="function")
         deltas = [_event(opening), _event(_call(WORD)) * size, _event(_call('"}'))]
@@ -85,7 +85,7 @@ def _whole(size: int) -> bytes:
 
 @functools.cache
 def answer(path: bytes, *, stream: bool) -> list[bytes]:
-    """The writes that answer a request, made once for each path."""
+    """Return the writes that answer a request, made once for each path."""
     _, kind, size, *_ = path.decode().split("/")
     return _parts(kind, int(size)) if stream else [_whole(int(size))]
 
@@ -126,7 +126,7 @@ class Connection(asyncio.Protocol):
 
 
 def more_files() -> None:
-    """A thousand connections need a thousand files."""
+    """Raise the limit of open files: a thousand connections need a thousand."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 

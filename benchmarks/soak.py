@@ -97,7 +97,7 @@ class Count(NamedTuple):
 
 
 def one(call: ApiCall, number: int) -> str:
-    """A sync call of the kind that its number says."""
+    """Make a sync call of the kind that its number says."""
     try:
         if number % 3 == 0:
             deque(StreamCall(call, reader, restart=True), maxlen=0)
@@ -112,7 +112,7 @@ def one(call: ApiCall, number: int) -> str:
 
 
 async def aone(call: ApiCall, number: int) -> str:
-    """An async call of the kind that its number says."""
+    """Make an async call of the kind that its number says."""
     try:
         if number % 4 == 0:
             async for _ in StreamCall(call, reader, restart=True):
@@ -151,13 +151,16 @@ async def burst(call: ApiCall, numbers: range) -> Counter[str]:
 
 
 async def _left_over(seconds: float = 1.0) -> set[asyncio.Task[object]]:
-    """The tasks that do not end by themselves: asyncio closes what was left early in one each."""
+    """Return the tasks that do not end by themselves.
+
+    Asyncio closes what was left early in one each.
+    """
     others = asyncio.all_tasks() - {asyncio.current_task()}
     return (await asyncio.wait(others, timeout=seconds))[1] if others else set()
 
 
 def reader() -> CompletionReader:
-    """A reader for one attempt."""
+    """Return a reader for one attempt."""
     return CompletionReader(request())
 
 

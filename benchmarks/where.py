@@ -21,7 +21,7 @@ _KERNEL = ("'send'", "'recv'", "'sendall'", "'poll'")
 
 
 def shares(peer: str, port: int) -> dict[str, float]:
-    """The share of each package, largest first."""
+    """Return the share of each package, largest first."""
     subject = Subject(peer, f"http://127.0.0.1:{port}")
     invoke(subject, times=_CALLS)
     profile = cProfile.Profile()

@@ -53,7 +53,10 @@ class Worker:
 
 
 def quiet() -> dict[str, str]:
-    """The environment without what would make LangChain do more, go elsewhere, or compile anew."""
+    """Return the environment without what would make LangChain do more.
+
+    Go elsewhere, or compile anew.
+    """
     loud = ("LANGSMITH_", "LANGCHAIN_", "OPENAI_", "PYTHONDONTWRITEBYTECODE")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(loud)}
     return kept | {"NO_PROXY": "127.0.0.1", "LANGSMITH_TRACING": "false"}

@@ -50,7 +50,7 @@ def report() -> Table:
 
 
 def draw(table: Table) -> str:
-    """The table as it stands in a terminal, with no font that is loaded from elsewhere."""
+    """Return the table as it stands in a terminal, with no font that is loaded from elsewhere."""
     console = Console(record=True, width=76, file=io.StringIO())
     console.print(table)
     svg = console.export_svg(title="rich.print(cb.report())", unique_id="cost-report")

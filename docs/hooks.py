@@ -79,7 +79,7 @@ def _origin(uri: str) -> Path:
 
 
 def _shown(target: Path) -> str:
-    """A file as Markdown."""
+    """Return a file as Markdown."""
     text = target.read_text("utf-8")
     match target.suffix:
         case ".md":

@@ -17,7 +17,7 @@ from langchain_qwen36.media import image_block, video_block
 
 
 def square(x: int, size: int = 96) -> bytes:
-    """A PNG: a red square on white, its left edge at x."""
+    """Return a PNG: a red square on white, its left edge at x."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return (

@@ -48,32 +48,32 @@ PARIS = City(name="Paris", population=2_100_000)
 
 
 def model_on(server: LoopbackGateway, **settings: Any) -> ChatQwen36:
-    """The model that every gateway has, at one of ours."""
+    """Return the model that every gateway has, at one of ours."""
     where = {"base_url": server.base_url, "api_key": server.key, "gateway": server.row.name}
     return ChatQwen36(**{"model": "qwen3.6-27b", **where, **settings})
 
 
 def ask(text: str) -> dict[str, Any]:
-    """An agent's input."""
+    """Return an agent's input."""
     return {"messages": [{"role": "user", "content": text}]}
 
 
 def said(messages: Iterable[BaseMessage]) -> list[AIMessage]:
-    """What the model said."""
+    """Return what the model said."""
     return [message for message in messages if isinstance(message, AIMessage)]
 
 
 def results(messages: Iterable[BaseMessage]) -> list[tuple[str, str]]:
-    """What the tools said: status and text."""
+    """Return what the tools said: status and text."""
     return [(m.status, m.text) for m in messages if isinstance(m, ToolMessage)]
 
 
 def total_tokens(messages: Iterable[BaseMessage]) -> int:
-    """What the answers say they used."""
+    """Return what the answers say they used."""
     return sum(m.usage_metadata["total_tokens"] for m in said(messages) if m.usage_metadata)
 
 
 def thoughts(message: AIMessage) -> str:
-    """The reasoning of a message, read as a UI reads it."""
+    """Return the reasoning of a message, read as a UI reads it."""
     blocks = message.content_blocks
     return "".join(b.get("reasoning", "") for b in blocks if b["type"] == "reasoning")

@@ -32,7 +32,7 @@ USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
 
 
 def request(**changes: Any) -> Request:
-    """A request as the answer's reader sees it; `gateway` by name."""
+    """Return a request as the answer's reader sees it; `gateway` by name."""
     gateway = GATEWAYS[changes.pop("gateway", "dashscope")]
     said: dict[str, Any] = {
         "body": {},
@@ -52,7 +52,7 @@ def chunk(delta: Mapping[str, Any] | None = None, finish: str | None = None, **t
 
 
 def text_chunks(pieces: Iterable[str], finish: str = "stop") -> list[dict]:
-    """A stream whose answer comes in these pieces."""
+    """Return a stream whose answer comes in these pieces."""
     return [*(chunk({"content": piece}) for piece in pieces), chunk(finish=finish)]
 
 
@@ -65,12 +65,12 @@ def tool_delta(args: Any = "", **said: Any) -> dict:
 
 
 def call_chunks(*entries: dict, finish: str = "tool_calls") -> list[dict]:
-    """A stream with one tool delta a chunk."""
+    """Return a stream with one tool delta a chunk."""
     return [*(chunk({"tool_calls": [entry]}) for entry in entries), chunk(finish=finish)]
 
 
 def completion(message: Mapping[str, Any], finish: str | None = "stop", **top: Any) -> dict:
-    """A one-shot answer."""
+    """Return a one-shot answer."""
     choice = {"index": 0, "message": {"role": "assistant", **message}, "finish_reason": finish}
     return {"id": "chatcmpl-1", "created": 1, "model": "qwen3.6-plus", "choices": [choice]} | top
 
@@ -119,7 +119,7 @@ def read(
 
 
 def gist(message: AIMessage) -> dict[str, Any]:
-    """What must be the same in every style; ids of calls only by being there."""
+    """Return what must be the same in every style; ids of calls only by being there."""
     thoughts = message.additional_kwargs.get("reasoning_content", "")
     shown = [b for b in message.content if isinstance(b, dict) and b["type"] == "reasoning"]
     if shown:
@@ -136,7 +136,7 @@ def gist(message: AIMessage) -> dict[str, Any]:
 
 
 def agreed(payloads: Iterable[dict], said: Request | None = None, *, done: bool = True) -> dict:
-    """What all three styles say of a stream; fails where they differ."""
+    """Return what all three styles say of a stream; fails where they differ."""
     answer = read(payloads, said, done=done)
     invoke = gist(answer.invoke)
     assert invoke == gist(answer.merged)
@@ -148,7 +148,7 @@ def agreed(payloads: Iterable[dict], said: Request | None = None, *, done: bool 
 
 
 def recording(file: Path) -> tuple[list[dict], bool]:
-    """The payloads of a recorded body, and whether it ended properly."""
+    """Return the payloads of a recorded body, and whether it ended properly."""
     body = file.read_text("utf-8", "replace")
     if file.suffix == ".json":
         return [json.loads(body)], True

@@ -30,7 +30,7 @@ class Block(NamedTuple):
 
 
 def blocks_of(text: str) -> Iterator[Block]:
-    """The blocks in order; `<!-- not run: why -->` above one leaves it out."""
+    """Return the blocks in order; `<!-- not run: why -->` above one leaves it out."""
     for found in _BLOCK.finditer(text):
         line = text.count("\n", 0, found.start("code")) + 1
         code = textwrap.dedent(found["code"])
@@ -51,12 +51,12 @@ def run(block: Block, name: str, names: dict[str, Any], runner: asyncio.Runner) 
 
 
 def anchors_of(text: str) -> set[str]:
-    """The anchors of a page's headings, as they are made on the web."""
+    """Return the anchors of a page's headings, as they are made on the web."""
     prose = _BLOCK.sub("", text)
     heads = re.findall(r"^#+ (.+)$", prose, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", head.lower()).strip().replace(" ", "-") for head in heads}
 
 
 def links_of(text: str) -> list[str]:
-    """The targets of its links and pictures that lead to no other host."""
+    """Return the targets of its links and pictures that lead to no other host."""
     return re.findall(r"\]\((?!\w+:)([^)\s]+)\)", _BLOCK.sub("", text))

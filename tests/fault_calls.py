@@ -44,12 +44,12 @@ DONE = b"data: [DONE]\n\n"
 
 
 def sse(payload: Any) -> bytes:
-    """An event with this payload."""
+    """Return an event with this payload."""
     return b"data: " + json.dumps(payload, ensure_ascii=False).encode() + b"\n\n"
 
 
 def text(piece: str) -> bytes:
-    """A chunk of text."""
+    """Return a chunk of text."""
     return sse(chunk({"content": piece}))
 
 
@@ -64,7 +64,7 @@ ANSWER = whole(200, completion({"content": "Hello"}, usage=USAGE))
 
 
 def call_to(url: str, **changes: Any) -> ApiCall:
-    """A call, with a canary for a key."""
+    """Return a call, with a canary for a key."""
     target = {
         "headers": {"authorization": f"Bearer {KEY}"},
         **changes.pop("target", {}),
@@ -173,7 +173,7 @@ def _message(whole: StreamCall) -> tuple[AIMessage, TransportInfo]:
 
 
 def posted_to(mode: Mode, url: str, **changes: Any) -> Outcome:
-    """The same, at any address."""
+    """Return the same, at any address."""
     outcome = Outcome()
     call = call_to(url, **changes)
     try:
@@ -206,7 +206,7 @@ def ask_whole(mode: Mode, *scripts: Script, **options: Any) -> Outcome:
 
 
 def begun(answer: StreamCall) -> Generator[list[Delta], None, None]:
-    """The iterator of a sync stream whose first list has come."""
+    """Return the iterator of a sync stream whose first list has come."""
     batches = iter(answer)
     next(batches)
     return batches

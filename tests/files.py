@@ -8,7 +8,7 @@ import zlib
 
 
 def png(width: int, height: int) -> bytes:
-    """A PNG whose head says this size; its pixels are those of a black line."""
+    """Return a PNG whose head says this size; its pixels are those of a black line."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         crc = zlib.crc32(kind + data)
@@ -20,20 +20,20 @@ def png(width: int, height: int) -> bytes:
 
 
 def jpeg(width: int, height: int, *, before: int = 14, fill: int = 0) -> bytes:
-    """A JPEG's head, with so many bytes of other things before the size."""
+    """Return a JPEG's head, with so many bytes of other things before the size."""
     other = b"\xff\xe0" + struct.pack(">H", before + 2) + bytes(before)
     frame = b"\xff\xc0\x00\x11\x08" + struct.pack(">HH", height, width) + b"\x03" + bytes(9)
     return b"\xff\xd8" + other + b"\xff" * fill + frame
 
 
 def bmp(width: int, height: int, *, header: int = 40) -> bytes:
-    """A bitmap's head, with a second header of this length."""
+    """Return a bitmap's head, with a second header of this length."""
     sides = struct.pack("<HH" if header == 12 else "<ii", width, height)
     return b"BM" + bytes(12) + struct.pack("<I", header) + sides + bytes(12)
 
 
 def webp(chunk: bytes, width: int, height: int) -> bytes:
-    """A WebP's head."""
+    """Return a WebP's head."""
     match chunk:
         case b"VP8L":
             bits = (width - 1) | (height - 1) << 14
@@ -47,7 +47,7 @@ def webp(chunk: bytes, width: int, height: int) -> bytes:
 
 
 def mp4(seconds: float, width: int, height: int, *, wide: bool = False) -> bytes:
-    """An MP4's table of contents: one track of this size."""
+    """Return an MP4's table of contents: one track of this size."""
 
     def box(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data) + 8) + kind + data

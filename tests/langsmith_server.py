@@ -40,7 +40,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that leaves is no error of the server's; anything else is printed."""
+        """Print errors, except that a client left."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -75,7 +75,10 @@ class LangSmith:
         return self._llm_run()
 
     def _llm_run(self) -> dict[str, Any]:
-        """The model's run out of the multipart bodies; a later part replaces an earlier one."""
+        """Return the model's run out of the multipart bodies.
+
+        A later part replaces an earlier one.
+        """
         runs: defaultdict[str, dict[str, Any]] = defaultdict(dict)
         for body in self.bodies:
             for part in body.split(b"\r\nContent-Disposition: form-data; ")[1:]:

@@ -32,18 +32,18 @@ class City(BaseModel):
 
 
 def model_on(server: LoopbackGateway, model: str = "qwen3.6-plus", **settings: Any) -> ChatQwen36:
-    """A model at one of our gateways."""
+    """Return a model at one of our gateways."""
     where = {"gateway": server.row, "base_url": server.base_url, "api_key": server.key}
     return ChatQwen36(model=model, **where, **settings)
 
 
 def streamed(model: BaseChatModel) -> AIMessage:
-    """A stream, added up as LangChain's users do."""
+    """Return a stream, added up as LangChain's users do."""
     return add_ai_message_chunks(*model.stream("Hi"))
 
 
 def answer(content: str | None = "Hello", **message: Any) -> Raw:
-    """A one-shot answer with this message."""
+    """Return a one-shot answer with this message."""
     said = {"role": "assistant", "content": content, **message}
     finish = "tool_calls" if message.get("tool_calls") else "stop"
     choice = {"index": 0, "message": said, "finish_reason": finish}
@@ -51,13 +51,13 @@ def answer(content: str | None = "Hello", **message: Any) -> Raw:
 
 
 def turns(called: AIMessage, result: str = "18 degrees") -> list[BaseMessage]:
-    """A question, the calls it led to, and their results."""
+    """Return a question, the calls it led to, and their results."""
     calls = [*called.tool_calls, *called.invalid_tool_calls]
     results = [ToolMessage(result, tool_call_id=call["id"]) for call in calls]
     return [HumanMessage("What is the weather?"), called, *results]
 
 
 def weather_call(**message: Any) -> AIMessage:
-    """An assistant turn that calls `get_weather` and says nothing."""
+    """Return an assistant turn that calls `get_weather` and says nothing."""
     call = {"name": "get_weather", "args": {"city": "Paris"}, "id": "call_1", "type": "tool_call"}
     return AIMessage(**{"content": "", "tool_calls": [call], **message})

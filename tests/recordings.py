@@ -69,7 +69,10 @@ class Recording:
         return [json.loads(data) for data in datas if data != "[DONE]"]
 
     def pieces(self, cut: str) -> Iterator[bytes]:
-        """The body as the network brings it: `whole`, `network`, or pieces of so many bytes."""
+        """Return the body as the network brings it.
+
+        `whole`, `network`, or pieces of so many bytes.
+        """
         if cut == "network":
             sizes = json.loads((WIRE / self.file).with_suffix(".netchunks.json").read_bytes())
             assert sum(sizes) == len(self.body)

@@ -20,7 +20,7 @@ _FINISH = {"eos": "stop", "eos_token": "stop"}
 
 
 def seen(message: AIMessage) -> dict[str, Any]:
-    """The same six fields of a message, whichever shape its content has."""
+    """Return the same six fields of a message in any shape."""
     blocks = message.content if isinstance(message.content, list) else []
     shown = [block["reasoning"] for block in blocks if block["type"] == "reasoning"]
     thoughts = message.additional_kwargs.get("reasoning_content", "")
@@ -36,7 +36,7 @@ def seen(message: AIMessage) -> dict[str, Any]:
 
 
 def said(payloads: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the payloads say."""
+    """Return what the payloads say."""
     choices = [c for p in payloads for c in p.get("choices") or () if not c.get("index")]
     parts = [choice.get("delta") or choice.get("message") or {} for choice in choices]
     text = "".join(part.get("content") or "" for part in parts)

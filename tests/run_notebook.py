@@ -20,12 +20,15 @@ COST_REPORT = Path(__file__).parents[1] / "examples" / "cost_report.ipynb"
 
 
 def code_cells(notebook: dict[str, Any]) -> list[dict[str, Any]]:
-    """The cells that can be run, in order."""
+    """Return the cells that can be run, in order."""
     return [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
 
 
 def run(notebook: dict[str, Any]) -> list[list[dict[str, Any]]]:
-    """What each code cell prints, and shows of its last expression, in the file's own form."""
+    """Return what each code cell prints.
+
+    And shows of its last expression, in the file's own form.
+    """
     space: dict[str, Any] = {"__name__": "__main__"}
     return [
         _outputs("".join(cell["source"]), space, number)

@@ -21,17 +21,17 @@ _EPOCH = 1_790_000_000
 
 
 def request_id(number: int) -> str:
-    """The id of a server's n-th request, in the form Alibaba's have."""
+    """Return the id of a server's n-th request, in the form Alibaba's have."""
     return f"{number:08x}-0000-4000-8000-000000000000"
 
 
 def headers(dialect: Dialect, number: int) -> dict[str, str]:
-    """The id, under the name this gateway sends it."""
+    """Return the id, under the name this gateway sends it."""
     return {dialect.id_header: request_id(number)}
 
 
 def one_shot(turn: Turn, replies: list[Reply], count: Count) -> JSONObject:
-    """A whole answer."""
+    """Return a whole answer."""
     choices = [_choice(turn, place, reply) for place, reply in enumerate(replies)]
     if turn.dialect.usage == "vercel":
         choices[0]["message"]["provider_metadata"] = _vercel_money(turn, count)
@@ -40,7 +40,7 @@ def one_shot(turn: Turn, replies: list[Reply], count: Count) -> JSONObject:
 
 
 def money_headers(turn: Turn, count: Count) -> dict[str, str]:
-    """What AI/ML API says of money in the headers of one-shot answers (gateways.md §1)."""
+    """Return what AI/ML API says of money in the headers of one-shot answers (gateways.md §1)."""
     if turn.dialect.usage != "aimlapi":
         return {}
     return {
@@ -123,7 +123,7 @@ def _model(turn: Turn) -> str:
 
 
 def _beside(turn: Turn, count: Count) -> JSONObject:
-    """What stands beside `usage`: AI/ML API's money, Vercel's id."""
+    """Return the fields that accompany `usage`: AI/ML API's money, Vercel's id."""
     match turn.dialect.usage:
         case "aimlapi":
             credits_used = round(count.cost * CREDITS)
@@ -142,7 +142,7 @@ def _vercel_money(turn: Turn, count: Count) -> JSONObject:
 
 
 def chunks(turn: Turn, replies: list[Reply], count: Count) -> Iterator[JSONObject]:
-    """The answer in stream chunks; choices come by turns."""
+    """Return the answer in stream chunks; choices come by turns."""
     waiting = [_choice_chunks(turn, place, reply) for place, reply in enumerate(replies)]
     asked = (turn.body.get("stream_options") or {}).get("include_usage")
     with_usage = asked or turn.dialect.usage_unasked
@@ -169,7 +169,7 @@ def _money(turn: Turn, count: Count) -> JSONObject:
 
 
 def _repeated(turn: Turn, reply: Reply) -> JSONObject:
-    """The choice beside usage that says finish_reason a second time (gateways.md §0.2)."""
+    """Return the choice beside usage that says finish_reason a second time (gateways.md §0.2)."""
     delta = {"role": "assistant", "content": ""}
     return {"index": 0, "delta": delta, **_finish(turn.dialect, reply.finish_reason)}
 
@@ -233,14 +233,14 @@ def _call_deltas(turn: Turn, place: int, call: Call) -> Iterator[JSONObject]:
 
 
 def _continued(dialect: Dialect) -> JSONObject:
-    """What a continuation repeats: Alibaba an empty id and the type (dashscope.md §0.7)."""
+    """Return what a continuation repeats: Alibaba an empty id and the type (dashscope.md §0.7)."""
     return {"id": "", "type": "function"} if dialect.tool_deltas == "empty_ids" else {}
 
 
 def envelope(  # noqa: PLR0911 - one return for each shape
     dialect: Dialect, refusal: Refusal, number: int, path: str
 ) -> JSONObject:
-    """A refusal in the gateway's own shape (dashscope.md §6, gateways.md §7, recordings)."""
+    """Return a refusal in the gateway's own shape (dashscope.md §6, gateways.md §7, recordings)."""
     error: JSONObject = {"message": refusal.message, "type": refusal.type}
     coded = error | {"param": None, "code": refusal.code}
     rid = request_id(number)

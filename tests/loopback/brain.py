@@ -48,7 +48,7 @@ class Reply:
 
 
 def pieces(text: str) -> list[str]:
-    """The text in tokens, or what stands for them; joined they are the text."""
+    """Return the text in tokens, or what stands for them; joined they are the text."""
     return _PIECE.findall(text)
 
 
@@ -97,7 +97,7 @@ def _text(turn: Turn) -> str:
 
 
 def _by_itself(turn: Turn) -> str:
-    """What the server did beside answering; where it cannot, it drops the setting in silence."""
+    """Return what the server did besides answering."""
     able = turn.row.server_features or frozenset()
     words = {"enable_search": "I searched the web.", "enable_code_interpreter": "I ran code."}
     done = [said for name, said in words.items() if name in able and turn.body.get(name)]
@@ -119,7 +119,7 @@ def _calls(turn: Turn) -> tuple[Call, ...]:
 
 
 def _wanted(turn: Turn, tools: list[dict[str, Any]], *, forced: bool) -> list[dict[str, Any]]:
-    """The tools the last user message asks for: by name, or else the likeliest one."""
+    """Return the tools the last user message asks for: by name, or else the likeliest one."""
     asked = _asked(turn)
     named = [tool for tool in tools if re.search(rf"\b{tool['name']}\b", asked)]
     about = named or any(_is_about(tool, asked) for tool in tools)
@@ -205,7 +205,7 @@ def _take(text: str, count: int) -> tuple[str, int]:
 
 
 def text_of(message: dict[str, Any]) -> str:
-    """The text of a message, whichever form its content has."""
+    """Return the text of a message, whichever form its content has."""
     content = message.get("content") or ""
     if isinstance(content, str):
         return content
@@ -213,7 +213,10 @@ def text_of(message: dict[str, Any]) -> str:
 
 
 def _since_user(turn: Turn) -> list[dict[str, Any]]:
-    """The last question and what follows it; a tool's picture sent behind its result is none."""
+    """Return the last question and what follows it.
+
+    A tool's picture sent behind its result is none.
+    """
     start = 0
     for place, message in enumerate(turn.messages):
         after_tool = place > 0 and turn.messages[place - 1]["role"] == "tool"

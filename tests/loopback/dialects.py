@@ -247,14 +247,17 @@ DIALECTS: Mapping[str, Dialect] = {
 
 
 def dialect_of(name: str) -> Dialect:
-    """The wording of a row; regions of one vendor share theirs, an unknown row is plain."""
+    """Return the wording of a row; regions of one vendor share theirs, an unknown row is plain."""
     if name.startswith("dashscope"):
         return DIALECTS["dashscope"]
     return DIALECTS.get(name, DIALECTS["openai-compatible"])
 
 
 def model_of(dialect: Dialect, wire_id: str) -> tuple[str, Model] | None:
-    """The bare id and the facts of the model that `wire_id` names here; None: no such model."""
+    """Return the bare id and the facts of the model that `wire_id` names here.
+
+    None: no such model.
+    """
     for bare, model in MODELS.items():
         if dialect.served == "listed" and bare not in dialect.absent:
             spelled = dialect.spellings.get(bare, dialect.prefix + bare)
@@ -266,5 +269,8 @@ def model_of(dialect: Dialect, wire_id: str) -> tuple[str, Model] | None:
 
 
 def _usual(wire_id: str) -> str:
-    """A hub id, a tag or a file name (`Qwen/Qwen3.6-27B-FP8`, `qwen3.6:27b`) in one spelling."""
+    """Return a hub id.
+
+    A tag or a file name (`Qwen/Qwen3.6-27B-FP8`, `qwen3.6:27b`) in one spelling.
+    """
     return wire_id.lower().replace(":", "-")

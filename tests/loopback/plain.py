@@ -57,17 +57,17 @@ OFF = {
 
 
 def spelled(row: str, model: str = "qwen3.6-27b") -> str:
-    """The wire id of a model at a gateway."""
+    """Return the wire id of a model at a gateway."""
     return SPELLED.get(row, "{}").format(model)
 
 
 def body_of(row: str, model: str = "qwen3.6-27b", **more: Any) -> dict[str, Any]:
-    """A body that every row accepts, and what a test adds to it."""
+    """Return a body that every row accepts, and what a test adds to it."""
     return {"model": spelled(row, model), "messages": HI} | more
 
 
 def off(row: str) -> dict[str, Any]:
-    """What switches thinking off at a row."""
+    """Return what switches thinking off at a row."""
     return OFF.get(GATEWAYS[row].thinking, {})
 
 
@@ -79,18 +79,18 @@ def post(server: LoopbackGateway, body: dict[str, Any], key: str | None = None) 
 
 
 def chunks(response: httpx.Response) -> list[dict[str, Any]]:
-    """The JSON payloads of a stream."""
+    """Return the JSON payloads of a stream."""
     return payloads(response.text)
 
 
 def payloads(text: str) -> list[dict[str, Any]]:
-    """The JSON payloads of server-sent events."""
+    """Return the JSON payloads of server-sent events."""
     lines = [line[6:] for line in text.splitlines() if line.startswith("data: ")]
     return [json.loads(line) for line in lines if line != "[DONE]"]
 
 
 def message(response: httpx.Response) -> dict[str, Any]:
-    """The message of a one-shot answer."""
+    """Return the message of a one-shot answer."""
     return response.json()["choices"][0]["message"]
 
 
@@ -104,7 +104,7 @@ def said(response: httpx.Response) -> str:
 
 
 def call(**more: Any) -> dict[str, Any]:
-    """An assistant turn that calls add."""
+    """Return an assistant turn that calls add."""
     function = {"name": "add", "arguments": '{"a": 1, "b": 2}'}
     asked = {"id": "c1", "index": 0, "type": "function", "function": function}
     return {"role": "assistant", "content": "", "tool_calls": [asked]} | more

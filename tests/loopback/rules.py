@@ -167,7 +167,7 @@ def _marked(content: list[dict[str, Any]]) -> bool:
 
 
 def _parts(turn: Turn) -> set[str]:
-    """The kinds of part that a user may send here; none of the models hears."""
+    """Return the kinds of part that a user may send here; none of the models hears."""
     kinds = {"text"}
     if turn.model.images:
         kinds |= {"image_url"}

@@ -36,16 +36,16 @@ class Prompt:
         self.words = quoted or places or _NAME.findall(self.text)
 
     def number(self) -> float:
-        """The next number, or 1."""
+        """Return the next number, or 1."""
         return _take(self.numbers, 1)
 
     def word(self, name: str) -> str:
-        """The next quoted text, place or name, or something called after the field."""
+        """Return the next quoted text, place or name, or something called after the field."""
         return _take(self.words, f"some {name}")
 
 
 def fill(schema: dict[str, Any], prompt: Prompt, name: str = "value") -> Any:
-    """A value that the schema allows, out of the prompt where the prompt has one."""
+    """Return a value that the schema allows, out of the prompt where the prompt has one."""
     return _fill(schema, prompt, name, schema.get("$defs") or schema.get("definitions") or {})
 
 

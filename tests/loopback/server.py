@@ -214,7 +214,7 @@ class _Server(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that leaves is no error of the server's; anything else is printed."""
+        """Print errors, except that a client left."""
         if not (self.closing.is_set() or isinstance(sys.exception(), ConnectionError)):
             super().handle_error(request, client_address)
 

@@ -56,7 +56,7 @@ class Turn:
 
 
 def turn_of(row: Gateway, body: Body, number: int) -> Turn | Refusal:
-    """The turn that a body asks for, or what is said of a model that is not there."""
+    """Return the turn that a body asks for, or the refusal of an unknown model."""
     dialect = dialect_of(row.name)
     wire_id = body.get("model")
     found = model_of(dialect, wire_id) if isinstance(wire_id, str) else None
@@ -95,7 +95,7 @@ def _thinks(row: Gateway, body: Body, model: Model) -> bool:
 
 
 def thinking_said(row: Gateway, body: Body) -> bool | None:
-    """What the body says where this row reads it; anywhere else it is not seen (P14)."""
+    """Return the switch that the body has where this row reads it."""
     effort = body.get("reasoning_effort")
     match row.thinking:
         case "enable_thinking":

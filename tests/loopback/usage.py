@@ -72,7 +72,10 @@ class PromptCache:
         )
 
     def _read(self, prompt: list[str], marked: int) -> int:
-        """The longest marked prefix that is there; nothing behind the last mark is looked for."""
+        """Return the longest marked prefix that is there.
+
+        Nothing behind the last mark is looked for.
+        """
         lengths = [len(block) for block in self._written if block == prompt[: len(block)]]
         return max((length for length in lengths if length <= marked), default=0)
 
@@ -83,7 +86,7 @@ def _shared(one: list[str], other: list[str]) -> int:
 
 
 def _prompt(turn: Turn) -> tuple[list[str], list[int]]:
-    """The prompt in pieces, and how many of them stand before each cache marker."""
+    """Return the prompt in pieces, and how many of them stand before each cache marker."""
     prompt = pieces(json.dumps(turn.tools)) if turn.tools else []
     marks = []
     for message in turn.messages:
@@ -99,7 +102,7 @@ def _prompt(turn: Turn) -> tuple[list[str], list[int]]:
 
 
 def usage(turn: Turn, count: Count) -> dict[str, Any]:  # noqa: PLR0911 - one for each shape
-    """The `usage` object as this gateway writes it (dashscope.md §5.3, gateways.md §5)."""
+    """Return the `usage` object as this gateway writes it (dashscope.md §5.3, gateways.md §5)."""
     totals = {
         "prompt_tokens": count.prompt,
         "completion_tokens": count.completion,

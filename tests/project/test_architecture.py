@@ -131,7 +131,7 @@ def test_a_long_function_would_be_found(tmp_path):
 
 
 def exports() -> list[str]:
-    """The modules that say what they export."""
+    """Return the modules that say what they export."""
     names = [langchain_qwen36.__name__]
     for _, name, _ in pkgutil.walk_packages(langchain_qwen36.__path__, "langchain_qwen36."):
         spec = importlib.util.find_spec(name)

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory):
-    """What the quick form prints."""
+    """Return what the quick form prints."""
     plot = tmp_path_factory.mktemp("plot") / "benchmarks.png"
     command = [sys.executable, "-m", "benchmarks", "--quick", "--plot", str(plot)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603

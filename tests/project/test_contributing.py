@@ -24,13 +24,13 @@ PRICE, MODEL = (block.code for block in blocks_of(PAGE) if block.language == "to
 
 @pytest.fixture
 def row() -> Gateway:
-    """The row, as an entry among those of its module."""
+    """Return the row, as an entry among those of its module."""
     return eval(GATEWAY, vars(rows))  # noqa: S307 - our own page
 
 
 @pytest.fixture
 def book(tmp_path: Path) -> PriceBook:
-    """The bundled book with the page's rows in it."""
+    """Return the bundled book with the page's rows in it."""
     path = tmp_path / "rows.toml"
     path.write_text(PRICE + MODEL, "utf-8")
     return PriceBook.from_toml(path)

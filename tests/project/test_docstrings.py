@@ -33,7 +33,7 @@ PUBLIC = [
 
 
 def exports_of(module: ModuleType) -> list[str]:
-    """What `__all__` names, else what the module itself defines."""
+    """Return what `__all__` names, else what the module itself defines."""
     own = [
         name
         for name, value in vars(module).items()
@@ -51,7 +51,7 @@ CLASSES = {name: value for name, value in EXPORTS.items() if isinstance(value, t
 
 
 def told_fields(body: list[ast.stmt]) -> Iterator[tuple[str, bool]]:
-    """The public names that are assigned to, and whether a text stands below."""
+    """Return the public names that are assigned to, and whether a text stands below."""
     for statement, following in zip(body, [*body[1:], None], strict=False):
         match statement:
             case ast.AnnAssign(target=ast.Name(id=name)) | ast.Assign(targets=[ast.Name(id=name)]):
@@ -61,14 +61,14 @@ def told_fields(body: list[ast.stmt]) -> Iterator[tuple[str, bool]]:
 
 
 def source_of(value: type) -> ast.ClassDef:
-    """A class as it is written."""
+    """Return a class as it is written."""
     found = ast.parse(textwrap.dedent(inspect.getsource(value))).body[0]
     assert isinstance(found, ast.ClassDef)
     return found
 
 
 def ours(value: type) -> list[type]:
-    """The class and those of its bases that are from this package."""
+    """Return the class and those of its bases that are from this package."""
     return [each for each in value.__mro__ if each.__module__.startswith(PACKAGE)]
 
 
@@ -123,7 +123,7 @@ def test_a_public_class_tells_of_each_method(name: str) -> None:
 
 
 def raised_in(function: ast.AST) -> set[str]:
-    """The names of the errors that a function raises itself."""
+    """Return the names of the errors that a function raises itself."""
     found = set()
     for node in ast.walk(function):
         match node:

@@ -56,7 +56,7 @@ VARIABLES = {"QWEN36_GATEWAY", "QWEN36_GGUF"} | {
 
 
 def pages_with(*languages: str) -> list[str]:
-    """The pages that have a block to run in one of these languages."""
+    """Return the pages that have a block to run in one of these languages."""
     return [
         name
         for name, blocks in BLOCKS.items()
@@ -65,13 +65,13 @@ def pages_with(*languages: str) -> list[str]:
 
 
 def in_languages(name: str, *languages: str) -> list[Block]:
-    """The blocks of a page that are not left out."""
+    """Return the blocks of a page that are not left out."""
     return [b for b in BLOCKS[name] if b.language in languages and not b.reason]
 
 
 @pytest.fixture
 def gateways(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A gateway for every row, each found by its own variables, as a reader has them set."""
+    """Return a gateway for every row, each found by its own variables, as a reader has them set."""
     with ExitStack() as stack:
         for row in GATEWAYS.values():
             if row.base_url_env:
@@ -113,7 +113,7 @@ def test_a_pages_price_list_can_be_read(name: str, tmp_path: Path) -> None:
 
 
 def unknown_in(command: str) -> str | None:
-    """What a line of a console names that there is not; None where all of it is there."""
+    """Return what a line of a console names that there is not; None where all of it is there."""
     words = shlex.split(command, comments=True)
     match words:
         case []:
@@ -196,7 +196,7 @@ def test_the_files_that_a_page_names_are_there(name: str) -> None:
 
 
 def words_of(svg: str) -> list[str]:
-    """What a picture of a terminal says, line by line."""
+    """Return what a picture of a terminal says, line by line."""
     return [html.unescape(word).strip() for word in re.findall(r"<text[^>]*>([^<]*)</text>", svg)]
 
 
@@ -223,7 +223,7 @@ def test_the_settings_to_migrate_to_are_there() -> None:
 
 
 def names_of(model: type[BaseChatModel]) -> set[str]:
-    """The fields of a model and their aliases."""
+    """Return the fields of a model and their aliases."""
     fields = model.model_fields.items()
     return {name for key, field in fields for name in (key, field.alias) if name}
 

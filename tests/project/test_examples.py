@@ -96,7 +96,7 @@ COMMAND = re.compile(r"((?:\w+=\S+ )*)python examples/(\S+)(.*)")
 
 
 def source_of(name):
-    """The lines that a reader of it sees."""
+    """Return the lines that a reader of it sees."""
     text = EXAMPLES[name].read_text("utf-8")
     if name.endswith(".py"):
         return text
@@ -104,7 +104,7 @@ def source_of(name):
 
 
 def docstring_of(name):
-    """What an example says of itself."""
+    """Return what an example says of itself."""
     return ast.get_docstring(ast.parse(source_of(name))) or ""
 
 

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 
 def same_body(sent: Request, recorded: Request) -> None:
-    """A matcher for vcrpy, which by itself looks at no body; the difference goes to its message."""
+    """Return a matcher for vcrpy.
+
+    Which by itself looks at no body; the difference goes to its message.
+    """
     texts = [_lines(request.body) for request in (recorded, sent)]
     if texts[0] != texts[1]:
         diff = difflib.unified_diff(*texts, "recorded", "sent", lineterm="")
@@ -34,7 +37,7 @@ def _lines(body: bytes) -> list[str]:
 
 
 def tape(readable: Readable, **settings: Any) -> vcr.VCR:
-    """The vcrpy of this project."""
+    """Return the vcrpy of this project."""
     found = vcr.VCR(serializer="readable", match_on=("method", "uri", "same_body"), **settings)
     found.register_serializer("readable", readable)
     found.register_matcher("same_body", same_body)
@@ -57,7 +60,7 @@ def played(path: Path) -> Iterator[Cassette]:
 
 
 def head_of(path: Path) -> dict[str, Any]:
-    """What stands above a file's exchanges."""
+    """Return what stands above a file's exchanges."""
     return {key: value for key, value in _read(path).items() if key != "interactions"}
 
 
@@ -67,7 +70,7 @@ def urls_of(path: Path) -> list[str]:
 
 
 def model_of(path: Path) -> ChatQwen36:
-    """The model that a file was recorded with, at the address that stands in it."""
+    """Return the model that a file was recorded with, at the address that stands in it."""
     base_url = urls_of(path)[0].removesuffix("/chat/completions")
     where = {"gateway": path.parent.name, "base_url": base_url, "max_retries": 0}
     return ChatQwen36(**{"api_key": "of-nobody", **where, **head_of(path)["settings"]})

@@ -22,7 +22,7 @@ _DATA = "data: "
 
 
 def unpacked(body: str) -> Body:
-    """What a body means."""
+    """Return what a body means."""
     if not body:
         return {}
     if (found := _parsed(body)) is not None:
@@ -32,7 +32,7 @@ def unpacked(body: str) -> Body:
 
 
 def packed(body: Mapping[str, Any]) -> str:
-    """The body that means this."""
+    """Return the body that means this."""
     if "json" in body:
         return _written(body["json"])
     if "events" in body:
@@ -54,14 +54,17 @@ def _written(found: Any) -> str:
 
 
 def _events(body: str) -> list[Any] | None:
-    """The events of a plain stream: one line each, with an empty line after it; else None."""
+    """Return the events of a plain stream.
+
+    One line each, with an empty line after it; else None.
+    """
     *blocks, rest = body.split("\n\n")
     found = [_event(block) for block in blocks]
     return found if blocks and not rest and None not in found else None
 
 
 def _event(block: str) -> Any:
-    """A JSON object, or a line of text: a comment, or data that is no object (`[DONE]`)."""
+    """Return a JSON object, or a line of text: a comment, or data that is no object (`[DONE]`)."""
     if "\n" in block or not block.startswith((_DATA, ":")):
         return None
     parsed = _parsed(block.removeprefix(_DATA))

@@ -63,12 +63,12 @@ def conversation(model: ChatQwen36) -> Scenario:
 
 
 def thinking_stream(model: ChatQwen36) -> Scenario:
-    """The same, streamed, with thoughts."""
+    """Stream the same question, with reasoning."""
     return seen((yield Ask(model, TALK, streamed=True)))
 
 
 def tool_loop(model: ChatQwen36) -> Scenario:
-    """A tool is called, its result goes back with the thoughts, the answer uses it."""
+    """Call a tool, send its result back with the reasoning, and read the answer."""
     bound = model.bind_tools([get_weather])
     talk: list[Any] = [HumanMessage("What is the weather in Paris?")]
     asked = yield Ask(bound, talk, streamed=True)
@@ -78,14 +78,14 @@ def tool_loop(model: ChatQwen36) -> Scenario:
 
 
 def structured_output(model: ChatQwen36) -> Scenario:
-    """An answer that fills a schema."""
+    """Ask for an answer that fills a schema."""
     asking = model.with_structured_output(City, include_raw=True)
     found = yield Ask(asking, "Paris has 2100000 people.")
     return seen(found["raw"]) | {"parsed": found["parsed"].model_dump()}
 
 
 def error(model: ChatQwen36) -> Scenario:
-    """A call that is refused; the driver says how."""
+    """Make a call that the gateway refuses."""
     yield Ask(model.bind(enable_thinking=False), TALK)
     raise AssertionError("the call was to be refused")
 
@@ -98,7 +98,7 @@ STREAMED = frozenset({"thinking_stream", "tool_loop"})
 
 
 def seen(message: AIMessage) -> Outcome:
-    """What matters of an answer, and what it cost."""
+    """Return what matters of an answer, and what it cost."""
     calls = [{"name": call["name"], "args": call["args"]} for call in message.tool_calls]
     cost = message.response_metadata.get("cost") or {}
     money = {key: cost.get(key) for key in ("total", "currency", "basis")}
@@ -113,7 +113,7 @@ def seen(message: AIMessage) -> Outcome:
 
 
 def refused(failure: QwenError) -> Outcome:
-    """What matters of an error."""
+    """Return what matters of an error."""
     return {
         "error": type(failure).__name__,
         "status": failure.status_code,

@@ -105,7 +105,7 @@ class Scrubber:
             self._learn(secret)
 
     def request(self, request: Request) -> Request:
-        """A copy of a request without what is whose."""
+        """Return a copy of a request without keys, accounts and ids."""
         self._learn_headers(request.headers.items())
         self._learn_url(request.uri)
         headers = self._headers(request.headers)
@@ -113,7 +113,7 @@ class Scrubber:
         return Request(request.method, self._url(request.uri), self._body(body), headers)
 
     def response(self, response: Mapping[str, Any]) -> dict[str, Any]:
-        """A copy of a response without what is whose."""
+        """Return a copy of a response without keys, accounts and ids."""
         pairs = [(name, value) for name, values in response["headers"].items() for value in values]
         self._learn_headers(pairs)
         body = self._body(response["body"]["string"].decode())
