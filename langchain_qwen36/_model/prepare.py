@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import logging
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 
     from langchain_qwen36._model.fields import QwenFields
     from langchain_qwen36._request.types import Request
-    from langchain_qwen36.gateways import Endpoint
+    from langchain_qwen36.catalog import Offer
+    from langchain_qwen36.gateways import Endpoint, Gateway
 
 
 logger = logging.getLogger(__name__)
@@ -106,6 +108,7 @@ def prepare_call(
     prices = gateway.price_list or gateway.name
     name = call_settings.model_name(fields, kwargs)
     offer = (fields.price_book or PriceBook.bundled()).offer(prices, name)
+    _warn_if_retired(gateway.name, offer)
     settings = call_settings.merge(fields, wire_id(prices, name), stop, kwargs, offer)
     request = wire_request.build(messages, settings, gateway, find_model(name), stream=stream)
     if request.notes:
@@ -139,11 +142,30 @@ def _api_call(
         body=wire_request.to_bytes(request.body),
         gateway=endpoint.gateway,
         model=request.requested_model,
-        timeouts=Timeouts.of(kwargs.get("timeout", fields.timeout)),
+        timeouts=_timeouts(kwargs.get("timeout", fields.timeout), endpoint.gateway),
         max_retries=kwargs.get("max_retries", fields.max_retries),
         max_event_bytes=kwargs.get("max_event_bytes", fields.max_event_bytes),
         check=endpoint.check,
     )
+
+
+def _warn_if_retired(gateway: str, offer: Offer | None) -> None:
+    if offer is not None and offer.is_retired(datetime.now(UTC).date()):
+        _warn_retired(gateway, offer.model.id, offer.successor or offer.model.successor)
+
+
+@cache
+def _warn_retired(gateway: str, model: str, successor: str | None) -> None:
+    """Log once per process: the gateway's refusal would not name the successor."""
+    choose = f" Use {successor!r}." if successor else ""
+    logger.warning("%s is no longer sold at gateway %r.%s", model, gateway, choose)
+
+
+def _timeouts(value: Any, gateway: Gateway) -> Timeouts:
+    """Read `timeout=`; a gateway that takes its time has another default."""
+    if value is None and (seconds := gateway.first_event_timeout):
+        return Timeouts(first_event=seconds, gap=seconds)
+    return Timeouts.of(value)
 
 
 def _check_headers(headers: Mapping[str, Any]) -> None:

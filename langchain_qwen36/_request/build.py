@@ -63,7 +63,7 @@ def build(
     names = ToolNames(plan.tools, gateway, policy)
     plan = replace(plan, tools=names.tools(plan.tools), choice=names.choice(plan.choice))
     check_settings(settings, gateway, model, thinking=plan.thinking.on)
-    stream = stream or _must_stream(plan, gateway)
+    stream = _streams(plan, gateway, wanted=stream)
     notes = {**plan.notes, **ignored_setting_notes(settings, gateway, model)}
     if _asks_for_form(settings) and ends_with_an_answer(messages):
         messages = [*messages, HumanMessage(_FORM_WORDS)]
@@ -153,13 +153,15 @@ def to_bytes(body: Mapping[str, Any]) -> bytes:
         raise MessageError(f"The request cannot be written as JSON: {error}.") from None
 
 
-def _must_stream(plan: RequestPlan, gateway: Gateway) -> bool:
-    """Whether even a call that is not streamed must stream inside (P07, dashscope.md trap 10)."""
+def _streams(plan: RequestPlan, gateway: Gateway, *, wanted: bool) -> bool:
+    """Return whether the request asks for a stream, which the caller need not have wanted."""
     match gateway.non_streaming:
         case "direct":
-            return False
+            return wanted
         case "stream_internally":
-            return plan.thinking.on is not False
+            return wanted or plan.thinking.on is not False
+        case "never_stream":
+            return False
         case never:
             assert_never(never)
 

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import orjson
 
 from langchain_qwen36._content.source import replace_lone_surrogates
-from langchain_qwen36._response.errors import error_from, error_in, request_id, truncate
+from langchain_qwen36._response.errors import (
+    PLAN_KEY,
+    error_from,
+    error_in,
+    request_id,
+    truncate,
+)
 from langchain_qwen36.errors import QwenError, UnexpectedResponseError
 
 if TYPE_CHECKING:
@@ -44,6 +50,11 @@ class ResponseContext:
     max_event_bytes: int | None = None
     """Of one server-sent event; None is no limit."""
 
+    @property
+    def plan_key(self) -> bool:
+        """Whether the key is one of a plan, which no other host takes."""
+        return any(key.startswith(PLAN_KEY) for key in self.secrets)
+
     def redact(self, data: bytes) -> bytes:
         """Replace the secrets in a part of a response."""
         for secret in self.secrets:
@@ -64,7 +75,9 @@ def parse_completion(context: ResponseContext, body: HTTPBody) -> dict[str, Any]
     """
     if body.status >= HTTP_ERROR_FROM:
         content = context.redact(body.content)
-        raise error_from(body.status, body.headers, content, gateway=context.gateway)
+        raise error_from(
+            body.status, body.headers, content, gateway=context.gateway, plan_key=context.plan_key
+        )
     try:
         payload = loads(body.content)
     except ValueError:
@@ -86,11 +99,16 @@ def embedded_error(
     certain: bool = False,
 ) -> QwenError | None:
     """Read the error in a payload of an HTTP 200, if there is one, without secrets."""
-    error = error_in(payload, gateway=context.gateway, headers=headers, certain=certain)
+    facts: dict[str, Any] = {
+        "gateway": context.gateway,
+        "headers": headers,
+        "plan_key": context.plan_key,
+    }
+    error = error_in(payload, certain=certain, **facts)
     if error is None or not context.secrets:
         return error
     clean = context.redact_payload(payload)
-    return error_in(clean, gateway=context.gateway, headers=headers, certain=certain)
+    return error_in(clean, certain=certain, **facts)
 
 
 def loads(data: bytes) -> Any:

@@ -185,7 +185,9 @@ class Pricer:
     def _offer(self, gateway: str | None, names: tuple[str | None, ...]) -> Offer | None:
         if gateway is None:
             return None
-        offers = (self._book.offer(gateway, name) for name in names if name)
+        known = GATEWAYS.get(gateway)
+        price_list = (known and known.price_list) or gateway
+        offers = (self._book.offer(price_list, name) for name in names if name)
         return next((offer for offer in offers if offer), None)
 
     def _fallback_offer(self, names: tuple[str | None, ...]) -> Offer | None:

@@ -39,7 +39,11 @@ ServerFeature = Literal[
     "tool_stream",
 ]
 """Settings of what a server does by itself."""
-NonStreaming = Literal["direct", "stream_internally"]
+NonStreaming = Literal[
+    "direct",  # one request, one body
+    "stream_internally",  # `invoke` streams while thinking may be on
+    "never_stream",  # the endpoint answers in one body only, also to `stream`
+]
 Prefill = Literal[
     "partial",  # the last assistant message carries `partial: true`
     "partial_unless_thinking",
@@ -111,6 +115,9 @@ class Gateway:
     """Whether it is a server of your own, whose calls cost nothing."""
     reports_cost: bool = False
     """Whether its responses say what the call cost, also of models without a list price."""
+    billing: Literal["tokens", "batch", "plan"] = "tokens"
+    """`tokens`: by the price list; `batch`: by its batch price; `plan`: a subscription counts calls
+    or credits, so a call has tokens and no price in money."""
     price_list: str | None = None
     """The gateway whose offers price this one, when it is not its own name."""
 
@@ -164,7 +171,9 @@ class Gateway:
     """Whether json_object needs the word "json" in the messages (P34)."""
 
     non_streaming: NonStreaming = "direct"
-    """`stream_internally`: invoke streams while thinking may be on (P07, dashscope.md trap 10)."""
+    """How a call that is not streamed is sent."""
+    first_event_timeout: float | None = None
+    """Seconds until the response begins, where the default would give up too early."""
     stream_usage: bool = True
     """Whether `stream_options.include_usage` is sent (P10)."""
     insufficient_quota: Literal["throttled", "no_money"] = "no_money"

@@ -132,14 +132,11 @@ _ROWS = (
     _dashscope(
         "dashscope",
         "dashscope.aliyuncs.com",
-        "coding.dashscope.aliyuncs.com",
-        "batch.dashscope.aliyuncs.com",
         ".cn-beijing.maas.aliyuncs.com",
     ),
     _dashscope(
         "dashscope-intl",
         "dashscope-intl.aliyuncs.com",
-        "coding-intl.dashscope.aliyuncs.com",
         ".ap-southeast-1.maas.aliyuncs.com",
     ),
     _dashscope("dashscope-us", "dashscope-us.aliyuncs.com", ".us-east-1.maas.aliyuncs.com"),
@@ -279,6 +276,34 @@ _ROWS = (
         "dashscope-hk", "cn-hongkong.dashscope.aliyuncs.com", ".cn-hongkong.maas.aliyuncs.com"
     ),
     _dashscope("dashscope-eu", ".eu-central-1.maas.aliyuncs.com"),
+    # Subscriptions: keys `sk-sp-…`. A Token Plan counts Credits, a Coding Plan calls; the terms of
+    # the latter forbid scripts and backends.
+    replace(
+        _dashscope(
+            "dashscope-token-plan",
+            "token-plan.cn-beijing.maas.aliyuncs.com",
+            "token-plan.ap-southeast-1.maas.aliyuncs.com",
+        ),
+        billing="plan",
+    ),
+    replace(
+        _dashscope(
+            "dashscope-coding-plan",
+            "coding.dashscope.aliyuncs.com",
+            "coding-intl.dashscope.aliyuncs.com",
+        ),
+        base_url="https://coding.dashscope.aliyuncs.com/v1",
+        billing="plan",
+    ),
+    # Model Studio: Batch Chat. One request, one body, within an hour, at half the price.
+    replace(
+        _dashscope("dashscope-batch", "batch.dashscope.aliyuncs.com"),
+        billing="batch",
+        price_list="dashscope",
+        non_streaming="never_stream",
+        first_event_timeout=3600.0,
+        cache_control=False,
+    ),
     _dashscope("dashscope-jp", ".ap-northeast-1.maas.aliyuncs.com"),
 )
 

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from langchain_qwen36.errors import MissingKeyError, UnsupportedSettingError
+from langchain_qwen36.errors import MissingKeyError, UnsupportedSettingError, nearest
 from langchain_qwen36.gateways.gateway import Gateway
 from langchain_qwen36.gateways.registry import GATEWAYS, OPENAI_COMPATIBLE
 
@@ -35,12 +35,14 @@ class Endpoint:
 
 @lru_cache(maxsize=256)
 def gateway_of_host(base_url: str) -> Gateway | None:
-    """The row that a URL's host belongs to, or None."""
+    """Return the gateway that a URL's host belongs to, or None; a whole name before an end."""
     host = (urlsplit(base_url).hostname or "").rstrip(".")
-    for row in GATEWAYS.values():
-        for known in row.hosts:
-            if host == known or (known.startswith(".") and host.endswith(known)):
-                return row
+    for gateway in GATEWAYS.values():
+        if host in gateway.hosts:
+            return gateway
+    for gateway in GATEWAYS.values():
+        if any(end.startswith(".") and host.endswith(end) for end in gateway.hosts):
+            return gateway
     return None
 
 
@@ -141,8 +143,10 @@ def _named(name: str, where: str) -> Gateway:
     try:
         return GATEWAYS[name]
     except KeyError:
+        close = [f"{known!r}" for known in nearest(name, GATEWAYS, likeness=0.6)]
+        guess = f" Did you mean {' or '.join(close)}?" if close else ""
         raise UnsupportedSettingError(
-            f"{where}={name!r} is not known; it is one of "
+            f"{where}={name!r} is not known.{guess} It is one of "
             f"{', '.join(GATEWAYS)}, or a `Gateway(...)`."
         ) from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from langchain_qwen36.gateways import GATEWAYS
 from langchain_qwen36.pricing.cost_record import cost_record
 from langchain_qwen36.pricing.list_price import BilledTokens, UsageError, cache_type_of, cost
 from langchain_qwen36.pricing.reported_cost import reported_cost
@@ -27,7 +28,7 @@ def price_call(
     *,
     discount: Decimal | float | str | None = None,
     thinking: bool | None = None,
-    batch: bool = False,
+    batch: bool | None = None,
     at: date | None = None,
 ) -> dict[str, Any] | None:
     """Price one call by the price list and by what the gateway reports.
@@ -42,7 +43,7 @@ def price_call(
         offer: The model as the gateway sells it; None: no list price is known.
         discount: Share of the list price that your account pays, e.g. `"0.85"`.
         thinking: Whether the call was sent with thinking on. None: as `metadata["thinking"]` says.
-        batch: Whether it was a batch call.
+        batch: Whether it was a batch call. None: as the gateway of `metadata` bills.
         at: Day of the call; None: today.
 
     Returns:
@@ -56,6 +57,9 @@ def price_call(
     raw = raw if isinstance(raw, dict) else {}
     if thinking is None:
         thinking = metadata.get("thinking")
+    if batch is None:
+        gateway = GATEWAYS.get(str(metadata.get("gateway")))
+        batch = gateway is not None and gateway.billing == "batch"
     listed: Cost | None = None
     try:
         # All zeros beside an answer are a gateway that does not count, not a free call.

@@ -299,3 +299,45 @@ def test_a_password_in_a_url_is_refused(base_url, env):
         select_endpoint("dashscope", base_url, has_key=True, env=env)
 
     assert "hush" not in str(caught.value)
+
+
+HOST_OF_A_PLAN_OR_REGION = {
+    "token-plan.cn-beijing.maas.aliyuncs.com": "dashscope-token-plan",
+    "token-plan.ap-southeast-1.maas.aliyuncs.com": "dashscope-token-plan",
+    "coding.dashscope.aliyuncs.com": "dashscope-coding-plan",
+    "coding-intl.dashscope.aliyuncs.com": "dashscope-coding-plan",
+    "batch.dashscope.aliyuncs.com": "dashscope-batch",
+    "ws1.cn-beijing.maas.aliyuncs.com": "dashscope",
+    "dashscope.aliyuncs.com": "dashscope",
+}
+
+
+@pytest.mark.parametrize(("host", "expected"), HOST_OF_A_PLAN_OR_REGION.items())
+def test_the_host_tells_a_plan_from_its_region(host, expected):
+    """A plan's host is found by its whole name before a workspace host by its end."""
+    gateway = gateway_of_host(f"https://{host}/compatible-mode/v1")
+    assert gateway is not None
+    assert expected == gateway.name
+
+
+def test_a_named_region_gives_way_to_the_plan_of_its_url():
+    """`gateway="dashscope"` with a plan's URL is the plan: its calls have no price in money."""
+    url = "https://token-plan.cn-beijing.maas.aliyuncs.com/compatible-mode/v1"
+    endpoint = select_endpoint("dashscope", url, has_key=True, env={})
+    assert (endpoint.gateway.name, endpoint.gateway.billing) == ("dashscope-token-plan", "plan")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        pytest.param("dashscope_intl", "Did you mean 'dashscope-intl'", id="punctuation"),
+        pytest.param("OpenRouter", "Did you mean 'openrouter'?", id="case"),
+        pytest.param("openruoter", "Did you mean 'openrouter'?", id="letters-swapped"),
+        pytest.param("zzz", "is not known. It is one of", id="nothing-near"),
+    ],
+)
+def test_a_misspelt_gateway_names_its_nearest_neighbors(name, expected):
+    """The error offers the names that are spelled alike, and lists all."""
+    with pytest.raises(UnsupportedSettingError) as caught:
+        select_endpoint(name, None, has_key=True, env={})
+    assert expected in str(caught.value)

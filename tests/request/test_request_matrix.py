@@ -772,18 +772,32 @@ def test_each_gateway_gets_its_own_dialect(gateway):
 
 def test_regions_of_one_vendor_speak_alike():
     """They share a row of the matrix."""
-    regions = [name for name in GATEWAYS if name.startswith("dashscope-")]
+    regions = [
+        name
+        for name, gateway in GATEWAYS.items()
+        if name.startswith("dashscope-") and gateway.billing != "batch"
+    ]
 
     assert regions
     assert [name for name in regions if row(name) != MATRIX["dashscope"]] == []
 
 
+def test_batch_chat_is_its_region_without_streams():
+    """It answers in one body only: the keys of a stream are all that differs."""
+    stream = {"stream", "stream_options"}
+    expected = {
+        case: {key: value for key, value in fields.items() if key not in stream}
+        for case, fields in row("dashscope").items()
+    }
+    assert expected == row("dashscope-batch")
+
+
 def test_a_gateway_outside_the_matrix_says_nothing_that_it_does_not_show():
     """Whoever adds a gateway adds a snapshot only for a choice that no row has made yet."""
-    free = {"name", "base_url", "price_list"}
+    free = {"name", "base_url", "price_list", "billing"}
     new = [
         f"{name}: {fact.name}={value!r}"
-        for name in GATEWAYS.keys() - MATRIX.keys()
+        for name in GATEWAYS.keys() - MATRIX.keys() - {"dashscope-batch"}
         for fact in fields(Gateway)
         if isinstance(value := getattr(GATEWAYS[name], fact.name), str | bool)
         and fact.name not in free

@@ -16,7 +16,7 @@ from langchain_qwen36._response.errors.error_body import (
     parse_error_body,
     truncate,
 )
-from langchain_qwen36._response.errors.hints import hint
+from langchain_qwen36._response.errors.hints import PLAN_KEY, hint
 from langchain_qwen36._response.errors.retry_after import retry_after
 from langchain_qwen36.errors import ContentFilterError, QwenError
 
@@ -25,7 +25,14 @@ if TYPE_CHECKING:
 
     from langchain_qwen36.gateways import Gateway
 
-__all__ = ["error_from", "error_in", "request_id", "retry_after", "truncate"]
+__all__ = [
+    "PLAN_KEY",
+    "error_from",
+    "error_in",
+    "request_id",
+    "retry_after",
+    "truncate",
+]
 
 _REQUEST_ID_HEADERS = (
     "x-request-id",
@@ -38,7 +45,12 @@ _REQUEST_ID_HEADERS = (
 
 
 def error_from(
-    status: int, headers: Mapping[str, str], body: bytes, *, gateway: Gateway
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    gateway: Gateway,
+    plan_key: bool = False,
 ) -> QwenError:
     """Read the answer with a status of 400 and above.
 
@@ -47,9 +59,10 @@ def error_from(
         headers: Lower-case names.
         body: JSON, JSON framed as an event (dashscope.md §6), HTML, or text.
         gateway: Whose answer this is; its row says what `insufficient_quota` means.
+        plan_key: Whether the key was one of a plan.
     """
     payload, parsed = parse_error_body(body)
-    return _error(parsed, status, headers, payload, gateway)
+    return _error(parsed, status, headers, payload, gateway=gateway, plan_key=plan_key)
 
 
 def error_in(
@@ -58,6 +71,7 @@ def error_in(
     gateway: Gateway,
     headers: Mapping[str, str],
     certain: bool = False,
+    plan_key: bool = False,
 ) -> QwenError | None:
     """Read the error that an HTTP 200 carries, or None when it carries none (F12, F24 to F28).
 
@@ -66,11 +80,12 @@ def error_in(
         gateway: As in `error_from`.
         headers: Lower-case names.
         certain: It is an error by its frame, whatever it says (an event of that name).
+        plan_key: As in `error_from`.
     """
     parsed = find_embedded_error(payload, certain=certain)
     if parsed is None:
         return None
-    return _error(parsed, parsed.status, headers, payload, gateway)
+    return _error(parsed, parsed.status, headers, payload, gateway=gateway, plan_key=plan_key)
 
 
 def request_id(headers: Mapping[str, str], payload: Mapping[str, Any] | None = None) -> str | None:
@@ -85,7 +100,13 @@ def request_id(headers: Mapping[str, str], payload: Mapping[str, Any] | None = N
 
 
 def _error(
-    parsed: ErrorBody, status: int | None, headers: Mapping[str, str], body: Any, gateway: Gateway
+    parsed: ErrorBody,
+    status: int | None,
+    headers: Mapping[str, str],
+    body: Any,
+    *,
+    gateway: Gateway,
+    plan_key: bool,
 ) -> QwenError:
     error_class = classify(parsed, status, gateway)
     retryable = {"true": True, "false": False}.get(headers.get("x-should-retry", "").lower())
@@ -94,9 +115,10 @@ def _error(
     code = next(iter(parsed.codes), None)
     id_ = request_id(headers, body if isinstance(body, dict) else None)
     facts = [f"gateway {gateway.name!r}", status and f"status {status}", code and f"code {code!r}"]
+    advice = hint(error_class, gateway, plan_key=plan_key)
     details = ", ".join(fact for fact in [*facts, id_ and f"request_id {id_!r}"] if fact)
     error = error_class.error(
-        " ".join(filter(None, (f"{parsed.message} ({details}).", hint(error_class, gateway)))),
+        " ".join(filter(None, (f"{parsed.message} ({details}).", advice))),
         status_code=status,
         code=code,
         request_id=id_,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from langchain_qwen36.catalog import PriceBook
+from langchain_qwen36.catalog import PriceBook, nearest_models
 from langchain_qwen36.errors import (
     AuthenticationError,
     ContentFilterError,
@@ -15,6 +14,7 @@ from langchain_qwen36.errors import (
     GatewayConnectionError,
     NotFoundError,
     PaymentRequiredError,
+    PermissionDeniedError,
 )
 from langchain_qwen36.gateways import GATEWAYS
 
@@ -31,10 +31,22 @@ _ADVICE = {
 }
 
 
-def hint(error_class: ErrorClass, gateway: Gateway) -> str | None:
-    """The sentence that names the fix, or None where none is known."""
+_ABOUT_PLAN_KEYS = (
+    "A key that begins with sk-sp- is one of a plan and works at the plan's own host only: pass "
+    "`gateway='dashscope-token-plan'` or `gateway='dashscope-coding-plan'`."
+)
+
+PLAN_KEY = b"sk-sp-"
+"""How the keys of Alibaba's Token Plan and Coding Plan begin."""
+
+
+def hint(error_class: ErrorClass, gateway: Gateway, *, plan_key: bool) -> str | None:
+    """Return the sentence that names the fix, or None where none is known."""
     if error_class.advice:
         return error_class.advice
+    refused = error_class.error in {AuthenticationError, PermissionDeniedError}
+    if refused and plan_key and gateway.billing != "plan":
+        return _ABOUT_PLAN_KEYS
     if error_class.error is AuthenticationError:
         return _about_the_key(gateway)
     return _ADVICE.get(error_class.error)
@@ -47,7 +59,10 @@ def _about_the_key(gateway: Gateway) -> str:
     regions = [
         row.name
         for row in GATEWAYS.values()
-        if row.name != gateway.name and row.base_url and set(row.key_env) & set(gateway.key_env)
+        if row.name != gateway.name
+        and row.base_url
+        and row.billing == "tokens"
+        and set(row.key_env) & set(gateway.key_env)
     ]
     if regions:
         text += f" A key is bound to its region; the others are {', '.join(map(repr, regions))}."
@@ -79,14 +94,6 @@ def advice_for_call(error: QwenError, url: str, model: str) -> str | None:
 
 def _similar_model(model: str) -> str | None:
     """Return the known model whose name is the most similar; None for one that is known."""
-    names = {_letters(name): name for name in PriceBook.bundled().models}
-    spelled = _letters(model)
-    if model in names.values():
+    if PriceBook.bundled().model(model) is not None:
         return None
-    near = [spelled] if spelled in names else difflib.get_close_matches(spelled, names, n=1)
-    return names[near[0]] if near else None
-
-
-def _letters(name: str) -> str:
-    """Reduce a name to its lower-case letters and digits: spellings differ in the rest."""
-    return re.sub(r"[^a-z0-9]", "", name.lower())
+    return next(iter(nearest_models(model)), None)
