@@ -9,13 +9,15 @@ import orjson
 from langchain_core.messages import HumanMessage
 
 from langchain_qwen36._content.history import ends_with_an_answer
+from langchain_qwen36._content.tool_names import legal_tool_name
 from langchain_qwen36._request import cache_control
 from langchain_qwen36._request import messages as wire_messages
 from langchain_qwen36._request import tools as wire_tools
 from langchain_qwen36._request.adaptation import HistoryPolicy
 from langchain_qwen36._request.compatibility import plan_request
+from langchain_qwen36._request.json_schema import normalize_schema
 from langchain_qwen36._request.tool_names import ToolNames
-from langchain_qwen36._request.types import Request
+from langchain_qwen36._request.types import Request, Thinking
 from langchain_qwen36._request.validation import (
     check_messages,
     check_settings,
@@ -127,11 +129,14 @@ def _body(
 ) -> dict[str, Any]:
     """Everything but the user's own keys."""
     body: dict[str, Any] = {"model": settings.wire_model, "messages": messages}
-    body |= settings.params
-    body |= plan.thinking.fields
+    # Objects of `model_kwargs` and ours are merged key by key; a setting of ours wins.
+    under, over = settings.params, plan.thinking.fields
+    if settings.thinking == Thinking():
+        under, over = over, under
+    body = _over(_over(body, under), over)
     body |= _tool_fields(plan, settings, gateway)
     if plan.response_format is not None:
-        body["response_format"] = plan.response_format
+        body["response_format"] = _response_format(plan.response_format)
     if stream:
         body["stream"] = True
         if settings.stream_usage and gateway.stream_usage:
@@ -139,6 +144,18 @@ def _body(
     else:
         body.pop("tool_stream", None)  # there is nothing to stream (dashscope.md §4.3)
     return body
+
+
+def _response_format(wanted: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the format with a legal name and a schema that every server accepts."""
+    match wanted:
+        case {"type": "json_schema", "json_schema": {"schema": dict(schema), **label}}:
+            if isinstance(name := label.get("name"), str):
+                label["name"] = legal_tool_name(name)
+            inner = {**label, "schema": normalize_schema(schema)}
+            return {**wanted, "json_schema": inner}
+        case _:
+            return wanted
 
 
 def to_bytes(body: Mapping[str, Any]) -> bytes:

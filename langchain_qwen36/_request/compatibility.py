@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, assert_never
 
 from langchain_qwen36._request import thinking as wire_thinking
+from langchain_qwen36._request.types import Thinking
 from langchain_qwen36.catalog import find_offer
 from langchain_qwen36.errors import UnsupportedSettingError
 
@@ -41,7 +42,7 @@ def plan_request(settings: Settings, gateway: Gateway, model: Model | None) -> R
     Raises:
         UnsupportedSettingError: a setting that the gateway or the model cannot take.
     """
-    said = wire_thinking.thinking_override(settings.extra_body)
+    said = _override(settings)
     thinking = _thinking(settings, gateway, model, said)
     plan = RequestPlan(
         thinking=thinking,
@@ -62,6 +63,17 @@ def plan_request(settings: Settings, gateway: Gateway, model: Model | None) -> R
     if forced:
         plan = _force(plan, settings, gateway, off)
     return _format(plan, gateway, model, off)
+
+
+def _override(settings: Settings) -> bool | None:
+    """What the caller's own keys of the body say of thinking.
+
+    `extra_body` goes over every setting; `model_kwargs`, which stand in `params`, under them.
+    """
+    override = wire_thinking.thinking_override(settings.extra_body)
+    if override is None and settings.thinking == Thinking():
+        override = wire_thinking.thinking_override(settings.params)
+    return override
 
 
 def _thinking(

@@ -20,6 +20,9 @@ _SHARES: Mapping[str, int] = {"minimal": 10, "low": 20, "medium": 50, "high": 80
 (gateways.md §4.1)."""
 
 
+_SGLANG_FLAG = "SGLang ignores it unless it was started with `--enable-strict-thinking`."
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReasoningPlan:
     """What goes into the body for thinking."""
@@ -66,6 +69,8 @@ def plan(
         _merge(fields, _budget(budget, gateway))
     if thinking.effort is not None:
         _merge(fields, _effort(thinking.effort, gateway, model))
+    if "custom_params" in fields:
+        notes.setdefault("thinking_budget", _SGLANG_FLAG)
     replays_all_turns = on is not False and _replays_all_turns(
         thinking.preserve, gateway, model, with_tools=with_tools, replay=replay
     )
@@ -187,8 +192,10 @@ def _clamped(budget: int, model: Model | None, notes: dict[str, str]) -> int:
 
 def _budget(budget: int, gateway: Gateway) -> dict[str, Any]:
     match gateway.thinking_budget:
-        case "thinking_budget" | "reasoning_budget_tokens" | "thinking_token_budget" as key:
+        case "thinking_budget" | "thinking_budget_tokens" | "thinking_token_budget" as key:
             return {key: budget}
+        case "custom_params.thinking_budget":
+            return {"custom_params": {"thinking_budget": budget}}
         case "reasoning.max_tokens":
             return {"reasoning": {"max_tokens": budget}}
         case "unsupported":

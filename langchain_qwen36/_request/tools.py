@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from langchain_qwen36._content.tool_names import LEGAL
+from langchain_qwen36._request.json_schema import inline_refs, normalize_parameters
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from langchain_qwen36._request.types import ToolChoice
 
@@ -24,7 +24,6 @@ class WireTools(list[Tool]):
 
 _FUNCTION_KEYS = ("name", "description", "parameters", "strict")
 _SCHEMA_KEYS = frozenset({"function", "parameters", "input_schema", "properties", "title"})
-_DEFINITIONS = frozenset({"$defs", "definitions"})
 _EMPTY_SCHEMA: Mapping[str, Any] = {"type": "object", "properties": {}}
 
 
@@ -90,10 +89,20 @@ def _tool(tool: Any, strict: bool | None) -> Tool:
     if isinstance(tool, dict) and {"name", "function"} & tool.keys():
         _check_name(function["name"])
     function = {key: function[key] for key in _FUNCTION_KEYS if function.get(key) is not None}
-    wire = {"type": "function", "function": {"parameters": dict(_EMPTY_SCHEMA)} | function}
+    function["parameters"] = _parameters(function)
+    wire = {"type": "function", "function": function}
     if mark := _cache_mark(tool):
         wire["cache_control"] = mark
     return wire
+
+
+def _parameters(function: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return normalize_parameters(function.get("parameters"))
+    except RecursionError:
+        raise ValueError(
+            f"The schema of the tool {function['name']!r} is nested too deep."
+        ) from None
 
 
 def _check_name(name: str) -> None:
@@ -192,73 +201,3 @@ def with_inlined_refs(tools: Sequence[Mapping[str, Any]]) -> list[Tool]:
         else dict(tool)
         for tool in tools
     ]
-
-
-def inline_refs(schema: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A schema with each local `$ref` replaced by what it names.
-
-    A `$ref` into a definition that leads back to itself stays, with the definitions; so does one
-    that points outside or nowhere.
-    """
-    # Every request looks at every schema: a search of the text is far cheaper than a walk.
-    if b'"$ref"' not in orjson.dumps(schema, default=str) or not any(_refs(schema)):
-        return schema
-    written: dict[str, Any] = _inlined(schema, schema)
-    bare = {key: value for key, value in written.items() if key not in _DEFINITIONS}
-    return written if any(_refs(bare)) else bare
-
-
-def _inlined(node: Any, root: Mapping[str, Any]) -> Any:
-    if isinstance(node, list):
-        return [_inlined(item, root) for item in node]
-    if not isinstance(node, dict):
-        return node
-    ref = node.get("$ref")
-    if isinstance(ref, str):
-        target = _target(ref, root)
-        if target is None or _leads_to(ref, target, root):
-            return node
-        siblings = {key: value for key, value in node.items() if key != "$ref"}
-        return _inlined(target, root) | _inlined(siblings, root)
-    return {
-        key: value if key in _DEFINITIONS else _inlined(value, root) for key, value in node.items()
-    }
-
-
-def _leads_to(ref: str, start: Any, root: Mapping[str, Any]) -> bool:
-    """Whether `ref` is met on some way from `start`: it would be written out without end."""
-    ahead, met = set(_refs(start)), set()
-    while ahead:
-        found = ahead.pop()
-        if found == ref:
-            return True
-        met.add(found)
-        ahead |= set(_refs(_target(found, root))) - met
-    return False
-
-
-def _refs(node: Any) -> Iterator[str]:
-    """Every `$ref` in a schema, definitions left aside."""
-    if isinstance(node, list):
-        for item in node:
-            yield from _refs(item)
-    elif isinstance(node, dict):
-        if isinstance(node.get("$ref"), str):
-            yield node["$ref"]
-        for key, value in node.items():
-            if key not in _DEFINITIONS:
-                yield from _refs(value)
-
-
-def _target(ref: str, root: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What `#/…` names, or None."""
-    node: Any = root
-    steps = ref.split("/")
-    if steps[0] != "#":
-        return None
-    for step in steps[1:]:
-        key = step.replace("~1", "/").replace("~0", "~")
-        if not isinstance(node, dict) or key not in node:
-            return None
-        node = node[key]
-    return node if isinstance(node, dict) else None

@@ -17,8 +17,9 @@ ThinkingSwitch = Literal[
 BudgetField = Literal[
     "thinking_budget",
     "reasoning.max_tokens",
-    "reasoning_budget_tokens",
-    "thinking_token_budget",
+    "thinking_budget_tokens",  # llama.cpp
+    "thinking_token_budget",  # vLLM
+    "custom_params.thinking_budget",  # SGLang
     "unsupported",
 ]
 EffortField = Literal["reasoning_effort", "reasoning.effort", "as_budget", "unsupported"]

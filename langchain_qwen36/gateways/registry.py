@@ -121,7 +121,7 @@ def _self_hosted(name: str, port: int, *, key_env: str, base_url_env: str) -> Ga
 
 _LLAMACPP = replace(
     _self_hosted("llamacpp", 8080, key_env="LLAMACPP_API_KEY", base_url_env="LLAMACPP_BASE_URL"),
-    thinking_budget="reasoning_budget_tokens",
+    thinking_budget="thinking_budget_tokens",
     forced_tool_form="only_tool",  # its server takes a named tool for "auto"; seen on a running one
     reasoning_effort="as_budget",
     video="unsupported",
@@ -236,8 +236,15 @@ _ROWS = (
         _self_hosted("vllm", 8000, key_env="VLLM_API_KEY", base_url_env="VLLM_BASE_URL"),
         thinking_budget="thinking_token_budget",
         reasoning_effort="as_budget",
+        # vLLM 0.33 answers with `reasoning`; it takes `reasoning_content` as a deprecated name.
+        reasoning_field="reasoning",
     ),
-    _self_hosted("sglang", 30000, key_env="SGLANG_API_KEY", base_url_env="SGLANG_BASE_URL"),
+    # A budget needs a server started with `--enable-strict-thinking`; without it, it is ignored.
+    replace(
+        _self_hosted("sglang", 30000, key_env="SGLANG_API_KEY", base_url_env="SGLANG_BASE_URL"),
+        thinking_budget="custom_params.thinking_budget",
+        reasoning_effort="as_budget",
+    ),
     _LLAMACPP,
     # dashscope.md §8: no template arguments; reasoning_effort "none" is its switch.
     Gateway(
@@ -270,6 +277,7 @@ _ROWS = (
         files="file_data",
         cache_control=True,
         prefill="bare",
+        forced_tool_form="only_tool",  # LM Studio takes no object as `tool_choice`
     ),
     # Regions of Model Studio that are reached by a workspace's own base_url; no price list known.
     _dashscope(

@@ -192,7 +192,7 @@ def test_p61_a_last_message_of_the_assistant_is_refused_before_it_is_sent(
 ) -> None:
     """With words on what to do; the server would answer a 400, or worse."""
     server = gateway_server(row)
-    model = model_on(server, "qwen3.6-27b", enable_thinking=thinks)
+    model = model_on(server, "qwen3.6-27b", enable_thinking=thinks, strict_history=True)
     with pytest.raises(MessageError, match=words):
         model.invoke([HumanMessage("Hi"), last])
     assert server.requests == []

@@ -589,7 +589,7 @@ class TestThoughts:
         ("gateway", "field"),
         [
             pytest.param(DASHSCOPE, "reasoning_content", id="dashscope"),
-            pytest.param(VLLM, "reasoning_content", id="vllm"),
+            pytest.param(VLLM, "reasoning", id="vllm"),
             pytest.param(OPENROUTER, "reasoning", id="openrouter"),
         ],
     )

@@ -510,7 +510,7 @@ Answer with one JSON object and nothing else. It must fit this JSON schema:
                     {
                         "role": "assistant",
                         "content": "",
-                        "reasoning_content": "hm",
+                        "reasoning": "hm",
                         "tool_calls": ["id type function"],
                     },
                     "tool",
@@ -528,8 +528,16 @@ Answer with one JSON object and nothing else. It must fit this JSON schema:
             "streamed": {"stream": True, "stream_options": {"include_usage": True}},
             "thinking on": {"chat_template_kwargs": {"enable_thinking": True}},
             "thinking off": {"chat_template_kwargs": {"enable_thinking": False}},
-            "a budget": {"!": "UnsupportedSettingError"},
-            "an effort": {"!": "UnsupportedSettingError"},
+            "a budget": {
+                "chat_template_kwargs": {"enable_thinking": True},
+                "custom_params": {"thinking_budget": 4096},
+                "!": "thinking_budget",
+            },
+            "an effort": {
+                "chat_template_kwargs": {"enable_thinking": True},
+                "custom_params": {"thinking_budget": 65536},
+                "!": "thinking_budget",
+            },
             "thoughts kept": {"chat_template_kwargs": {"preserve_thinking": True}},
             "tools": {"chat_template_kwargs": {"preserve_thinking": True}},
             "a named tool": {
@@ -579,11 +587,11 @@ Answer with one JSON object and nothing else. It must fit this JSON schema:
             "thinking off": {"chat_template_kwargs": {"enable_thinking": False}},
             "a budget": {
                 "chat_template_kwargs": {"enable_thinking": True},
-                "reasoning_budget_tokens": 4096,
+                "thinking_budget_tokens": 4096,
             },
             "an effort": {
                 "chat_template_kwargs": {"enable_thinking": True},
-                "reasoning_budget_tokens": 65536,
+                "thinking_budget_tokens": 65536,
             },
             "thoughts kept": {"chat_template_kwargs": {"preserve_thinking": True}},
             "tools": {"chat_template_kwargs": {"preserve_thinking": True}},
@@ -678,11 +686,11 @@ Answer with one JSON object and nothing else. It must fit this JSON schema:
             "thinking off": {"chat_template_kwargs": {"enable_thinking": False}},
             "a budget": {
                 "chat_template_kwargs": {"enable_thinking": True},
-                "reasoning_budget_tokens": 4096,
+                "thinking_budget_tokens": 4096,
             },
             "an effort": {
                 "chat_template_kwargs": {"enable_thinking": True},
-                "reasoning_budget_tokens": 65536,
+                "thinking_budget_tokens": 65536,
             },
             "thoughts kept": {"chat_template_kwargs": {"preserve_thinking": True}},
             "tools": {"chat_template_kwargs": {"preserve_thinking": True}},
@@ -737,8 +745,8 @@ Answer with one JSON object and nothing else. It must fit this JSON schema:
             "an effort": {"!": "UnsupportedSettingError"},
             "thoughts kept": {},
             "tools": {},
-            "a named tool": {"tool_choice": "as asked"},
-            "a named tool, left to the model": {"tool_choice": "as asked"},
+            "a named tool": {"tool_choice": "required", "tools": "g"},
+            "a named tool, left to the model": {"tool_choice": "required", "tools": "g"},
             "some tool of two": {"tool_choice": "as asked"},
             "some tool of two, thinking off": {"!": "UnsupportedSettingError"},
             "a JSON object": {"response_format": "as asked"},
