@@ -42,9 +42,17 @@ def postgres() -> Iterator[str]:
 
 def new_database(folder: str, name: str) -> str:
     """Make a database; give its URL."""
-    command = f'CREATE DATABASE "{name}"'
-    _run("psql", "--host", folder, "--username=test", "--dbname=postgres", "--command", command)
+    _command(folder, f'CREATE DATABASE "{name}"')
     return f"postgresql://test@/{name}?host={folder}"
+
+
+def drop_database(folder: str, name: str) -> None:
+    """Delete a database, whoever uses it: a copy of 7 MB for each test adds up."""
+    _command(folder, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _command(folder: str, command: str) -> None:
+    _run("psql", "--host", folder, "--username=test", "--dbname=postgres", "--command", command)
 
 
 def _run(program: str, *arguments: object) -> None:

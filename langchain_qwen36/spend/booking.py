@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING
 
 from langchain_qwen36.pricing.units import units_of
 from langchain_qwen36.spend import statements
-from langchain_qwen36.spend.limits import Balance, BalanceKey, Rule, Rules, rules_for
+from langchain_qwen36.spend.limits import (
+    Balance,
+    BalanceKey,
+    Rule,
+    Rules,
+    is_in_window,
+    oldest_window,
+    rules_for,
+)
 from langchain_qwen36.spend.refusal import Refusal
 from langchain_qwen36.spend.rows import (
     Row,
@@ -73,6 +81,11 @@ class Group:
     limits: Rules = field(default_factory=Rules)
     calls: dict[str, Row] = field(default_factory=dict)
     balances: dict[BalanceKey, Balance] = field(default_factory=dict)
+    accounts: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Of each call that is to be put on balances: kind to account."""
+    rules: dict[str, list[Rule]] = field(default_factory=dict)
+    limited: dict[str, list[BalanceKey]] = field(default_factory=dict)
+    """Of each account, the balances that have a limit."""
     currencies: dict[tuple[str, ...], set[str]] = field(default_factory=dict)
     """Of each window, those that it has a balance in."""
     inserted: dict[str, Row] = field(default_factory=dict)
@@ -81,95 +94,116 @@ class Group:
 
     def run(self, operations: Sequence[Operation]) -> None:
         """Decide and write the operations, in their order."""
-        self.calls = statements.lock_calls(
-            self.connection, sorted({operation.start.id for operation in operations})
-        )
-        rules = self._rules(operations)
-        self._lock_balances(operations, rules)
+        ids = sorted({operation.start.id for operation in operations})
+        self.calls = statements.lock_calls(self.connection, ids)
+        self.accounts = {
+            op.start.id: _accounts_of(op.start)
+            for op in operations
+            if op.start.id not in self.calls or (isinstance(op, Reserve) and op.start.limits)
+        }
+        self._lock_balances(operations)
         for operation in operations:
             match operation:
                 case Reserve():
-                    self._reserve(operation, rules.get(operation.start.id, []))
+                    self._reserve(operation)
                 case Settle():
-                    self._settle(operation, rules.get(operation.start.id, ()))
+                    self._settle(operation)
         self._write()
 
     def expire(self, limit: int = 500) -> int:
         """Charge holds whose lease is over; return how many there were."""
         self.calls = statements.lock_overdue(self.connection, self.now, limit)
-        keys = {key for row in self.calls.values() for key in keys_of(row)}
-        self.balances = statements.lock_balances(self.connection, keys)
+        self._load_balances(())
         for row in list(self.calls.values()):
             self._release(row)
             self._charge(expired(row, self.now))
         self._write()
         return len(self.calls)
 
-    def _rules(self, operations: Sequence[Operation]) -> dict[str, list[Rule]]:
-        """The limits of each call that has no row yet, or is reserved again with more of them."""
-        new = {
-            op.start.id: op.start
-            for op in operations
-            if op.start.id not in self.calls or (isinstance(op, Reserve) and op.start.limits)
+    def _lock_balances(self, operations: Sequence[Operation]) -> None:
+        """Lock the balances that the group may touch, and open those that are not there."""
+        starts = {op.start.id: op.start for op in operations if op.start.id in self.accounts}
+        in_ledger = Rules(statements.read_budgets(self.connection, self.accounts.values()))
+        self.rules = {
+            id_: rules_for(self.accounts[id_], self.limits, Rules.of(start.limits), in_ledger)
+            for id_, start in starts.items()
         }
-        accounts = {id_: start.attribution.accounts() for id_, start in new.items()}
-        in_ledger = Rules(statements.read_budgets(self.connection, accounts.values()))
-        return {
-            id_: rules_for(accounts[id_], self.limits, Rules.of(start.limits), in_ledger)
-            for id_, start in new.items()
-        }
-
-    def _lock_balances(self, operations: Sequence[Operation], rules: dict[str, list[Rule]]) -> None:
-        starts = {op.start.id: op.start for op in operations}
         limits = {
-            rule.key(starts[id_].started): rule for id_, group in rules.items() for rule in group
+            rule.key(starts[id_].started): rule
+            for id_, group in self.rules.items()
+            for rule in group
         }
-        known = {key for row in self.calls.values() for key in keys_of(row)}
-        self.balances = statements.lock_balances(self.connection, known | limits.keys())
-        missing = sorted(limits.keys() - self.balances.keys())
-        if missing:
+        accounts = {name for of_call in self.accounts.values() for name in of_call.values()}
+        self._load_balances(accounts)
+        if missing := sorted(limits.keys() - self.balances.keys()):
             statements.open_balances(self.connection, missing, sorted(starts))
-            self.balances = statements.lock_balances(self.connection, known | limits.keys())
-        for key in self.balances:
-            self.currencies.setdefault(key[:4], set()).add(key.currency)
+            self._load_balances(accounts)
         for key, rule in limits.items():
             self.balances[key].limit = rule.amount
+        for key, balance in self.balances.items():
+            if balance.limit is not None:
+                self.limited.setdefault(key.account, []).append(key)
 
-    def _reserve(self, operation: Reserve, rules: Iterable[Rule]) -> None:
+    def _load_balances(self, accounts: Iterable[str]) -> None:
+        known = {key for row in self.calls.values() for key in keys_of(row)}
+        oldest = min({key.window_start for key in known} | {oldest_window(self.now)})
+        names = {key.account for key in known} | set(accounts)
+        self.balances = statements.lock_balances(self.connection, names, oldest)
+        for key in self.balances:
+            self.currencies.setdefault(key[:4], set()).add(key.currency)
+
+    def _keys(self, start: Start) -> set[BalanceKey]:
+        """The balances that count a call: those of its limits, and those that others opened.
+
+        A process that knows no limit of an account charges it all the same.
+        """
+        keys = {rule.key(start.started) for rule in self.rules.get(start.id, ())}
+        for account in self.accounts.get(start.id, {}).values():
+            keys.update(
+                key for key in self.limited.get(account, ()) if is_in_window(key, start.started)
+            )
+        return keys
+
+    def _reserve(self, operation: Reserve) -> None:
         start = operation.start
         row = self.calls.get(start.id)
         if row is not None and row["state"] != "open":
             return
         known = set() if row is None else set(keys_of(row))
-        added = {key: rule for rule in rules if (key := rule.key(start.started)) not in known}
+        added = self._keys(start) - known
         if row is None:
             row = open_row(start, self.owner, self.now + self.lease)
-        elif not added:
-            return
-        refusals = (self._refusal(rule, row, start) for rule in added.values())
+        refusals = (
+            self._refusal(rule, row, start, is_held=rule.key(start.started) in known)
+            for rule in self.rules.get(start.id, ())
+        )
         operation.refusal = next(filter(None, refusals), None)
         if operation.refusal is not None and not operation.forced:
             return
-        for key in added:
-            self._add(key, held=row["held"])
-        self._put(with_charges(row, [*known, *added]))
+        if added or start.id not in self.calls:
+            for key in added:
+                self._add(key, held=row["held"])
+            self._put(with_charges(row, known | added))
 
-    def _refusal(self, rule: Rule, row: Row, start: Start) -> Refusal | None:
+    def _refusal(self, rule: Rule, row: Row, start: Start, *, is_held: bool) -> Refusal | None:
         """Why a limit refuses an attempt; None: it has room for it."""
         key = rule.key(start.started)
         balance = self.balances[key]
+        others = balance.held - (row["held"] if is_held else 0)
         limit = rule.amount + balance.topped_up
         foreign = self._foreign(key)
         if row["held"] and row["currency"] != key.currency:
             foreign.add(row["currency"])
         unpriced = start.hold is None and start.refuse_unpriced
-        if not (foreign or unpriced) and _has_room(balance, limit, row["held"], start):
+        if not (foreign or unpriced) and _has_room(
+            balance.spent + others, limit, row["held"], start
+        ):
             return None
         return Refusal(
             key=key,
             limit=limit,
             spent=balance.spent,
-            held=balance.held,
+            held=others,
             hold=row["held"],
             resets_at=rule.window(start.started).ends,
             foreign=tuple(sorted(foreign)),
@@ -183,12 +217,11 @@ class Group:
         others = self.currencies.get(key[:4], set()) - {key.currency}
         return {name for name in others if self.balances[key._replace(currency=name)].spent}
 
-    def _settle(self, operation: Settle, rules: Iterable[Rule]) -> None:
+    def _settle(self, operation: Settle) -> None:
         start, end = operation.start, operation.end
         row = self.calls.get(start.id)
         if row is None:
-            keys = [rule.key(start.started) for rule in rules]
-            row = with_charges({**open_row(start, self.owner, 0), "held": 0}, keys)
+            row = with_charges({**open_row(start, self.owner, 0), "held": 0}, self._keys(start))
         elif row["state"] == "open":
             self._release(row)
         elif row["state"] == "settled" and not self._replaces(row, end):
@@ -257,10 +290,14 @@ class Group:
         statements.add_to_rollup(self.connection, self.rollups)
 
 
-def _has_room(balance: Balance, limit: int, held: int, start: Start) -> bool:
-    used = balance.spent + balance.held
+def _accounts_of(start: Start) -> dict[str, str]:
+    """The accounts of a call: those it is attributed to, and those of its own limits."""
+    return start.attribution.accounts() | {limit.account: limit.account for limit in start.limits}
+
+
+def _has_room(used: int, limit: int, hold: int, start: Start) -> bool:
     if used >= limit:
         return False
     if not used and start.certain is not None:
         return units_of(start.certain.amount, round_up=True) <= limit
-    return used + held <= limit
+    return used + hold <= limit

@@ -28,7 +28,7 @@ class Start:
     """Whether a limit refuses a call of which nothing is held, for its cost cannot be known."""
     attribution: Attribution = field(default_factory=Attribution)
     limits: tuple[Limit, ...] = ()
-    """Limits of the caller's own, beside the ledger's."""
+    """Limits of the caller's own, beside the ledger's; they hold whoever the call is charged to."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     id: str = field(init=False)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from langchain_qwen36.pricing.units import money_in, units_of
 from langchain_qwen36.spend.windows import Window, window_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
 
     from langchain_qwen36.pricing import Money
     from langchain_qwen36.spend.accounts import Limit
@@ -26,6 +26,20 @@ class BalanceKey(NamedTuple):
     zone: str
     window_start: str
     currency: str
+
+
+_LONGEST_WINDOW = timedelta(days=33)
+"""A month, and what zones are apart."""
+
+
+def oldest_window(now: int) -> str:
+    """The earliest start that a window of now, in microseconds since 1970, may have."""
+    return (datetime.fromtimestamp(now / 1_000_000, UTC) - _LONGEST_WINDOW).date().isoformat()
+
+
+def is_in_window(key: BalanceKey, moment: datetime) -> bool:
+    """Whether a call begun at that moment counts in a balance."""
+    return window_at(cast("Per", key.per), key.zone, moment).start == key.window_start
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select
 from langchain_qwen36.errors import LedgerError
 from langchain_qwen36.pricing.units import money_in, units_of
 from langchain_qwen36.spend import tables
-from langchain_qwen36.spend.limits import BalanceKey, Rule
+from langchain_qwen36.spend.limits import BalanceKey, Rule, oldest_window
 from langchain_qwen36.spend.rows import Row, microseconds
 from langchain_qwen36.spend.statements import insert_into, lock_balances, open_balances
 from langchain_qwen36.spend.windows import window_from
@@ -50,7 +50,7 @@ def read_balances(connection: Connection, now: datetime | None = None) -> list[A
     now = now or datetime.now(UTC)
     query = select(_BALANCE).order_by(*[_BALANCE.c[name] for name in tables.BALANCE_KEY])
     # A window that began more than a month ago is over, whatever its zone.
-    oldest = datetime.fromtimestamp(now.timestamp() - 33 * 86400, UTC).date().isoformat()
+    oldest = oldest_window(microseconds(now))
     rows = connection.execute(query.where(_BALANCE.c.window_start >= oldest))
     found = [_account_balance(row) for row in rows]
     return [b for b in found if b.begins is None or b.ends is None or b.begins <= now < b.ends]
@@ -88,7 +88,7 @@ def remove_budget(connection: Connection, account: str) -> int:
 def top_up(connection: Connection, rule: Rule, now: datetime) -> None:
     """Let an account spend more in the window that is running."""
     key = rule.key(now)
-    if key not in lock_balances(connection, [key]):
+    if key not in lock_balances(connection, [key.account], key.window_start):
         open_balances(connection, [key])
     same = [_BALANCE.c[name] == value for name, value in key._asdict().items()]
     raised = _BALANCE.c.topped_up + rule.amount

@@ -53,7 +53,7 @@ _CALLS = select(_CALL).where(_CALL.c.id.in_(bindparam("ids", expanding=True))).o
 _BALANCES = (
     select(_BALANCE)
     .where(_BALANCE.c.account.in_(bindparam("accounts", expanding=True)))
-    .where(_BALANCE.c.window_start.in_(bindparam("starts", expanding=True)))
+    .where(_BALANCE.c.window_start >= bindparam("oldest"))
     .order_by(*[_BALANCE.c[name] for name in tables.BALANCE_KEY])
 )
 _BUDGETS = select(_BUDGET).where(_BUDGET.c.account.in_(bindparam("accounts", expanding=True)))
@@ -86,23 +86,17 @@ def read_budgets(connection: Connection, accounts: Iterable[Mapping[str, str]]) 
     return [Rule(r.account, r.per, r.zone, r.amount, r.currency) for r in rows]
 
 
-def lock_balances(connection: Connection, keys: Iterable[BalanceKey]) -> dict[BalanceKey, Balance]:
-    """The balances of these keys and of the same windows in other currencies, locked."""
-    keys = set(keys)
-    if not keys:
+def lock_balances(
+    connection: Connection, accounts: Iterable[str], oldest: str
+) -> dict[BalanceKey, Balance]:
+    """The balances of these accounts, locked; those of windows before `oldest` are left out."""
+    names = sorted(set(accounts))
+    if not names:
         return {}
-    wanted = {key[:4] for key in keys}
-    rows = connection.execute(
-        _BALANCES.with_for_update(),
-        {
-            "accounts": sorted({key.account for key in keys}),
-            "starts": sorted({key.window_start for key in keys}),
-        },
-    )
+    query = _BALANCES.with_for_update()
     return {
         BalanceKey(*row[:5]): Balance(row.spent, row.held, row.topped_up, row.limit_amount)
-        for row in rows
-        if tuple(row[:4]) in wanted
+        for row in connection.execute(query, {"accounts": names, "oldest": oldest})
     }
 
 

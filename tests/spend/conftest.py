@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
-from postgres_server import new_database, postgres, why_missing
+from postgres_server import drop_database, new_database, postgres, why_missing
 
 from langchain_qwen36.spend import SpendLedger
 
@@ -24,17 +24,22 @@ def postgres_folder() -> Iterator[str]:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def ledger_url(request, tmp_path) -> str:
+def ledger_url(request, tmp_path) -> Iterator[str]:
     """The URL of an empty database, on each kind."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/spend.db"
-    return new_database(request.getfixturevalue("postgres_folder"), f"t{uuid4().hex[:12]}")
+        yield f"sqlite:///{tmp_path}/spend.db"
+        return
+    folder, name = request.getfixturevalue("postgres_folder"), f"t{uuid4().hex[:12]}"
+    yield new_database(folder, name)
+    drop_database(folder, name)
 
 
 @pytest.fixture
-def open_ledger(tmp_path) -> Iterator[Callable[..., SpendLedger]]:
+def open_ledger(tmp_path, request) -> Iterator[Callable[..., SpendLedger]]:
     """Open ledgers; they are closed with the test, and spool into its folder."""
     opened: list[SpendLedger] = []
+    if "ledger_url" in request.fixturenames:
+        request.getfixturevalue("ledger_url")  # so that ledgers are closed before it is dropped
 
     def open_one(url: str, **settings) -> SpendLedger:
         settings.setdefault("spool", tmp_path / "spool.jsonl")

@@ -20,7 +20,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from postgres_server import new_database
+from postgres_server import drop_database, new_database
 
 from langchain_qwen36.errors import BudgetExceededError
 from langchain_qwen36.pricing import Money
@@ -94,6 +94,8 @@ class LedgerMachine(RuleBasedStateMachine):
         """Close the ledgers."""
         for ledger in self.ledgers:
             ledger.close()
+        if self.url != "sqlite":
+            drop_database(self.url, self.database.partition("@/")[2].partition("?")[0])
 
     @rule(
         target=open_calls,
