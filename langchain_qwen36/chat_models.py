@@ -18,6 +18,7 @@ from langchain_qwen36._response.chunks import ChunkWriter
 from langchain_qwen36._response.events import EventWriter
 from langchain_qwen36._response.reader import CompletionReader
 from langchain_qwen36._transport import StreamCall
+from langchain_qwen36.spend import admission
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -158,6 +159,7 @@ class ChatQwen36(BaseChatQwen):
     ) -> ChatResult:
         generate.expose_costs_to_langsmith(run_manager)
         prepared = self._prepare(messages, stop, kwargs, stream=False)
+        admission.admit(run_manager and run_manager.run_id)
         result = generate.run(prepared, run_manager)
         if generate.tool_call_is_missing(prepared, result):
             again = self._prepare(
@@ -177,6 +179,7 @@ class ChatQwen36(BaseChatQwen):
     ) -> ChatResult:
         generate.expose_costs_to_langsmith(run_manager)
         prepared = await self._aprepare(messages, stop, kwargs, stream=False)
+        await admission.aadmit(run_manager and run_manager.run_id)
         result = await generate.arun(prepared, run_manager)
         if generate.tool_call_is_missing(prepared, result):
             again = await self._aprepare(
@@ -196,6 +199,7 @@ class ChatQwen36(BaseChatQwen):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         prepared = self._prepare(messages, stop, kwargs, stream=True)
+        admission.admit(run_manager and run_manager.run_id)
         stream = StreamCall(prepared.api_call, partial(CompletionReader, prepared.request))
         writer = ChunkWriter()
         with closing(iter(stream)) as batches:
@@ -215,6 +219,7 @@ class ChatQwen36(BaseChatQwen):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         prepared = await self._aprepare(messages, stop, kwargs, stream=True)
+        await admission.aadmit(run_manager and run_manager.run_id)
         stream = StreamCall(prepared.api_call, partial(CompletionReader, prepared.request))
         writer = ChunkWriter()
         async with aclosing(aiter(stream)) as batches:
@@ -236,6 +241,7 @@ class ChatQwen36(BaseChatQwen):
         """Stream LangChain's v3 events without building chunks first."""
         generate.expose_costs_to_langsmith(run_manager)
         prepared = self._prepare(messages, stop, kwargs, stream=True)
+        admission.admit(run_manager and run_manager.run_id)
         stream = StreamCall(prepared.api_call, partial(CompletionReader, prepared.request))
         writer, chunks = EventWriter(prepared.request), ChunkWriter()
         callbacks = generate.active_callbacks(run_manager)
@@ -257,6 +263,7 @@ class ChatQwen36(BaseChatQwen):
         """Stream LangChain's v3 events, async."""
         generate.expose_costs_to_langsmith(run_manager)
         prepared = await self._aprepare(messages, stop, kwargs, stream=True)
+        await admission.aadmit(run_manager and run_manager.run_id)
         stream = StreamCall(prepared.api_call, partial(CompletionReader, prepared.request))
         writer, chunks = EventWriter(prepared.request), ChunkWriter()
         callbacks = generate.active_callbacks(run_manager)

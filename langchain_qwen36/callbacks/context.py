@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypedDict
 from langchain_qwen36.callbacks.handler import QwenCostCallbackHandler
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
     from decimal import Decimal
     from typing import Unpack
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from langchain_qwen36.callbacks.records import CallRecord
     from langchain_qwen36.catalog import PriceBook
     from langchain_qwen36.pricing import Money
+    from langchain_qwen36.spend import Limit, SpendLedger
 
 _current: ContextVar[QwenCostCallbackHandler | None] = ContextVar(
     "langchain_qwen36_cost", default=None
@@ -52,6 +53,8 @@ class CostSettings(TypedDict, total=False):
     price_of: PriceOf | None
     discount: Decimal | float | str | None
     on_record: Callable[[CallRecord], Awaitable[None] | None] | None
+    ledger: SpendLedger | None
+    limits: Iterable[Limit]
 
 
 @contextmanager

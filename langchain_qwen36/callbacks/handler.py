@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from langchain_qwen36.callbacks.async_records import awaiting, run_pending
 from langchain_qwen36.callbacks.budget import Budget, Unpriced
+from langchain_qwen36.callbacks.durable import make_durable_book
 from langchain_qwen36.callbacks.holds import HoldEstimator, Reserve, pending_call
 from langchain_qwen36.callbacks.langsmith import costs_of, write_costs
 from langchain_qwen36.callbacks.ledger import Balance, Ledger
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from langchain_qwen36.callbacks.records import CallRecord
     from langchain_qwen36.catalog import PriceBook
     from langchain_qwen36.pricing import Money
+    from langchain_qwen36.spend import Limit, SpendLedger
 
 logger = logging.getLogger(__name__)
 
@@ -78,6 +80,8 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         discount: Decimal | float | str | None = None,
         trace_costs: bool = False,
         on_record: Callable[[CallRecord], Awaitable[None] | None] | None = None,
+        ledger: SpendLedger | None = None,
+        limits: Iterable[Limit] = (),
     ) -> None:
         """Initialize the handler.
 
@@ -106,6 +110,9 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
                 it by itself in all but `stream` and `astream`; other chat classes need this.
             on_record: Called with each record when it is booked; it may be async. A call that
                 was booked as abandoned and ends after all comes twice.
+            ledger: A `SpendLedger`, in which each call is reserved before it is sent and settled
+                when it ends; its limits may refuse calls. Only the newest records stay in memory.
+            limits: Limits of these calls in the ledger, beside its own.
 
         Raises:
             ValueError: A setting that cannot be; the message names the form it takes.
@@ -114,7 +121,10 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         self._estimator = HoldEstimator(self._pricer, reserve)
         self._trace_costs = trace_costs
         self._on_record = on_record
-        self._ledger = Ledger(Budget.of(budget, warn_at, unpriced))
+        self._ledger = Ledger(
+            Budget.of(budget, warn_at, unpriced), max_records=_RECORDS_KEPT if ledger else None
+        )
+        self._durable = make_durable_book(ledger, tuple(limits), unpriced)
         self._runs = RunTree()
         self._open: dict[UUID, TrackedCall] = {}
         self._parent: QwenCostCallbackHandler | None = None
@@ -128,7 +138,8 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
     @property
     def raise_error(self) -> bool:  # type: ignore[override]
         """Whether LangChain raises what this handler raises: the refusal of a budget."""
-        return any(handler._ledger.budget for handler in self._self_and_parents())  # noqa: SLF001
+        handlers = self._self_and_parents()
+        return any(h._ledger.budget or h._durable for h in handlers)  # noqa: SLF001
 
     def __getstate__(self) -> dict[str, Any]:
         own = {k: v for k, v in self.__dict__.items() if k not in _ASYNC_HOOKS}
@@ -307,6 +318,8 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
     def _forget(self, run_id: UUID) -> None:
         """Drop a call that another handler refused: it is not sent."""
         self._ledger.release(run_id)
+        if self._durable is not None:
+            self._durable.release(run_id)
         self._open.pop(run_id, None)
 
     def _settle(self, call: TrackedCall, record: CallRecord) -> None:
@@ -316,6 +329,8 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
                 handler._after_booking(record)  # noqa: SLF001
 
     def _after_booking(self, record: CallRecord) -> None:
+        if self._durable is not None:
+            self._durable.settle(record)
         budget = self._ledger.budget
         if budget and not self._warned and budget.warns(self._ledger.spent):
             self._warned = True
@@ -356,4 +371,8 @@ _ASYNC_HOOKS = (
     "on_retriever_error",
 )
 """The hooks that book calls."""
+_OUR_TYPE = "qwen36-chat"
+"""`_llm_type` of our model, which reserves its calls in a ledger itself."""
+_RECORDS_KEPT = 1000
+"""Records in memory where a ledger keeps them all."""
 _handlers: weakref.WeakSet[QwenCostCallbackHandler] = weakref.WeakSet()

@@ -153,13 +153,23 @@ class Ledger:
     Nothing is done under the lock but dictionary work. Copies and pickles take the records along.
     """
 
-    def __init__(self, budget: Budget | None = None, balance: Balance | None = None) -> None:
+    def __init__(
+        self,
+        budget: Budget | None = None,
+        balance: Balance | None = None,
+        *,
+        max_records: int | None = None,
+    ) -> None:
         """Keep an empty book.
 
         Args:
             budget: What the calls may cost; None: any amount.
             balance: The account that is charged; a new one by default.
+            max_records: How many of the newest records are kept; older ones are in the sums of
+                `summary()` alone. None: all.
         """
+        self._max_records = max_records
+        self._older = summarize(())
         self.budget = budget
         self.balance = balance or Balance()
         self._lock = threading.Lock()
@@ -196,6 +206,9 @@ class Ledger:
                 return False
             self._records[record.run_id] = record
             self.balance.settle(record, provisional=record.ending not in ("ok", "error"))
+            if self._max_records is not None and len(self._records) > self._max_records:
+                oldest = self._records.pop(next(iter(self._records)))
+                self._older = self._older + summarize((oldest,))
         return True
 
     @property
@@ -211,10 +224,11 @@ class Ledger:
 
     def summary(self, run_id: UUID | None = None) -> Summary:
         """The sums of all calls, or of those made as or inside one run."""
-        records: Iterable[CallRecord] = self.records
+        with self._lock:
+            records, older = tuple(self._records.values()), self._older
         if run_id is not None:
-            records = [record for record in records if run_id in runs_of(record)]
-        return summarize(records)
+            return summarize(record for record in records if run_id in runs_of(record))
+        return older + summarize(records)
 
     def group(self, keys: Callable[[CallRecord], Iterable[K]]) -> dict[K, Summary]:
         """The sums per key; a record counts under each of its keys."""

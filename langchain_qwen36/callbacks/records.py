@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -148,6 +148,18 @@ class Summary:
     """Of the calls that LangChain's cache answered."""
     costs: Mapping[str, Decimal]
     """Sum per currency; currencies are never added."""
+
+    def __add__(self, other: Summary) -> Summary:
+        """Both sets of calls together."""
+        sums = {
+            each.name: getattr(self, each.name) + getattr(other, each.name)
+            for each in fields(self)
+            if each.name != "costs"
+        }
+        names = sorted({*self.costs, *other.costs})
+        none = Decimal(0)
+        costs = {name: self.costs.get(name, none) + other.costs.get(name, none) for name in names}
+        return Summary(**sums, costs=costs)
 
     @property
     def partial(self) -> bool:
