@@ -8,13 +8,13 @@ from __future__ import annotations
 from langchain.agents import create_agent
 
 from langchain_qwen36 import ChatQwen36
-from langchain_qwen36.middleware import ModelRouterMiddleware, Route
+from langchain_qwen36.middleware import QwenModelRouterMiddleware, Route
 
 
 def main() -> None:
     """Ask an everyday, a hard, a quick and a legal question."""
-    router = ModelRouterMiddleware(
-        [Route("legal", "qwen3.6-max-preview", lambda request: "law" in request.messages[-1].text)]
+    router = QwenModelRouterMiddleware(
+        [Route("legal", "qwen3.7-max", lambda request: "law" in request.messages[-1].text)]
     )
     for question, settings in (
         ("Say hello.", {}),

@@ -31,8 +31,8 @@ from langchain_qwen36.catalog import Model, Offer, find_model, find_offer
 from langchain_qwen36.local import LocalEngine, shared_engine
 from langchain_qwen36.middleware import (
     CostBudgetMiddleware,
-    ModelRouterMiddleware,
     PromptCachingMiddleware,
+    QwenModelRouterMiddleware,
     Route,
     SpendingAccount,
     TierGuardMiddleware,
@@ -147,13 +147,13 @@ model.invoke("Hello", config={"callbacks": [QwenCostCallbackHandler(on_record=pr
 accounts = {"ada": SpendingAccount({"USD": "0.25"})}
 CostBudgetMiddleware("0.50 USD", per="user", users=accounts, exit_behavior="error")
 CostBudgetMiddleware(Money.parse("1 CNY"), cheaper_model=model, price_of=price)
-ModelRouterMiddleware(
+QwenModelRouterMiddleware(
     [Route("legal", "qwen3.6-max-preview", lambda request: len(request.messages) > 1)],
     canary={"qwen3.7-plus-preview": 0.05},
     fallbacks={TimeoutError: [model, "qwen3.6-flash"]},
 )
 PromptCachingMiddleware(min_tokens=2048, history=False)
-TierGuardMiddleware("summarise", summary_model=model, keep=0.4)
+TierGuardMiddleware("summarize", summary_model=model, keep=0.4)
 ToolCallRepairMiddleware(max_repairs=1)
 assert_type(accounts["ada"].spent, dict[str, Decimal])
 

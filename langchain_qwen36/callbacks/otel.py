@@ -47,17 +47,21 @@ def export_span(record: CallRecord, tracer_provider: TracerProvider | None = Non
 
 
 def genai_attributes(record: CallRecord) -> dict[str, Attribute]:
-    """A call's `gen_ai.*` attributes; what is unknown is left out.
+    """Return a call's `gen_ai.*` attributes; what is unknown is left out.
 
-    The cost keys follow the proposal that the GenAI conventions are discussing
-    (open-telemetry/semantic-conventions-genai#443): an amount, its currency, and whether the
-    provider said it or we worked it out.
+    The detailed cost keys follow a proposal for the GenAI conventions
+    (https://github.com/open-telemetry/semantic-conventions-genai/issues/443): an amount, its
+    currency, and whether the provider reported it. `gen_ai.usage.cost` is the flat form in US
+    dollars that trace backends such as Langfuse read.
     """
     tokens = record.tokens
     known: dict[str, Attribute | None] = {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": record.gateway,
         "gen_ai.request.model": record.model,
+        "gen_ai.response.model": record.response_model,
+        "gen_ai.response.id": record.response_id,
+        "gen_ai.conversation.id": _conversation(record),
         "gen_ai.usage.input_tokens": tokens.input,
         "gen_ai.usage.output_tokens": tokens.output,
         "gen_ai.usage.cache_read.input_tokens": tokens.cache_read,
@@ -69,6 +73,7 @@ def genai_attributes(record: CallRecord) -> dict[str, Attribute]:
     }
     if record.cost is not None and record.currency is not None:
         known |= {
+            "gen_ai.usage.cost": float(record.cost) if record.currency == "USD" else None,
             "gen_ai.usage.cost.amount": float(record.cost),
             "gen_ai.usage.cost.currency": record.currency,
             "gen_ai.usage.cost.source": "provider"
@@ -76,6 +81,11 @@ def genai_attributes(record: CallRecord) -> dict[str, Attribute]:
             else "local",
         }
     return {name: value for name, value in known.items() if value is not None}
+
+
+def _conversation(record: CallRecord) -> str | None:
+    ids = (record.metadata.get(key) for key in ("thread_id", "session_id", "conversation_id"))
+    return next((str(id_) for id_ in ids if id_), None)
 
 
 def _nanoseconds(moment: datetime) -> int:

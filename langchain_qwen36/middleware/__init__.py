@@ -6,7 +6,7 @@ Needs the extra `agents`. Each is sync and async, and has its page in `docs/midd
 from __future__ import annotations
 
 from langchain_qwen36.middleware.cost_budget import CostBudgetMiddleware
-from langchain_qwen36.middleware.model_router import ModelRouterMiddleware, Route
+from langchain_qwen36.middleware.model_router import QwenModelRouterMiddleware, Route
 from langchain_qwen36.middleware.prompt_caching import PromptCachingMiddleware
 from langchain_qwen36.middleware.spending import SpendingAccount
 from langchain_qwen36.middleware.tier_guard import TierGuardMiddleware
@@ -14,8 +14,8 @@ from langchain_qwen36.middleware.tool_call_repair import ToolCallRepairMiddlewar
 
 __all__ = [
     "CostBudgetMiddleware",
-    "ModelRouterMiddleware",
     "PromptCachingMiddleware",
+    "QwenModelRouterMiddleware",
     "Route",
     "SpendingAccount",
     "TierGuardMiddleware",

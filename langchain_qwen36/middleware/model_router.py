@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +13,7 @@ from langchain.agents.middleware.types import AgentMiddleware, AgentState
 from langgraph.config import get_config
 from typing_extensions import override
 
-from langchain_qwen36.catalog import find_offer
+from langchain_qwen36.catalog import find_model, find_offer
 from langchain_qwen36.chat_models import ChatQwen36
 from langchain_qwen36.errors import (
     ContextOverflowError,
@@ -38,6 +39,8 @@ LONG = 200_000
 """Input tokens from which a conversation counts as long: the 256K windows end soon after."""
 HARD_BUDGET = 32_768
 """A `thinking_budget` from which a question counts as hard."""
+_MAX_SUCCESSORS = 5
+"""How many replacements of a retired model are followed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +55,18 @@ class Route:
     """Whether a request is meant."""
 
 
-class ModelRouterMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
+class QwenModelRouterMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     """Chooses the model of each request; the first rule that fits wins.
 
-        ModelRouterMiddleware()
-        ModelRouterMiddleware([Route("legal", "qwen3.6-max-preview", is_legal)])
+        QwenModelRouterMiddleware()
+        QwenModelRouterMiddleware([Route("legal", "qwen3.7-max", is_legal)])
 
     Your own rules come first, then the vendor's advice: pictures, videos or a long conversation
-    to qwen3.6-flash, hard reasoning to qwen3.6-max-preview, cheap and fast to qwen3.6-35b-a3b,
+    to qwen3.6-flash, hard reasoning to qwen3.7-max, cheap and fast to qwen3.6-35b-a3b,
     everyday to qwen3.6-plus. What is hard or cheap is read from the settings that you know
     already: a high `reasoning_effort` or `thinking_budget` says hard, a low effort or
-    `enable_thinking=False` cheap. An advised model that the gateway does not sell is passed over.
+    `enable_thinking=False` cheap. A retired model is replaced by the successor that the catalogue
+    names; an advised model that the gateway does not sell is passed over.
 
     The answer's `response_metadata["route"]` and the trace's metadata and tags say which rule
     chose which model. Requests of models of other classes are routed by your rules only.
@@ -76,7 +80,7 @@ class ModelRouterMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         canary: Mapping[str, float] | None = None,
         fallbacks: Mapping[type[Exception], Sequence[str | BaseChatModel]] | None = None,
     ) -> None:
-        """Say who gets what.
+        """Initialize the middleware.
 
         Args:
             rules: Your own, in order.
@@ -139,10 +143,12 @@ class ModelRouterMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         """The rule's name and the model."""
         if chosen := self._canary_of(_thread()):
             return "canary", chosen
-        sold = (rule for rule in self.advice if _sold(rule, request))
-        for rule in chain(self.rules, sold):
+        for rule in self.rules:
             if rule.when(request):
                 return rule.name, rule.model
+        for rule in self.advice:
+            if (model := current_model(request, _name(rule.model))) and rule.when(request):
+                return rule.name, model
         return "the agent's own", request.model
 
     def _canary_of(self, thread: str | None) -> str | None:
@@ -194,10 +200,20 @@ def _thread() -> str | None:
     return None if thread is None else str(thread)
 
 
-def _sold(rule: Route, request: ModelRequest[Any]) -> bool:
-    """Whether the gateway has an advised model, as far as the price list knows."""
-    row = gateway_of(request)
-    return row is not None and find_offer(row.price_list or row.name, _name(rule.model)) is not None
+def current_model(request: ModelRequest[Any], name: str) -> str | None:
+    """Return an advised model, or what replaces it once it is retired, if the gateway sells it."""
+    gateway, today = gateway_of(request), datetime.now(UTC).date()
+    prices = (gateway.price_list or gateway.name) if gateway else ""
+    for _ in range(_MAX_SUCCESSORS):
+        offer = find_offer(prices, name)
+        if offer is not None and not offer.is_retired(today):
+            return name
+        model = find_model(name)
+        successor = (offer.successor if offer else None) or (model.successor if model else None)
+        if successor is None:
+            return None
+        name = successor
+    return None
 
 
 def _setting(request: ModelRequest[Any], name: str) -> Any:
@@ -232,7 +248,7 @@ def is_cheap(request: ModelRequest[Any]) -> bool:
 _ADVICE = (
     Route("multimodal", "qwen3.6-flash", is_visual),
     Route("long", "qwen3.6-flash", is_long),
-    Route("hard reasoning", "qwen3.6-max-preview", is_hard),
+    Route("hard reasoning", "qwen3.7-max", is_hard),
     Route("cheap and fast", "qwen3.6-35b-a3b", is_cheap),
     Route("everyday", "qwen3.6-plus", lambda _: True),
 )

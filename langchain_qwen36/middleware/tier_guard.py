@@ -1,4 +1,4 @@
-"""Before a request crosses into a dearer price tier: trim, summarise, warn or refuse."""
+"""Before a request crosses into a dearer price tier: trim, summarize, warn or refuse."""
 
 from __future__ import annotations
 
@@ -27,7 +27,12 @@ from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.types import Command
 from typing_extensions import override
 
-from langchain_qwen36.middleware._requests import count_tokens, offer_of, with_note
+from langchain_qwen36.middleware._requests import (
+    check_choice,
+    count_tokens,
+    offer_of,
+    with_note,
+)
 from langchain_qwen36.pricing import cost
 
 if TYPE_CHECKING:
@@ -42,10 +47,13 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Action = Literal["trim", "summarise", "warn", "refuse"]
+Action = Literal["trim", "summarize", "warn", "refuse"]
+
+_NOSTREAM = "nostream"
+"""LangGraph leaves the messages of calls with this tag out of a stream of messages."""
 
 _PROMPT = (
-    "Summarise this part of a conversation for the assistant who continues it: what was asked, "
+    "Summarize this part of a conversation for the assistant who continues it: what was asked, "
     "found and decided, with the names, numbers and file names that matter. Nothing else.\n\n"
 )
 _HEAD = "What was said before, in short:\n\n"
@@ -59,13 +67,13 @@ class TierGuardMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     list at its gateway, one of these is done:
 
     - `trim`: the oldest turns are left out of this request; the thread keeps them.
-    - `summarise`: they are replaced by a summary, in the thread too.
+    - `summarize`: they are replaced by a summary, in the thread too.
     - `warn`: it is logged, and the call is made.
     - `refuse`: the run ends with a message.
 
     The answer's `response_metadata["tier_guard"]` says what was done and what it saved (for
     `warn` and `refuse`: what crossing costs), by the list price of the input. The last turn always
-    stays: where it alone is too long, `trim` and `summarise` warn. Models without a price list,
+    stays: where it alone is too long, `trim` and `summarize` warn. Models without a price list,
     or with one price for all sizes, are let through.
     """
 
@@ -73,23 +81,24 @@ class TierGuardMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
 
     def __init__(
         self,
-        action: Action = "warn",
+        action: Action | Literal["summarise"] = "warn",
         *,
         summary_model: BaseChatModel | None = None,
         keep: float = 0.5,
         margin: float = 0.05,
     ) -> None:
-        """Say what to do.
+        """Initialize the middleware.
 
         Args:
-            action: One of the four above.
+            action: One of the four above; `summarise` is `summarize`.
             summary_model: Writes the summaries. None: the agent's own model.
             keep: The share of the tier that is kept of a conversation that is cut, so that not
                 every call cuts again.
             margin: The share of the tier to stay below its bound, for counts are estimates.
 
         Raises:
-            ValueError: a share that is not above 0 and below 1 (`margin`: 0 is possible).
+            ValueError: An unknown action, or a share that is not above 0 and below 1 (`margin`: 0
+                is possible).
         """
         super().__init__()
         if not 0 < keep < 1 or not 0 <= margin < 1 - keep:
@@ -97,7 +106,9 @@ class TierGuardMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
                 f"`keep={keep}` must be above 0, `margin={margin}` 0 or more, and both together "
                 "below 1."
             )
-        self.action: Action = action
+        self.action: Action = check_choice(
+            "action", "summarize" if action == "summarise" else action, Action
+        )
         self.summary_model = summary_model
         self.keep = keep
         self.margin = margin
@@ -138,7 +149,7 @@ class TierGuardMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         match self.action:
             case "warn" | "refuse":
                 return _told(request, self.action, tokens, max(crossed))
-            case "trim" | "summarise":
+            case "trim" | "summarize":
                 return self._shorter(request, self.action, tokens, max(crossed))
             case never:
                 assert_never(never)
@@ -267,11 +278,14 @@ def _note(
         "action": action,
         "bound": bound,
         "tokens_before": tokens,
-        "tokens_after": after if action in ("trim", "summarise") else tokens,
+        "tokens_after": after if action in ("trim", "summarize") else tokens,
         "saved": saved,
     }
 
 
 def _internal() -> RunnableConfig:
     """Marks the summary's call, so that streams of the agent's messages leave it out."""
-    return {"metadata": {"lc_source": "tier_guard", **internal_call_metadata()}}
+    return {
+        "metadata": {"lc_source": "tier_guard", **internal_call_metadata()},
+        "tags": [_NOSTREAM],
+    }

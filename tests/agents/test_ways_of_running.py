@@ -13,8 +13,8 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_qwen36 import get_qwen_cost_callback
 from langchain_qwen36.middleware import (
     CostBudgetMiddleware,
-    ModelRouterMiddleware,
     PromptCachingMiddleware,
+    QwenModelRouterMiddleware,
     TierGuardMiddleware,
     ToolCallRepairMiddleware,
 )
@@ -211,7 +211,7 @@ async def test_middleware_does_not_disturb_what_is_seen(gateway_server: Server, 
     middleware = [
         CostBudgetMiddleware("1 USD"),
         TierGuardMiddleware("trim"),
-        ModelRouterMiddleware(),
+        QwenModelRouterMiddleware(),
         ToolCallRepairMiddleware(),
         PromptCachingMiddleware(),
     ]

@@ -246,6 +246,12 @@ def test_json_keeps_its_schema():
             "ending": "ok",
             "error": None,
             "started": "2026-11-21T09:00:00+00:00",
+            "request_id": None,
+            "response_id": None,
+            "response_model": None,
+            "attempts": 1,
+            "metadata": {},
+            "tool": None,
             "ended": "2026-11-21T09:00:02+00:00",
         }
     )
@@ -319,6 +325,12 @@ def test_csv_has_a_line_per_call(tmp_path):
             "started": "2026-11-21T09:00:00+00:00",
             "ended": "2026-11-21T09:00:02+00:00",
             "tags": "plan cheap",
+            "request_id": "",
+            "response_id": "",
+            "response_model": "",
+            "attempts": "1",
+            "tool": "",
+            "metadata": "",
         }
     )
     assert (second["cost"], second["currency"]) == ("", "")
@@ -446,6 +458,7 @@ def test_a_call_becomes_a_span_of_the_genai_conventions(spans):
             "gen_ai.usage.reasoning.output_tokens": 70,
             "langchain_qwen36.price_tier": "≤256K",
             "langchain_qwen36.estimated": False,
+            "gen_ai.usage.cost": 0.0008,
             "gen_ai.usage.cost.amount": 0.0008,
             "gen_ai.usage.cost.currency": "USD",
             "gen_ai.usage.cost.source": "provider",

@@ -50,6 +50,7 @@ MODELS: Mapping[str, Model] = {
     "qwen3.6-plus": Model(one_shot_thinking=True, max_completion_tokens=True, runs_code=False),
     "qwen3.6-flash": Model(max_thinking=131_072, max_completion_tokens=True),
     "qwen3.6-max-preview": Model(max_thinking=131_072, images=False),
+    "qwen3.7-max": Model(max_thinking=262_144, images=False),
     "qwen3.6-27b": Model(open_weights=True),
     "qwen3.6-35b-a3b": Model(open_weights=True),
     "qwen3.5-plus": Model(one_shot_thinking=True, max_completion_tokens=True),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shelve
 from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -375,3 +376,57 @@ def test_a_budget_without_its_account_is_an_error() -> None:
     request = ToolCallRequest(tool_call={}, tool=None, state={}, runtime=None)
     with pytest.raises(RuntimeError, match="`before_agent` did not run"):
         budget("1 USD").wrap_tool_call(request, lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("settings", "choices"),
+    [
+        pytest.param({"per": "day"}, "'run', 'thread', 'user'", id="per"),
+        pytest.param({"exit_behavior": "raise"}, "'end', 'error'", id="exit-behavior"),
+        pytest.param({"unpriced": "ignore"}, '"refuse", "allow"', id="unpriced"),
+        pytest.param({"reserve": "some"}, '"likely", "worst"', id="reserve"),
+    ],
+)
+def test_an_unknown_choice_is_refused_with_the_choices(settings: Any, choices: str) -> None:
+    """At construction, before anything is sent."""
+    with pytest.raises(ValueError, match=choices):
+        CostBudgetMiddleware("1 USD", **settings)
+
+
+def test_the_end_message_is_for_end_users(gateway_server: Server) -> None:
+    """The text is yours; the reason for developers stands in its metadata."""
+    agent = create_agent(
+        model_on(gateway_server()), middleware=[budget("0.001 USD", end_message="Fin.")]
+    )
+    last = agent.invoke(ask())["messages"][-1]
+    assert (last.text, "budget=" in last.response_metadata["reason"]) == ("Fin.", True)
+
+
+def test_a_mapping_on_disk_keeps_the_users_accounts(gateway_server: Server, tmp_path: Path) -> None:
+    """A shelf hands out copies: what was spent is written back to it."""
+    config: Any = {"configurable": {"user_id": "ann"}}
+    for sum_ in ("0.02", "0.04"):
+        with shelve.open(str(tmp_path / "users")) as users:  # noqa: S301
+            middleware = budget("1 USD", per="user", users=users)
+            create_agent(model_on(gateway_server()), [add], middleware=[middleware]).invoke(
+                ask(), config
+            )
+            assert users["ann"].saved() == {"USD": sum_}
+
+
+def test_subagents_of_one_turn_share_what_is_left(gateway_server: Server) -> None:
+    """Twelve tools at once, and money for two more calls: two are made."""
+    server = gateway_server()
+    server.script(Reply(calls=GO.calls * 12))
+    agent = nested(server, [budget("0.03 USD")])
+    agent.invoke(ask())
+    assert len(server.requests) == 3
+
+
+def test_a_model_without_a_price_is_refused_by_name(gateway_server: Server) -> None:
+    """A budget that cannot count a call does not let it through."""
+    server = gateway_server()
+    model = model_on(server, model="qwen9-unheard-of")
+    found = create_agent(model, middleware=[CostBudgetMiddleware("1 USD")]).invoke(ask())
+    assert "No price is known for qwen9-unheard-of" in why_stopped(found)
+    assert len(server.requests) == 0

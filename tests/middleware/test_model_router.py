@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from files import png
 from langchain.agents import create_agent
-from langchain.agents.middleware.types import ExtendedModelResponse, ModelResponse
+from langchain.agents.middleware.types import ExtendedModelResponse, ModelRequest, ModelResponse
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import tool
@@ -19,8 +19,9 @@ from loopback import Refusal
 
 from langchain_qwen36 import ChatQwen36
 from langchain_qwen36.errors import InvalidRequestError, RateLimitError
-from langchain_qwen36.middleware import ModelRouterMiddleware, Route
+from langchain_qwen36.middleware import QwenModelRouterMiddleware, Route
 from langchain_qwen36.middleware._requests import with_note
+from langchain_qwen36.middleware.model_router import current_model
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +64,7 @@ def agent_on(server: LoopbackGateway, *rules: Route, **settings: Any) -> Any:
     """An agent whose requests are routed."""
     fields = {"model", *ChatQwen36.model_fields}
     said = {name: settings.pop(name) for name in list(settings) if name in fields}
-    middleware = [ModelRouterMiddleware(rules, **settings)]
+    middleware = [QwenModelRouterMiddleware(rules, **settings)]
     return create_agent(model_on(server, **said), [add], middleware=middleware)
 
 
@@ -75,13 +76,13 @@ def agent_on(server: LoopbackGateway, *rules: Route, **settings: Any) -> Any:
         pytest.param({}, VIDEO, "multimodal", "qwen3.6-flash", id="video"),
         pytest.param({}, "word " * 200_001, "long", "qwen3.6-flash", id="long"),
         pytest.param(
-            {"reasoning_effort": "high"}, "Hi", "hard reasoning", "qwen3.6-max-preview", id="effort"
+            {"reasoning_effort": "high"}, "Hi", "hard reasoning", "qwen3.7-max", id="effort"
         ),
         pytest.param(
             {"thinking_budget": 40_000},
             "Hi",
             "hard reasoning",
-            "qwen3.6-max-preview",
+            "qwen3.7-max",
             id="budget",
         ),
         pytest.param(
@@ -111,7 +112,7 @@ def test_own_rules_come_first(gateway_server: Server) -> None:
     """In their order, and with a model of any kind."""
     server, other = gateway_server("dashscope"), gateway_server("openrouter")
     rules = [
-        Route("never", "qwen3.6-max-preview", lambda _: False),
+        Route("never", "qwen3.7-max", lambda _: False),
         Route("urgent", model_on(other), lambda r: "urgent" in r.messages[-1].text),
         Route("also urgent", "qwen3.6-flash", lambda r: "urgent" in r.messages[-1].text),
     ]
@@ -145,7 +146,7 @@ def canary_of(agent: Any, thread: str | None) -> str:
 
 def test_a_canary_gets_its_share_of_threads(gateway_server: Server) -> None:
     """About as many as asked for, the same ones each time, and none without a thread."""
-    agent = agent_on(gateway_server("dashscope"), canary={"qwen3.6-max-preview": 0.3})
+    agent = agent_on(gateway_server("dashscope"), canary={"qwen3.7-max": 0.3})
     first = [canary_of(agent, str(n)) for n in range(60)]
     assert 10 <= first.count("canary") <= 26
     assert [canary_of(agent, str(n)) for n in range(60)] == first
@@ -155,7 +156,7 @@ def test_a_canary_gets_its_share_of_threads(gateway_server: Server) -> None:
 def test_two_canaries_share(gateway_server: Server) -> None:
     """Each gets its own threads, and together they may get all."""
     server = gateway_server("dashscope")
-    agent = agent_on(server, canary={"qwen3.6-max-preview": 0.5, "qwen3.6-flash": 0.5})
+    agent = agent_on(server, canary={"qwen3.7-max": 0.5, "qwen3.6-flash": 0.5})
     assert {canary_of(agent, str(n)) for n in range(40)} == {"canary"}
     models = [body["model"] for body in server.bodies]
     assert 10 <= models.count("qwen3.6-flash") <= 30
@@ -163,7 +164,7 @@ def test_two_canaries_share(gateway_server: Server) -> None:
 
 def test_a_thread_is_on_the_same_side_in_every_process(gateway_server: Server) -> None:
     """These were worked out once: Python's own hash would differ from run to run."""
-    agent = agent_on(gateway_server("dashscope"), canary={"qwen3.6-max-preview": 0.3})
+    agent = agent_on(gateway_server("dashscope"), canary={"qwen3.7-max": 0.3})
     sides = [canary_of(agent, str(n)) == "canary" for n in range(12)]
     assert [n for n, chosen in enumerate(sides) if chosen] == [2, 6]
 
@@ -171,8 +172,8 @@ def test_a_thread_is_on_the_same_side_in_every_process(gateway_server: Server) -
 @pytest.mark.parametrize(
     ("canary", "rule"),
     [
-        pytest.param({"qwen3.6-max-preview": 1.0}, "canary", id="all"),
-        pytest.param({"qwen3.6-max-preview": 0.0}, "everyday", id="none"),
+        pytest.param({"qwen3.7-max": 1.0}, "canary", id="all"),
+        pytest.param({"qwen3.7-max": 0.0}, "everyday", id="none"),
         pytest.param({}, "everyday", id="empty"),
     ],
 )
@@ -186,7 +187,7 @@ def test_shares_at_the_ends(gateway_server: Server, canary: dict[str, float], ru
 def test_shares_that_cannot_be_are_refused(canary: dict[str, float]) -> None:
     """At once."""
     with pytest.raises(ValueError, match="canary"):
-        ModelRouterMiddleware(canary=canary)
+        QwenModelRouterMiddleware(canary=canary)
 
 
 @pytest.mark.parametrize(
@@ -286,7 +287,7 @@ def test_the_agents_model_is_not_changed(gateway_server: Server) -> None:
     """Routing makes copies."""
     model = model_on(gateway_server("dashscope"))
     before = model.model_copy()
-    create_agent(model, middleware=[ModelRouterMiddleware()]).invoke(ask())
+    create_agent(model, middleware=[QwenModelRouterMiddleware()]).invoke(ask())
     assert model == before
 
 
@@ -294,11 +295,11 @@ def test_a_model_of_another_class_is_left_to_own_rules(gateway_server: Server) -
     """Advice names models that it could not make; a rule that does is told so."""
     server = gateway_server("openai-compatible")
     model = ChatOpenAI(model="qwen3.6-27b", base_url=server.base_url, api_key=server.key)
-    create_agent(model, middleware=[ModelRouterMiddleware()]).invoke(ask())
+    create_agent(model, middleware=[QwenModelRouterMiddleware()]).invoke(ask())
     assert server.bodies[0]["model"] == "qwen3.6-27b"
     rule = Route("mine", "qwen3.6-flash", lambda _: True)
     with pytest.raises(TypeError, match="give the route a model"):
-        create_agent(model, middleware=[ModelRouterMiddleware([rule])]).invoke(ask())
+        create_agent(model, middleware=[QwenModelRouterMiddleware([rule])]).invoke(ask())
 
 
 async def test_an_error_without_a_fallback_is_raised_async(gateway_server: Server) -> None:
@@ -339,3 +340,24 @@ def test_whatever_an_inner_middleware_gives_back_is_noted(result: Any, noted: An
     """All that stands beside the answer stays, and the answer itself is a copy."""
     assert with_note(result, "route", {"rule": "long"}) == noted
     assert "route" not in ANSWER.response_metadata
+
+
+@pytest.mark.parametrize(
+    ("gateway", "advised", "model"),
+    [
+        pytest.param("dashscope", "qwen3.6-plus", "qwen3.6-plus", id="sold"),
+        pytest.param("dashscope", "qwen3.6-max-preview", "qwen3.7-max", id="retired"),
+        pytest.param("vllm", "qwen3.6-plus", None, id="not-sold"),
+    ],
+)
+def test_a_retired_model_is_replaced_by_its_successor(
+    gateway_server: Server, gateway: str, advised: str, model: str | None
+) -> None:
+    """Advice follows the catalogue: what the maker took down is advised to nobody."""
+    request = ModelRequest(model=model_on(gateway_server(gateway)), messages=[])
+    assert current_model(request, advised) == model
+
+
+def test_langchains_own_router_may_stand_beside_ours() -> None:
+    """LangChain refuses two middleware of one name in an agent, and has a ModelRouterMiddleware."""
+    assert QwenModelRouterMiddleware().name == "QwenModelRouterMiddleware"

@@ -79,7 +79,7 @@ def guarded(model: ChatQwen36, action: Any, **settings: Any) -> Any:
     return create_agent(model, middleware=[TierGuardMiddleware(action, **settings)])
 
 
-@pytest.mark.parametrize("action", ["trim", "summarise", "warn", "refuse"])
+@pytest.mark.parametrize("action", ["trim", "summarize", "warn", "refuse"])
 def test_a_request_inside_its_tier_is_let_through(
     gateway_server: Server, book: PriceBook, action: Any
 ) -> None:
@@ -118,7 +118,7 @@ async def test_the_oldest_turns_are_summarised(gateway_server: Server, book: Pri
     model = model_on(server, book)
     agent = create_agent(
         model,
-        middleware=[TierGuardMiddleware("summarise", summary_model=model_on(server, book, seed=7))],
+        middleware=[TierGuardMiddleware("summarize", summary_model=model_on(server, book, seed=7))],
         checkpointer=InMemorySaver(),
     )
     for thread in ("1", "2"):
@@ -126,7 +126,7 @@ async def test_the_oldest_turns_are_summarised(gateway_server: Server, book: Pri
         asked = {"messages": talk(2800)}
         first = agent.invoke(asked, config) if thread == "1" else await agent.ainvoke(asked, config)
         second = agent.invoke({"messages": [HumanMessage("Thanks.")]}, config)
-        assert first["messages"][-1].response_metadata["tier_guard"]["action"] == "summarise"
+        assert first["messages"][-1].response_metadata["tier_guard"]["action"] == "summarize"
         assert first["messages"][0].text.startswith("What was said before, in short:")
         assert [m.text for m in first["messages"][-2:]] == ["And now.", "You said: And now."]
         assert second["messages"][-1].text == "You said: Thanks."
@@ -137,7 +137,7 @@ async def test_the_oldest_turns_are_summarised(gateway_server: Server, book: Pri
 def test_a_summary_does_not_cross_the_bound_itself(gateway_server: Server, book: PriceBook) -> None:
     """Of a conversation that came in at once, the newest part that fits is summarised."""
     server = gateway_server()
-    guarded(model_on(server, book), "summarise").invoke({"messages": talk(20_000, turns=40)})
+    guarded(model_on(server, book), "summarize").invoke({"messages": talk(20_000, turns=40)})
     assert 100 < len(server.bodies[0]["messages"][0]["content"].split()) < 5000
 
 
@@ -145,7 +145,7 @@ def test_a_summarys_call_is_no_message_of_the_agent(
     gateway_server: Server, book: PriceBook
 ) -> None:
     """Streams of messages show the answer only."""
-    agent = guarded(model_on(gateway_server(), book), "summarise")
+    agent = guarded(model_on(gateway_server(), book), "summarize")
     with agent.stream_events({"messages": talk(2800)}, version="v3") as run:
         texts = ["".join(stream.text) for stream in run.messages if stream.node == "model"]
     # The summary comes as a message of the thread, as LangChain's own middleware shows it.
@@ -213,11 +213,11 @@ def test_the_same_words_said_twice_are_two_messages(
     same = [HumanMessage("word " * 300), AIMessage("Yes.")]
     server = gateway_server()
     messages = [message.model_copy() for message in [*same * 10, same[0]]]
-    guarded(model_on(server, book), "summarise").invoke({"messages": messages})
+    guarded(model_on(server, book), "summarize").invoke({"messages": messages})
     assert server.bodies[0]["messages"][0]["content"].count("Human:") > 3
 
 
-@pytest.mark.parametrize("action", ["trim", "summarise"])
+@pytest.mark.parametrize("action", ["trim", "summarize"])
 def test_a_question_that_is_too_long_by_itself_warns(
     gateway_server: Server, book: PriceBook, action: Any
 ) -> None:
@@ -308,3 +308,25 @@ ONE, TWO, THREE = call(1), call(2), call(3)
 def test_what_is_kept(messages: list[Any], room: int, kept: list[Any]) -> None:
     """The newest that fits; the question and the last always; calls with their results."""
     assert keep_newest(messages, room, len) == kept
+
+
+@pytest.mark.parametrize("action", ["summarize", "summarise"])
+def test_both_spellings_of_summarize_are_one_action(action: Any) -> None:
+    """LangChain writes `summarize`."""
+    assert TierGuardMiddleware(action).action == "summarize"
+
+
+def test_an_unknown_action_is_refused_with_the_choices() -> None:
+    """At construction, not at the first request that crosses a tier."""
+    with pytest.raises(ValueError, match=r"'explode'.*'trim', 'summarize', 'warn', 'refuse'"):
+        TierGuardMiddleware("explode")  # type: ignore[arg-type]
+
+
+def test_a_summary_stays_out_of_a_stream_of_messages(
+    gateway_server: Server, book: PriceBook
+) -> None:
+    """`stream_mode="messages"` shows the agent's answer, and no token of the summary."""
+    agent = guarded(model_on(gateway_server(), book, streaming=True), "summarize")
+    chunks = agent.stream({"messages": talk(2800)}, stream_mode="messages")
+    sources = {metadata.get("lc_source") for message, metadata in chunks if message.text}
+    assert sources == {None}

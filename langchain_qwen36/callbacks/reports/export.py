@@ -1,17 +1,22 @@
-"""Records as JSON and CSV, for other programs; amounts are texts, so that no digit is lost."""
+"""Write records as JSON and CSV for other programs; amounts are texts, so that no digit is lost."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+from dataclasses import asdict, fields
+from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from langchain_qwen36.callbacks.records import TokenCounts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from decimal import Decimal
 
-    from langchain_qwen36.callbacks.records import CallRecord, Summary, TokenCounts
+    from langchain_qwen36.callbacks.records import CallRecord, Summary
 
 SCHEMA = 1
 """Raised when a key of the JSON changes its meaning or goes; new keys may come."""
@@ -23,11 +28,7 @@ _CSV_COLUMNS = (
     "model",
     "gateway",
     "tier",
-    "input_tokens",
-    "output_tokens",
-    "cache_read_tokens",
-    "cache_write_tokens",
-    "reasoning_tokens",
+    *(f"{field.name}_tokens" for field in fields(TokenCounts)),
     "cost",
     "currency",
     "input_cost",
@@ -39,7 +40,14 @@ _CSV_COLUMNS = (
     "started",
     "ended",
     "tags",
+    "request_id",
+    "response_id",
+    "response_model",
+    "attempts",
+    "tool",
+    "metadata",
 )
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def to_json(
@@ -47,7 +55,7 @@ def to_json(
     total: Summary,
     groups: Mapping[str, Mapping[Any, Summary]],
 ) -> str:
-    """All records and sums; `groups` maps e.g. `by_model` to the sums per model.
+    """Write all records and sums; `groups` maps e.g. `by_model` to the sums per model.
 
     What has no model, gateway or tier stands under the key `null`.
     """
@@ -57,72 +65,51 @@ def to_json(
         **{name: {key: _summary(s) for key, s in group.items()} for name, group in groups.items()},
         "runs": [_record(record) for record in records],
     }
-    return json.dumps(document, ensure_ascii=False, indent=2)
+    return json.dumps(document, ensure_ascii=False, indent=2, default=_text)
 
 
 def to_csv(records: Iterable[CallRecord]) -> str:
-    """A line per call under a line of headings; an unknown value is an empty cell."""
+    """Write a line per call under a line of headings; an unknown value is an empty cell.
+
+    A text that a spreadsheet would run as a formula begins with an apostrophe
+    (https://owasp.org/www-community/attacks/CSV_Injection).
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, _CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for record in records:
-        tokens = {f"{kind}_tokens": n for kind, n in _tokens(record.tokens).items()}
-        writer.writerow({**_record(record), **tokens, "tags": " ".join(record.tags)})
+        row = _record(record)
+        row |= {f"{kind}_tokens": count for kind, count in row["tokens"].items()}
+        row["tags"] = " ".join(record.tags)
+        row["metadata"] = json.dumps(dict(record.metadata)) if record.metadata else None
+        writer.writerow({column: _cell(row[column]) for column in _CSV_COLUMNS})
     return text.getvalue()
 
 
 def _record(record: CallRecord) -> dict[str, Any]:
-    return {
-        "run_id": str(record.run_id),
-        "parent_run_id": str(record.parent_run_id) if record.parents else None,
-        "parents": [
-            {"run_id": str(parent.run_id), "name": parent.name} for parent in record.parents
-        ],
-        "name": record.name,
-        "tags": list(record.tags),
-        "model": record.model,
-        "gateway": record.gateway,
-        "tier": record.tier,
-        "tokens": _tokens(record.tokens),
-        "cost": _digits(record.cost),
-        "currency": record.currency,
-        "input_cost": _digits(record.input_cost),
-        "output_cost": _digits(record.output_cost),
-        "price_source": record.price_source,
-        "estimated": record.estimated,
-        "ending": record.ending,
-        "error": record.error,
-        "started": record.started.isoformat(),
-        "ended": record.ended.isoformat(),
-    }
+    row = asdict(record)
+    row["parents"] = [parent._asdict() for parent in record.parents]
+    return {**row, "parent_run_id": record.parent_run_id}
 
 
 def _summary(summary: Summary) -> dict[str, Any]:
-    return {
-        "calls": summary.calls,
-        "cached_calls": summary.cached_calls,
-        "failed_calls": summary.failed_calls,
-        "aborted_calls": summary.aborted_calls,
-        "estimated_calls": summary.estimated_calls,
-        "unpriced_calls": summary.unpriced_calls,
-        "priced_as_calls": summary.priced_as_calls,
-        "partial": summary.partial,
-        "tokens": _tokens(summary.tokens),
-        "llm_cache_tokens": _tokens(summary.llm_cache_tokens),
-        "costs": {currency: _digits(cost) for currency, cost in summary.costs.items()},
-    }
+    return {**asdict(summary), "partial": summary.partial}
 
 
-def _tokens(tokens: TokenCounts) -> dict[str, int]:
-    return {
-        "input": tokens.input,
-        "output": tokens.output,
-        "cache_read": tokens.cache_read,
-        "cache_write": tokens.cache_write,
-        "reasoning": tokens.reasoning,
-    }
+def _text(value: Any) -> str:
+    """Write what JSON has no type for: plain digits, without an exponent or trailing zeros."""
+    if isinstance(value, Decimal):
+        return format(value.normalize(), "f")
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, UUID):
+        return str(value)
+    raise TypeError(f"{value!r} cannot be exported")
 
 
-def _digits(cost: Decimal | None) -> str | None:
-    """Plain digits, without an exponent or trailing zeros."""
-    return None if cost is None else format(cost.normalize(), "f")
+def _cell(value: Any) -> Any:
+    if isinstance(value, Decimal | datetime | UUID):
+        return _text(value)
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return f"'{value}"
+    return value
