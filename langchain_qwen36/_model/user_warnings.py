@@ -51,7 +51,7 @@ def warn_of_changes(notes: Mapping[str, str]) -> None:
         kind = f"{setting}: {note}"
         if (line, kind) in given:
             continue
-        text = f"`{setting}`: {note} (To silence this: {_SILENCE})"
+        text = f"{note} (To silence this: {_SILENCE})"
         warnings.warn_explicit(text, QwenWarning, *line[:2], module=line.module)
         given.add((line, kind))
 

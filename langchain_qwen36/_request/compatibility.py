@@ -20,6 +20,19 @@ if TYPE_CHECKING:
     from langchain_qwen36.catalog import Model
     from langchain_qwen36.gateways import Gateway
 
+_OFF_FOR_TOOL_CHOICE = (
+    "Thinking was switched off for this call, because the gateway takes no forced tool choice "
+    'while thinking. `enable_thinking=False` says so yourself; `forced_tool_choice="auto"` keeps '
+    "thinking on and leaves the choice to the model."
+)
+_OFF_FOR_FORMAT = (
+    "Thinking was switched off for this call, because the gateway takes no response format while "
+    "thinking. `enable_thinking=False` says so yourself."
+)
+_SCHEMA_IN_WORDS = (
+    'The schema was sent as words with `{"type": "json_object"}`, because the gateway takes no '
+    "json_schema for this model."
+)
 _WHILE_THINKING = "the gateway does not take it while thinking"
 
 
@@ -105,7 +118,7 @@ def _force(
     if (why := _refusal(plan, gateway)) is None:
         return _named(plan, gateway)
     if why == _WHILE_THINKING and off and settings.forced_tool_choice == "disable_thinking":
-        note = {"thinking": "Switched off for this call: a tool choice was forced (P04)."}
+        note = {"thinking": _OFF_FOR_TOOL_CHOICE}
         return _named(
             replace(plan, thinking=off, notes={**plan.notes, **off.notes, **note}), gateway
         )
@@ -156,7 +169,7 @@ def _as_auto(
             '`enable_thinking=False`, `tool_choice="auto"`, or another `forced_tool_choice`.'
         )
     tools = _chosen(plan)
-    note = {"tool_choice": f'Sent as "auto": {why} (P04).'}
+    note = {"tool_choice": f'`tool_choice` was sent as "auto": {why}.'}
     # With thinking off, most rows take the name of one tool, which must be one that does nothing.
     can_name = bool(settings.answer_tool) and gateway.forced_tools != "never"
     again = off is not None or (can_name and plan.thinking.on is False)
@@ -183,7 +196,7 @@ def _format(
         return plan
     if wanted["type"] == "json_schema" and not takes_schema(gateway, model):
         inner = wanted.get("json_schema") or {}
-        note = {"response_format": "json_schema is not taken here: json_object, schema in words."}
+        note = {"response_format": _SCHEMA_IN_WORDS}
         plan = replace(
             plan,
             response_format={"type": "json_object"},
@@ -201,7 +214,7 @@ def _format(
                     f"`response_format` on `gateway={gateway.name!r}` needs thinking off, and here "
                     'it cannot be: use `method="function_calling"` or ask for JSON in words.'
                 )
-            note = {"thinking": "Switched off for this call: a response format was asked (P35)."}
+            note = {"thinking": _OFF_FOR_FORMAT}
             return replace(plan, thinking=off, notes={**plan.notes, **off.notes, **note})
         case never:
             assert_never(never)

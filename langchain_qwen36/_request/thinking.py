@@ -186,7 +186,9 @@ def _clamped(budget: int, model: Model | None, notes: dict[str, str]) -> int:
     limit = model.max_thinking_tokens if model is not None else None
     if limit is None or budget <= limit:
         return budget
-    notes["thinking_budget"] = f"{budget} is above the model's maximum; {limit} was sent."
+    notes["thinking_budget"] = (
+        f"`thinking_budget={budget}` is above the model's maximum: {limit} was sent."
+    )
     return limit
 
 

@@ -43,17 +43,19 @@ def ignored_setting_notes(
 ) -> dict[str, str]:
     """What the gateway takes and does nothing with, by setting, to be noted on the answer."""
     notes = {
-        name: f"`{name}` was sent, but `gateway={gateway.name!r}` passes it over."
+        name: f"`{name}` was sent, but is ignored by `gateway={gateway.name!r}`: leave it out."
         for name in sorted(gateway.ignored_params)
         if settings.params.get(name)
     }
     none_come = gateway.logprobs == "by_model" and model is not None and model.logprobs is False
     if none_come and settings.params.get("logprobs"):
         notes["logprobs"] = (
-            f"`logprobs` was sent, but {settings.model} on `gateway={gateway.name!r}` gives none."
+            f"`logprobs` was sent, but {settings.model} on `gateway={gateway.name!r}` returns none."
         )
     if settings.prompt_cache and not gateway.cache_control:
-        notes["prompt_cache"] = f"`gateway={gateway.name!r}` takes no marks: none were set."
+        notes["prompt_cache"] = (
+            f"`gateway={gateway.name!r}` does not support cache_control: no cache markers were added."
+        )
     return notes
 
 

@@ -46,12 +46,13 @@ async def test_an_async_call_points_at_no_file_of_a_library(gateway_server):
 
 
 def test_it_says_which_setting_was_changed_and_how_to_silence_it(gateway_server):
-    """The setting comes first, the filter last."""
+    """What was changed, why, how to say it oneself, and the filter that silences it."""
     asked = structured(gateway_server("dashscope"))
     with pytest.warns(QwenWarning) as given:
         asked.invoke("Paris?")
     text = str(given[0].message)
-    assert text.startswith("`thinking`: ")
+    assert text.startswith("Thinking was switched off for this call, because ")
+    assert "`enable_thinking=False`" in text
     assert "warnings.simplefilter('ignore', langchain_qwen36.QwenWarning)" in text
 
 
