@@ -54,7 +54,7 @@ def ignored_setting_notes(
         )
     if settings.prompt_cache and not gateway.cache_control:
         notes["prompt_cache"] = (
-            f"`gateway={gateway.name!r}` does not support cache_control: no cache markers were added."
+            f"`gateway={gateway.name!r}` does not support cache_control: no markers added."
         )
     return notes
 

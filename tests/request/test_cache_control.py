@@ -294,7 +294,7 @@ def test_nothing_is_marked_where_marks_are_not_read(gateway_server: Server) -> N
     server = gateway_server("vllm")
     where = {"gateway": "vllm", "base_url": server.base_url}
     model = ChatQwen36(model="qwen3.6-27b", prompt_cache="auto", **where)
-    with pytest.warns(QwenWarning, match="takes no marks"):
+    with pytest.warns(QwenWarning, match="does not support cache_control"):
         answer = model.invoke(ASKED)
     assert sent_marks(server) == [[]]
     assert "prompt_cache" in answer.response_metadata["notes"]
