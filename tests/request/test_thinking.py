@@ -96,7 +96,9 @@ def test_p57_a_budget_above_the_maximum_is_clamped_and_noted():
 
     assert asked.fields["thinking_budget"] == 131_072
     assert asked.notes == {
-        "thinking_budget": "`thinking_budget=1000000` is above the model's maximum: 131072 was sent."
+        "thinking_budget": (
+            "`thinking_budget=1000000` is above the model's maximum: 131072 was sent."
+        )
     }
 
 
