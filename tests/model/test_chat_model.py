@@ -196,7 +196,7 @@ def test_what_is_done_otherwise_is_warned_of_and_noted(gateway_server):
 
         name: str
 
-    with pytest.warns(QwenWarning, match="tool choice was forced"):
+    with pytest.warns(QwenWarning, match="forced tool choice"):
         message = asked.bind_tools([City], tool_choice="any").invoke("Paris?")
     assert "thinking" in message.response_metadata["notes"]
     with warnings.catch_warnings():
