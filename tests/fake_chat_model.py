@@ -52,7 +52,7 @@ class FakeQwen(BaseChatModel):
 
     @property
     def _llm_type(self) -> str:
-        return "qwen36-chat"
+        return "fake-qwen"
 
     @property
     def _identifying_params(self) -> dict[str, Any]:

@@ -311,9 +311,12 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         return bool(call.handlers)
 
     def _hold(self, call: TrackedCall) -> None:
-        budget = self._ledger.budget
-        hold = self._estimator.estimate(call, self._ledger.balance.lengths) if budget else None
-        self._ledger.reserve(pending_call(call, hold))
+        lengths = self._ledger.balance.lengths
+        counts = self._ledger.budget or self._durable
+        pending = pending_call(call, self._estimator.estimate(call, lengths) if counts else None)
+        self._ledger.reserve(pending)
+        if self._durable is not None:
+            self._durable.reserve(pending, by_model=call.params.get("_type") == _OUR_TYPE)
 
     def _forget(self, run_id: UUID) -> None:
         """Drop a call that another handler refused: it is not sent."""
