@@ -178,8 +178,9 @@ class ChatQwen36(BaseChatQwen):
         **kwargs: Any,
     ) -> ChatResult:
         generate.expose_costs_to_langsmith(run_manager)
-        prepared = await self._aprepare(messages, stop, kwargs, stream=False)
-        await admission.aadmit(run_manager and run_manager.run_id)
+        with generate.book_if_cancelled(run_manager, sent=False):
+            prepared = await self._aprepare(messages, stop, kwargs, stream=False)
+            await admission.aadmit(run_manager and run_manager.run_id)
         result = await generate.arun(prepared, run_manager)
         if generate.tool_call_is_missing(prepared, result):
             again = await self._aprepare(

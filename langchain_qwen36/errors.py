@@ -41,7 +41,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from langchain_core import exceptions as core
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from langchain_core.messages import AIMessage
 
@@ -102,6 +102,8 @@ class QwenError(core.ModelError):
     """What had come before the failure, with its usage where it was sent."""
     chunks: int | None
     """How many chunks had been read."""
+    failed_attempts: Sequence[Mapping[str, Any]] = ()
+    """The attempts before this one that the gateway may bill, with their tokens."""
 
     def __init__(
         self,

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
+    from langchain_core.outputs import ChatGeneration, Generation
+
 _Hook = TypeVar("_Hook", bound="Callable[..., Any]")
 
 
@@ -49,6 +51,14 @@ class CoreOverrides(QwenFields):
         """
         kwargs.pop("extra_headers", None)
         return {**self.asdict(), "stop": stop, **kwargs}
+
+    def _convert_cached_generations(self, cache_val: list[Generation]) -> list[ChatGeneration]:
+        """Leave the cost of the first call out of what LangChain's cache returns.
+
+        Core sets `usage_metadata["total_cost"]` to 0 and keeps `response_metadata`, so that a sum
+        over messages would count the first call again. Test: `tests/callbacks/test_attempts.py`.
+        """
+        return [_without_cost(hit) for hit in super()._convert_cached_generations(cache_val)]
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         """Build the key of LangChain's cache anew at each call.
@@ -92,3 +102,10 @@ class CoreOverrides(QwenFields):
 def _shallow_copy(value: Any) -> Any:
     """Copy a dict or list, so that the caller's later changes show."""
     return value.copy() if isinstance(value, dict | list) else value
+
+
+def _without_cost(hit: ChatGeneration) -> ChatGeneration:
+    metadata = hit.message.response_metadata
+    kept = {key: metadata[key] for key in metadata if key not in ("cost", "failed_attempts")}
+    message = hit.message.model_copy(update={"response_metadata": kept})
+    return hit.model_copy(update={"message": message})

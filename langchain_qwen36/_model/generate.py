@@ -7,6 +7,7 @@ while thinking are read through an internal stream. If a forced tool choice had 
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from contextlib import aclosing, closing, contextmanager
 from decimal import Decimal
@@ -78,12 +79,31 @@ async def arun(
     )
     callbacks = active_callbacks(run_manager) if prepared.api_call.is_stream else None
     writer = ChunkWriter()
-    async with aclosing(aiter(stream)) as batches:
-        async for deltas in batches:
-            if callbacks is not None:
-                for delta in deltas:
-                    await callbacks.on_llm_new_token("", chunk=writer.write(delta))
+    with book_if_cancelled(run_manager):
+        async with aclosing(aiter(stream)) as batches:
+            async for deltas in batches:
+                if callbacks is not None:
+                    for delta in deltas:
+                        await callbacks.on_llm_new_token("", chunk=writer.write(delta))
     return _completed(chat_result(stream.reader, stream.meta), prepared)
+
+
+@contextmanager
+def book_if_cancelled(run_manager: Manager | None, *, sent: bool = True) -> Iterator[None]:
+    """Tell cost handlers that an `ainvoke` was cancelled in this block: core tells nobody.
+
+    Args:
+        run_manager: The run's callbacks.
+        sent: Whether a request may have been sent, and so be billed.
+    """
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        if (callbacks := active_callbacks(run_manager)) is not None:
+            from langchain_qwen36.callbacks.handler import book_cancelled_call  # noqa: PLC0415
+
+            book_cancelled_call(callbacks.handlers, callbacks.run_id, error, sent=sent)
+        raise
 
 
 def last_chunk(

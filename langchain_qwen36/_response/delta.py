@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 TextKind = Literal["text", "reasoning"]
 
@@ -36,3 +36,5 @@ class TransportInfo:
     headers: Mapping[str, str] = field(default_factory=dict)
     """Lower-case names."""
     attempts: int = 1
+    failed_attempts: Sequence[Mapping[str, Any]] = ()
+    """Those before the last one that the gateway may bill, as `response_metadata` shows them."""

@@ -112,6 +112,7 @@ def response_metadata(
         "native_finish_reason": choice.native_finish or choice.raw_finish,
         "request_id": meta.request_id or facts.get("request_id"),
         "attempts": meta.attempts if meta.attempts > 1 else None,
+        "failed_attempts": list(meta.failed_attempts) or None,
         "headers": dict(meta.headers) if request.include_headers else None,
         "thinking": request.thinking,  # decides the rate of the output, also when priced again
         "usage": dict(reader.raw_usage) if reader.raw_usage else None,

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from langchain_qwen36._content.messages import reasoning_text
+from langchain_qwen36._response.errors.billing import may_be_billed
 from langchain_qwen36._response.errors.hints import advice_for_call
 from langchain_qwen36._response.payload import ResponseContext
 from langchain_qwen36._transport.backoff import delay
@@ -19,6 +21,7 @@ from langchain_qwen36.errors import (
     InvalidRequestError,
     QwenError,
 )
+from langchain_qwen36.tokens import count_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -71,12 +74,28 @@ def _secrets(headers: Mapping[str, str]) -> tuple[bytes, ...]:
     return tuple(key for key in keys if len(key) >= _MIN_SECRET_LENGTH)
 
 
+def _billed_attempt(error: QwenError) -> dict[str, Any]:
+    """Return what is known of the tokens of an attempt that failed while it was being billed."""
+    partial = error.partial
+    usage = partial.usage_metadata if partial else None
+    reasoning = reasoning_text(partial) if partial else ""
+    return {
+        "error": type(error).__name__,
+        "request_id": error.request_id,
+        "thinking": partial.response_metadata.get("thinking") if partial else None,
+        "usage": dict(usage) if usage else None,
+        "output_tokens": count_text(reasoning + partial.text) if partial else 0,
+    }
+
+
 class Attempts:
     """The attempts of one call: counted, timed, and logged in one line."""
 
     def __init__(self, call: ApiCall) -> None:
         self.body = call.body
         self.count = 0
+        self.failed: list[Mapping[str, Any]] = []
+        """Attempts before this one that the gateway may bill."""
         self._call = call
         self._started = time.monotonic()
         self._deadline = call.timeouts.deadline()
@@ -105,9 +124,12 @@ class Attempts:
             if advice := advice_for_call(error, self._call.target.url, self._call.model):
                 error.message = f"{error.message} {advice}"
             error.attempts = self.count
+            error.failed_attempts = tuple(self.failed)
             error.gateway = self._call.gateway.name
             self._log(error.status_code or type(error).__name__, error.request_id)
             raise error
+        if error.partial is not None or may_be_billed(error):
+            self.failed.append(_billed_attempt(error))
         return seconds
 
     def log_success(self, status: int, id_: str | None) -> None:

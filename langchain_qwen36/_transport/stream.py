@@ -131,7 +131,10 @@ class StreamCall:
         self.reader = self._new_reader()
         id_ = request_id(response.headers)
         self.meta = TransportInfo(
-            request_id=id_, headers=response.headers, attempts=self._attempts.count
+            request_id=id_,
+            headers=response.headers,
+            attempts=self._attempts.count,
+            failed_attempts=tuple(self._attempts.failed),
         )
         return StreamDecoder(self._call.context, self.reader, response.status, response.headers)
 

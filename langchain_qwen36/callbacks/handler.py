@@ -269,6 +269,18 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         self._close(self._open, None)
         run_pending(self._saving)
 
+    def cancel(self, run_id: UUID, error: BaseException, *, sent: bool = True) -> None:
+        """Book a call that was cancelled; one that was not sent leaves no record and no hold."""
+        call = self._open.pop(run_id, None)
+        if call is None:
+            return
+        if sent:
+            self._settle(call, record_failure(call, error, self._pricer))
+        else:
+            for handler in call.handlers:
+                handler._forget(run_id)  # noqa: SLF001 (the same class)
+        run_pending(self._saving)
+
     def set_parent(self, parent: QwenCostCallbackHandler | None) -> None:
         """Forward records and budget checks to an enclosing handler."""
         self._parent = parent
@@ -379,3 +391,12 @@ _OUR_TYPE = "qwen36-chat"
 _RECORDS_KEPT = 1000
 """Records in memory where a ledger keeps them all."""
 _handlers: weakref.WeakSet[QwenCostCallbackHandler] = weakref.WeakSet()
+
+
+def book_cancelled_call(
+    handlers: Iterable[BaseCallbackHandler], run_id: UUID, error: BaseException, *, sent: bool
+) -> None:
+    """Book a cancelled call in the cost handlers among a run's handlers, or drop it if not sent."""
+    for handler in handlers:
+        if isinstance(handler, QwenCostCallbackHandler):
+            handler.cancel(run_id, error, sent=sent)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from langchain_core.exceptions import ModelTimeoutError
-
 from langchain_qwen36 import tokens
+from langchain_qwen36._response.errors.billing import may_be_billed
 from langchain_qwen36.callbacks.pricer import PricedCall, Pricer
 from langchain_qwen36.callbacks.records import CallRecord, Ending, Parent, TokenCounts
 from langchain_qwen36.callbacks.usage_of import (
@@ -17,11 +16,12 @@ from langchain_qwen36.callbacks.usage_of import (
     summarize_messages,
     usable_usage,
 )
-from langchain_qwen36.errors import GatewayTimeoutError, QwenError, StreamInterruptedError
+from langchain_qwen36.errors import QwenError
 from langchain_qwen36.gateways import GATEWAYS, gateway_of_host
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from decimal import Decimal
     from uuid import UUID
 
     from langchain_core.messages import BaseMessage
@@ -112,12 +112,15 @@ def record_success(call: TrackedCall, seen: ResponseSummary, pricer: Pricer) -> 
 def record_failure(call: TrackedCall, error: BaseException, pricer: Pricer) -> CallRecord:
     """The record of a call that an exception ended: billed as far as it may have been (P31)."""
     seen = summarize_messages(call.chunks)
-    if isinstance(error, QwenError) and error.partial is not None:
-        seen = summarize_messages([error.partial])
+    if isinstance(error, QwenError):
+        if error.partial is not None:
+            seen = summarize_messages([error.partial])
+        seen = seen._replace(metadata={**seen.metadata, **_attempts_of(error)})
     name = type(error).__name__
-    if seen.usage is None and not seen.text and not _may_be_billed(error):
+    if seen.usage is None and not seen.text and not may_be_billed(error):
         end = _End(ending_of(error), error=name)
-        return _record(call, seen, PricedCall(None, "not_billed"), end, pricer)
+        record = _record(call, seen, PricedCall(None, "not_billed"), end, pricer)
+        return _with_failed_attempts(record, seen, call, pricer)
     # The last usage of a cut answer is the whole usage only when the answer had its finish.
     cut = "finish_reason" not in seen.metadata
     return _priced(call, seen, _End(ending_of(error), estimated=cut, error=name), pricer)
@@ -136,19 +139,6 @@ def ending_of(error: BaseException) -> Ending:
     if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
         return "cancelled"
     return "error"
-
-
-def _may_be_billed(error: BaseException) -> bool:
-    """Whether a call of which nothing came back may still be on the bill.
-
-    Gateways do not bill a refusal or a failure before inference (gateways.md §7 "billed"); a
-    request that was accepted and then left alone runs on and is billed (§7 "cancel").
-    """
-    if isinstance(error, GatewayTimeoutError):
-        return error.clock not in ("connect", "pool")
-    if isinstance(error, StreamInterruptedError | ModelTimeoutError | TimeoutError):
-        return True
-    return not isinstance(error, Exception)
 
 
 def _from_llm_cache(seen: ResponseSummary) -> bool:
@@ -174,7 +164,53 @@ def _priced(call: TrackedCall, seen: ResponseSummary, end: _End, pricer: Pricer)
         seen, end = seen._replace(usage=usage), end._replace(estimated=True)
     names, gateway = _names(call, seen.metadata), _gateway(call, seen.metadata)
     priced = pricer.price(usage, seen.metadata, names, gateway)
-    return _record(call, seen, priced, end, pricer)
+    record = _record(call, seen, priced, end, pricer)
+    return _with_failed_attempts(record, seen, call, pricer)
+
+
+def _with_failed_attempts(
+    record: CallRecord, seen: ResponseSummary, call: TrackedCall, pricer: Pricer
+) -> CallRecord:
+    for attempt in seen.metadata.get("failed_attempts") or ():
+        record = _with_attempt(record, attempt, call, pricer)
+    return record
+
+
+def _attempts_of(error: QwenError) -> dict[str, Any]:
+    """Return what an error knows of the call's attempts, under the keys of `response_metadata`."""
+    facts = {
+        "attempts": error.attempts,
+        "request_id": error.request_id,
+        "failed_attempts": error.failed_attempts,
+    }
+    return {key: value for key, value in facts.items() if value}
+
+
+def _with_attempt(
+    record: CallRecord, attempt: Mapping[str, Any], call: TrackedCall, pricer: Pricer
+) -> CallRecord:
+    """Add an attempt that failed after the gateway had begun to bill it."""
+    usage = usable_usage(attempt.get("usage")) or {
+        "input_tokens": call.count_prompt(),
+        "output_tokens": attempt.get("output_tokens") or 0,
+    }
+    priced = pricer.price(
+        usage, {"thinking": attempt.get("thinking")}, (call.model,), record.gateway
+    )
+    amount, currency = priced.amount, priced.money.currency if priced.money else None
+    is_added = record.cost is not None and amount is not None and currency == record.currency
+    return replace(
+        record,
+        estimated=True,
+        tokens=record.tokens + _counts(usage),
+        cost=record.cost + amount if is_added else record.cost,  # type: ignore[operator]
+        input_cost=_sum(record.input_cost, priced.input) if is_added else record.input_cost,
+        output_cost=_sum(record.output_cost, priced.output) if is_added else record.output_cost,
+    )
+
+
+def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
+    return None if one is None or other is None else one + other
 
 
 def _record(
