@@ -6,7 +6,7 @@ import struct
 from typing import NamedTuple
 
 HEAD = 192 * 1024
-"""Bytes at the front (and of a video, at the end too) in which the size is looked for."""
+"""Bytes at the front in which the size is looked for."""
 
 _MARKS = (
     (b"\x89PNG", "image/png"),
@@ -74,15 +74,6 @@ class Size(NamedTuple):
     """How many rows."""
 
 
-class Video(NamedTuple):
-    """What a video file says of itself."""
-
-    size: Size | None
-    """Of its frames; None: it does not say."""
-    seconds: float
-    """How long it plays."""
-
-
 def sniff(data: bytes) -> str | None:
     """The MIME type by the first bytes; None where they are of no known format."""
     if data[:4] == b"RIFF":
@@ -146,33 +137,3 @@ def _jpeg_size(data: bytes) -> tuple[int, int]:
             return width, height
         at += 2 + int.from_bytes(data[at + 2 : at + 4], "big")
     return 0, 0
-
-
-def video_facts(data: bytes) -> Video | None:
-    """Length and size out of an MP4's or a QuickTime file's table of contents.
-
-    Args:
-        data: A part of the file; the table stands at its front or its end.
-    """
-    at = data.find(b"mvhd") + 4
-    wide = data[at : at + 1] == b"\x01"
-    fields = data[at + (20 if wide else 12) :][: 12 if wide else 8]
-    if at < 4 or len(fields) < (12 if wide else 8):  # noqa: PLR2004
-        return None
-    scale, units = struct.unpack(">IQ" if wide else ">II", fields)
-    if not scale or not units:
-        return None
-    return Video(_track_size(data), units / scale)
-
-
-def _track_size(data: bytes) -> Size | None:
-    """The largest track's; a track of sound has none."""
-    sizes = [Size(0, 0)]
-    at = data.find(b"tkhd")
-    while at >= 0:
-        end = at + (100 if data[at + 4 : at + 5] == b"\x01" else 88)
-        if end <= len(data):
-            sizes.append(Size(*(side >> 16 for side in struct.unpack_from(">II", data, end - 8))))
-        at = data.find(b"tkhd", at + 4)
-    largest = max(sizes, key=lambda size: size.width * size.height)
-    return largest if largest.width * largest.height else None

@@ -1,4 +1,4 @@
-"""Where a turn of a conversation begins, and whether it is over."""
+"""Where a turn of a conversation begins, and which reasoning is replayed."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal, assert_never
 
 from langchain_core.messages import AIMessage, ChatMessage, HumanMessage, SystemMessage
 
-from langchain_qwen36._content.messages import is_block, tool_calls_of
+from langchain_qwen36._content.messages import PROVIDER, is_block, tool_calls_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ Replay = Literal["tool_loop", "all", "never"]
 
 
 def first_replayed(messages: Sequence[BaseMessage], replay: Replay) -> int:
-    """The number of the first message whose thoughts go back."""
+    """Return the index of the first message whose reasoning is sent back."""
     match replay:
         case "all":
             return 0
@@ -26,15 +26,21 @@ def first_replayed(messages: Sequence[BaseMessage], replay: Replay) -> int:
             return len(messages)
         case "tool_loop":
             for number in range(len(messages) - 1, -1, -1):
-                if _speaks_anew(messages[number]):
+                if begins_turn(messages[number]):
                     return number
             return 0
         case never:
             assert_never(never)
 
 
+def replays_reasoning(message: BaseMessage, *, foreign: bool) -> bool:
+    """Return whether a replayed message's reasoning is ours to send, or `foreign` may go too."""
+    provider = message.response_metadata.get("model_provider")
+    return foreign or provider in (None, PROVIDER)
+
+
 def ends_with_an_answer(messages: Sequence[BaseMessage]) -> bool:
-    """Whether the last message is a finished answer, which no server answers (P61)."""
+    """Return whether the last message is a finished answer, which no server answers."""
     last = next((m for m in reversed(messages) if not isinstance(m, SystemMessage)), None)
     if isinstance(last, ChatMessage):
         spoken = last.role in {"assistant", "ai"}
@@ -43,8 +49,8 @@ def ends_with_an_answer(messages: Sequence[BaseMessage]) -> bool:
     return spoken and last is not None and not last.additional_kwargs.get("partial")
 
 
-def _speaks_anew(message: BaseMessage) -> bool:
-    """Whether a user's message begins a turn; one that only carries tool results does not."""
+def begins_turn(message: BaseMessage) -> bool:
+    """Return whether a message begins a turn: a user's does, unless it only holds tool results."""
     if isinstance(message, ChatMessage):
         return message.role in {"user", "human"}
     return isinstance(message, HumanMessage) and not (

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.messages import AIMessage
-
 from langchain_qwen36 import pricing, tokens
-from langchain_qwen36._request import tools as wire_tools
-from langchain_qwen36.catalog import PriceBook
+from langchain_qwen36._model.call_options import merge
+from langchain_qwen36._request.compatibility import plan_request
+from langchain_qwen36.catalog import PriceBook, find_model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from langchain_core.messages import BaseMessage
 
@@ -23,8 +20,7 @@ if TYPE_CHECKING:
     from langchain_qwen36.gateways import Gateway
     from langchain_qwen36.pricing import Cost, NextTier
 
-_calibrations: defaultdict[tuple[str, str], tokens.Calibration] = defaultdict(tokens.Calibration)
-"""What was learnt of each gateway's and model's way of counting, in this process."""
+_FULL_SIZE = "vl_high_resolution_images"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,10 +52,7 @@ def estimate(
     tools: Sequence[Any],
     max_tokens: int | None,
 ) -> CostEstimate:
-    """Size and price of a call with these messages.
-
-    Answers in the history tell how the gateway counts: the usage they carry corrects the estimate.
-    """
+    """Estimate the size and the price of a call with these messages."""
     size = count(fields, gateway, messages, tools)
     book = fields.price_book or PriceBook.bundled()
     offer = book.offer(gateway.price_list or gateway.name, fields.model_name)
@@ -80,41 +73,19 @@ def estimate(
 def count(
     fields: QwenFields, gateway: Gateway, messages: Sequence[BaseMessage], tools: Sequence[Any]
 ) -> int:
-    """Input tokens of a request, corrected by what this gateway has counted before."""
-    wire = wire_tools.to_wire(tools)
-    calibration = _calibrations[gateway.name, fields.model_name]
-    raw = partial(
-        tokens.count_messages,
-        tools=wire,
-        max_pixels=gateway.default_max_pixels,
-        high_resolution=_high_resolution(fields),
-    )
-    _learn(calibration, fields.model_name, messages, raw)
-    return calibration.apply(raw(messages))
+    """Count the input tokens of a request, planned as it would be sent.
 
-
-def _high_resolution(fields: QwenFields) -> bool:
-    """Whether images are looked at in full, wherever it was said."""
-    key = "vl_high_resolution_images"
-    said = ((fields.extra_body or {}).get(key), fields.vl_high_resolution_images)
-    return bool(next((each for each in said if each is not None), fields.model_kwargs.get(key)))
-
-
-def _learn(
-    calibration: tokens.Calibration,
-    name: str,
-    messages: Sequence[BaseMessage],
-    count_raw: Callable[[Sequence[BaseMessage]], int],
-) -> None:
-    """Compare our count of what led to the last answer with the gateway's count of it.
-
-    An image of unknown size teaches nothing: its count is a bound.
+    Raises:
+        UnsupportedSettingError: settings that the gateway or the model cannot take.
     """
-    for index in range(len(messages) - 1, 0, -1):
-        answer = messages[index]
-        if isinstance(answer, AIMessage) and answer.usage_metadata is not None:
-            asked = messages[:index]
-            known = answer.response_metadata.get("requested_model") == name
-            if known and not tokens.count_unmeasured_media(asked):
-                calibration.learn(count_raw(asked), answer.usage_metadata["input_tokens"])
-            return
+    settings = merge(fields, fields.model_name, None, {"tools": tools} if tools else {})
+    plan = plan_request(settings, gateway, find_model(settings.model))
+    return tokens.count_messages(
+        messages,
+        plan.tools,
+        thinking=plan.thinking.on is not False,
+        preserve_thinking=plan.thinking.replays_all_turns,
+        replay=settings.replay_reasoning,
+        max_pixels=gateway.default_max_pixels,
+        high_resolution=bool({**settings.params, **settings.extra_body}.get(_FULL_SIZE)),
+    )

@@ -17,6 +17,8 @@ from langchain_core.outputs import ChatGeneration, Generation
 from langchain_core.utils.json import parse_partial_json
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
+from langchain_qwen36._content.messages import reasoning_text
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
@@ -63,7 +65,7 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
                 return call["args"]
         if message.tool_calls and self.may_call_tools:
             return None
-        for text in (message.text, reasoning_of(message)):
+        for text in (message.text, reasoning_text(message)):
             if (found := _json_in(text)) is not None:
                 return found
         return None
@@ -139,18 +141,6 @@ def target_of(schema: Any) -> Any:
     return schema if isinstance(schema, type) and is_basemodel_subclass(schema) else None
 
 
-def reasoning_of(message: AIMessage) -> str:
-    """The thoughts of a message, in whichever shape it carries them."""
-    if thoughts := message.additional_kwargs.get("reasoning_content"):
-        return str(thoughts)
-    blocks = message.content if isinstance(message.content, list) else []
-    return "".join(
-        str(block.get("reasoning") or "")
-        for block in blocks
-        if isinstance(block, dict) and block.get("type") == "reasoning"
-    )
-
-
 def _message(generation: Generation) -> AIMessage:
     message = generation.message if isinstance(generation, ChatGeneration) else None
     return message if isinstance(message, AIMessage) else AIMessage(generation.text)
@@ -183,7 +173,7 @@ def _why_none(message: AIMessage) -> str:
         return f"The call that carries the answer has broken arguments{cut}."
     if message.text:
         return "The answer is neither a call of the schema's tool nor JSON."
-    if reasoning_of(message):
+    if reasoning_text(message):
         return (
             f"The answer was all thinking (finish_reason {finish!r}): raise `max_tokens`, set "
             "`thinking_budget`, or pass `enable_thinking=False`."

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from langchain_qwen36._content.blocks import block_option
-from langchain_qwen36._content.messages import PROVIDER, block_text, reasoning_text
+from langchain_qwen36._content.history import replays_reasoning
+from langchain_qwen36._content.messages import block_text, reasoning_text
 from langchain_qwen36._content.source import replace_lone_surrogates
 from langchain_qwen36._request.content_parts import joined
 from langchain_qwen36._request.media_parts import SIGHT_TYPES, media_part
@@ -85,8 +86,7 @@ def reasoning_to_wire(message: AIMessage, gateway: Gateway, *, foreign: bool) ->
         gateway: Its row names the field.
         foreign: Whether thoughts of another provider's model go too (P60).
     """
-    provider = message.response_metadata.get("model_provider")
-    if not foreign and provider not in (None, PROVIDER):
+    if not replays_reasoning(message, foreign=foreign):
         return {}
     details = message.additional_kwargs.get("reasoning_details")
     if gateway.reasoning_details and isinstance(details, list) and details:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGeneration
 
+from langchain_qwen36._content.messages import reasoning_text
 from langchain_qwen36.pricing import BilledTokens, UsageError
 
 if TYPE_CHECKING:
@@ -65,18 +66,7 @@ def usable_usage(usage: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
 
 
 def _texts(message: BaseMessage) -> list[str]:
-    thoughts = message.additional_kwargs.get("reasoning_content")
-    if not isinstance(thoughts, str):
-        thoughts = "".join(_thoughts(message.content))
-    return [thoughts, str(message.text), *_calls(message)]
-
-
-def _thoughts(content: str | list[str | dict[str, Any]]) -> list[str]:
-    """Reasoning blocks, where thoughts stand in the content only (T20)."""
-    if isinstance(content, str):
-        return []
-    blocks = (block for block in content if isinstance(block, dict))
-    return [str(block.get("reasoning") or "") for block in blocks]
+    return [reasoning_text(message), str(message.text), *_calls(message)]
 
 
 def _calls(message: BaseMessage) -> list[str]:

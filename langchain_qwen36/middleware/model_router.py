@@ -13,6 +13,7 @@ from langchain.agents.middleware.types import AgentMiddleware, AgentState
 from langgraph.config import get_config
 from typing_extensions import override
 
+from langchain_qwen36._content.blocks import iter_visual_blocks
 from langchain_qwen36.catalog import find_model, find_offer
 from langchain_qwen36.chat_models import ChatQwen36
 from langchain_qwen36.errors import (
@@ -223,8 +224,7 @@ def _setting(request: ModelRequest[Any], name: str) -> Any:
 def is_visual(request: ModelRequest[Any]) -> bool:
     """Whether a picture or a video is in the conversation."""
     blocks = (b for m in request.messages if isinstance(m.content, list) for b in m.content)
-    kinds = ("image", "image_url", "video", "video_url")
-    return any(isinstance(block, dict) and block.get("type") in kinds for block in blocks)
+    return any(True for block in blocks for _ in iter_visual_blocks(block))
 
 
 def is_long(request: ModelRequest[Any]) -> bool:

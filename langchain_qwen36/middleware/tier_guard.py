@@ -27,6 +27,7 @@ from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.types import Command
 from typing_extensions import override
 
+from langchain_qwen36._content.history import begins_turn
 from langchain_qwen36.middleware._requests import (
     check_choice,
     count_tokens,
@@ -251,7 +252,7 @@ def _units(messages: Sequence[AnyMessage]) -> list[list[AnyMessage]]:
 
 
 def _asks(unit: Sequence[AnyMessage]) -> bool:
-    return isinstance(unit[0], HumanMessage)
+    return begins_turn(unit[0])
 
 
 def _told(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from langchain_qwen36.tokens.calibration import Calibration
 from langchain_qwen36.tokens.media import (
     MAX_PIXELS,
     MAX_PIXELS_ALLOWED,
@@ -17,7 +16,6 @@ from langchain_qwen36.tokens.text import count_text, estimate_text, token_ids
 __all__ = [
     "MAX_PIXELS",
     "MAX_PIXELS_ALLOWED",
-    "Calibration",
     "count_messages",
     "count_text",
     "count_unmeasured_media",

@@ -2,7 +2,7 @@
 
 The vendor prints the formula as code on its page on vision; it gives the counts that were measured
 of nine videos to the token. What a URL leads to is not fetched: such an image counts as the largest
-it may be, such a video as a minute, which a longer one exceeds: `has_unknown_size`.
+it may be, and any video file as a minute, which a longer one exceeds: `has_unknown_size`.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import re
 from math import ceil, floor, sqrt
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36._content.blocks import block_option, is_url
-from langchain_qwen36._content.formats import HEAD, Size, Video, image_size, video_facts
+from langchain_qwen36._content.blocks import block_option, is_url, iter_visual_blocks, visual_kind
+from langchain_qwen36._content.formats import HEAD, Size, image_size
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
 _SIDE = 32
 _TOKEN = _SIDE**2
@@ -35,7 +35,9 @@ _TOTAL_PIXELS = 819_200_000
 
 _FPS, _FPS_RANGE = 2.0, (0.1, 10)
 _LEAST_FRAMES = 4
-_UNKNOWN_SECONDS, _LONGEST = 60, 7_200
+_UNKNOWN_SECONDS = 60
+"""What a video is taken for: its length is not read."""
+
 _MARKS = 2
 """Tokens around an image or a video."""
 
@@ -56,18 +58,14 @@ def media_tokens(
     """
     most = MAX_PIXELS_ALLOWED if high_resolution else max_pixels
     return sum(
-        _video(part) if _kind(part) == "video" else _image(part, most, fixed=high_resolution)
-        for part in _media_in(block)
+        _video(part) if visual_kind(part) == "video" else _image(part, most, fixed=high_resolution)
+        for part in iter_visual_blocks(block)
     )
 
 
 def has_unknown_size(block: Mapping[str, Any]) -> bool:
-    """Whether there is an image or a video in it whose size cannot be read from the block."""
-    for part in _media_in(block):
-        facts = _film(part) if _kind(part) == "video" else image_size(_front(_packed(part)))
-        if facts is None or (isinstance(facts, Video) and facts.size is None):
-            return True
-    return False
+    """Return whether it holds a video, or an image whose size cannot be read from the block."""
+    return any(_size(part) is None for part in iter_visual_blocks(block))
 
 
 def image_tokens(
@@ -102,32 +100,6 @@ def video_tokens(
     return min(ceil(frames / 2) * each, max(total_pixels // _TOKEN, 1))
 
 
-def _kind(block: Mapping[str, Any]) -> str | None:
-    """`image`, `video`, or what else the block is; the vendor's own blocks have no type."""
-    kind = block.get("type")
-    if kind is None:
-        kind = next((key for key in ("image", "video") if key in block), None)
-    return kind.removesuffix("_url") if isinstance(kind, str) else None
-
-
-def _media_in(block: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The images and videos of a block, which may wrap one, be a tool's result, or both."""
-    for outer in _unwrapped(block):
-        yield from (part for part in _unwrapped(outer) if _kind(part) in ("image", "video"))
-
-
-def _unwrapped(block: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    inner: Any
-    match _kind(block):
-        case "non_standard":
-            inner = [block.get("value")]
-        case "tool_result":
-            inner = block.get("content")
-        case _:
-            return [block]
-    return [each for each in inner if isinstance(each, dict)] if isinstance(inner, list) else []
-
-
 def _image(block: Mapping[str, Any], most: int, *, fixed: bool) -> int:
     low = _said(block, "min_pixels", _MIN_PIXELS, MAX_PIXELS_ALLOWED)
     high = most if fixed else _said(block, "max_pixels", most, MAX_PIXELS_ALLOWED)
@@ -138,14 +110,13 @@ def _image(block: Mapping[str, Any], most: int, *, fixed: bool) -> int:
 
 
 def _video(block: Mapping[str, Any]) -> int:
-    film = _film(block) or Video(None, _UNKNOWN_SECONDS)
-    listed = block.get("video")
-    seconds = min(film.seconds, _LONGEST)
-    frames = len(listed) if isinstance(listed, list) else round(seconds * _rate(block))
+    frames = block.get("video")
+    seconds = _UNKNOWN_SECONDS * _rate(block)
+    count = len(frames) if isinstance(frames, list) else round(seconds)
     high = _said(block, "max_pixels", _FRAME_PIXELS, _MOST_FRAME_PIXELS)
     tokens = video_tokens(
-        max(frames, _LEAST_FRAMES),
-        film.size,
+        max(count, _LEAST_FRAMES),
+        _size(block),
         min_pixels=min(_said(block, "min_pixels", _MIN_PIXELS, _MOST_FRAME_PIXELS), high),
         max_pixels=high,
         total_pixels=_said(block, "total_pixels", _TOTAL_PIXELS, _TOTAL_PIXELS),
@@ -153,16 +124,15 @@ def _video(block: Mapping[str, Any]) -> int:
     return tokens + _MARKS
 
 
-def _film(block: Mapping[str, Any]) -> Video | None:
-    """Length and size of a video, or of a list of frames; None where they cannot be read."""
-    listed = block.get("video")
-    if isinstance(listed, list):
-        sizes = (image_size(_front(_bare(frame))) for frame in listed if isinstance(frame, str))
-        size = next((size for size in sizes if size), None)
-        return Video(size, 0) if size else None
-    packed = _packed(block)
-    end = max(len(packed) // 4 * 4 - _SPAN, 0)
-    return video_facts(_front(packed)) or video_facts(_front(packed[end:]))
+def _size(block: Mapping[str, Any]) -> Size | None:
+    """Return the size of an image or of a list of frames; None where it cannot be read."""
+    if visual_kind(block) == "image":
+        return image_size(_front(_packed(block)))
+    frames = block.get("video")
+    if not isinstance(frames, list):
+        return None
+    sizes = (image_size(_front(_bare(frame))) for frame in frames if isinstance(frame, str))
+    return next((size for size in sizes if size), None)
 
 
 def _said(block: Mapping[str, Any], key: str, unsaid: int, most: int) -> int:
@@ -181,7 +151,7 @@ def _rate(block: Mapping[str, Any]) -> float:
 
 def _packed(block: Mapping[str, Any]) -> str:
     """The base64 that travels inside a block; empty for a plain URL."""
-    own = block.get(str(block.get("type") or _kind(block)))
+    own = block.get(str(block.get("type") or visual_kind(block)))
     if isinstance(own, str):
         return _bare(own)
     inner = next((each for each in (own, block.get("source")) if isinstance(each, dict)), block)

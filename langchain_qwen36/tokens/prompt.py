@@ -2,17 +2,27 @@
 
 The text is the one that Qwen3.5 and 3.6 share (`<tools>` with one JSON line a tool, calls as
 `<function=…>` blocks). Gateways that add a system prompt of their own show it only in the usage
-that comes back: that is what `Calibration` is for.
+that comes back.
 """
 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolMessage
 
+from langchain_qwen36._content.history import Replay, first_replayed, replays_reasoning
+from langchain_qwen36._content.messages import (
+    block_text,
+    is_block,
+    reasoning_text,
+    tool_calls_of,
+)
+from langchain_qwen36._content.source import source_of
+from langchain_qwen36.errors import MessageError
 from langchain_qwen36.tokens.media import MAX_PIXELS, has_unknown_size, media_tokens
 from langchain_qwen36.tokens.text import count_text
 
@@ -31,23 +41,26 @@ def count_messages(
     *,
     thinking: bool = True,
     preserve_thinking: bool = False,
+    replay: Replay = "tool_loop",
     max_pixels: int = MAX_PIXELS,
     high_resolution: bool = False,
     count: Callable[[str], int] = count_text,
 ) -> int:
-    """Input tokens of a request, the template's overhead, tools, images and videos included.
+    """Count the input tokens of a request: messages, template, tools, images and videos.
 
     Args:
         messages: LangChain messages, as they are handed to the model.
         tools: Tools in OpenAI's wire form, as `convert_to_openai_tool` gives them.
         thinking: Whether the call thinks; without thinking the prompt ends in an empty thought.
-        preserve_thinking: Whether earlier turns keep their reasoning. Without it only the turns
-            since the last question do.
+        preserve_thinking: The same as `replay="all"`, for reasoning of this package's models.
+        replay: Which assistant messages are sent with their reasoning, as `replay_reasoning` says.
         max_pixels: What the server scales an image down to where the block does not say.
         high_resolution: Whether `vl_high_resolution_images` is set.
         count: Counts a text; exact where the extra `tokenizer` is installed.
     """
-    text = prompt_text(messages, tools, thinking=thinking, preserve_thinking=preserve_thinking)
+    text = prompt_text(
+        messages, tools, thinking=thinking, preserve_thinking=preserve_thinking, replay=replay
+    )
     media = sum(
         media_tokens(block, max_pixels=max_pixels, high_resolution=high_resolution)
         for message in messages
@@ -67,66 +80,79 @@ def prompt_text(
     *,
     thinking: bool = True,
     preserve_thinking: bool = False,
+    replay: Replay = "tool_loop",
 ) -> str:
-    """The prompt as the template writes it, without media and the fixed text after the tools."""
+    """Return the prompt as the template writes it, without media and the text after the tools."""
     first = messages[0] if messages else None
     system = _text(first) if isinstance(first, SystemMessage) else ""
-    rest = messages[1:] if isinstance(first, SystemMessage) else messages
     head = "\n\n".join(part for part in (_tools_text(tools or ()), system) if part)
     parts = [_turn("system", head)] if head else []
-    question = -1 if preserve_thinking else _last_question(rest)
-    turns = ((at, message) for at, message in enumerate(rest))
-    for is_tool, group in groupby(turns, key=lambda turn: isinstance(turn[1], ToolMessage)):
+    write = _AssistantWriter(messages, "all" if preserve_thinking else replay, replay == "all")
+    rest = list(enumerate(messages))[isinstance(first, SystemMessage) :]
+    for is_tool, group in groupby(rest, key=lambda turn: isinstance(turn[1], ToolMessage)):
         if is_tool:
             parts.append(_turn("user", "\n".join(_tool_text(message) for _, message in group)))
         else:
-            parts += [_turn(*_plain(message, reasons=at > question)) for at, message in group]
+            parts += [
+                _turn(_role(m), write(at, m) if _is_answer(m) else _text(m)) for at, m in group
+            ]
     thought = "<think>\n" if thinking else "<think>\n\n</think>\n\n"
     return "".join((*parts, "<|im_start|>assistant\n", thought))
+
+
+class _AssistantWriter:
+    """Writes the assistant's messages of one history, with the reasoning that is replayed."""
+
+    def __init__(self, messages: Sequence[BaseMessage], replay: Replay, foreign: bool) -> None:
+        self._replayed_from = first_replayed(messages, replay)
+        self._turn_from = first_replayed(messages, "tool_loop")
+        self._foreign = foreign
+
+    def __call__(self, index: int, message: BaseMessage) -> str:
+        reasoning = ""
+        if index >= self._replayed_from and replays_reasoning(message, foreign=self._foreign):
+            reasoning = reasoning_text(message)
+        # The template writes an empty thought where the newest turn has none.
+        in_turn = index >= self._turn_from
+        thought = f"<think>\n{reasoning}\n</think>\n\n" if reasoning or in_turn else ""
+        answer = _text(message).strip()
+        calls = "\n".join(_call_texts(message))
+        return thought + answer + ("\n\n" if answer and calls else "") + calls
 
 
 def _turn(role: str, content: str) -> str:
     return f"<|im_start|>{role}\n{content}<|im_end|>\n"
 
 
-def _plain(message: BaseMessage, *, reasons: bool) -> tuple[str, str]:
-    """Role and content of a message that is no tool's."""
-    if not isinstance(message, AIMessage):
-        return ("system" if isinstance(message, SystemMessage) else "user"), _text(message)
-    thought = f"<think>\n{_reasoning(message)}\n</think>\n\n" if reasons else ""
-    answer = _text(message).strip()
-    calls = "\n".join(_call_text(call["name"], call["args"]) for call in message.tool_calls)
-    return "assistant", thought + answer + ("\n\n" if answer and calls else "") + calls
+def _role(message: BaseMessage) -> str:
+    if _is_answer(message):
+        return "assistant"
+    role = getattr(message, "role", None)
+    is_system = isinstance(message, SystemMessage) or role in {"system", "developer"}
+    return "system" if is_system else "user"
 
 
-def _last_question(messages: Sequence[BaseMessage]) -> int:
-    """Where the last message stands that is neither an answer nor a tool's."""
-    return max(
-        (n for n, m in enumerate(messages) if not isinstance(m, AIMessage | ToolMessage)),
-        default=-1,
-    )
+def _is_answer(message: BaseMessage) -> bool:
+    return isinstance(message, AIMessage) or getattr(message, "role", None) in {"assistant", "ai"}
 
 
 def _text(message: BaseMessage) -> str:
-    if isinstance(message.content, str):
-        return message.content
-    return "".join(
-        block if isinstance(block, str) else str(block.get("text") or "")
-        for block in message.content
-        if isinstance(block, str) or block.get("type") == "text"
-    )
+    content = message.content
+    return content if isinstance(content, str) else "".join(map(_block_text, content or ()))
 
 
-def _reasoning(message: AIMessage) -> str:
-    """Reasoning text, where this package and LangChain's standard blocks keep it."""
-    kept = message.additional_kwargs.get("reasoning_content")
-    if isinstance(kept, str):
-        return kept
-    return "".join(
-        str(block.get("reasoning") or "")
-        for block in _blocks(message)
-        if block.get("type") == "reasoning"
-    )
+def _block_text(block: Any) -> str:
+    """Text of a block, of a document, or of a tool's result in a user message."""
+    if (text := block_text(block)) is not None:
+        return text
+    if is_block(block, "tool_result"):
+        content = block.get("content")
+        inner = "".join(map(_block_text, content)) if isinstance(content, list) else content
+        return f"<tool_response>\n{inner or ''}\n</tool_response>"
+    if is_block(block, "file", "document"):
+        with suppress(MessageError):
+            return source_of(block).text or ""
+    return ""
 
 
 def _blocks(message: BaseMessage) -> Iterable[Mapping[str, Any]]:
@@ -140,6 +166,17 @@ def _tools_text(tools: Sequence[Mapping[str, Any]]) -> str:
         return ""
     lines = (json.dumps(tool, ensure_ascii=False, default=str) for tool in tools)
     return "\n".join((_TOOLS_HEAD, *lines, "</tools>"))
+
+
+def _call_texts(message: BaseMessage) -> list[str]:
+    """The tool calls as they are sent; one that cannot be sent counts by its text."""
+    if not isinstance(message, AIMessage):
+        return []
+    try:
+        calls = [(call.name, json.loads(call.arguments)) for call in tool_calls_of(message)]
+    except (MessageError, ValueError, TypeError, LookupError):
+        return [str(call) for call in (*message.tool_calls, *message.invalid_tool_calls)]
+    return [_call_text(name, args) for name, args in calls]
 
 
 def _call_text(name: str, args: Mapping[str, Any]) -> str:

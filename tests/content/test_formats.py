@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 
 import pytest
-from files import BMP, GIF, JPEG, MP4, PNG, WEBP, bmp, jpeg, mp4, png, webp
+from files import BMP, GIF, JPEG, MP4, PNG, WEBP, bmp, jpeg, png, webp
 
-from langchain_qwen36._content.formats import KNOWN, Size, Video, image_size, sniff, video_facts
+from langchain_qwen36._content.formats import KNOWN, Size, image_size, sniff
 
 
 @pytest.mark.parametrize(
@@ -87,28 +87,3 @@ def test_the_size_stands_in_the_head(data):
 def test_a_head_without_a_size_has_none(data):
     """Unknown is None, never 0."""
     assert image_size(data) is None
-
-
-@pytest.mark.parametrize(
-    ("data", "facts"),
-    [
-        pytest.param(mp4(60, 1280, 720), Video(Size(1280, 720), 60), id="a-minute"),
-        pytest.param(mp4(2.5, 640, 480, wide=True), Video(Size(640, 480), 2.5), id="64-bit-times"),
-        pytest.param(mp4(9, 0, 0), Video(None, 9), id="sound-only"),
-        pytest.param(mp4(0, 640, 480), None, id="length-not-written"),
-        pytest.param(mp4(60, 640, 480)[:40], None, id="cut"),
-        pytest.param(mp4(60, 640, 480)[:-1], Video(None, 60), id="cut-before-its-size"),
-        pytest.param(b"mvhd", None, id="a-name-and-nothing"),
-        pytest.param(bytes(4) + b"mvhd" + bytes(40), None, id="no-time-scale"),
-        pytest.param(b"\x1a\x45\xdf\xa3" + bytes(99), None, id="webm"),
-    ],
-)
-def test_a_video_tells_its_length_and_size(data, facts):
-    """MP4 and QuickTime write it into their table of contents."""
-    assert video_facts(data) == facts
-
-
-def test_the_largest_track_is_the_picture():
-    """A sound's track comes first in some files, a thumbnail's in others."""
-    first, second = mp4(3, 64, 64), mp4(3, 640, 480)
-    assert video_facts(first + second).size == Size(640, 480)

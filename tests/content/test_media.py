@@ -321,7 +321,7 @@ class TestTokens:
         "blocks",
         [
             pytest.param([image_block(png(2048, 1280))] * 52, id="images"),
-            pytest.param([video_block(mp4(120, 1280, 720), fps=4)], id="video"),
+            pytest.param([video_block(mp4(120, 1280, 720), fps=10)], id="video"),
             pytest.param([image_block("https://x/y")] * 51, id="images-of-unknown-size"),
         ],
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
 from langchain_qwen36 import ChatQwen36
+from langchain_qwen36._model.prepare import prepare_call
 from langchain_qwen36.tokens import count_messages
 
 QUESTION = [HumanMessage("How tall is the tower of Babel?")]
@@ -73,18 +74,76 @@ def test_a_model_without_a_price_is_sized_but_not_priced():
     assert (found.cost, found.next_tier) == (None, None)
 
 
-def test_usage_that_came_back_corrects_the_estimate():
-    """An answer in the history says what the gateway counted for what led to it."""
-    long = [HumanMessage("Les élèves étudient à l'école près de la forêt. " * 400)]
-    raw = count_messages(long)
-    answer = AIMessage(
+def test_a_count_does_not_depend_on_what_was_counted_before():
+    """Usage in the history, of this or of another conversation, leaves the count as it is."""
+    question = HumanMessage("Les élèves étudient à l'école près de la forêt. " * 400)
+    plain = [question, AIMessage("Oui."), HumanMessage("Et puis?")]
+    usage = {"input_tokens": 20_000, "output_tokens": 2, "total_tokens": 20_002}
+    billed = AIMessage(
         "Oui.",
-        usage_metadata={"input_tokens": raw // 2, "output_tokens": 2, "total_tokens": raw // 2 + 2},
-        response_metadata={"requested_model": "qwen3.6-plus"},
+        usage_metadata=usage,
+        response_metadata={"requested_model": "qwen3.6-plus", "requests": [{}, {}]},
     )
-    history = [*long, answer, HumanMessage("Et puis?")]
-    asked = ChatQwen36(model="qwen3.6-plus", gateway="apiyi", api_key="sk-none")
-    assert asked.estimate_cost(history).input_tokens < 0.8 * count_messages(history)
+    expected = model().get_num_tokens_from_messages(plain)
+    model().get_num_tokens_from_messages([question, billed, HumanMessage("Et puis?")])
+
+    assert model().get_num_tokens_from_messages(plain) == expected
+
+
+THOUGHTS = "word " * 2_000
+OURS = AIMessage("b", additional_kwargs={"reasoning_content": THOUGHTS})
+CALL = {"name": "f", "args": {}, "id": "c1"}
+LOOP = AIMessage("", additional_kwargs={"reasoning_content": THOUGHTS}, tool_calls=[CALL])
+RESULT = ToolMessage("ok", tool_call_id="c1")
+THEIRS = AIMessage(
+    [{"type": "thinking", "thinking": THOUGHTS}, {"type": "text", "text": "b"}],
+    response_metadata={"model_provider": "anthropic"},
+)
+
+
+def _f(a: int) -> int:
+    """F."""
+    return a
+
+
+@pytest.mark.parametrize("gateway", ["openrouter", "dashscope-intl", "vllm"])
+@pytest.mark.parametrize(
+    ("history", "settings", "tools"),
+    [
+        pytest.param([OURS, HumanMessage("c")], {}, [], id="an-earlier-turn"),
+        pytest.param([OURS, HumanMessage("c")], {"replay_reasoning": "all"}, [], id="replay-all"),
+        pytest.param([OURS, HumanMessage("c")], {"preserve_thinking": True}, [], id="preserved"),
+        pytest.param([OURS, HumanMessage("c")], {"enable_thinking": True}, [_f], id="agent"),
+        pytest.param(
+            [THEIRS, HumanMessage("c")], {"replay_reasoning": "all"}, [], id="foreign-all"
+        ),
+        pytest.param([THEIRS, HumanMessage("c")], {"preserve_thinking": True}, [], id="foreign"),
+        pytest.param([LOOP, RESULT], {}, [_f], id="tool-loop"),
+        pytest.param([LOOP, RESULT, SystemMessage("s")], {}, [_f], id="reminder-behind-a-loop"),
+        pytest.param(
+            [LOOP, HumanMessage([{"type": "tool_result", "tool_use_id": "c1", "content": "ok"}])],
+            {},
+            [_f],
+            id="result-in-a-user-message",
+        ),
+        pytest.param([LOOP, RESULT], {"replay_reasoning": "never"}, [_f], id="never"),
+    ],
+)
+def test_the_count_holds_the_reasoning_that_the_request_sends(gateway, history, settings, tools):
+    """The counter and the request builder replay the reasoning of the same messages."""
+    asked = ChatQwen36(
+        model="qwen3.6-plus", gateway=gateway, api_key="sk-none", base_url="http://h/v1", **settings
+    )
+    messages = [HumanMessage("a"), *history]
+    kwargs = asked.bind_tools(tools).kwargs if tools else {}
+    endpoint = asked._endpoint
+    body = prepare_call(
+        asked, endpoint, None, messages, stop=None, kwargs=kwargs, stream=False
+    ).request.body
+    sent = [m for m in body["messages"] if m.get("reasoning") or m.get("reasoning_content")]
+    counted = asked.get_num_tokens_from_messages(messages, tools)
+
+    assert (counted > 1_500) == bool(sent)
 
 
 @pytest.mark.parametrize(
