@@ -106,6 +106,8 @@ class Gateway:
     """Host names, or their ends when they start with a dot, that are this gateway."""
     key_env: tuple[str, ...] = ()
     """Environment variables of the key, the first one set wins."""
+    found_by_key: bool = True
+    """Whether a key in the environment alone chooses it; not where the key has other uses."""
     base_url_env: tuple[str, ...] = ()
     """Environment variables of the base URL."""
     needs_key: bool = False

@@ -274,10 +274,101 @@ _ROWS = (
         name="openai-compatible",
         key_env=("QWEN36_API_KEY",),
         base_url_env=("QWEN36_BASE_URL",),
+        # LM Studio and others refuse a named `tool_choice`; all take "required" with one tool.
+        forced_tool_form="only_tool",
         files="file_data",
         cache_control=True,
         prefill="bare",
         forced_tool_form="only_tool",  # LM Studio takes no object as `tool_choice`
+    ),
+    # Hosts of which no call was made: their switches are from models.dev's notes of 2026-06-25.
+    replace(
+        _hosted("deepinfra", "https://api.deepinfra.com/v1/openai"),
+        thinking="reasoning",
+        reasoning_effort="reasoning_effort",
+        one_system_message=True,
+        server_features=frozenset(),
+    ),
+    replace(
+        _hosted("together", "https://api.together.ai/v1"),
+        hosts=("api.together.ai", "api.together.xyz"),
+        thinking="reasoning",
+        reasoning_field="reasoning",
+        one_system_message=True,
+        server_features=frozenset(),
+    ),
+    # `enable_thinking` is documented for other models than Qwen's.
+    replace(
+        _hosted("novita", "https://api.novita.ai/openai"),
+        thinking="enable_thinking",
+        one_system_message=True,
+        server_features=frozenset(),
+    ),
+    replace(
+        _hosted("siliconflow", "https://api.siliconflow.com/v1"),
+        thinking="enable_thinking",
+        thinking_budget="thinking_budget",
+        reasoning_effort="as_budget",
+        one_system_message=True,
+        server_features=frozenset(),
+    ),
+    replace(
+        _hosted("siliconflow-cn", "https://api.siliconflow.cn/v1"),
+        thinking="enable_thinking",
+        thinking_budget="thinking_budget",
+        reasoning_effort="as_budget",
+        one_system_message=True,
+        server_features=frozenset(),
+    ),
+    # Thoughts come as the provider behind it sends them. The token is one for all of the hub.
+    replace(
+        _hosted("huggingface", "https://router.huggingface.co/v1"),
+        key_env=("HF_TOKEN",),
+        found_by_key=False,
+        thinking="reasoning_effort",
+        reasoning_effort="reasoning_effort",
+        one_system_message=True,
+        server_features=frozenset(),
+    ),
+    # vLLM behind it. The key is that of the experiment tracker, too.
+    replace(
+        _hosted("wandb", "https://api.inference.wandb.ai/v1"),
+        found_by_key=False,
+        thinking="chat_template_kwargs",
+        preserve_thinking="chat_template_kwargs",
+        reasoning_field="reasoning",
+        one_system_message=True,
+        server_features=frozenset(),
+    ),
+    replace(
+        _hosted("scaleway", "https://api.scaleway.ai/v1"),
+        thinking="reasoning_effort",
+        reasoning_effort="reasoning_effort",
+        efforts=("none", "low", "medium", "high"),
+        one_system_message=True,
+        server_features=frozenset(),
+    ),
+    replace(
+        _hosted("modelscope", "https://api-inference.modelscope.cn/v1"),
+        one_system_message=True,
+        server_features=frozenset(),
+    ),
+    replace(
+        _hosted("chutes", "https://llm.chutes.ai/v1"),
+        one_system_message=True,
+        server_features=frozenset(),
+    ),
+    # Its Chat Completions has no switch for thinking, and `tool_choice` is a string only.
+    Gateway(
+        name="lmstudio",
+        base_url="http://localhost:1234/v1",
+        key_env=("LMSTUDIO_API_KEY",),
+        base_url_env=("LMSTUDIO_BASE_URL",),
+        self_hosted=True,
+        forced_tool_form="only_tool",
+        one_system_message=True,
+        inline_refs=True,
+        server_features=frozenset(),
     ),
     # Regions of Model Studio that are reached by a workspace's own base_url; no price list known.
     _dashscope(

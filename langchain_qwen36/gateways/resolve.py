@@ -121,7 +121,8 @@ def _row(
     if name := _first(env, ("QWEN36_GATEWAY",)):
         return _named(name, "QWEN36_GATEWAY")
     for row in GATEWAYS.values():
-        if variable := next((name for name in row.key_env if _first(env, (name,))), None):
+        names = row.key_env if row.found_by_key else ()
+        if variable := next((name for name in names if _first(env, (name,))), None):
             logger.info("Gateway %r was chosen because %s is set.", row.name, variable)
             return row
     if has_key:
@@ -130,7 +131,9 @@ def _row(
             "`api_key=` was given, but not whose key it is: pass `gateway=` (one of "
             f"{names}), or `base_url=` of your own server."
         )
-    variables = dict.fromkeys(row.key_env[0] for row in GATEWAYS.values() if row.needs_key)
+    variables = dict.fromkeys(
+        row.key_env[0] for row in GATEWAYS.values() if row.needs_key and row.found_by_key
+    )
     raise MissingKeyError(
         "No gateway was named and no key is set. Set one of "
         f"{', '.join(variables)}, or pass `base_url=` of your own server, or "

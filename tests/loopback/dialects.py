@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from langchain_qwen36.gateways import GATEWAYS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -77,8 +79,9 @@ class Dialect:
     """Bare ids that are spelled otherwise."""
     absent: frozenset[str] = frozenset()
     """Bare ids that are not offered."""
-    served: Literal["listed", "open_weights", "anything"] = "listed"
-    """`listed`: the ids above; `open_weights`: under any usual name; `anything`: not looked at."""
+    served: Literal["listed", "any_spelling", "open_weights", "anything"] = "listed"
+    """`listed`: the ids above; `any_spelling`: under any usual name; `open_weights`: those of them
+    that are open; `anything`: not looked at."""
     answers_as: Literal["asked", "dated", "bare"] = "asked"
     """Which spelling of the model comes back (gateways.md §0.9)."""
 
@@ -248,10 +251,19 @@ DIALECTS: Mapping[str, Dialect] = {
 
 
 def dialect_of(name: str) -> Dialect:
-    """Return the wording of a row; regions of one vendor share theirs, an unknown row is plain."""
+    """Return the wording of a gateway.
+
+    Regions of one vendor share theirs. A gateway without an entry answers plainly, under whatever
+    name it gives a model, with the reasoning where it takes it back.
+    """
     if name.startswith("dashscope"):
         return DIALECTS["dashscope"]
-    return DIALECTS.get(name, DIALECTS["openai-compatible"])
+    if name in DIALECTS or name not in GATEWAYS:
+        return DIALECTS.get(name, DIALECTS["openai-compatible"])
+    return Dialect(served="any_spelling", reasoning=GATEWAYS[name].reasoning_field)
+
+
+OPEN = ("open_weights", "anything")
 
 
 def model_of(dialect: Dialect, wire_id: str) -> tuple[str, Model] | None:
@@ -264,7 +276,9 @@ def model_of(dialect: Dialect, wire_id: str) -> tuple[str, Model] | None:
             spelled = dialect.spellings.get(bare, dialect.prefix + bare)
             if wire_id == spelled or wire_id.startswith(spelled + "-20"):
                 return bare, model
-        if dialect.served != "listed" and model.open_weights and bare in _usual(wire_id):
+        if dialect.served == "any_spelling" and bare in _usual(wire_id):
+            return bare, model
+        if dialect.served in OPEN and model.open_weights and bare in _usual(wire_id):
             return bare, model
     return (wire_id, Model()) if dialect.served == "anything" else None
 
