@@ -7,84 +7,14 @@ says so beside it.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from langchain_qwen36.gateways.gateway import Gateway, Range, ServerFeature
+from langchain_qwen36.gateways.gateway import Gateway, Range
+from langchain_qwen36.gateways.model_studio import APIYI, MODEL_STUDIO, MORE_MODEL_STUDIO
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-
-# Its pages on chat completions and on image and video understanding; of all its models' limits the
-# widest, for a row is no model.
-_MODEL_STUDIO_MEDIA = {
-    "image_side": Range(above=10),
-    "image_ratio": Range(high=200),
-    "image_pixels": Range(3_136, 16_777_216),
-    "frame_pixels": Range(3_136, 2_048_000),
-    "total_pixels": Range(high=819_200_000),
-    "fps": Range(0.1, 10),
-    "frames": Range(4, 8_000),
-    "images": Range(high=2_048),
-    "base64_images": Range(high=250),
-    "videos": Range(high=64),
-}
-
-
-def _dashscope(name: str, *hosts: str) -> Gateway:
-    """A region of Alibaba's Model Studio; all speak alike, keys and prices are the region's.
-
-    The first host is the address, unless it is only the end of workspace hosts.
-    """
-    return Gateway(
-        name=name,
-        base_url=None if hosts[0].startswith(".") else f"https://{hosts[0]}/compatible-mode/v1",
-        hosts=hosts,
-        key_env=("DASHSCOPE_API_KEY",),
-        base_url_env=("DASHSCOPE_BASE_URL",),
-        needs_key=True,
-        thinking="enable_thinking",
-        thinking_budget="thinking_budget",
-        reasoning_effort="as_budget",
-        preserve_thinking="preserve_thinking",
-        one_system_message=True,
-        tool_call_index=True,
-        forced_tools="named_unless_thinking",
-        parallel_tool_calls=True,
-        json_schema=False,
-        json_object="unless_thinking",
-        needs_word_json=True,
-        non_streaming="stream_internally",
-        insufficient_quota="throttled",
-        ranges={
-            "temperature": Range(0, below=2),
-            "top_p": Range(above=0, high=1),
-            "top_k": Range(0),
-            "presence_penalty": Range(-2, 2),
-            "repetition_penalty": Range(above=0),
-            "n": Range(1, 4),
-            "seed": Range(0, 2**31 - 1),
-            "top_logprobs": Range(0, 5),
-        },
-        n_support="unless_thinking_or_tools",
-        max_completion_tokens_support="by_model",
-        video="video_url_or_frames",
-        audio="url",
-        files="fileid",
-        max_base64=20 * 2**20,  # what its servers were seen to take and to refuse
-        media_limits=_MODEL_STUDIO_MEDIA,
-        cache_control=True,
-        cache_markers=4,
-        # Model Studio: partial mode; every model of the 3.5 and 3.6 families is listed for
-        # non-thinking mode only.
-        prefill="partial_unless_thinking",
-        logprobs="by_model",
-        ignored_params=frozenset({"frequency_penalty", "logit_bias"}),
-        server_features=frozenset(get_args(ServerFeature)),
-        search_strategies=frozenset({"turbo", "max", "agent", "agent_max"}),
-        reserved_tool_names=frozenset({"search"}),
-    )
 
 
 def _hosted(name: str, base_url: str) -> Gateway:
@@ -129,40 +59,8 @@ _LLAMACPP = replace(
 )
 
 _ROWS = (
-    _dashscope(
-        "dashscope",
-        "dashscope.aliyuncs.com",
-        ".cn-beijing.maas.aliyuncs.com",
-    ),
-    _dashscope(
-        "dashscope-intl",
-        "dashscope-intl.aliyuncs.com",
-        ".ap-southeast-1.maas.aliyuncs.com",
-    ),
-    _dashscope("dashscope-us", "dashscope-us.aliyuncs.com", ".us-east-1.maas.aliyuncs.com"),
-    # gateways.md §4.1: measured on the relay with qwen3.8 only; for 3.6 "fields per official".
-    replace(
-        _hosted("apiyi", "https://api.apiyi.com/v1"),
-        hosts=("api.apiyi.com", "vip.apiyi.com", "b.apiyi.com", "api-cf.apiyi.com"),
-        thinking="enable_thinking",
-        thinking_budget="thinking_budget",
-        reasoning_effort="reasoning_effort",
-        preserve_thinking="preserve_thinking",
-        one_system_message=True,
-        tool_call_index=True,
-        forced_tools="named_unless_thinking",
-        parallel_tool_calls=True,
-        json_schema=False,
-        json_object="unless_thinking",
-        needs_word_json=True,
-        non_streaming="stream_internally",
-        ranges={"temperature": Range(0, below=2), "top_p": Range(above=0, high=1)},
-        n_support="unless_thinking_or_tools",
-        max_completion_tokens_support="by_model",
-        prefill="partial",
-        # gateways.md §8: `enable_search` was seen to be dropped; of the others nothing is known.
-        server_features=frozenset(get_args(ServerFeature)) - {"enable_search", "search_options"},
-    ),
+    *MODEL_STUDIO,
+    APIYI,
     replace(
         _hosted("openrouter", "https://openrouter.ai/api/v1"),
         reports_cost=True,
@@ -274,12 +172,11 @@ _ROWS = (
         name="openai-compatible",
         key_env=("QWEN36_API_KEY",),
         base_url_env=("QWEN36_BASE_URL",),
-        # LM Studio and others refuse a named `tool_choice`; all take "required" with one tool.
-        forced_tool_form="only_tool",
         files="file_data",
         cache_control=True,
         prefill="bare",
-        forced_tool_form="only_tool",  # LM Studio takes no object as `tool_choice`
+        # LM Studio and others refuse a named `tool_choice`; all take "required" with one tool.
+        forced_tool_form="only_tool",
     ),
     # Hosts of which no call was made: their switches are from models.dev's notes of 2026-06-25.
     replace(
@@ -370,40 +267,7 @@ _ROWS = (
         inline_refs=True,
         server_features=frozenset(),
     ),
-    # Regions of Model Studio that are reached by a workspace's own base_url; no price list known.
-    _dashscope(
-        "dashscope-hk", "cn-hongkong.dashscope.aliyuncs.com", ".cn-hongkong.maas.aliyuncs.com"
-    ),
-    _dashscope("dashscope-eu", ".eu-central-1.maas.aliyuncs.com"),
-    # Subscriptions: keys `sk-sp-…`. A Token Plan counts Credits, a Coding Plan calls; the terms of
-    # the latter forbid scripts and backends.
-    replace(
-        _dashscope(
-            "dashscope-token-plan",
-            "token-plan.cn-beijing.maas.aliyuncs.com",
-            "token-plan.ap-southeast-1.maas.aliyuncs.com",
-        ),
-        billing="plan",
-    ),
-    replace(
-        _dashscope(
-            "dashscope-coding-plan",
-            "coding.dashscope.aliyuncs.com",
-            "coding-intl.dashscope.aliyuncs.com",
-        ),
-        base_url="https://coding.dashscope.aliyuncs.com/v1",
-        billing="plan",
-    ),
-    # Model Studio: Batch Chat. One request, one body, within an hour, at half the price.
-    replace(
-        _dashscope("dashscope-batch", "batch.dashscope.aliyuncs.com"),
-        billing="batch",
-        price_list="dashscope",
-        non_streaming="never_stream",
-        first_event_timeout=3600.0,
-        cache_control=False,
-    ),
-    _dashscope("dashscope-jp", ".ap-northeast-1.maas.aliyuncs.com"),
+    *MORE_MODEL_STUDIO,
 )
 
 GATEWAYS: Mapping[str, Gateway] = {row.name: row for row in _ROWS}

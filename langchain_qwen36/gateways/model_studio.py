@@ -1,0 +1,154 @@
+"""Alibaba's Model Studio: its regions, its subscriptions, and a relay of its API."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import get_args
+
+from langchain_qwen36.gateways.gateway import Gateway, Range, ServerFeature
+
+# Its pages on chat completions and on image and video understanding; of all its models' limits the
+# widest, for a row is no model.
+_MODEL_STUDIO_MEDIA = {
+    "image_side": Range(above=10),
+    "image_ratio": Range(high=200),
+    "image_pixels": Range(3_136, 16_777_216),
+    "frame_pixels": Range(3_136, 2_048_000),
+    "total_pixels": Range(high=819_200_000),
+    "fps": Range(0.1, 10),
+    "frames": Range(4, 8_000),
+    "images": Range(high=2_048),
+    "base64_images": Range(high=250),
+    "videos": Range(high=64),
+}
+
+_ALIBABA = Gateway(
+    name="",
+    needs_key=True,
+    thinking="enable_thinking",
+    thinking_budget="thinking_budget",
+    preserve_thinking="preserve_thinking",
+    one_system_message=True,
+    tool_call_index=True,
+    forced_tools="named_unless_thinking",
+    parallel_tool_calls=True,
+    json_schema=False,
+    json_object="unless_thinking",
+    needs_word_json=True,
+    non_streaming="stream_internally",
+    n_support="unless_thinking_or_tools",
+    max_completion_tokens_support="by_model",
+    server_features=frozenset(get_args(ServerFeature)),
+)
+"""What Model Studio and a relay that hands its API through have in common."""
+
+
+def _dashscope(name: str, *hosts: str) -> Gateway:
+    """A region of Alibaba's Model Studio; all speak alike, keys and prices are the region's.
+
+    The first host is the address, unless it is only the end of workspace hosts.
+    """
+    return replace(
+        _ALIBABA,
+        name=name,
+        base_url=None if hosts[0].startswith(".") else f"https://{hosts[0]}/compatible-mode/v1",
+        hosts=hosts,
+        key_env=("DASHSCOPE_API_KEY",),
+        base_url_env=("DASHSCOPE_BASE_URL",),
+        reasoning_effort="as_budget",
+        insufficient_quota="throttled",
+        ranges={
+            "temperature": Range(0, below=2),
+            "top_p": Range(above=0, high=1),
+            "top_k": Range(0),
+            "presence_penalty": Range(-2, 2),
+            "repetition_penalty": Range(above=0),
+            "n": Range(1, 4),
+            "seed": Range(0, 2**31 - 1),
+            "top_logprobs": Range(0, 5),
+        },
+        video="video_url_or_frames",
+        audio="url",
+        files="fileid",
+        max_base64=20 * 2**20,  # what its servers were seen to take and to refuse
+        media_limits=_MODEL_STUDIO_MEDIA,
+        cache_control=True,
+        cache_markers=4,
+        # Model Studio: partial mode; every model of the 3.5 and 3.6 families is listed for
+        # non-thinking mode only.
+        prefill="partial_unless_thinking",
+        logprobs="by_model",
+        ignored_params=frozenset({"frequency_penalty", "logit_bias"}),
+        search_strategies=frozenset({"turbo", "max", "agent", "agent_max"}),
+        reserved_tool_names=frozenset({"search"}),
+    )
+
+
+MODEL_STUDIO = (
+    _dashscope(
+        "dashscope",
+        "dashscope.aliyuncs.com",
+        ".cn-beijing.maas.aliyuncs.com",
+    ),
+    _dashscope(
+        "dashscope-intl",
+        "dashscope-intl.aliyuncs.com",
+        ".ap-southeast-1.maas.aliyuncs.com",
+    ),
+    _dashscope("dashscope-us", "dashscope-us.aliyuncs.com", ".us-east-1.maas.aliyuncs.com"),
+)
+"""The regions with public base URLs."""
+
+MORE_MODEL_STUDIO = (
+    # Regions of Model Studio that are reached by a workspace's own base_url; no price list known.
+    _dashscope(
+        "dashscope-hk", "cn-hongkong.dashscope.aliyuncs.com", ".cn-hongkong.maas.aliyuncs.com"
+    ),
+    _dashscope("dashscope-eu", ".eu-central-1.maas.aliyuncs.com"),
+    # Subscriptions: keys `sk-sp-…`. A Token Plan counts Credits, a Coding Plan calls; the terms of
+    # the latter forbid scripts and backends.
+    replace(
+        _dashscope(
+            "dashscope-token-plan",
+            "token-plan.cn-beijing.maas.aliyuncs.com",
+            "token-plan.ap-southeast-1.maas.aliyuncs.com",
+        ),
+        billing="plan",
+    ),
+    replace(
+        _dashscope(
+            "dashscope-coding-plan",
+            "coding.dashscope.aliyuncs.com",
+            "coding-intl.dashscope.aliyuncs.com",
+        ),
+        base_url="https://coding.dashscope.aliyuncs.com/v1",
+        billing="plan",
+    ),
+    # Model Studio: Batch Chat. One request, one body, within an hour, at half the price.
+    replace(
+        _dashscope("dashscope-batch", "batch.dashscope.aliyuncs.com"),
+        billing="batch",
+        price_list="dashscope",
+        non_streaming="never_stream",
+        first_event_timeout=3600.0,
+        cache_control=False,
+    ),
+    _dashscope("dashscope-jp", ".ap-northeast-1.maas.aliyuncs.com"),
+)
+"""Workspace regions, subscriptions and Batch Chat."""
+
+APIYI = replace(
+    _ALIBABA,
+    name="apiyi",
+    base_url="https://api.apiyi.com/v1",
+    hosts=("api.apiyi.com", "vip.apiyi.com", "b.apiyi.com", "api-cf.apiyi.com"),
+    key_env=("APIYI_API_KEY",),
+    base_url_env=("APIYI_BASE_URL",),
+    reasoning_effort="reasoning_effort",
+    ranges={"temperature": Range(0, below=2), "top_p": Range(above=0, high=1)},
+    prefill="partial",
+    # Measured on the relay with qwen3.8-max: `enable_search` is dropped; of the others nothing is
+    # known. For Qwen3.6 its page says "fields per official".
+    server_features=frozenset(get_args(ServerFeature)) - {"enable_search", "search_options"},
+)
+"""A relay that hands Model Studio's API through, at prices of its own."""
