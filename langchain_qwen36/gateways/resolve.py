@@ -121,8 +121,8 @@ def _row(
     if name := _first(env, ("QWEN36_GATEWAY",)):
         return _named(name, "QWEN36_GATEWAY")
     for row in GATEWAYS.values():
-        names = row.key_env if row.found_by_key else ()
-        if variable := next((name for name in names if _first(env, (name,))), None):
+        keys = row.key_env if row.found_by_key else ()
+        if variable := next((name for name in keys if _first(env, (name,))), None):
             logger.info("Gateway %r was chosen because %s is set.", row.name, variable)
             return row
     if has_key:
