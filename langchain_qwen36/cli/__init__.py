@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 COMMANDS: dict[str, str] = {
+    "demo": "ask a model that calls a tool, and show what it cost",
+    "doctor": "check key, gateway, address, model, price and versions",
     "spend": "report, export and limit what calls cost (extra `ledger`)",
 }
 """Name and help of each command; `langchain_qwen36.cli.NAME` has its `main(argv) -> int`."""

