@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.runnables.config import var_child_runnable_config
 
 from langchain_qwen36.callbacks.holds import parse_reserve
 from langchain_qwen36.pricing import Money
@@ -103,10 +105,21 @@ class DurableBook:
             hold=likely,
             certain=certain,
             refuse_unpriced=self._unpriced == "refuse" and not call.is_reported,
-            attribution=self.ledger.attribution(call.metadata, call.tags, call.tool),
+            attribution=self.ledger.attribution(
+                {**_configurable(), **call.metadata}, call.tags, call.tool
+            ),
             limits=self._limits,
             started=call.started,
         )
+
+
+def _configurable() -> dict[str, Any]:
+    """Return the `configurable` of the graph that is running.
+
+    LangGraph copies only some of its keys into the metadata: `thread_id`, but not `user_id`.
+    """
+    config = var_child_runnable_config.get()
+    return dict(config.get("configurable") or {}) if config else {}
 
 
 def make_durable_book(

@@ -18,6 +18,7 @@ from langchain_qwen36.callbacks.usage_of import (
 )
 from langchain_qwen36.errors import QwenError
 from langchain_qwen36.gateways import GATEWAYS, gateway_of_host
+from langchain_qwen36.spend.accounts import METADATA_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 _MAX_METADATA_CHARS = 256
 """Longer texts are no ids, and a record must not keep a prompt."""
+_ACCOUNT_KEYS = frozenset(key for keys in METADATA_KEYS.values() for key in keys)
+"""They name a call's accounts, whoever put them there."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -79,7 +82,7 @@ def short_values(metadata: Mapping[str, Any]) -> dict[str, str | int | float | b
         for key, value in metadata.items()
         if isinstance(value, str | int | float)
         and not (isinstance(value, str) and len(value) > _MAX_METADATA_CHARS)
-        and not key.startswith(("ls_", "lc_", "langgraph_"))
+        and (key in _ACCOUNT_KEYS or not key.startswith(("ls_", "lc_", "langgraph_")))
     }
 
 

@@ -17,7 +17,6 @@ from uuid import uuid4
 
 from langchain.agents.middleware.types import AgentMiddleware, AgentState, PrivateStateAttr
 from langchain_core.messages import AIMessage, ToolMessage
-from langgraph.config import get_config
 from typing_extensions import override
 
 from langchain_qwen36.callbacks.budget import Budget
@@ -27,9 +26,13 @@ from langchain_qwen36.middleware._requests import check_choice
 from langchain_qwen36.middleware.spending import (
     SpendingAccount,
     UserAccounts,
+    configured_thread,
+    configured_user,
     is_refused_by,
+    ledger_settings,
     track_spending,
 )
+from langchain_qwen36.spend import Limit
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, MutableMapping
@@ -44,6 +47,8 @@ if TYPE_CHECKING:
     from langchain_qwen36.callbacks.pricer import PriceOf
     from langchain_qwen36.middleware._requests import ModelResult
     from langchain_qwen36.pricing import Money
+    from langchain_qwen36.spend import SpendLedger
+    from langchain_qwen36.spend.windows import Per as Window
 
 logger = logging.getLogger(__name__)
 
@@ -103,6 +108,9 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
         price_of: PriceOf | None = None,
         unpriced: Unpriced | Money = "refuse",
         reserve: Reserve | Money = "likely",
+        ledger: SpendLedger | None = None,
+        window: Window = "ever",
+        zone: str = "UTC",
     ) -> None:
         """Initialize the middleware.
 
@@ -121,6 +129,10 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
             price_of: Your own price of a call, as `QwenCostCallbackHandler` takes it.
             unpriced: What to do with a call whose cost cannot be known, as the handler takes it.
             reserve: What is held for a call in flight, as the handler takes it.
+            ledger: Keeps the accounts, for all processes and over restarts; forks of a thread
+                cannot reopen them.
+            window: How often the budget begins anew: a `day`, `week` or `month`; needs `ledger`.
+            zone: The time zone of these days, such as `"Asia/Shanghai"`.
 
         Raises:
             ValueError: A budget that is no amount of money above 0, or an unknown choice.
@@ -137,11 +149,16 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
         )
         self.end_message = end_message
         self.users: MutableMapping[str, SpendingAccount] = {} if users is None else users
-        self._user_of = user_of or _configured_user
+        self._user_of = user_of or configured_user
         self._settings = {"price_of": price_of, "reserve": parse_reserve(reserve)}
         self._live: dict[str, SpendingAccount] = {}
         self._users = UserAccounts(self.users)
         self._lock = threading.Lock()
+        self._ledger = ledger
+        self._window = (window, zone)
+        if ledger is None and window != "ever":
+            raise ValueError(f"`window={window!r}` is kept in a ledger: give `ledger=` too")
+        Limit("all", self.budget.limit, per=window, zone=zone)  # raises where it cannot be
 
     @property
     def name(self) -> str:
@@ -264,20 +281,27 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
     def _account(self, state: Any, runtime: Any) -> SpendingAccount:
         with self._lock:
             if self.per == "user":
-                return self._users.open(self._user_of(runtime))
-            entry = self._entry(state)
-            if entry is None:
-                raise RuntimeError(f"{self.name} has no account: `before_agent` did not run.")
-            return self._live.setdefault(entry["id"], SpendingAccount(entry["spent"]))
+                user = self._user_of(runtime)
+                account, name = self._users.open(user), f"user:{user}"
+            else:
+                entry = self._entry(state)
+                if entry is None:
+                    raise RuntimeError(f"{self.name} has no account: `before_agent` did not run.")
+                account = self._live.setdefault(entry["id"], SpendingAccount(entry["spent"]))
+                name = f"run:{entry['id']}"
+            if self._ledger is not None:
+                account.ledger_account = name if self.per != "thread" else configured_thread()
+            return account
 
     @contextmanager
     def _charging(
         self, account: SpendingAccount, limit: Money | None, request: Any
     ) -> Iterator[None]:
+        kept: dict[str, Any] = {"budget": limit}
+        if self._ledger is not None:
+            kept = ledger_settings(self._ledger, account, limit, *self._window)
         try:
-            with track_spending(
-                account, budget=limit, unpriced=self.budget.unpriced, **self._settings
-            ):
+            with track_spending(account, unpriced=self.budget.unpriced, **kept, **self._settings):
                 yield
         finally:
             if self.per == "user":
@@ -317,13 +341,3 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
             status="error",
             response_metadata={"stopped_by": self.name, "reason": str(error)},
         )
-
-
-def _configured_user(_runtime: Any) -> str:
-    user = get_config().get("configurable", {}).get("user_id")
-    if user is None:
-        raise ValueError(
-            'A budget per user needs the user: pass config={"configurable": {"user_id": …}}, '
-            "or give the middleware `user_of=`."
-        )
-    return str(user)

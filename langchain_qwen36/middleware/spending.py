@@ -5,14 +5,20 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from langgraph.config import get_config
+
 from langchain_qwen36.callbacks import QwenCostCallbackHandler
 from langchain_qwen36.callbacks.context import counting_in, current_handler
 from langchain_qwen36.callbacks.ledger import Balance
+from langchain_qwen36.spend import Limit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, MutableMapping
 
     from langchain_qwen36.errors import BudgetExceededError
+    from langchain_qwen36.pricing import Money
+    from langchain_qwen36.spend import SpendLedger
+    from langchain_qwen36.spend.windows import Per as Window
 
 
 class SpendingAccount(Balance):
@@ -20,6 +26,9 @@ class SpendingAccount(Balance):
 
     `SpendingAccount({"USD": "0.25"})` begins with a sum. It pickles, without the calls in flight.
     """
+
+    ledger_account: str | None = None
+    """Its name in a `SpendLedger`, which then keeps its limit."""
 
     def saved(self) -> dict[str, str]:
         """Return the sums as texts, for a checkpoint or a file of your own."""
@@ -75,4 +84,45 @@ def track_spending(account: SpendingAccount, **settings: Any) -> Iterator[None]:
 
 def is_refused_by(error: BudgetExceededError, account: SpendingAccount) -> bool:
     """Return whether an account's own budget refused a call, not one around it."""
+    if account.ledger_account is not None:
+        return getattr(error, "account", None) == account.ledger_account
     return getattr(error, "balance", None) is account
+
+
+def ledger_settings(
+    ledger: SpendLedger, account: SpendingAccount, limit: Money | None, window: Window, zone: str
+) -> dict[str, Any]:
+    """Return the handler's settings that keep an account and its limit in a ledger."""
+    name = account.ledger_account or ""
+    limits = () if limit is None else (Limit(name, limit, per=window, zone=zone),)
+    return {"ledger": ledger, "limits": limits}
+
+
+def configured_thread() -> str:
+    """Return the account of the thread that the config names.
+
+    Raises:
+        ValueError: It names none.
+    """
+    thread = get_config().get("configurable", {}).get("thread_id")
+    if thread is None:
+        raise ValueError(
+            "A budget per thread in a ledger needs the thread: pass "
+            'config={"configurable": {"thread_id": …}}.'
+        )
+    return f"thread:{thread}"
+
+
+def configured_user(_runtime: Any) -> str:
+    """Return the user that the config names.
+
+    Raises:
+        ValueError: It names none.
+    """
+    user = get_config().get("configurable", {}).get("user_id")
+    if user is None:
+        raise ValueError(
+            'A budget per user needs the user: pass config={"configurable": {"user_id": …}}, '
+            "or give the middleware `user_of=`."
+        )
+    return str(user)

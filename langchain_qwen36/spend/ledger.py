@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import os
 import weakref
 from datetime import UTC, date, datetime, timedelta
@@ -116,6 +115,9 @@ class SpendLedger:
             if not (isinstance(error, LedgerUnavailableError) and on_failure == "allow"):
                 self._store.dispose()
                 raise
+        self._finalizer = weakref.finalize(
+            self, _shut_down, self._writer, self._store, self._alerts
+        )
         _ledgers.add(self)
 
     def __reduce__(self) -> tuple[Callable[..., SpendLedger], tuple[dict[str, Any]]]:
@@ -253,10 +255,7 @@ class SpendLedger:
 
     def close(self) -> None:
         """Write what waits, and let go of the database; a later call opens it again."""
-        self._writer.close()
-        if self._alerts is not None:
-            self._alerts.close()
-        self._store.dispose()
+        _shut_down(self._writer, self._store, self._alerts)
 
     def _after_fork(self) -> None:
         """A child process has no writer thread, and must not use its parent's connections."""
@@ -264,6 +263,18 @@ class SpendLedger:
         self._store.dispose(close=False)
         if self._alerts is not None:
             self._alerts.forget_thread()
+        self._finalizer.detach()
+        self._finalizer = weakref.finalize(
+            self, _shut_down, self._writer, self._store, self._alerts
+        )
+
+
+def _shut_down(writer: Writer, store: Store, alerts: Alerts | None) -> None:
+    """Write what waits; also at the end of the process, or when nobody has the ledger any more."""
+    writer.close()
+    if alerts is not None:
+        alerts.close()
+    store.dispose()
 
 
 def _export(connection: Connection, *, format: ExportFormat, first: date) -> str:  # noqa: A002
@@ -299,12 +310,6 @@ def _check_installed() -> None:
 def _in_child() -> None:
     for ledger in list(_ledgers):
         ledger._after_fork()  # noqa: SLF001 - the same module
-
-
-@atexit.register
-def _close_all() -> None:
-    for ledger in list(_ledgers):
-        ledger.close()
 
 
 if hasattr(os, "register_at_fork"):

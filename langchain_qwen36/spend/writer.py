@@ -49,7 +49,8 @@ class Writer:
             thread, self._thread = self._thread, None
         if thread is not None:
             self._queue.put(None)
-            thread.join()
+            if thread is not threading.current_thread():  # it may be what collects our garbage
+                thread.join()
 
     def _start(self) -> None:
         with self._lock:

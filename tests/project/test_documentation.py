@@ -25,6 +25,7 @@ from loopback import LoopbackGateway
 
 import langchain_qwen36
 from langchain_qwen36 import ChatQwen36, PriceBook
+from langchain_qwen36.cli import COMMANDS
 from langchain_qwen36.gateways import GATEWAYS
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def test_a_pages_price_list_can_be_read(name: str, tmp_path: Path) -> None:
         assert PriceBook.from_toml(path).offers
 
 
-def unknown_in(command: str) -> str | None:
+def unknown_in(command: str) -> str | None:  # noqa: PLR0911 - one for each kind of command
     """Return what a line of a console names that there is not; None where all of it is there."""
     words = shlex.split(command, comments=True)
     match words:
@@ -129,6 +130,8 @@ def unknown_in(command: str) -> str | None:
         case ["export", setting]:
             name = setting.partition("=")[0]
             return None if name in VARIABLES else name
+        case ["python", "-m", "langchain_qwen36", name, *_]:
+            return None if name in COMMANDS else name
         case ["python" | ".venv/bin/python", program, *_]:
             return None if (ROOT / program).is_file() else program
         case _:
