@@ -157,7 +157,7 @@ class ChatQwen36(BaseChatQwen):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        generate.expose_costs_to_langsmith(run_manager)
+        generate.expose_costs(run_manager)
         prepared = self._prepare(messages, stop, kwargs, stream=False)
         admission.admit(run_manager and run_manager.run_id)
         result = generate.run(prepared, run_manager)
@@ -177,7 +177,7 @@ class ChatQwen36(BaseChatQwen):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        generate.expose_costs_to_langsmith(run_manager)
+        generate.expose_costs(run_manager)
         with generate.book_if_cancelled(run_manager, sent=False):
             prepared = await self._aprepare(messages, stop, kwargs, stream=False)
             await admission.aadmit(run_manager and run_manager.run_id)
@@ -240,7 +240,7 @@ class ChatQwen36(BaseChatQwen):
         **kwargs: Any,
     ) -> Iterator[dict[str, Any]]:
         """Stream LangChain's v3 events without building chunks first."""
-        generate.expose_costs_to_langsmith(run_manager)
+        generate.expose_costs(run_manager)
         prepared = self._prepare(messages, stop, kwargs, stream=True)
         admission.admit(run_manager and run_manager.run_id)
         stream = StreamCall(prepared.api_call, partial(CompletionReader, prepared.request))
@@ -262,7 +262,7 @@ class ChatQwen36(BaseChatQwen):
         **kwargs: Any,
     ) -> AsyncIterator[dict[str, Any]]:
         """Stream LangChain's v3 events, async."""
-        generate.expose_costs_to_langsmith(run_manager)
+        generate.expose_costs(run_manager)
         prepared = await self._aprepare(messages, stop, kwargs, stream=True)
         await admission.aadmit(run_manager and run_manager.run_id)
         stream = StreamCall(prepared.api_call, partial(CompletionReader, prepared.request))

@@ -122,15 +122,15 @@ def active_callbacks(run_manager: Manager | None) -> Manager | None:
     return run_manager if run_manager is not None and run_manager.handlers else None
 
 
-def expose_costs_to_langsmith(run_manager: Manager | None) -> None:
+def expose_costs(run_manager: Manager | None) -> None:
     """Let LangSmith's tracers of the run read the cost of the message.
 
     The handlers are imported only if the run has any: they would be a tenth of the import.
     """
     if (callbacks := active_callbacks(run_manager)) is not None:
-        from langchain_qwen36.callbacks import langsmith  # noqa: PLC0415
+        from langchain_qwen36.callbacks import tracers  # noqa: PLC0415
 
-        langsmith.expose_costs_to_langsmith(callbacks)
+        tracers.expose_costs(callbacks)
 
 
 def tool_call_is_missing(prepared: PreparedCall, result: ChatResult) -> bool:
@@ -157,7 +157,10 @@ def with_combined_billing(first: ChatResult, second: ChatResult) -> ChatResult:
     message.usage_metadata = add_usage(earlier.usage_metadata, message.usage_metadata)
     metadata = message.response_metadata
     metadata["requests"] = [
-        {key: part.get(key) for key in ("id", "request_id", "usage", "cost")}
+        {
+            "usage": part.get("gateway_usage"),
+            **{key: part.get(key) for key in ("id", "request_id", "cost")},
+        }
         for part in (earlier.response_metadata, dict(metadata))
     ]
     metadata["cost"] = _sum_costs(earlier.response_metadata.get("cost"), metadata.get("cost"))

@@ -115,7 +115,8 @@ def response_metadata(
         "failed_attempts": list(meta.failed_attempts) or None,
         "headers": dict(meta.headers) if request.include_headers else None,
         "thinking": request.thinking,  # decides the rate of the output, also when priced again
-        "usage": dict(reader.raw_usage) if reader.raw_usage else None,
+        # Not `usage`: Langfuse would take that for a count in Anthropic's form.
+        "gateway_usage": dict(reader.raw_usage) if reader.raw_usage else None,
         "notes": _notes(reader, choice) or None,
         "empty_answer": _empty_answer(choice) or None,
         "logprobs": choice.logprobs or None,

@@ -15,11 +15,11 @@ from langchain_qwen36.callbacks.async_records import awaiting, run_pending
 from langchain_qwen36.callbacks.budget import Budget, Unpriced
 from langchain_qwen36.callbacks.durable import make_durable_book
 from langchain_qwen36.callbacks.holds import HoldEstimator, Reserve, pending_call
-from langchain_qwen36.callbacks.langsmith import costs_of, write_costs
 from langchain_qwen36.callbacks.ledger import Balance, Ledger
 from langchain_qwen36.callbacks.pricer import PriceOf, Pricer
 from langchain_qwen36.callbacks.reports.summary_view import LedgerView
 from langchain_qwen36.callbacks.run_tree import RunTree
+from langchain_qwen36.callbacks.tracers import costs_of, write_costs
 from langchain_qwen36.callbacks.tracked_call import (
     TrackedCall,
     gateway_of_start,

@@ -38,8 +38,9 @@ def price_call(
 
     Args:
         usage: LangChain's `UsageMetadata`; None where the gateway sent no usage.
-        metadata: The message's `response_metadata`: `usage` (or `token_usage`) as the server sent
-            it, the gateway's own cost fields, and `thinking`.
+        metadata: The message's `response_metadata`: the usage as the server sent it
+            (`gateway_usage`; `usage` or `token_usage` in other chat classes), the gateway's own
+            cost fields, and `thinking`.
         offer: The model as the gateway sells it; None: no list price is known.
         discount: Share of the list price that your account pays, e.g. `"0.85"`.
         thinking: Whether the call was sent with thinking on. None: as `metadata["thinking"]` says.
@@ -53,7 +54,8 @@ def price_call(
     Raises:
         ValueError: The discount is not above 0 and at most 1.
     """
-    raw = metadata.get("usage") or metadata.get("token_usage")
+    raws = (metadata.get(key) for key in ("gateway_usage", "usage", "token_usage"))
+    raw = next((raw for raw in raws if raw), None)
     raw = raw if isinstance(raw, dict) else {}
     if thinking is None:
         thinking = metadata.get("thinking")

@@ -371,7 +371,7 @@ def test_sources_and_counts_reach_the_message(
     assert block["annotations"] == CITED
     assert answer.additional_kwargs["annotations"] == SOURCES
     assert answer.response_metadata["search_info"] == FOUND
-    assert answer.response_metadata["usage"]["plugins"] == PLUGINS
+    assert answer.response_metadata["gateway_usage"]["plugins"] == PLUGINS
     assert answer.text == "It rains."
 
 

@@ -79,7 +79,7 @@ def test_the_end_carries_usage_metadata_and_thoughts() -> None:
     end = read(payloads).events[-1]
     assert end["usage"] == {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
     assert end["additional_kwargs"] == {"reasoning_content": "hm"}
-    assert (end["metadata"]["usage"], end["metadata"]["finish_reason"]) == (USAGE, "stop")
+    assert (end["metadata"]["gateway_usage"], end["metadata"]["finish_reason"]) == (USAGE, "stop")
 
 
 def test_unknown_usage_is_left_out() -> None:

@@ -46,7 +46,7 @@ def test_the_whole_metadata_of_an_answer() -> None:
             "request_id": "req-1",
             "attempts": 2,
             "thinking": True,
-            "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
+            "gateway_usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
             "notes": {"tool_choice": "sent as auto"},
         }
     )
@@ -169,7 +169,7 @@ def test_p28_the_gateways_own_money_is_kept() -> None:
     ]
     metadata = read(payloads).merged.response_metadata
     assert (
-        metadata["usage"]["cost"],
+        metadata["gateway_usage"]["cost"],
         metadata["meta"],
         metadata["provider_metadata"],
     ) == (0.001, {"usage": {"usd_spent": 0.001}}, {"gateway": {"cost": "0.001"}})
@@ -417,7 +417,7 @@ def test_what_was_read_is_not_changed_by_its_message() -> None:
     payload = completion({"content": "a", "annotations": [1]}, usage=USAGE | {"cost": 1.5})
     message = read([payload]).invoke
     message.additional_kwargs["annotations"].append(2)
-    message.response_metadata["usage"]["cost"] = 0
+    message.response_metadata["gateway_usage"]["cost"] = 0
     assert payload["choices"][0]["message"]["annotations"] == [1]
     assert payload["usage"]["cost"] == 1.5
 

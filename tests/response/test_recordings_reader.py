@@ -109,7 +109,7 @@ def test_a_stream_as_one_shot_is_the_same_answer(file: str) -> None:
     }
     metadata = streamed.response_metadata
     choice = {"index": 0, "message": message, "finish_reason": metadata["finish_reason"]}
-    one_shot = read([{"choices": [choice], "usage": metadata.get("usage")}], said).invoke
+    one_shot = read([{"choices": [choice], "usage": metadata.get("gateway_usage")}], said).invoke
     assert gist(streamed) | {"invalid": []} == gist(one_shot)
 
 
@@ -295,7 +295,7 @@ def test_recorded_money_ids_and_additions() -> None:
     router = read(payloads_of("openrouter/web-search-annotations-stream.sse")).merged
     assert (
         router.response_metadata["provider"],
-        router.response_metadata["usage"]["cost"],
+        router.response_metadata["gateway_usage"]["cost"],
         [note["type"] for note in router.additional_kwargs["annotations"]],
     ) == snapshot(
         (

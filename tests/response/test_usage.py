@@ -210,13 +210,13 @@ def test_p09_the_last_count_is_the_count(usages: list[dict | None]) -> None:
 def test_f48_any_count_goes_before_zeros(name: str) -> None:
     """F48: a server that counts only one thing has counted."""
     answer = read(payloads_with([ZERO, {name: 5}, ZERO]))
-    assert answer.invoke.response_metadata["usage"] == {name: 5}
+    assert answer.invoke.response_metadata["gateway_usage"] == {name: 5}
 
 
 def test_a_usage_that_counts_nothing_is_told_where_there_is_no_other() -> None:
     """It may name money; the first one stays."""
     answer = read(payloads_with([{"cost": 0.1}, {"cost": 0.2}]))
-    assert answer.invoke.response_metadata["usage"] == {"cost": 0.1}
+    assert answer.invoke.response_metadata["gateway_usage"] == {"cost": 0.1}
     assert answer.invoke.usage_metadata is None
 
 

@@ -16,7 +16,7 @@ from langsmith_server import LangSmith
 
 from langchain_qwen36 import ChatQwen36
 from langchain_qwen36.callbacks import QwenCostCallbackHandler, get_qwen_cost_callback
-from langchain_qwen36.callbacks.langsmith import expose_costs_to_langsmith
+from langchain_qwen36.callbacks.tracers import expose_costs
 
 COSTS = {"input_cost": 0.0005, "output_cost": 0.0003, "total_cost": 0.0008}
 
@@ -193,7 +193,7 @@ def test_a_run_that_is_not_traced_keeps_its_handlers():
     """Nothing is put around handlers that are no tracer of LangSmith's."""
     mine = QwenCostCallbackHandler()
     manager = CallbackManagerForLLMRun(run_id=uuid4(), handlers=[mine], inheritable_handlers=[])
-    expose_costs_to_langsmith(manager)
+    expose_costs(manager)
     assert manager.handlers == [mine]
 
 
@@ -202,7 +202,7 @@ def test_a_result_without_an_answer_is_handed_on_as_it_is():
     manager = CallbackManagerForLLMRun(
         run_id=uuid4(), handlers=[LangChainTracer(client=None)], inheritable_handlers=[]
     )
-    expose_costs_to_langsmith(manager)
+    expose_costs(manager)
     writer, _, eraser = manager.handlers
     result = LLMResult(generations=[[]])
     writer.on_llm_end(result)

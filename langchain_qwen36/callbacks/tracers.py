@@ -1,7 +1,8 @@
-"""The cost of a call where LangSmith looks for it: as floats in the usage (T1)."""
+"""Put the cost of a call where LangSmith and Langfuse read it."""
 
 from __future__ import annotations
 
+import logging
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -11,11 +12,14 @@ from langchain_core.outputs import ChatGeneration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from uuid import UUID
 
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
     from langchain_core.outputs import LLMResult
 
     from langchain_qwen36.callbacks.records import CallRecord
+
+logger = logging.getLogger(__name__)
 
 Costs = dict[str, float]
 """LangSmith's names for the total and its two parts, in dollars; what is unknown is left out."""
@@ -25,7 +29,7 @@ def write_costs(result: LLMResult, costs: Costs) -> None:
     """Put a call's dollars into the result that the handlers after this one are given.
 
     The message that the caller gets is left as it is: floats in its usage would break every sum
-    over it, and on a chunk they break the stream itself (T1).
+    over it, and on a chunk they break the stream itself.
     """
     message = _first_message(result)
     if not costs or message is None or message.usage_metadata is None:
@@ -48,15 +52,15 @@ def costs_of(record: CallRecord) -> Costs:
     return {name: float(cost) for name, cost in known.items() if cost is not None}
 
 
-def expose_costs_to_langsmith(
+def expose_costs(
     run_manager: CallbackManagerForLLMRun | AsyncCallbackManagerForLLMRun,
 ) -> None:
-    """Let LangSmith's tracers of a run see the bill on the message, and no one else.
+    """Let the tracers of a run, and only they, read the cost of the message.
 
-    Handlers of the user's run after the tracer in most places (T28), so the model does it: one
-    handler before each tracer writes the costs into the usage, one after it takes them out, for
-    LangChain's own usage callback cannot add floats (T1). LangChain does not hand its run to
-    `_stream`, so plain streams need a handler with `trace_costs`.
+    A handler of the user's mostly comes after LangSmith's tracer, so the model does it: one handler
+    before each tracer writes the costs into the usage, one after it takes them out, for LangChain's
+    own usage callback cannot add floats. Langfuse's handler is told on its own span. LangChain does
+    not hand its run to `_stream`, so plain streams need a handler with `trace_costs`.
     """
     from langchain_core.tracers.langchain import LangChainTracer  # noqa: PLC0415 (loaded by then)
 
@@ -65,6 +69,8 @@ def expose_costs_to_langsmith(
         if isinstance(handler, LangChainTracer):
             writer = _CostInjector()
             handlers += [writer, handler, _CostRemover(writer)]
+        elif type(handler).__module__.startswith("langfuse."):
+            handlers += [_LangfuseCost(handler), handler]
         else:
             handlers.append(handler)
     run_manager.handlers = handlers
@@ -86,6 +92,30 @@ class _CostInjector(BaseCallbackHandler):
             write_costs(response, _costs_on(message.response_metadata.get("cost")))
 
 
+class _LangfuseCost(BaseCallbackHandler):
+    """Writes the cost of the message on the span of Langfuse's own handler, before that ends it.
+
+    Its handler has no public way to a run's span; what fails is logged, and the span has no cost.
+    """
+
+    run_inline = True
+
+    def __init__(self, handler: Any) -> None:
+        self._handler = handler
+
+    def on_llm_end(self, response: LLMResult, *, run_id: UUID, **_: Any) -> None:
+        """Write it on the span that is still open."""
+        message = _first_message(response)
+        costs = _costs_on(message.response_metadata.get("cost")) if message else {}
+        details = {name.removesuffix("_cost"): cost for name, cost in costs.items()}
+        try:
+            span = self._handler._runs.get(run_id)  # noqa: SLF001
+            if span is not None and details:
+                span.update(cost_details=details)
+        except Exception as error:  # noqa: BLE001 - another version's inner works
+            logger.debug("Langfuse's span of %s takes no cost: %s", run_id, error)
+
+
 class _CostRemover(BaseCallbackHandler):
     """Puts back what was there before."""
 
@@ -100,7 +130,7 @@ class _CostRemover(BaseCallbackHandler):
 
 
 def _first_message(result: LLMResult) -> AIMessage | None:
-    """Usage stands on the first of several generations (T26)."""
+    """Usage stands on the first of several generations."""
     first = next(iter(result.generations[0]), None) if result.generations else None
     message = first.message if isinstance(first, ChatGeneration) else None
     return message if isinstance(message, AIMessage) else None

@@ -1,0 +1,210 @@
+"""A budget counts what calls in flight may cost, so that calls at the same time cannot pass it."""
+
+from __future__ import annotations
+
+import pickle
+from decimal import Decimal
+from types import SimpleNamespace
+from uuid import UUID, uuid4
+
+import pytest
+from fake_chat_model import PROMPT, FakeQwen
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.language_models import GenericFakeChatModel
+from langchain_core.messages import AIMessage
+
+from langchain_qwen36 import QwenCostCallbackHandler, get_qwen_cost_callback
+from langchain_qwen36.callbacks.budget import Budget
+from langchain_qwen36.callbacks.holds import Hold, PendingCall, longest_answer
+from langchain_qwen36.callbacks.ledger import Balance
+from langchain_qwen36.errors import BudgetExceededError
+from langchain_qwen36.pricing import Money
+
+USD = st.decimals("0.01", "2", places=2)
+
+
+def usd(amount: Decimal | str) -> Money:
+    """An amount of dollars."""
+    return Money(Decimal(amount), "USD")
+
+
+def ended(run_id: UUID, cost: Decimal | None):
+    """The part of a record that a balance reads."""
+    return SimpleNamespace(run_id=run_id, cost=cost, currency="USD", model="m", gateway="g")
+
+
+@given(
+    limit=st.decimals("0.5", "5", places=2),
+    calls=st.lists(st.tuples(USD, USD, st.integers(0, 6)), max_size=40),
+)
+def test_calls_overrun_a_budget_by_no_more_than_they_cost_beyond_their_holds(limit, calls):
+    """For any calls in flight together: spent <= limit + the sum of max(0, cost - held).
+
+    Where a call never costs more than its hold (`reserve="worst"`), the limit is never passed.
+    """
+    budget, balance, running = Budget(usd(limit)), Balance(), []
+    beyond = Decimal(0)
+    for likely, cost, ends in calls:
+        run_id = uuid4()
+        hold = Hold(usd(likely), usd(likely))
+        try:
+            balance.reserve(PendingCall(run_id=run_id, hold=hold), budget)
+        except BudgetExceededError:
+            pass
+        else:
+            running.append((run_id, cost))
+            beyond += max(Decimal(0), cost - likely)
+        for _ in range(min(ends, len(running))):
+            balance.settle(ended(*running.pop(0)), provisional=False)
+        assert balance.held.get("USD", 0) + balance.spent.get("USD", 0) <= limit + beyond
+    for run_id, cost in running:
+        balance.settle(ended(run_id, cost), provisional=False)
+    assert balance.spent.get("USD", 0) <= limit + beyond
+    assert balance.held == {}
+
+
+def test_a_second_reservation_or_end_of_a_call_changes_nothing():
+    """Two callback managers may report one call."""
+    balance, budget, run_id = Balance(), Budget(usd("1")), uuid4()
+    call = PendingCall(run_id=run_id, hold=Hold(usd("0.6"), usd("0.6")))
+    balance.reserve(call, budget)
+    balance.reserve(call, budget)
+    assert balance.held == {"USD": Decimal("0.6")}
+
+
+def test_the_first_call_is_admitted_by_its_input_alone():
+    """Nobody knows how long a model's answers are before it answered."""
+    balance, budget = Balance(), Budget(usd("0.10"))
+    first = PendingCall(run_id=uuid4(), hold=Hold(usd("0.50"), usd("0.01")))
+    balance.reserve(first, budget)
+    assert balance.held == {"USD": Decimal("0.10")}
+    second = PendingCall(run_id=uuid4(), hold=Hold(usd("0.50"), usd("0.01")))
+    with pytest.raises(BudgetExceededError, match=r"0\.1 USD held by calls that are running"):
+        balance.reserve(second, budget)
+
+
+def test_an_end_without_a_price_leaves_the_hold_charged():
+    """A budget does not open by what it cannot count."""
+    balance, run_id = Balance(), uuid4()
+    balance.reserve(PendingCall(run_id=run_id, hold=Hold(usd("1"), usd("1"))), Budget(usd("2")))
+    balance.settle(ended(run_id, None), provisional=False)
+    assert (balance.spent, balance.held) == ({"USD": Decimal(1)}, {})
+
+
+@pytest.mark.parametrize(
+    ("unpriced", "answered"),
+    [
+        pytest.param("refuse", 0, id="refuse"),
+        pytest.param("allow", 5, id="allow"),
+        pytest.param("0.02 USD", 2, id="amount"),
+    ],
+)
+def test_a_call_whose_cost_cannot_be_known(unpriced, answered):
+    """It is refused by default, let through uncounted, or charged an amount."""
+    model = FakeQwen(model_name="gpt-9", gateway=None)
+    with get_qwen_cost_callback(budget="0.05 USD", unpriced=unpriced):
+        for _ in range(5):
+            try:
+                model.invoke(PROMPT)
+            except BudgetExceededError:
+                break
+    assert model.answered == answered
+
+
+def test_the_refusal_of_an_unpriced_call_names_the_model_and_the_fix():
+    """A developer can act on it."""
+    fix = r"gpt-9 at an unknown gateway.*`price_of=`, `price_as=` or `book=`.*`unpriced=`"
+    with (
+        get_qwen_cost_callback(budget="1 USD"),
+        pytest.raises(BudgetExceededError, match=fix),
+    ):
+        FakeQwen(model_name="gpt-9", gateway=None).invoke(PROMPT)
+
+
+def test_a_price_function_that_raises_is_an_unknown_price():
+    """It does not open the budget; the fault is in the log."""
+
+    def broken(model, gateway, usage):
+        raise KeyError("no such row")
+
+    model = FakeQwen()
+    with (
+        get_qwen_cost_callback(price_of=broken, budget="1 USD"),
+        pytest.raises(BudgetExceededError, match="No price is known"),
+    ):
+        model.invoke(PROMPT)
+    assert model.answered == 0
+
+
+def test_a_gateway_that_reports_its_cost_needs_no_list_price():
+    """Its first call is let through; once one ended without a cost, the next is refused."""
+    model = FakeQwen(model_name="new-model", gateway="openrouter", says_cost=False)
+    with get_qwen_cost_callback(budget="1 USD"):
+        model.invoke(PROMPT)
+        with pytest.raises(BudgetExceededError, match="No price is known for new-model"):
+            model.invoke(PROMPT)
+    assert model.answered == 1
+
+
+@pytest.mark.parametrize("gateway", ["vllm", "sglang", "llamacpp", "ollama", "local"])
+def test_a_server_of_your_own_costs_nothing(gateway):
+    """Its calls count as 0 and pass any budget."""
+    model = FakeQwen(gateway=gateway)
+    with get_qwen_cost_callback(budget="0.0001 USD") as cb:
+        for _ in range(3):
+            model.invoke(PROMPT)
+    assert (model.answered, cb.total_cost, cb.unpriced_calls) == (3, 0, 0)
+
+
+def test_a_fixed_amount_may_be_reserved():
+    """It is held in place of an estimate, so it must fit into the budget."""
+    refused = pytest.raises(BudgetExceededError, match=r"may cost 0\.02 USD")
+    with get_qwen_cost_callback(budget="0.01 USD", reserve="0.02 USD"), refused:
+        FakeQwen().invoke(PROMPT)
+
+
+@pytest.mark.parametrize(
+    ("params", "tokens"),
+    [
+        pytest.param({"max_completion_tokens": 300}, 300, id="answer-and-reasoning"),
+        pytest.param({"max_tokens": 100, "thinking_budget": 50}, 150, id="both"),
+        pytest.param({"max_tokens": 100, "enable_thinking": False}, 100, id="no-thinking"),
+        pytest.param({"max_completion_tokens": 300, "n": 2}, 600, id="two-choices"),
+        pytest.param({"max_tokens": 100}, 100 + 81_920, id="thinking-without-a-budget"),
+    ],
+)
+def test_the_worst_case_is_the_longest_answer_with_its_reasoning(params, tokens):
+    """At Model Studio reasoning comes on top of `max_tokens`."""
+    assert longest_answer(SimpleNamespace(params=params, model="qwen3.6-plus")) == tokens
+
+
+def test_the_worst_case_of_an_answer_without_a_bound_is_refused():
+    """The message names the setting that bounds it."""
+    model = GenericFakeChatModel(messages=iter([AIMessage("never")]))
+    handler = QwenCostCallbackHandler(
+        budget="1 USD", reserve="worst", price_of=lambda model, gateway, usage: usd("0.01")
+    )
+    with pytest.raises(BudgetExceededError, match="Set `max_tokens=`"):
+        model.invoke(PROMPT, {"callbacks": [handler]})
+
+
+def test_a_refusal_by_one_handler_leaves_no_hold_in_another():
+    """Two handlers of one call: what the second refuses, the first neither holds nor books."""
+    first = QwenCostCallbackHandler(budget="1 USD")
+    second = QwenCostCallbackHandler(budget="0.0008 USD")
+    model = FakeQwen()
+    model.invoke(PROMPT, {"callbacks": [second]})
+    with pytest.raises(BudgetExceededError):
+        model.invoke(PROMPT, {"callbacks": [first, second]})
+    first.close_open_calls()
+    assert (first._ledger.balance.held, first.calls, model.answered) == ({}, 0, 1)
+
+
+def test_a_budget_travels_with_a_pickled_handler():
+    """What was spent goes along, calls in flight do not."""
+    handler = QwenCostCallbackHandler(budget="0.0008 USD")
+    FakeQwen().invoke(PROMPT, {"callbacks": [handler]})
+    twin = pickle.loads(pickle.dumps(handler))  # noqa: S301 - our own
+    with pytest.raises(BudgetExceededError, match="is spent"):
+        FakeQwen().invoke(PROMPT, {"callbacks": [twin]})
