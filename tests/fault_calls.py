@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections import deque
@@ -10,6 +9,7 @@ from contextlib import aclosing, closing
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
+import living_loop
 from answers import USAGE, chunk, completion, request
 from fault_server import FaultServer, stream, whole
 
@@ -121,7 +121,7 @@ def streamed(mode: Mode, server: FaultServer, *, restart: bool = False, **change
             if mode == "sync":
                 _take(answer, outcome)
             else:
-                asyncio.run(_atake(answer, outcome))
+                living_loop.run(_atake(answer, outcome))
         outcome.message = chat_result(answer.reader, answer.meta).generations[0].message
         outcome.attempts = answer.meta.attempts
     except QwenError as error:
@@ -178,7 +178,7 @@ def posted_to(mode: Mode, url: str, **changes: Any) -> Outcome:
     call = call_to(url, **changes)
     try:
         with no_waiting():
-            outcome.message, meta = post(call) if mode == "sync" else asyncio.run(apost(call))
+            outcome.message, meta = post(call) if mode == "sync" else living_loop.run(apost(call))
         outcome.attempts = meta.attempts
     except QwenError as error:
         outcome.error = error
@@ -187,6 +187,7 @@ def posted_to(mode: Mode, url: str, **changes: Any) -> Outcome:
 
 
 def _seen(outcome: Outcome, server: FaultServer, started: float) -> Outcome:
+    living_loop.check_threads(server.url)
     outcome.seconds = time.monotonic() - started
     outcome.requests = len(server.requests)
     outcome.connections = server.connections

@@ -123,9 +123,13 @@ def stream(
     return script
 
 
+def _known() -> list[clients.PoolKey]:
+    return [*clients._sync, *(key for pools in list(clients._async.values()) for key in pools)]
+
+
 def _on_a_new_port() -> socket.socket:
     """Listen where the library never was: it keeps connections, and the proxy, by origin."""
-    known = {urlsplit(settings.origin).port for settings in list(clients._sync)}
+    known = {urlsplit(settings.origin).port for settings in _known()}
     while True:
         listening = socket.create_server(("127.0.0.1", 0), backlog=2048)
         if listening.getsockname()[1] not in known:

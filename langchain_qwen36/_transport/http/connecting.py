@@ -7,7 +7,6 @@ has failed, or has not answered within 250 ms, and the first that connects wins.
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import select
 import socket
@@ -18,6 +17,8 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from langchain_qwen36._transport.http.signals import raised_in_signal_handler
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -30,8 +31,6 @@ Options = list[tuple[int, int, int]]
 
 _ATTEMPT_DELAY = 0.25
 """Seconds before the next address is tried beside the last (RFC 8305, section 5)."""
-_IN_PROGRESS = frozenset({errno.EINPROGRESS, errno.EWOULDBLOCK, errno.EAGAIN, 10035})
-"""Results of a non-blocking connect that goes on; the number is Windows' WSAEWOULDBLOCK."""
 _lookups: dict[tuple[str, int], Lookup] = {}
 _lookups_lock = threading.Lock()
 
@@ -200,12 +199,16 @@ class _Race:
             self._failure = error
             return None
         self._pending.append(sock)
-        result = sock.connect_ex(address[4])
-        if result == 0:
-            return sock
-        if result not in _IN_PROGRESS:
-            self._fail(sock, result)
-        return None
+        try:
+            sock.connect(address[4])
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            if raised_in_signal_handler(error):
+                raise
+            self._fail(sock, error)
+            return None
+        return sock
 
     def _first_ready(self, until: float | None) -> socket.socket | None:
         """Wait for one to connect or fail, or for the time to start the next."""
@@ -217,7 +220,7 @@ class _Race:
             result = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if result == 0:
                 return sock
-            self._fail(sock, result)
+            self._fail(sock, OSError(result, os.strerror(result)))
         return None
 
     def _patience(self, until: float | None) -> float | None:
@@ -228,8 +231,8 @@ class _Race:
             return left
         return _ATTEMPT_DELAY if left is None else min(left, _ATTEMPT_DELAY)
 
-    def _fail(self, sock: socket.socket, result: int) -> None:
-        self._failure = OSError(result, os.strerror(result))
+    def _fail(self, sock: socket.socket, error: OSError) -> None:
+        self._failure = error
         self._pending.remove(sock)
         sock.close()
 
