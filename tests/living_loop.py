@@ -19,12 +19,15 @@ T = TypeVar("T")
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine on the loop, then check that it left no slot, socket or task behind."""
-    loop = _loop()
     try:
-        return asyncio.run_coroutine_threadsafe(coroutine, loop).result(120)
+        return _run(coroutine)
     finally:
-        left = asyncio.run_coroutine_threadsafe(_left_over(), loop).result(120)
+        left = _run(_left_over())
         assert left == {}, f"the call left on its loop: {left}"
+
+
+def _run(coroutine: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run_coroutine_threadsafe(coroutine, _loop()).result(120)
 
 
 def check_threads(url: str) -> None:
