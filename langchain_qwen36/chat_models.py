@@ -30,7 +30,9 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
+    from langchain_qwen36._model.listing import ListedModel
     from langchain_qwen36._response.delta import Delta
+    from langchain_qwen36.gateways import Gateway
 
 
 class ChatQwen36(BaseChatQwen):
@@ -325,6 +327,21 @@ class ChatQwen36(BaseChatQwen):
         from langchain_qwen36 import migration  # noqa: PLC0415, it imports httpx
 
         return cls(**{**migration.settings_of(model), **settings})
+
+    @staticmethod
+    def list_models(
+        gateway: str | Gateway | None = None, *, base_url: str | None = None, **options: Any
+    ) -> list[ListedModel]:
+        """List the models of a gateway: its own `/models`, joined with the catalogue.
+
+        Args:
+            gateway: Its name or row; None: as the constructor would choose it.
+            base_url: The URL of a server of your own.
+            **options: `api_key`, `http_client`, and `only_qwen=False` for other makers' models.
+        """
+        from langchain_qwen36._model.listing import list_models  # noqa: PLC0415, it imports httpx
+
+        return list_models(gateway, base_url=base_url, **options)
 
 
 def _token(delta: Delta) -> str:

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, str] = {
     "demo": "ask a model that calls a tool, and show what it cost",
     "doctor": "check key, gateway, address, model, price and versions",
+    "models": "list the models of a gateway: context, thinking, price",
+    "prices": "compare the price lists with those that others keep",
     "spend": "report, export and limit what calls cost (extra `ledger`)",
 }
 """Name and help of each command; `langchain_qwen36.cli.NAME` has its `main(argv) -> int`."""
