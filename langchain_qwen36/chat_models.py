@@ -49,16 +49,16 @@ class ChatQwen36(BaseChatQwen):
 
     Key init args - completion params:
         - `model`: the bare id, such as `qwen3.6-plus`, the same on every gateway.
-        - `enable_thinking`, `thinking_budget`, `reasoning_effort`, `preserve_thinking`: said in
-          the gateway's own way; most may also be given for one call.
+        - `enable_thinking`, `thinking_budget`, `reasoning_effort`, `preserve_thinking`: sent
+          under the gateway's own names; most may also be given for one call.
         - `temperature`, `top_p`, `seed`, `stop`: as everywhere; None is the server's default.
-        - `max_tokens`, `max_completion_tokens`: most tokens of the answer, and of thoughts and
+        - `max_tokens`, `max_completion_tokens`: limits of the answer, and of reasoning and
           answer together.
 
     Key init args - client params:
         - `gateway`: a name out of `GATEWAYS`, or a `Gateway` of your own. None: by `base_url`,
           by `QWEN36_GATEWAY`, or by the key that is set.
-        - `base_url`, `api_key`: where, and with which key, if not as the gateway's row says.
+        - `base_url`, `api_key`: the server and the key, if not the gateway's own.
         - `timeout`, `max_retries`: `Timeouts` or seconds of silence; 2 retries by default.
         - `price_book`, `price_discount`: your own prices.
 
@@ -73,7 +73,7 @@ class ChatQwen36(BaseChatQwen):
         ```python
         message = model.invoke("How many r are in strawberry?")
         message.text  # the answer
-        message.additional_kwargs["reasoning_content"]  # the thoughts
+        message.additional_kwargs["reasoning_content"]  # the reasoning
         message.content_blocks  # both, as LangChain's standard blocks
         ```
 
@@ -132,7 +132,7 @@ class ChatQwen36(BaseChatQwen):
 
     Response metadata:
         `gateway`, `model_name`, `finish_reason`, `usage` as the server sent it, `cost`,
-        `request_id`, and `notes` on what was done otherwise than asked.
+        `request_id`, and `notes` on settings that were changed.
 
     Errors are those of `langchain_qwen36.errors`.
     """

@@ -1,4 +1,4 @@
-"""What can go wrong, as a tree.
+"""The errors of this package, as a tree.
 
     QwenError
     ├── InvalidRequestError        the gateway refuses the request (400, 422)
@@ -26,7 +26,7 @@
     └── BudgetExceededError        the budget is spent; the call was not made
     MissingKeyError                no key for any gateway (a ValueError)
     UnsupportedSettingError        a setting this gateway or model cannot take (a ValueError)
-    MessageError                   a message that cannot be said on the wire (a ValueError)
+    MessageError                   a message that cannot be sent (a ValueError)
 
 Each class also inherits the child of langchain-core's `ModelError` for its condition, so that
 agent middleware, `with_retry` and `with_fallbacks` know what may be retried without asking us.
@@ -135,7 +135,7 @@ class QwenError(core.ModelError):
             self.is_retryable = is_retryable
 
     def __str__(self) -> str:
-        """The message; OSError's own form would print a tuple."""
+        """Return the message; OSError's own form would print a tuple."""
         return self.message
 
 
@@ -246,11 +246,11 @@ class MissingKeyError(ValueError):
 
 
 class UnsupportedSettingError(ValueError):
-    """A setting that this gateway or model cannot take, said before anything is sent."""
+    """A setting that this gateway or model does not support, found before anything is sent."""
 
 
 class MessageError(ValueError):
-    """A message, or the order of messages, that cannot be said on the wire."""
+    """A message, or an order of messages, that cannot be sent."""
 
 
 def nearest(name: str, names: Iterable[str], *, likeness: float = 0.8) -> list[str]:

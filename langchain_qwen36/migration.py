@@ -1,4 +1,4 @@
-"""A `ChatOpenAI` that points at a Qwen endpoint, in our settings; what has none is named.
+"""Convert the settings of a `ChatOpenAI` that points at a Qwen endpoint into ours.
 
 The model is read by its fields, so langchain-openai is not imported, and its relatives (ChatQwen
 of langchain-qwq, ChatDeepSeek, …) are read as well.
@@ -31,14 +31,14 @@ _RENAMED: Mapping[str, str] = {
 }
 _READ_APART = frozenset({"openai_api_key", "openai_api_base", "api_key", "api_base"})
 _CLIENTS = frozenset({"client", "async_client", "root_client", "root_async_client"})
-"""What the other class makes for itself."""
+"""Clients that the other class makes for itself."""
 _OUR_CLIENTS = (httpx.Client, httpx.AsyncClient)
-"""OpenAI's package brings a fork of httpx, whose clients are not shared with it (T32)."""
+"""Clients that we can use; OpenAI's package has a fork of httpx (docs/quirks.md)."""
 _OPENAI = "api.openai.com"
 
 
 def settings_of(model: BaseChatModel) -> dict[str, Any]:
-    """The constructor's keywords that say the same; one warning names what cannot be said.
+    """Return our keywords for a `ChatOpenAI`'s settings; one warning names those without any.
 
     Carried are the settings that were changed from their defaults, the key and the address,
     those from OpenAI's variables too. `extra_body` and `model_kwargs` go along unchanged.
@@ -51,28 +51,30 @@ def settings_of(model: BaseChatModel) -> dict[str, Any]:
         ValueError: it points at OpenAI itself, where no Qwen is.
     """
     if "openai_api_base" not in type(model).model_fields:
-        raise TypeError(f"{type(model).__name__} is no ChatOpenAI: only its settings are known.")
-    said = dict(_said(model))
+        raise TypeError(
+            f"{type(model).__name__} is no ChatOpenAI: only ChatOpenAI and its subclasses are read."
+        )
+    changed = dict(_changed_settings(model))
     key = getattr(model, "openai_api_key", None) or getattr(model, "api_key", None)
     url = _address(model)
     settings: dict[str, Any] = {"base_url": url, "api_key": key}
     left: dict[str, Any] = {}
-    for name, value in said.items():
+    for name, value in changed.items():
         match name:
             case "max_tokens":
-                settings[_limit(url, said)] = value
+                settings[_limit(url, changed)] = value
             case "logit_bias":
                 settings[name] = {str(token): bias for token, bias in value.items()}
             case "metadata":
                 settings[name] = {k: v for k, v in value.items() if k != "lc_versions"}
             case "stream_chunk_timeout":
-                clocks = Timeouts.of(said.get("request_timeout"))
+                clocks = Timeouts.of(changed.get("request_timeout"))
                 settings["timeout"] = replace(clocks, gap=value or None)
             case "reasoning" if isinstance(value, dict) and value.keys() == {"effort"}:
                 settings["reasoning_effort"] = value["effort"]
             case "http_client" | "http_async_client" if not isinstance(value, _OUR_CLIENTS):
                 # With a proxy the other class makes clients of its own.
-                left |= {} if "openai_proxy" in said else {name: value}
+                left |= {} if "openai_proxy" in changed else {name: value}
             case _ if _RENAMED.get(name, name) in {*QwenFields.model_fields, "model"}:
                 settings[_RENAMED.get(name, name)] = value
             case _:
@@ -81,8 +83,8 @@ def settings_of(model: BaseChatModel) -> dict[str, Any]:
     return settings
 
 
-def _said(model: BaseChatModel) -> Iterator[tuple[str, Any]]:
-    """The settings that were changed; a validator's doing counts where it changes the value."""
+def _changed_settings(model: BaseChatModel) -> Iterator[tuple[str, Any]]:
+    """Yield the settings that differ from their defaults, those set by validators included."""
     skipped = _CLIENTS | _READ_APART
     for name in sorted(model.model_fields_set - skipped):
         value, field = getattr(model, name), type(model).model_fields[name]
@@ -91,23 +93,23 @@ def _said(model: BaseChatModel) -> Iterator[tuple[str, Any]]:
 
 
 def _address(model: BaseChatModel) -> str:
-    said = getattr(model, "openai_api_base", None) or getattr(model, "api_base", None)
+    given = getattr(model, "openai_api_base", None) or getattr(model, "api_base", None)
     client = getattr(model, "root_client", None) or getattr(model, "root_async_client", None)
-    url = str(said or getattr(client, "base_url", None) or f"https://{_OPENAI}/v1")
+    url = str(given or getattr(client, "base_url", None) or f"https://{_OPENAI}/v1")
     if urlsplit(url).hostname == _OPENAI:
         raise ValueError(
-            f"{type(model).__name__} points at {url}, where no Qwen is: give it the `base_url` of "
-            "a Qwen endpoint, or make a `ChatQwen36(model=…, gateway=…)`."
+            f"{type(model).__name__} points at {url}, which serves no Qwen model: give it the "
+            "`base_url` of a Qwen endpoint, or make a `ChatQwen36(model=…, gateway=…)`."
         )
     return url
 
 
-def _limit(url: str, said: Mapping[str, Any]) -> str:
-    """Which limit `max_tokens` is: ChatOpenAI sends it as `max_completion_tokens`.
+def _limit(url: str, changed: Mapping[str, Any]) -> str:
+    """Return our name for ChatOpenAI's `max_tokens`, which it sends as `max_completion_tokens`.
 
-    That one caps the thoughts too, where the server takes it for this model.
+    That one limits reasoning too, where the server supports it for this model.
     """
-    row, model = gateway_of_host(url), find_model(str(said.get("model_name")))
+    row, model = gateway_of_host(url), find_model(str(changed.get("model_name")))
     taken = (
         row is None
         or row.max_completion_tokens_support == "always"

@@ -1,4 +1,4 @@
-"""Names that make a model: `"qwen36:qwen3.6-plus"` where LangChain and deepagents take a string."""
+"""Make models from names such as `"qwen36:qwen3.6-plus"`, also inside LangChain and deepagents."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def init_qwen36(model: str | None = None, **settings: Unpack[InitSettings]) -> ChatQwen36:
-    """Make a model of a name as it stands in a config file.
+    """Make a model from a name, as config files hold it.
 
         init_qwen36("qwen3.6-plus")
         init_qwen36("qwen36:openrouter:qwen3.6-plus", temperature=0)
@@ -36,8 +36,9 @@ def init_qwen36(model: str | None = None, **settings: Unpack[InitSettings]) -> C
 def register() -> None:
     """Let `init_chat_model("qwen36:qwen3.6-plus")` and `create_agent("qwen36:…")` work.
 
-    LangChain has no public way to add a provider (P63), so this writes into its table of
-    providers; a test holds it to the versions that we support. Calling it again changes nothing.
+    LangChain has no public way to add a provider (docs/quirks.md#providers-by-name), so this
+    writes into its table of providers; a test holds it to the versions that we support. Calling it
+    again changes nothing.
     Without it, pass `init_qwen36("qwen36:…")` wherever a model is taken.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Reading back what LangChain's `dumps` wrote of a model, or of a chain with one in it."""
+"""Load a model, or a chain with one in it, from what LangChain's `dumps` wrote."""
 
 from __future__ import annotations
 
@@ -21,9 +21,10 @@ def load(
     also: Iterable[type[Serializable]] = (),
     secrets: Mapping[str, str] | None = None,
 ) -> Any:
-    """Make the object again that `dumps(model)` or `dumpd(model)` described.
+    """Load the object that `dumps(model)` or `dumpd(model)` described.
 
-    LangChain's own `loads` knows a fixed list of classes, and ours is not on it (T10). Keys are
+    LangChain's own `loads` knows a fixed list of classes without ours
+    (docs/quirks.md#loading-dumped-models). Keys are
     never dumped: the new model reads its gateway's variable, as any other does. Nor are headers,
     queries, proxies and HTTP clients; set those anew by `model_copy`.
 

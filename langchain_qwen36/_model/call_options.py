@@ -110,7 +110,7 @@ def merge(
     kwargs: Mapping[str, Any],
     offer: Offer | None = None,
 ) -> Settings:
-    """The settings of one call; a keyword that is given wins, None included.
+    """Merge the settings of the constructor and of one call; a given keyword wins, None included.
 
     Args:
         fields: The model object.
@@ -123,37 +123,37 @@ def merge(
         UnsupportedSettingError: a value that the constructor would not take either.
     """
     kwargs = {name: _checked(name, value) for name, value in kwargs.items()}
-    said = {**fields.__dict__, **kwargs}
+    values = {**fields.__dict__, **kwargs}
     if stop is not None:
-        said["stop"] = _checked("stop", stop)
+        values["stop"] = _checked("stop", stop)
     tools = wire_tools.to_wire(kwargs.get("tools") or (), strict=kwargs.get("strict"))
     return Settings(
         model=model_name(fields, kwargs),
         wire_model=wire_model,
-        params=said["model_kwargs"]
-        | {wire: said[name] for name, wire in _WIRE_PARAMS.items() if said[name] is not None},
+        params=values["model_kwargs"]
+        | {wire: values[name] for name, wire in _WIRE_PARAMS.items() if values[name] is not None},
         thinking=_thinking(fields, kwargs),
         tools=tools,
         tool_choice=wire_tools.choice_to_wire(kwargs.get("tool_choice"), tools),
-        parallel_tool_calls=said["parallel_tool_calls"],
-        response_format=said["response_format"],
+        parallel_tool_calls=values["parallel_tool_calls"],
+        response_format=values["response_format"],
         json_hint=kwargs.get("json_hint"),
         answer_tool=kwargs.get("answer_tool"),
-        forced_tool_choice=said["forced_tool_choice"],
-        replay_reasoning=said["replay_reasoning"],
-        stream_usage=said["stream_usage"],
-        prompt_cache=said["prompt_cache"],
-        force=said["force"],
-        strict_history=said["strict_history"],
-        extra_body=said["extra_body"] or {},
-        include_headers=said["include_response_headers"],
+        forced_tool_choice=values["forced_tool_choice"],
+        replay_reasoning=values["replay_reasoning"],
+        stream_usage=values["stream_usage"],
+        prompt_cache=values["prompt_cache"],
+        force=values["force"],
+        strict_history=values["strict_history"],
+        extra_body=values["extra_body"] or {},
+        include_headers=values["include_response_headers"],
         offer=offer,
         price_discount=fields.price_discount,
     )
 
 
 def _checked(name: str, value: Any) -> Any:
-    """A call's value as the constructor would read it."""
+    """Validate a value of the call as the constructor would."""
     if name not in _PER_CALL:
         return value
     if name == "response_format" and isinstance(value, type):
@@ -171,7 +171,7 @@ def _reader(name: str) -> TypeAdapter[Any]:
 
 
 def _thinking(fields: QwenFields, kwargs: Mapping[str, Any]) -> Thinking:
-    """What is said of thinking: what a call says takes the place of what it contradicts.
+    """Merge the thinking settings: those of the call replace what they contradict.
 
     A budget of the call replaces the constructor's effort, and the other way round; to switch
     thinking on keeps either, unless it is the constructor's way of switching it off.
@@ -194,6 +194,6 @@ def _thinking(fields: QwenFields, kwargs: Mapping[str, Any]) -> Thinking:
 
 
 def model_name(fields: QwenFields, kwargs: Mapping[str, Any]) -> str:
-    """The id this call asks for: a call's `model` wins."""
+    """Return the id of the model that is called: a call's `model` wins."""
     name = kwargs.get("model") or kwargs.get("model_name") or fields.model_name
     return str(name)

@@ -41,7 +41,7 @@ class CostEstimate:
 
     @property
     def tier(self) -> Tier | None:
-        """The price tier of the whole call."""
+        """Price tier of the whole call."""
         return self.cost.tier if self.cost is not None else None
 
 

@@ -135,7 +135,7 @@ class QwenFields(BaseChatModel):
     prompt_cache: PromptCache | None = None
     """Mark what stays the same for the server's explicit cache: `"auto"` the system prompt and the
     conversation, `"system"` the prompt only. A mark costs 25 % once and saves 90 % of each later
-    call within 5 minutes; nothing is marked below 1,024 tokens (P64)."""
+    call within 5 minutes; nothing is marked below 1,024 tokens."""
     extra_body: JSONObject | None = None
     """Keys that go into the body untouched, over everything else."""
     model_kwargs: JSONObject = Field(default_factory=dict)
@@ -169,7 +169,7 @@ class QwenFields(BaseChatModel):
     """How often a failed request is sent again, while nothing was handed out."""
     max_event_bytes: int | None = Field(default=256 * 1024 * 1024, gt=0)
     """Longest event of a stream that is taken, unpacked; None: no limit. It keeps a hostile
-    server from filling the memory; the longest seen was an image of 2 MB (F45)."""
+    server from filling the memory; the longest seen was an image of 2 MB."""
     default_headers: Mapping[str, str] | None = Field(default=None, exclude=True, repr=False)
     """Headers of every request."""
     default_query: Mapping[str, str] | None = Field(default=None, exclude=True, repr=False)
@@ -179,7 +179,7 @@ class QwenFields(BaseChatModel):
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     """Your own `httpx.AsyncClient`; you close it."""
     max_connections: int = Field(default=1000, ge=1)
-    """To the gateway, of this process and of each event loop; shared by all models (P49)."""
+    """To the gateway, of this process and of each event loop; shared by all models."""
     proxy: str | None = Field(default=None, exclude=True, repr=False)
     """A proxy's URL, never dumped: a password may stand in it. None: the environment's."""
 
@@ -225,7 +225,7 @@ class QwenFields(BaseChatModel):
     @model_validator(mode="before")
     @classmethod
     def _split_gateway_from_model(cls, data: Any) -> Any:
-        """`openrouter:qwen3.6-plus` names both (P63); a model's own colon stays."""
+        """Split `openrouter:qwen3.6-plus` into gateway and model; other colons stay."""
         if not isinstance(data, dict):
             return data
         key = "model" if "model" in data else "model_name"
@@ -239,7 +239,7 @@ class QwenFields(BaseChatModel):
 
     @field_serializer("gateway")
     def _dump_gateway(self, gateway: Any) -> Any:
-        """A row of one's own as a dict of its facts; pydantic would warn of what is no model."""
+        """Dump a `Gateway` as a dict of its facts; pydantic warns of what is no model."""
         return gateway
 
     @field_validator("api_key", mode="before")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.base import LangSmithParams
@@ -12,6 +13,7 @@ from langchain_qwen36._content.messages import PROVIDER
 from langchain_qwen36._model.call_options import model_name
 from langchain_qwen36._model.fields import QwenFields
 from langchain_qwen36._request.compatibility import takes_schema
+from langchain_qwen36._request.types import Effort
 from langchain_qwen36.catalog import find_model, profile_of
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from langchain_core.language_models import ModelProfile
 
+    from langchain_qwen36.catalog import Model
     from langchain_qwen36.gateways import Endpoint, Gateway
 
 _FIELDS_WITHOUT_EFFECT_ON_OUTPUT = frozenset(
@@ -70,8 +73,43 @@ def langsmith_params(
 
 def profile(name: str, gateway: Gateway) -> ModelProfile | None:
     """Return LangChain's profile of a model at a gateway; None when it is unknown."""
-    model = find_model(name)
-    return profile_of(model, structured_output=takes_schema(gateway, model)) or None
+    if (model := find_model(name)) is None:
+        return None
+    known = profile_of(model, structured_output=takes_schema(gateway, model))
+    return cast("ModelProfile", {**known, **_at_gateway(model, gateway)})
+
+
+def _at_gateway(model: Model, gateway: Gateway) -> dict[str, Any]:
+    """Return the keys of a profile that the gateway decides; what is not known is absent."""
+    facts = {
+        "status": "deprecated" if model.is_retired(datetime.now(UTC).date()) else "active",
+        "tool_choice": model.tool_calling and gateway.forced_tools != "never",
+        "reasoning_effort_levels": _effort_levels(model, gateway),
+        "mid_conversation_system_messages": not gateway.one_system_message,
+        "mid_conversation_tools": False,
+        "attachment": "image" in model.inputs or "video" in model.inputs,
+    }
+    return {key: value for key, value in facts.items() if value is not None}
+
+
+def _effort_levels(model: Model, gateway: Gateway) -> list[str] | None:
+    """Return the values of `reasoning_effort` that may be passed."""
+    if model.thinking == "never" or gateway.reasoning_effort == "unsupported":
+        return None
+    return list(model.reasoning_efforts or gateway.efforts or get_args(Effort))
+
+
+_GATEWAY_KEYS = frozenset(
+    {
+        "status",
+        "tool_choice",
+        "reasoning_effort_levels",
+        "mid_conversation_system_messages",
+        "mid_conversation_tools",
+        "attachment",
+    }
+)
+"""What `_at_gateway` adds to a profile of the catalogue."""
 
 
 def is_stale(profile: Mapping[str, Any], name: str) -> bool:
@@ -80,7 +118,7 @@ def is_stale(profile: Mapping[str, Any], name: str) -> bool:
     if theirs is None or theirs == ours:
         return False
     bundled = [profile_of(theirs, structured_output=yes) for yes in (True, False)]
-    return dict(profile) in bundled
+    return {key: profile[key] for key in profile if key not in _GATEWAY_KEYS} in bundled
 
 
 @cache

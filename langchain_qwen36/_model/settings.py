@@ -70,6 +70,7 @@ class CommonSettings(TypedDict, total=False):
     extra_body: dict[str, Any] | None
     model_kwargs: dict[str, Any]
     force: bool
+    strict_history: bool
     timeout: float | tuple[float | None, ...] | Timeouts | httpx.Timeout | None
     max_retries: int | None
     max_event_bytes: int | None

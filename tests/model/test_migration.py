@@ -203,7 +203,7 @@ def test_further_settings_win() -> None:
 
 def test_openai_itself_is_refused() -> None:
     """No Qwen is there; the message says what to do."""
-    with pytest.raises(ValueError, match="where no Qwen is"):
+    with pytest.raises(ValueError, match="serves no Qwen model"):
         ChatQwen36.from_chat_openai(ChatOpenAI(model="gpt-5.5", api_key="key"))
 
 
