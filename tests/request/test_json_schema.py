@@ -7,8 +7,8 @@ from copy import deepcopy
 
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from schemas import ROOTS
 
 from langchain_qwen36._request.json_schema import (
     inline_refs,
@@ -109,50 +109,6 @@ def test_types_that_share_types_do_not_double_per_level():
     schema = {"properties": {"x": {"$ref": "#/$defs/T0"}}, "$defs": definitions}
 
     assert inline_refs(schema) is schema
-
-
-NAMES = st.sampled_from(["a", "b", "type", "$ref", "definitions", "properties", "items", "名"])
-LEAVES = st.sampled_from(
-    [
-        True,
-        False,
-        {},
-        None,
-        {"type": "string"},
-        {"type": ["integer", "null"]},
-        {"enum": [1, None, "x"]},
-        {"const": None},
-        {"$ref": "#/$defs/A"},
-        {"$ref": "#/$defs/Gone"},
-        {"$ref": "https://example.org/x"},
-        {"type": "string", "format": "uri", "description": "d"},
-        {"type": "object"},
-        {"type": "array"},
-        {"properties": None, "required": None},
-    ]
-)
-SCHEMAS = st.recursive(
-    LEAVES,
-    lambda child: st.one_of(
-        st.builds(
-            lambda p: {"type": "object", "properties": p, "additionalProperties": False},
-            st.dictionaries(NAMES, child, max_size=3),
-        ),
-        child.map(lambda item: {"type": "array", "items": item}),
-        st.lists(child, min_size=1, max_size=3).map(lambda options: {"anyOf": options}),
-        child.map(lambda value: {"type": "object", "additionalProperties": value}),
-    ),
-    max_leaves=8,
-)
-ROOTS = st.builds(
-    lambda properties, definition: {
-        "type": "object",
-        "properties": properties,
-        "$defs": {"A": definition},
-    },
-    st.dictionaries(NAMES, SCHEMAS, max_size=4),
-    SCHEMAS,
-)
 
 
 def is_accepted(node) -> bool:
