@@ -19,9 +19,10 @@ def model() -> ChatQwen36:
     )
 
 
+@pytest.mark.timeout(300)
 @given(ROOTS)
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_the_engine_takes_every_normalized_schema(model: ChatQwen36, schema: dict) -> None:
     """A forced call of a tool with a random foreign schema is answered, not refused."""
