@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import aclosing, closing
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
 # `with_fallbacks` resolves the annotations of public methods.
 from langchain_core.language_models import BaseChatModel  # noqa: TC002
@@ -13,6 +13,7 @@ from langchain_core.runnables.config import run_in_executor
 from langchain_qwen36._model import generate, prepare
 from langchain_qwen36._model.base import BaseChatQwen
 from langchain_qwen36._model.core_overrides import with_cached_signature
+from langchain_qwen36._model.secret_settings import hide_secrets
 from langchain_qwen36._model.settings import InitSettings, ModelSettings  # noqa: TC001
 from langchain_qwen36._response.chunks import ChunkWriter
 from langchain_qwen36._response.events import EventWriter
@@ -146,6 +147,7 @@ class ChatQwen36(BaseChatQwen):
             UnsupportedSettingError: an unknown gateway, one without a base URL, or a key that
                 cannot be one.
         """
+        hide_secrets(cast("dict[str, Any]", settings))
         super().__init__(**settings)
         prepare.check_api_key(self, self._endpoint)
 

@@ -6,7 +6,7 @@ import inspect
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Unpack, cast
 
 from langchain_core.language_models.chat_models import BaseChatModel
 from pydantic import (
@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from langchain_qwen36._content.history import Replay
+from langchain_qwen36._model.secret_settings import hide_secrets
 from langchain_qwen36._model.setting_hints import unknown_setting
 
 # `with_fallbacks` resolves the annotations of public methods.
@@ -52,6 +53,8 @@ class QwenFields(BaseChatModel):
         protected_namespaces=(),
         # A validator of so many fields takes 6 ms to build, which the first model does, once.
         defer_build=True,
+        # The error of one setting would quote others, and one of those is the key.
+        hide_input_in_errors=True,
     )
 
     model_name: str = Field(default=DEFAULT_MODEL, alias="model")
@@ -181,7 +184,8 @@ class QwenFields(BaseChatModel):
     max_connections: int = Field(default=1000, ge=1)
     """To the gateway, of this process and of each event loop; shared by all models."""
     proxy: str | None = Field(default=None, exclude=True, repr=False)
-    """A proxy's URL, never dumped: a password may stand in it. None: the environment's."""
+    """A proxy's URL, or its `host:port`; never dumped, for a password may stand in it. SOCKS needs
+    the extra `socks`. None: the environment's; "": none at all."""
 
     # How it comes back.
     streaming: bool = False
@@ -198,6 +202,7 @@ class QwenFields(BaseChatModel):
             TypeError: a keyword that is no setting; the message names the right one.
             UnsupportedSettingError: a setting in another class's form that has no counterpart.
         """
+        hide_secrets(cast("dict[str, Any]", settings))
         check_names(type(self), settings, type(self).__name__)
         super().__init__(**translate(settings))
 
@@ -217,7 +222,8 @@ class QwenFields(BaseChatModel):
 
     def __repr_args__(self) -> Any:
         """Show the model's id first, default or not; the profile would hide the rest."""
-        yield "model", self.model_name
+        if "model_name" in self.__dict__:  # not yet, in the traceback of a wrong setting
+            yield "model", self.model_name
         for name, value in super().__repr_args__():
             if name not in {"model_name", "profile"}:
                 yield name, value
@@ -248,6 +254,16 @@ class QwenFields(BaseChatModel):
         if isinstance(value, str) and not value.strip():
             raise ValueError("`api_key` is empty: pass a key, or None to use the variable.")
         return value
+
+    @field_validator("proxy", mode="after")
+    @classmethod
+    def _check_proxy(cls, proxy: str | None) -> str | None:
+        """Take `host:port`, too; "" goes direct."""
+        if not proxy:
+            return proxy
+        from langchain_qwen36._transport.proxies import parse_proxy  # noqa: PLC0415, imports httpx
+
+        return parse_proxy(proxy)
 
     @model_validator(mode="after")
     def _refuse_to_stream_alternatives(self) -> Self:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -12,6 +11,7 @@ from urllib.parse import urlencode
 
 from pydantic import SecretStr
 
+from langchain_qwen36._logging import logger_for
 from langchain_qwen36._model import call_options as call_settings
 from langchain_qwen36._model import legacy_functions
 from langchain_qwen36._model.api_key import clean_api_key
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from langchain_qwen36.gateways import Endpoint, Gateway
 
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +124,14 @@ def _api_call(
     request: Request,
     kwargs: Mapping[str, Any],
 ) -> ApiCall:
-    for headers in (fields.default_headers, kwargs.get("extra_headers")):
-        _check_headers(headers or {})
-    query = {**(fields.default_query or {}), **(kwargs.get("extra_query") or {})}
-    url = f"{endpoint.base_url}/chat/completions"
+    if (name := _unsendable_header(fields, kwargs)) is not None:
+        raise UnsupportedSettingError(
+            f"The header {name!r} must be ASCII text: leave it out, or encode it."
+        )
     return ApiCall(
         is_stream=bool(request.body.get("stream")),
         target=Target(
-            url=f"{url}?{urlencode(query)}" if query else url,
+            url=_url(endpoint, fields, kwargs),
             headers=_headers(fields, key, kwargs),
             # The embedded engine is on this machine, whatever proxy the environment names.
             proxy="" if endpoint.gateway.embedded else fields.proxy,
@@ -168,14 +168,21 @@ def _timeouts(value: Any, gateway: Gateway) -> Timeouts:
     return Timeouts.of(value)
 
 
-def _check_headers(headers: Mapping[str, Any]) -> None:
-    """Refuse a header by its name; its value may be a secret."""
-    for name, value in headers.items():
-        if not isinstance(value, str) or not value.isascii():
-            raise UnsupportedSettingError(
-                f"The header {name!r} must be ASCII text, not {type(value).__name__}: "
-                "leave it out, or encode it."
-            )
+def _unsendable_header(fields: QwenFields, kwargs: Mapping[str, Any]) -> str | None:
+    """Return the name of a header that cannot be sent; its value may be a secret."""
+    headers = [
+        *(fields.default_headers or {}).items(),
+        *(kwargs.get("extra_headers") or {}).items(),
+    ]
+    return next(
+        (name for name, value in headers if not isinstance(value, str) or not value.isascii()), None
+    )
+
+
+def _url(endpoint: Endpoint, fields: QwenFields, kwargs: Mapping[str, Any]) -> str:
+    query = {**(fields.default_query or {}), **(kwargs.get("extra_query") or {})}
+    url = f"{endpoint.base_url}/chat/completions"
+    return f"{url}?{urlencode(query)}" if query else url
 
 
 def _headers(

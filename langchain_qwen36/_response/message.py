@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +9,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
 from langchain_qwen36._content.messages import PROVIDER
+from langchain_qwen36._logging import logger_for
 from langchain_qwen36._response import usage
 from langchain_qwen36._response.delta import TransportInfo
 from langchain_qwen36._response.reader import CompletionReader
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from langchain_qwen36._request.types import Request
     from langchain_qwen36._response.choice import Choice
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 
 def read_completion(payload: dict[str, Any], request: Request, meta: TransportInfo) -> ChatResult:

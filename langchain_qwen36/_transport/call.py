@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -10,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from langchain_qwen36._content.messages import reasoning_text
+from langchain_qwen36._logging import logger_for
 from langchain_qwen36._response.errors.billing import may_be_billed
 from langchain_qwen36._response.errors.hints import advice_for_call
 from langchain_qwen36._response.payload import ResponseContext
 from langchain_qwen36._transport.backoff import delay
 from langchain_qwen36._transport.http import CallTimeouts, Target, Timeouts
-from langchain_qwen36._transport.http.exceptions import display_url
+from langchain_qwen36._transport.secrets import secrets_of
+from langchain_qwen36._transport.target import display_url
 from langchain_qwen36.errors import (
     GatewayConnectionError,
     InvalidRequestError,
@@ -28,10 +29,7 @@ if TYPE_CHECKING:
 
     from langchain_qwen36.gateways import Gateway
 
-logger = logging.getLogger(__name__)
-
-_MIN_SECRET_LENGTH = 8
-"""Minimum length of a key to redact; shorter values would damage ordinary text."""
+logger = logger_for(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,19 +57,10 @@ class ApiCall:
         return ResponseContext(
             gateway=self.gateway,
             url=display_url(self.target.url),
-            secrets=_secrets(self.target.headers),
+            secrets=secrets_of(self.target),
             is_stream=self.is_stream,
             max_event_bytes=self.max_event_bytes,
         )
-
-
-def _secrets(headers: Mapping[str, str]) -> tuple[bytes, ...]:
-    keys = (
-        value.rpartition(" ")[2].encode()
-        for name, value in headers.items()
-        if name.lower() in {"authorization", "api-key", "x-api-key"}
-    )
-    return tuple(key for key in keys if len(key) >= _MIN_SECRET_LENGTH)
 
 
 def _billed_attempt(error: QwenError) -> dict[str, Any]:

@@ -9,6 +9,27 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+class MaskedURL(str):
+    """A URL whose `repr` leaves out user, password and query.
+
+    Crash reporters copy the locals of frames by their `repr`.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        """Show what errors show."""
+        return repr(display_url(self))
+
+
+def display_url(url: str, proxy: str | None = None) -> str:
+    """Return a URL without its query and user, as messages quote it, and the proxy on the way."""
+    scheme, separator, rest = url.partition("://")
+    host, slash, path = rest.partition("?")[0].partition("/")
+    shown = f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
+    return shown if proxy is None else f"{shown} through the proxy {display_url(proxy)}"
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
     """Where a request goes, with which headers, over whose connections."""
@@ -23,3 +44,9 @@ class Target:
     http_client: Any = None
     """The user's own, anything with httpx's `build_request` and `send`; never closed here."""
     http_async_client: Any = None
+
+    def __post_init__(self) -> None:
+        """Mask what `repr` would show of the URLs."""
+        object.__setattr__(self, "url", MaskedURL(self.url))
+        if self.proxy is not None:
+            object.__setattr__(self, "proxy", MaskedURL(self.proxy))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING, Any
+
+from langchain_qwen36._logging import logger_for
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 _running: set[asyncio.Task[None]] = set()
 """Tasks that nobody awaits; the event loop keeps only weak references."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.outputs import ChatGenerationChunk
 from typing_extensions import override
 
+from langchain_qwen36._logging import logger_for
 from langchain_qwen36.callbacks.async_records import awaiting, run_pending
 from langchain_qwen36.callbacks.budget import Budget, Unpriced
 from langchain_qwen36.callbacks.durable import make_durable_book
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from langchain_qwen36.pricing import Money
     from langchain_qwen36.spend import Limit, SpendLedger
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 
 class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from langchain_qwen36._logging import logger_for
 from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.gateways import GATEWAYS
 from langchain_qwen36.pricing import (
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from langchain_qwen36.callbacks.records import PriceSource
     from langchain_qwen36.catalog import Offer
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 PriceOf = Callable[[str | None, str | None, Mapping[str, Any]], Money | None]
 """Your own price: `(model, gateway, usage_metadata) -> Money`, or None to leave it to the list."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration
+
+from langchain_qwen36._logging import logger_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from langchain_qwen36.callbacks.records import CallRecord
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 Costs = dict[str, float]
 """LangSmith's names for the total and its two parts, in dollars; what is unknown is left out."""

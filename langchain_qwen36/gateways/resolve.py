@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from langchain_qwen36._logging import logger_for
 from langchain_qwen36.errors import MissingKeyError, UnsupportedSettingError, nearest
 from langchain_qwen36.gateways.gateway import Gateway
 from langchain_qwen36.gateways.registry import GATEWAYS, OPENAI_COMPATIBLE
@@ -16,7 +16,7 @@ from langchain_qwen36.gateways.registry import GATEWAYS, OPENAI_COMPATIBLE
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import logging
 import os
 import shutil
 import subprocess
@@ -19,11 +18,12 @@ import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from langchain_qwen36._logging import logger_for
 from langchain_qwen36.errors import ModelFileError
 
 __all__ = ["GGUF_VARIABLE", "SMOLLM2", "WheelModel", "default_gguf", "require_gguf"]
 
-_log = logging.getLogger(__name__)
+_log = logger_for(__name__)
 
 GGUF_VARIABLE = "QWEN36_GGUF"
 """Names the file that `gateway="local"` runs."""

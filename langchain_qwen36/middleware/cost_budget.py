@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import threading
 from contextlib import contextmanager
 from typing import (
@@ -19,6 +18,7 @@ from langchain.agents.middleware.types import AgentMiddleware, AgentState, Priva
 from langchain_core.messages import AIMessage, ToolMessage
 from typing_extensions import override
 
+from langchain_qwen36._logging import logger_for
 from langchain_qwen36.callbacks.budget import Budget
 from langchain_qwen36.callbacks.holds import parse_reserve
 from langchain_qwen36.errors import BudgetExceededError
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from langchain_qwen36.spend import SpendLedger
     from langchain_qwen36.spend.windows import Per as Window
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 Per = Literal["run", "thread", "user"]
 ExitBehavior = Literal["end", "error"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
@@ -14,6 +13,7 @@ from langgraph.config import get_config
 from typing_extensions import override
 
 from langchain_qwen36._content.blocks import iter_visual_blocks
+from langchain_qwen36._logging import logger_for
 from langchain_qwen36.catalog import find_model, find_offer
 from langchain_qwen36.chat_models import ChatQwen36
 from langchain_qwen36.errors import (
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from langchain_qwen36.middleware._requests import ModelResult
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 LONG = 200_000
 """Input tokens from which a conversation counts as long: the 256K windows end soon after."""

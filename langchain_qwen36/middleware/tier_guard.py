@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal, assert_never
@@ -28,6 +27,7 @@ from langgraph.types import Command
 from typing_extensions import override
 
 from langchain_qwen36._content.history import begins_turn
+from langchain_qwen36._logging import logger_for
 from langchain_qwen36.middleware._requests import (
     check_choice,
     count_tokens,
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from langchain_qwen36.middleware._requests import ModelResult
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 Action = Literal["trim", "summarize", "warn", "refuse"]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
+from langchain_qwen36._logging import logger_for
 from langchain_qwen36.gateways import GATEWAYS
 from langchain_qwen36.pricing.cost_record import cost_record
 from langchain_qwen36.pricing.list_price import BilledTokens, UsageError, cache_type_of, cost
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from langchain_qwen36.catalog import Offer
     from langchain_qwen36.pricing.list_price import Cost
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 
 def price_call(

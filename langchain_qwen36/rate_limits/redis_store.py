@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import threading
 import time
 from collections import deque
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
+from langchain_qwen36._logging import logger_for
 from langchain_qwen36.rate_limits.store import (
     LEASE_SECONDS,
     MOST_WINDOWS,
@@ -27,7 +27,7 @@ from langchain_qwen36.rate_limits.store import (
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 _SOCKET_SECONDS = 1.0
 """For a connection, and for each answer; `?socket_timeout=` in the URL sets another."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -13,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Literal
 
+from langchain_qwen36._logging import logger_for
 from langchain_qwen36.pricing.units import money_in
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from langchain_qwen36.pricing import Money
     from langchain_qwen36.spend.limits import BalanceKey
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 JUMP_FACTOR = 2
 """A day that costs so many times what the same weekday did in the four weeks before is a jump."""

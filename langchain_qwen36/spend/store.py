@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import random
 import socket
@@ -14,6 +13,7 @@ from uuid import uuid4
 
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
+from langchain_qwen36._logging import logger_for
 from langchain_qwen36.errors import LedgerError, LedgerUnavailableError
 from langchain_qwen36.spend import entries
 from langchain_qwen36.spend.booking import Group, Operation, Reserve, Settle
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from langchain_qwen36.spend.alerts import Alerts
     from langchain_qwen36.spend.writer import Job
 
-logger = logging.getLogger(__name__)
+logger = logger_for(__name__)
 
 OnFailure = Literal["refuse", "allow"]
 

@@ -337,6 +337,16 @@ def test_csv_has_a_line_per_call(tmp_path):
     assert path.read_text("utf-8") == text
 
 
+@pytest.mark.parametrize("begins", ["=", "+", "-", "@", "\t", "\r"])
+def test_no_cell_of_a_csv_is_a_formula(begins: str) -> None:
+    """What a server or a caller names gets an apostrophe where a spreadsheet would run it."""
+    evil = f"{begins}HYPERLINK(1)"
+    text = handler_of(record(name=evil, model=evil, tags=(evil,), error=evil)).to_csv()
+    (line,) = csv.DictReader(io.StringIO(text, newline=""))
+    assert {line[name] for name in ("name", "model", "tags", "error")} == {f"'{evil}"}
+    assert line["cost"] == "0.0008"
+
+
 def test_a_real_run_can_be_exported():
     """From calls to files, with a cache hit and a tier above the first."""
     with get_qwen_cost_callback() as cb:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import sys
 import zlib
@@ -504,6 +505,29 @@ def test_f39_says_it_is_encoded(mode: Mode, encoding: str) -> None:
     lie = stream(WHOLE, content_encoding=encoding)
     error = failed(ask(mode, lie), UnexpectedResponseError, requests=2)
     assert f"content-encoding: {encoding}" in str(error)
+
+
+@pytest.mark.parametrize("encoding", ["none", "None", "utf-8", "binary", "8bit", "identity, none"])
+def test_a_content_encoding_that_is_none_is_read_on(mode: Mode, encoding: str) -> None:
+    """Gateways write such values to keep their own server from compressing an event stream."""
+    hello(ask(mode, stream(WHOLE, content_encoding=encoding)))
+
+
+@pytest.mark.parametrize("padding", [b"", b"\0\0\0"], ids=["", "padded"])
+@pytest.mark.parametrize("encoding", ["gzip", "gzip, utf-8", "utf-8, gzip"])
+def test_gzip_of_several_members_is_read_to_its_end(
+    mode: Mode, encoding: str, padding: bytes
+) -> None:
+    """Some proxies compress each event by itself; RFC 1952 has the members follow each other."""
+    body = b"".join(gzip.compress(event) for event in WHOLE) + padding
+    for cut in (1, 30, len(gzip.compress(WHOLE[0])), len(body) - 1):
+        hello(ask(mode, stream([body[:cut], body[cut:]], content_encoding=encoding)))
+
+
+def test_encodings_one_over_the_other_are_undone(mode: Mode) -> None:
+    """A proxy that compresses what is compressed already says so with both names."""
+    body = gzip.compress(gzip.compress(b"".join(WHOLE)))
+    hello(ask(mode, stream([body], content_encoding="gzip, gzip")))
 
 
 def test_f40_cut_gzip(mode: Mode) -> None:

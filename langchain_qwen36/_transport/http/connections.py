@@ -13,10 +13,8 @@ import functools
 import os
 import ssl
 import threading
-import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 import httpx
@@ -25,6 +23,7 @@ from langchain_qwen36._transport.http.async_pool import AsyncPool
 from langchain_qwen36._transport.http.backends import AsyncProxyBackend, ProxyBackend
 from langchain_qwen36._transport.http.connecting import in_thread, keep_alive_options
 from langchain_qwen36._transport.http.sync_pool import SyncPool
+from langchain_qwen36._transport.proxies import parse_proxy, proxy_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -189,13 +188,8 @@ def _ssl_context() -> ssl.SSLContext:
 def proxy_of(settings: PoolKey) -> str | None:
     """The proxy on the way, if any."""
     if settings.proxy is not None:
-        return settings.proxy or None
-    parts = urlsplit(settings.origin)
-    proxies = urllib.request.getproxies()
-    proxy = proxies.get(parts.scheme) or proxies.get("all")
-    if not proxy or urllib.request.proxy_bypass(parts.netloc):
-        return None
-    return proxy if "://" in proxy else f"http://{proxy}"
+        return parse_proxy(settings.proxy) if settings.proxy else None
+    return proxy_for(settings.origin)
 
 
 def _forget_parent_connections() -> None:

@@ -10,15 +10,24 @@ from langchain_qwen36.errors import UnexpectedResponseError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    Decoder = Callable[[bytes], Iterator[bytes]]
+
 ACCEPT_ENCODING = "gzip, deflate"
 _STEP = 1024 * 1024
 """Bytes inflated at once: who reads can stop long before a bomb of 64 KiB is 64 MiB."""
 _ZSTD_STEP = 64
 """Bytes of input at once: zstd has no limit on its output, and 4 bytes may be 128 KiB."""
 _GZIP = 16 + zlib.MAX_WBITS
+_GZIP_MAGIC = b"\x1f"
+"""The first byte of a gzip member; anything else behind a member is padding."""
+_UNSUPPORTED = frozenset(
+    {"aes128gcm", "br", "compress", "x-compress", "dcb", "dcz", "exi", "pack200-gzip", "snappy"}
+)
+"""Real encodings that are not decoded here (the IANA registry of content codings, and snappy).
+Any other value, such as `none` or `utf-8`, encodes nothing: docs/quirks.md#content-encoding-none"""
 
 
-def decoder_for(headers: Mapping[str, str]) -> Callable[[bytes], Iterator[bytes]]:
+def decoder_for(headers: Mapping[str, str]) -> Decoder:
     """Return what undoes an answer's encoding piece by piece, in steps of a few MiB at most.
 
     It raises `UnexpectedResponseError` for bytes that are not what their header says (F39). That
@@ -27,18 +36,31 @@ def decoder_for(headers: Mapping[str, str]) -> Callable[[bytes], Iterator[bytes]
     Raises:
         UnexpectedResponseError: an encoding that was not asked for and is not known (F38).
     """
-    encoding = headers.get("content-encoding", "").strip().lower()
+    decode: Decoder | None = None
+    for name in reversed(headers.get("content-encoding", "").split(",")):
+        if (step := _decoder(name.strip().lower())) is not None:
+            decode = step if decode is None else _chained(decode, step)
+    return decode or (lambda data: iter((data,)))
+
+
+def _decoder(encoding: str) -> Decoder | None:
+    """Return what undoes one encoding; None for one that encodes nothing."""
     match encoding:
-        case "" | "identity":
-            return lambda data: iter((data,))
         case "gzip" | "x-gzip":
             return _Zlib(encoding, _GZIP).inflate
         case "deflate":
             return _Zlib(encoding, zlib.MAX_WBITS).inflate
         case "zstd":
             return _zstd()
-        case _:
+        case _ if encoding in _UNSUPPORTED:
             raise _unsupported(encoding)
+        case _:
+            return None
+
+
+def _chained(outer: Decoder, inner: Decoder) -> Decoder:
+    """Undo the encoding that was applied last, then the one before it."""
+    return lambda data: (piece for part in outer(data) for piece in inner(part))
 
 
 class _Zlib:
@@ -50,11 +72,20 @@ class _Zlib:
     def inflate(self, data: bytes) -> Iterator[bytes]:
         more = True
         while data or more:
+            if self._zlib.eof and not self._begin_next_member(data):
+                return
             piece = self._piece(data)
-            data = self._zlib.unconsumed_tail
+            # Behind the end of a gzip member another one may follow (RFC 1952, section 2.2).
+            data = self._zlib.unconsumed_tail or self._zlib.unused_data
             more = len(piece) == _STEP
             if piece:
                 yield piece
+
+    def _begin_next_member(self, data: bytes) -> bool:
+        if self._encoding == "deflate" or not data.startswith(_GZIP_MAGIC):
+            return False
+        self._zlib = zlib.decompressobj(_GZIP)
+        return True
 
     def _piece(self, data: bytes) -> bytes:
         try:

@@ -6,11 +6,12 @@ exceptions have the same names and no common base (T32).
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
+from langchain_qwen36._transport.target import display_url
 from langchain_qwen36.errors import (
     CertificateError,
     GatewayConnectionError,
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from langchain_qwen36._transport.timeouts import CallTimeouts
+
+__all__ = ["display_url", "map_exception"]
+
+_SERVER_ERROR, _PROXY_AUTHENTICATION = 500, 407
 
 _ERRORS: dict[str, Callable[[Exception, str, CallTimeouts], QwenError]] = {
     "ConnectTimeout": lambda _, where, clock: clock.timeout_error(where, "connect"),
@@ -41,9 +46,7 @@ _ERRORS: dict[str, Callable[[Exception, str, CallTimeouts], QwenError]] = {
         f"The connection to {where} broke: {_text(error)}"
     ),
     "ConnectError": lambda error, where, _: _unreachable(error, where),
-    "ProxyError": lambda error, where, _: GatewayConnectionError(
-        f"The proxy on the way to {where} failed: {_text(error)}"
-    ),
+    "ProxyError": lambda error, where, _: _proxy_error(error, where),
     "HTTPError": lambda error, where, _: GatewayConnectionError(
         f"The call to {where} failed: {_text(error)}"
     ),
@@ -75,12 +78,16 @@ def map_exception(error: Exception, where: str, clock: CallTimeouts) -> QwenErro
     return None
 
 
-def display_url(url: str, proxy: str | None = None) -> str:
-    """A URL without its query and user, as messages quote it; and the proxy on the way."""
-    parts = urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    said = f"{parts.scheme}://{host}{parts.path}"
-    return said if proxy is None else f"{said} through the proxy {display_url(proxy)}"
+def _proxy_error(error: Exception, where: str) -> QwenError:
+    """A proxy that refuses will refuse again: only its overload and its failures are retried."""
+    status = re.match(r"[1-5]\d\d\b", str(error))
+    code = int(status[0]) if status else None
+    refused = code is not None and code < _SERVER_ERROR and code not in (408, 429)
+    hint = " Check the user and password in `proxy=`." if code == _PROXY_AUTHENTICATION else ""
+    return GatewayConnectionError(
+        f"The proxy on the way to {where} failed: {_text(error)}.{hint}",
+        is_retryable=False if refused or "auth" in str(error).lower() else None,
+    )
 
 
 def _unreachable(error: Exception, where: str) -> QwenError:

@@ -31,11 +31,15 @@ class RequestURL(NamedTuple):
     hops: int = 0
     """Redirects that led here."""
 
+    def __repr__(self) -> str:
+        """Leave out the query, which may hold a key."""
+        return f"RequestURL({display_url(str(self.url))!r}, hops={self.hops})"
+
 
 @functools.lru_cache(maxsize=256)
 def parse_url(url: str) -> RequestURL:
     """Take a URL apart, once."""
-    shown = url.partition("?")[0]
+    shown = display_url(url)
     try:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
@@ -61,23 +65,24 @@ def describe_target(target: Target) -> str:
     return display_url(target.url, clients.proxy_of(pool_key(target, parse_url(target.url))))
 
 
-def redirect(response: Any, place: RequestURL) -> httpx.URL | None:
-    """Where an answer wants to lead, if it does."""
+def redirect(response: Any, place: RequestURL) -> RequestURL | None:
+    """Return where a response redirects to, if it does."""
     if response.status_code not in _REDIRECTS:
         return None
     try:
-        return place.url.join(response.headers["location"])
+        url = place.url.join(response.headers["location"])
+        return RequestURL(url, _origin(url), place.hops + 1)
     except (KeyError, httpx.InvalidURL):
         return None
 
 
-def follow_redirect(there: httpx.URL, place: RequestURL, status: int) -> RequestURL:
-    """Where a redirect leads, if it stays at the origin: the key goes nowhere else (F11)."""
-    if status in _SAME_METHOD and _origin(there) == place.origin and place.hops < _MAX_REDIRECTS:
-        return RequestURL(there, place.origin, place.hops + 1)
+def follow_redirect(there: RequestURL, place: RequestURL, status: int) -> RequestURL:
+    """Follow a redirect that stays at the origin: the key goes nowhere else."""
+    if status in _SAME_METHOD and there.origin == place.origin and place.hops < _MAX_REDIRECTS:
+        return there
     raise UnexpectedResponseError(
-        f"{display_url(str(place.url))} redirects to {display_url(str(there))}, where neither the "
-        "request nor the key is sent: if that is right, set `base_url=` to it.",
+        f"{display_url(str(place.url))} redirects to {display_url(str(there.url))}, where neither "
+        "the request nor the key is sent: if that is right, set `base_url=` to it.",
         status_code=status,
         is_retryable=False,
     )
