@@ -11,7 +11,7 @@ PIP := $(call pip_in,.venv)
 RUN ?= python -m
 
 .PHONY: help demo docs docs-images test test-slow test-wheel test-pythons test-lowest coverage mutation \
-  soak record bench bench-quick lint format clean
+  soak soak-mutants record bench bench-quick lint format clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -67,8 +67,11 @@ mutation: .venv/.mutation  ## which mutants of pricing and reader no test notice
 	cd build/mutation && "$(abspath $(BIN))/python" -m mutmut run $(ARGS)
 	cd build/mutation && "$(abspath $(BIN))/python" -m mutmut results
 
-soak: .venv/.test  ## 20,000 calls over mixed faults: nothing may pile up; ARGS="--calls 2000" is quick
+soak: .venv/.test  ## 20,000 calls over mixed faults: all answers right, nothing piles up; ARGS="--calls 2000" is quick
 	$(BIN)/python benchmarks/soak.py $(ARGS)
+
+soak-mutants: .venv/.test  ## the soak on a library that is broken on purpose: it must fail each time
+	$(BIN)/python benchmarks/soak.py --mutants
 
 record: .venv/.test  ## a gateway's cassettes anew, its key in the environment: GATEWAY=local [MODEL=...]
 	@PYTHONPATH=tests $(BIN)/python -m taping.record $(GATEWAY) $(MODEL)

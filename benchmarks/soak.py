@@ -17,15 +17,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import ctypes
-import gc
 import json
 import os
 import random
 import subprocess
 import sys
 import threading
-import urllib.request
 import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -35,6 +32,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.soak_counts import Count
 from benchmarks.soak_mutants import MUTANTS
 from benchmarks.soak_server import text_for
 from langchain_qwen36 import ChatQwen36, Timeouts
@@ -45,7 +43,7 @@ if TYPE_CHECKING:
 
 ROUNDS, MODELS = 10, 5
 THREADS, AT_ONCE = 8, 100
-CONNECTIONS = 40
+CONNECTIONS = 12
 """Of each model to its gateway: slots that are lost are missed soon."""
 GROWTH_BYTES, CONNECTION_BYTES = 2_000_000, 100_000
 """What caches may take between the second round and the last, however many calls there are, and
@@ -69,63 +67,11 @@ OUTCOMES: dict[str, set[str]] = {
 """What may come of a call of each kind that is read to its end."""
 KINDS = [*["good"] * 14, *["gzip"] * 2, *["close"] * 2, *list(OUTCOMES)[3:]]
 STREAM_ONLY = {"stall", "comments", "error"}
-PATIENT = Timeouts(connect=20, first_event=20, gap=20, pool=20)
+PATIENT = Timeouts(connect=20, first_event=20, gap=20, pool=10)
 CLOCKS = {
-    "stall": Timeouts(connect=20, first_event=20, gap=0.3, pool=20),
-    "comments": Timeouts(connect=20, first_event=20, gap=20, pool=20, total=0.7),
+    "stall": Timeouts(connect=20, first_event=20, gap=0.3, pool=10),
+    "comments": Timeouts(connect=20, first_event=20, gap=20, pool=10, total=0.7),
 }
-
-
-class Count(NamedTuple):
-    """What must not pile up."""
-
-    files: int
-    threads: int
-    tasks: int
-    server_connections: int
-    bytes: int
-
-    @classmethod
-    def now(cls, loop: asyncio.AbstractEventLoop, url: str) -> Count:
-        """Count what is there."""
-        gc.collect()
-        tasks = asyncio.run_coroutine_threadsafe(_count_tasks(), loop).result()
-        with urllib.request.urlopen(url) as response:  # noqa: S310, our own server
-            on_server = json.load(response)["open"] - 1  # this one
-        files = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
-        return cls(files, threading.active_count(), tasks, on_server, _used_bytes())
-
-
-async def _count_tasks() -> int:
-    """Count the tasks that do not end by themselves: what was left early is closed in one each."""
-    others = asyncio.all_tasks() - {asyncio.current_task()}
-    return len((await asyncio.wait(others, timeout=3))[1]) if others else 0
-
-
-class _MallInfo(ctypes.Structure):
-    _fields_ = tuple(
-        (name, ctypes.c_size_t)
-        for name in [
-            "arena",
-            "ordblks",
-            "smblks",
-            "hblks",
-            "hblkhd",
-            "usmblks",
-            "fsmblks",
-            "uordblks",
-            "fordblks",
-            "keep",
-        ]
-    )
-
-
-def _used_bytes() -> int:
-    """Return the bytes in use, not those that pymalloc and glibc keep."""
-    library = ctypes.CDLL(None)
-    library.mallinfo2.restype = _MallInfo
-    info = library.mallinfo2()
-    return int(info.uordblks + info.hblkhd) + sys.getallocatedblocks() * 64
 
 
 class Call(NamedTuple):
@@ -164,7 +110,8 @@ class Call(NamedTuple):
         if self.style == "v3":
             return self._compare(model.stream_events(question, version="v3", **options).output.text)
         text = ""
-        with closing(model.stream(question, **options)) as chunks:
+        chunks: Any = model.stream(question, **options)
+        with closing(chunks):
             for chunk in chunks:
                 text += chunk.text
                 if self.style == "left" and text:
@@ -180,7 +127,8 @@ class Call(NamedTuple):
             events = await model.astream_events(question, version="v3", **options)
             return self._compare((await events).text)
         text = ""
-        async with aclosing(model.astream(question, **options)) as chunks:
+        chunks: Any = model.astream(question, **options)
+        async with aclosing(chunks):
             async for chunk in chunks:
                 text += chunk.text
                 if self.style == "left" and text:
@@ -296,6 +244,7 @@ def verdict(counts: list[Count], outcomes: Counter[str]) -> int:
         files=start.files + idle - min(idle, start.server_connections),
         threads=start.threads + BATCH,
         tasks=0,
+        slots=0,
         server_connections=idle,
         bytes=start.bytes + GROWTH_BYTES + more_open * CONNECTION_BYTES,
     )
