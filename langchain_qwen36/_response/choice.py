@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
+from langchain_qwen36._response.answer_start import AnswerStart
 from langchain_qwen36._response.content_parts import iter_content_parts, text_of
 from langchain_qwen36._response.delta import Delta
 from langchain_qwen36._response.reasoning_details import Item, ReasoningDetails
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from langchain_qwen36._request.types import Request
     from langchain_qwen36._response.delta import TextKind
 
+_BUDGET_FIELDS = (
+    "thinking_budget",
+    "thinking_budget_tokens",
+    "reasoning_budget_tokens",
+    "thinking_token_budget",
+)
 _PLAIN = frozenset({"role", "content", "reasoning_content"})
 _THOUGHTS = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
 """The names of thoughts; the first that holds any counts, for some servers send two (P13)."""
@@ -71,9 +78,20 @@ class Choice:
         self._in_messages = False
         self._is_cumulative = bool(request.model and request.model.cumulative_stream)
         self._seen_text = ""
-        lone = request.gateway.think_tags == "lone" and request.thinking is True
-        self._tags: ThinkTagSplitter | None = ThinkTagSplitter(lone=lone)
-        self._finder = ToolCallFinder(request.tools) if request.tools else None
+        self._writes_lone_tags = request.gateway.think_tags == "lone" and request.thinking is True
+        self._tags: ThinkTagSplitter | None = ThinkTagSplitter(
+            lone=self._writes_lone_tags, known=self.full_reasoning
+        )
+        self._budget = thinking_budget_in(request.body)
+        may_call = request.tools and request.body.get("tool_choice") != "none"
+        self._finder = ToolCallFinder(request.tools) if may_call else None
+        self._start: AnswerStart | None = AnswerStart()
+        # Reasoning that came although thinking is off: it may be the answer.
+        self._doubted: list[str] | None = [] if request.thinking is False else None
+        self.reasoning_is_answer = False
+        self._reasoning_field = ""
+        self._repeated_fields: dict[str, int] = {}
+        self._reasoning_chars = 0
 
     @property
     def reason(self) -> str | None:
@@ -101,14 +119,14 @@ class Choice:
             return []
         if self._is_cumulative:
             return self._delta(self._new_in(delta) if streamed else delta, whole=whole)
-        if self._tags is None and streamed and delta.keys() <= _PLAIN:
+        if streamed and delta.keys() <= _PLAIN:
             # Nearly every chunk of an answer; the rest of this class is for the others.
             content = delta.get("content")
             thought = delta.get("reasoning_content")
-            if content and not thought and type(content) is str:
+            if content and not thought and self._start is None and type(content) is str:
                 self.plain = "text"
                 return self.append_plain(content)
-            if thought and not content and type(thought) is str:
+            if thought and not content and self._streams_reasoning and type(thought) is str:
                 self.plain = "reasoning"
                 return self.append_plain(thought)
         return self._delta(delta, whole=whole)
@@ -116,7 +134,9 @@ class Choice:
     def append_plain(self, text: str) -> list[Delta]:
         """Take more of what is `plain`."""
         if self.plain == "reasoning":
+            self._reasoning_field = "reasoning_content"
             self.reasoning.append(text)
+            self._reasoning_chars += len(text)
             return [Delta("reasoning", 0, text)]
         if self._finder is not None:
             text = self._finder.feed(text)
@@ -125,33 +145,55 @@ class Choice:
         self.text.append(text)
         return [Delta("text", 0, text)]
 
-    def finish(self) -> list[Delta]:
-        """Settle what is held; after it nothing more may be fed."""
+    @property
+    def _streams_reasoning(self) -> bool:
+        """Whether more reasoning changes nothing but the reasoning."""
+        untouched = self._tags is None or (self._tags.is_untouched and self._budget is None)
+        return (
+            self._reasoning_field in ("", "reasoning_content")
+            and self._doubted is None
+            and not self._repeated_fields
+            and untouched
+        )
+
+    def finish(self, *, limit_met: bool = False) -> list[Delta]:
+        """Settle what is held; after it nothing more may be fed.
+
+        Args:
+            limit_met: The answer used up `max_tokens`, whatever its finish reason says.
+        """
         deltas: list[Delta] = []
+        truncated = self.truncated or limit_met
         self._settle_tags(deltas)
         if self._finder is not None:
-            text, found = self._finder.finish("".join(self.text))
+            text, found = self._finder.finish("".join(self.text), truncated=truncated)
             self._show(text, deltas)
             for name, args in found:
                 deltas += self.calls.add(name, args)
             self.recovered = bool(found)
             self._finder = None
-        return deltas + self.calls.finish(cut=self.truncated)
+        if self._start is not None:
+            text = self._start.finish(truncated=truncated, has_calls=bool(self.calls))
+            self._start = None
+            self._show(text, deltas)
+        self._settle_doubt(deltas, is_answer=not truncated and not self.calls and not self.text)
+        return deltas + self.calls.finish(cut=self.truncated, limit_met=limit_met)
 
     def finished_calls(self, *, interrupted: bool = False) -> list[FinishedToolCall]:
         """The tool calls, as they are if the answer ends here."""
         return self.calls.finished(cut=self.truncated or interrupted)
 
     def full_text(self) -> str:
-        """The answer so far, with what is held back of it."""
+        """Return the answer so far, with what is held back of it."""
+        start = self._start.held() if self._start is not None else ""
         held = self._tags.held().content if self._tags is not None else ""
         kept = self._finder.held() if self._finder is not None else ""
-        return "".join(self.text) + kept + held
+        return "".join(self.text) + start + kept + held
 
     def full_reasoning(self) -> str:
-        """The thoughts so far, with what is held back of them."""
+        """Return the reasoning so far, with what is held back of it."""
         held = self._tags.held().reasoning if self._tags is not None else ""
-        return "".join(self.reasoning) + held
+        return "".join([*self.reasoning, *(self._doubted or ()), held])
 
     def _message(self, choice: Mapping[str, Any]) -> dict[str, Any]:
         """What stands in a delta's place: a message, whole or in pieces, or bare text.
@@ -170,7 +212,8 @@ class Choice:
         deltas: list[Delta] = []
         thought = self._structured_thought(delta)
         if thought:
-            self._settle_tags(deltas)
+            self._reasoning_chars += len(thought)
+            self._note_reasoning(deltas)
             self._think(thought, deltas)
         content = delta.get("content")
         if content:
@@ -179,19 +222,44 @@ class Choice:
             # What was held for its tags comes before the call.
             self._settle_tags(deltas)
             self._release_finder(deltas)
+            self._settle_doubt(deltas)
             deltas += self.calls.feed(tool_calls, whole=whole)
         if not delta.keys() <= _KNOWN or delta.get("refusal") or delta.get("provider_metadata"):
             self._keep(delta)
         return deltas
 
     def _structured_thought(self, delta: Mapping[str, Any]) -> str:
-        """Thoughts under any of their names; the same text under several counts once (P13)."""
+        """Return new reasoning under any of its names; the same text under several counts once."""
         details = delta.get("reasoning_details")
-        in_details = self.details.add(_listed(details)) if details else ""
+        thought = self.details.add(_listed(details)) if details else ""
+        field = "reasoning_details"
         for name in _THOUGHTS:
-            if (value := delta.get(name)) and (thought := text_of(value)):
-                return thought
-        return in_details
+            if (value := delta.get(name)) and (text := text_of(value)):
+                field, thought = name, text
+                break
+        if not thought:
+            return ""
+        self._reasoning_field = self._reasoning_field or field
+        return thought if field == self._reasoning_field else self._unrepeated(field, thought)
+
+    def _unrepeated(self, field: str, thought: str) -> str:
+        """Return reasoning in a second field, unless the first one said the same."""
+        self.reasoning = ["".join(self.reasoning)]
+        at = self._repeated_fields.setdefault(field, 0)
+        self._repeated_fields[field] = at + len(thought)
+        return "" if self.reasoning[0].startswith(thought, at) else thought
+
+    def _note_reasoning(self, deltas: list[Delta]) -> None:
+        """Reasoning came outside the content: its tags there are left over, or text."""
+        if self._tags is None:
+            return
+        # A token has one character at least, so shorter reasoning was not cut by the budget.
+        reached = self._budget is not None and self._reasoning_chars >= self._budget
+        thought, content = self._tags.reasoning_came(was_cut=self._writes_lone_tags and reached)
+        if self._tags.done:
+            self._tags = None
+        self._think(thought, deltas)
+        self._show(self._searched(content), deltas)
 
     def _content(self, content: Any, deltas: list[Delta]) -> None:
         """The answer, thoughts among its parts, and what is kept whole."""
@@ -233,14 +301,32 @@ class Choice:
         return text if self._finder is None else self._finder.feed(text)
 
     def _show(self, text: str, deltas: list[Delta]) -> None:
+        if text and self._start is not None:
+            text = self._start.feed(text, [*self.reasoning, *(self._doubted or ())])
+            if text:
+                self._start = None
         if text:
+            self._settle_doubt(deltas)
             self.text.append(text)
             deltas.append(Delta("text", 0, text))
 
     def _think(self, thought: str, deltas: list[Delta]) -> None:
-        if thought:
+        if not thought:
+            return
+        if self._doubted is not None:
+            self._doubted.append(thought)
+        else:
             self.reasoning.append(thought)
             deltas.append(Delta("reasoning", 0, thought))
+
+    def _settle_doubt(self, deltas: list[Delta], *, is_answer: bool = False) -> None:
+        """Decide what reasoning is that came although thinking is off."""
+        doubted, self._doubted = "".join(self._doubted or ()), None
+        if doubted:
+            kind: TextKind = "text" if is_answer else "reasoning"
+            (self.text if is_answer else self.reasoning).append(doubted)
+            self.reasoning_is_answer = is_answer
+            deltas.append(Delta(kind, 0, doubted))
 
     def _settle_tags(self, deltas: list[Delta]) -> None:
         """Something structured came, or the end: tags in the content are text from here on."""
@@ -289,6 +375,14 @@ class Choice:
                 self.extras.setdefault(name, []).extend(value)
             elif isinstance(value, dict):
                 self.partial_objects.setdefault(name, Item()).add(value)
+
+
+def thinking_budget_in(body: Mapping[str, Any]) -> int | None:
+    """Return the budget of reasoning tokens that a request sends; None if it sends none."""
+    for field in _BUDGET_FIELDS:
+        if isinstance(budget := body.get(field), int):
+            return budget
+    return None
 
 
 def _listed(value: Any) -> list[Any]:

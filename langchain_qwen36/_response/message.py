@@ -169,6 +169,11 @@ def _notes(reader: CompletionReader, choice: Choice) -> dict[str, str]:
     notes = dict(reader.request.notes)
     if choice.recovered:
         notes["tool_calls"] = "recovered from the text of the answer"
+    if choice.reasoning_is_answer:
+        notes["reasoning"] = (
+            "Thinking was off, yet the server sent the whole answer as reasoning: it is the text. "
+            "Check the server's reasoning parser."
+        )
     if reader.done and choice.raw_finish is None:
         notes["finish_reason"] = "inferred: the server sent none"
     return notes
@@ -177,13 +182,22 @@ def _notes(reader: CompletionReader, choice: Choice) -> dict[str, str]:
 def _warn(choice: Choice, request: Request, metadata: Mapping[str, Any]) -> None:
     """Log what a user pays for without wanting it."""
     if metadata["empty_answer"]:
-        logger.warning(
-            "The answer was all thinking (finish_reason %r): raise `max_tokens`, set "
-            "`thinking_budget`, or pass `enable_thinking=False`.",
-            metadata["finish_reason"],
-        )
+        logger.warning(_advice_for_an_empty_answer(choice), metadata["finish_reason"])
     if request.thinking is False and choice.reasoning:
         _warn_of_thoughts(request.gateway.name, request.requested_model)
+
+
+def _advice_for_an_empty_answer(choice: Choice) -> str:
+    if not choice.truncated and "<tool_call>" in choice.full_reasoning():
+        return (
+            "The model wrote a tool call inside its reasoning, and nothing else (finish_reason "
+            "%r): no tokens were missing. Try again, or pass `enable_thinking=False`; vLLM needs "
+            "`--reasoning-parser` and `--tool-call-parser` that fit the model."
+        )
+    return (
+        "The answer was all thinking (finish_reason %r): raise `max_tokens`, set "
+        "`thinking_budget`, or pass `enable_thinking=False`."
+    )
 
 
 @cache

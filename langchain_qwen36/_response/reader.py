@@ -122,10 +122,22 @@ class CompletionReader:
             )
         self.done = True
         early = self.promote_lowest_choice()
+        limit_met = self._limit_met()
         for index, choice in self.choices.items():
             if index:
-                choice.finish()
-        return early + self.first.finish()
+                choice.finish(limit_met=limit_met)
+        return early + self.first.finish(limit_met=limit_met)
+
+    def _limit_met(self) -> bool:
+        """Return whether the answer took all the tokens that the request allowed.
+
+        vLLM says "tool_calls" of a call that `max_tokens` cut, with arguments `{}`.
+        """
+        counted = usage.from_wire(self.raw_usage)
+        limits = [self.request.body.get(name) for name in ("max_tokens", "max_completion_tokens")]
+        return counted is not None and any(
+            isinstance(limit, int) and counted["output_tokens"] >= limit for limit in limits
+        )
 
     def promote_lowest_choice(self) -> list[Delta]:
         """Make the lowest choice the first where a server has no choice 0; return its deltas."""

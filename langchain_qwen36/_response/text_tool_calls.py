@@ -1,28 +1,32 @@
-"""Finds tool calls that a server left as text in the answer (P24).
+"""Find tool calls that a server left as text in the answer.
 
 Two spellings: Qwen's XML, `<tool_call><function=name><parameter=x>…`, and Hermes' JSON,
 `<tool_call>{"name": …, "arguments": …}</tool_call>`. Only a whole block that names a bound tool is
-a call; everything else stays text. Thoughts are never searched: a model thinks about calls that
-it then does not make.
+a call; everything else stays text. Reasoning is never searched: a model thinks about calls that
+it then does not make. Every step is linear in the text: docs/quirks.md#tool-calls-left-in-the-text.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from langchain_qwen36._content.tool_names import match_tool_name
+from langchain_qwen36._response.model_json import NOT_JSON, loads, partial_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _OPEN = "<tool_call>"
-_BLOCK = re.compile(r"<tool_call>\s*(.*?)\s*</tool_call>", re.DOTALL)
-_FUNCTION = re.compile(r"<function=([^>]+)>\s*(.*?)\s*</function>", re.DOTALL)
-_PARAMETER = re.compile(r"<parameter=([^>]+)>(.*?)</parameter>", re.DOTALL)
-# What may stand behind the opening tag while the block is still coming in.
-_HEAD = "<function="
-# More space than this behind the tag is a model that has lost its way, not a call.
-_MOST_SPACE = 64
+_CLOSE = "</tool_call>"
+_FUNCTION = "<function="
+_FUNCTION_END = "</function>"
+_PARAMETER = "<parameter="
+_PARAMETER_END = "</parameter>"
+_MAX_SPACE = 64
+"""Characters of white space after the opening tag; with more, it is text."""
+_MAX_NAME = 128
+"""Characters of a tool's name."""
 
 
 class Found(NamedTuple):
@@ -52,7 +56,7 @@ class ToolCallFinder:
         held = "".join(self._parts)
         start = 0
         while (start := held.find(_OPEN, start)) >= 0:
-            verdict = self._plausible(held[start + len(_OPEN) :])
+            verdict = self._plausible(held, start + len(_OPEN))
             if verdict is not False:
                 self._holding = verdict is True
                 break
@@ -66,42 +70,58 @@ class ToolCallFinder:
         """What is held back, as text."""
         return "".join(self._parts)
 
-    def finish(self, before: str) -> tuple[str, list[Found]]:
+    def finish(self, before: str, *, truncated: bool = False) -> tuple[str, list[Found]]:
         """Give back what of the held text is text, and the calls in it.
 
         Args:
             before: The answer so far, to see whether a block stands in a quotation.
+            truncated: The answer was cut: a block without its end is then a broken call.
         """
         held = self.held()
         self._parts = []
         found: list[Found] = []
         kept: list[str] = []
-        at = 0
-        for block in _BLOCK.finditer(held):
-            ahead = before + held[: block.start()]
-            call = None if _quoted(ahead) else _call(block[1], self._tools)
+        at = seen = 0
+        fences = before.count("```")
+        start = held.find(_OPEN)
+        while start >= 0:
+            fences += held.count("```", seen, start)
+            close = held.find(_CLOSE, start)
+            if close < 0 and not truncated:
+                break
+            body = held[start + len(_OPEN) : close if close >= 0 else None].strip()
+            quoted = fences % 2 == 1 or (held[start - 1] if start else before[-1:]) == "`"
+            read = _call if close >= 0 else _cut_call
+            call = None if quoted else read(body, self._tools)
+            end = close + len(_CLOSE) if close >= 0 else len(held)
             if call is not None:
-                kept.append(held[at : block.start()])
-                at = block.end()
+                kept.append(held[at:start])
+                at = end
                 found.append(call)
+            seen, start = start, held.find(_OPEN, end)
         if not found:
             return held, []
         return "".join([*kept, held[at:]]).rstrip(), found
 
-    def _plausible(self, rest: str) -> bool | None:
+    def _plausible(self, held: str, start: int) -> bool | None:
         """Whether what follows an opening tag is a call of a bound tool; None: not yet known."""
-        space = len(rest)
-        rest = rest.lstrip()
-        if space - len(rest) > _MOST_SPACE:
+        window = held[start : start + _MAX_SPACE + len(_FUNCTION) + _MAX_NAME]
+        rest = window.lstrip()
+        if len(window) - len(rest) > _MAX_SPACE:
             return False
         if rest.startswith("{"):
             return True
-        if rest.startswith(_HEAD):
-            name, closed, _ = rest[len(_HEAD) :].partition(">")
+        if rest.startswith(_FUNCTION):
+            name, closed, _ = rest[len(_FUNCTION) :].partition(">")
+            key = _letters(name)
             if closed:
-                return name.strip() in self._tools
-            return None if any(tool.startswith(name) for tool in self._tools) else False
-        return None if _HEAD.startswith(rest) else False
+                return any(key == _letters(tool) for tool in self._tools)
+            return None if any(_letters(tool).startswith(key) for tool in self._tools) else False
+        return None if _FUNCTION.startswith(rest) else False
+
+
+def _letters(name: str) -> str:
+    return "".join(char for char in name if char.isalnum()).lower()
 
 
 def _settled_end(text: str) -> int:
@@ -113,42 +133,61 @@ def _settled_end(text: str) -> int:
     return len(text.rstrip())
 
 
-def _quoted(ahead: str) -> bool:
-    """Whether a block after this text is a quotation: code, not a call."""
-    return ahead.endswith("`") or ahead.count("```") % 2 == 1
-
-
 def _call(body: str, tools: Mapping[str, Mapping[str, Any]]) -> Found | None:
-    if xml := _FUNCTION.fullmatch(body):
-        name = xml[1].strip()
-        args = _xml_arguments(xml[2], tools.get(name, {}))
+    """Read a whole block."""
+    if body.startswith(_FUNCTION) and body.endswith(_FUNCTION_END):
+        spelling, _, rest = body[len(_FUNCTION) : -len(_FUNCTION_END)].partition(">")
+        name = match_tool_name(spelling, tools)
+        args = _xml_arguments(rest.strip(), tools.get(name or "", {}))
     else:
-        name, args = _hermes(body)
-    if name not in tools or args is None:
+        spelling, args = _hermes(body)
+        name = match_tool_name(spelling, tools)
+    if name is None or args is None:
         return None
     return Found(name, json.dumps(args, ensure_ascii=False))
 
 
+def _cut_call(body: str, tools: Mapping[str, Mapping[str, Any]]) -> Found | None:
+    """Read a block that the end of the answer cut; its arguments are no whole object."""
+    if body.startswith(_FUNCTION):
+        spelling, _, rest = body[len(_FUNCTION) :].partition(">")
+        name = match_tool_name(spelling, tools)
+        whole = rest[: rest.rfind(_PARAMETER_END) + len(_PARAMETER_END)] if rest else ""
+        args = json.dumps(_xml_arguments(whole, tools.get(name or "", {})) or {})[:-1]
+    else:
+        value = partial_json(body)
+        spelling = value.get("name") if isinstance(value, dict) else None
+        name = match_tool_name(spelling, tools) if isinstance(spelling, str) else None
+        _, _, rest = body.partition('"arguments"')
+        args = rest.lstrip(" :") or "{"
+    return Found(name, args) if name else None
+
+
 def _hermes(body: str) -> tuple[str, dict[str, Any] | None]:
-    value = _loads(body)
+    value = loads(body)
     if not isinstance(value, dict) or not isinstance(value.get("name"), str):
         return "", None
     args = value.get("arguments", {})
     if isinstance(args, str):
-        args = _loads(args)
+        args = loads(args)
     return value["name"], args if isinstance(args, dict) else None
 
 
 def _xml_arguments(body: str, schema: Mapping[str, Any]) -> dict[str, Any] | None:
     if body.startswith("{"):
-        value = _loads(body)
+        value = loads(body)
         return value if isinstance(value, dict) else None
-    if _PARAMETER.sub("", body).strip():
-        return None
-    return {
-        name.strip(): _typed(value, _types(schema, name.strip()))
-        for name, value in _PARAMETER.findall(body)
-    }
+    args: dict[str, Any] = {}
+    at = 0
+    while (start := body.find(_PARAMETER, at)) >= 0:
+        named = body.find(">", start)
+        end = body.find(_PARAMETER_END, named)
+        if named < 0 or end < 0 or body[at:start].strip():
+            return None
+        name = body[start + len(_PARAMETER) : named].strip()
+        args[name] = _typed(body[named + 1 : end], _types(schema, name))
+        at = end + len(_PARAMETER_END)
+    return None if body[at:].strip() else args
 
 
 def _types(schema: Mapping[str, Any], name: str) -> set[str]:
@@ -181,15 +220,8 @@ def _typed(text: str, types: set[str]) -> Any:
     if not types or types == {"string"}:
         return text
     word = text.strip()
-    value = _loads({"True": "true", "False": "false", "None": "null"}.get(word, word))
-    if value is None and word not in ("null", "None"):
+    value = loads({"True": "true", "False": "false", "None": "null"}.get(word, word))
+    if value is NOT_JSON:
         return text
     # A parameter that may also be a string is one, unless it is null.
     return text if "string" in types and value is not None else value
-
-
-def _loads(text: str) -> Any:
-    try:
-        return json.loads(text, strict=False)
-    except (ValueError, RecursionError):
-        return None

@@ -1,15 +1,24 @@
-"""Splits thoughts between `<think>` tags from the answer, whatever the chunks are (P15)."""
+"""Split reasoning between `<think>` tags from the answer, whatever the chunks are."""
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple, assert_never
+from typing import TYPE_CHECKING, Literal, NamedTuple, assert_never
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _OPEN = "<think>"
 _CLOSE = "</think>"
-# How much space may stand before the opening tag, and how many newlines before the closing one are
-# its own: without bounds, a model that writes newlines for ever would cost time squared.
-_MOST_SPACE = 64
-_MOST_NEWLINES = 2
+# How much space may stand before a tag, and how many newlines before the closing one are its own:
+# without bounds, a model that writes newlines for ever would cost time squared.
+_MAX_SPACE = 64
+_MAX_NEWLINES = 2
+MAX_HELD_CHARS = 4_000
+"""Of content that may be left-over reasoning although the server sent reasoning of its own."""
+
+
+_MAX_REPEATED_CHARS = 50_000
+"""Of reasoning that a server may send again between tags."""
 
 
 class Split(NamedTuple):
@@ -23,29 +32,57 @@ _NOTHING = Split("", "")
 
 
 class ThinkTagSplitter:
-    """Reads the start of one answer's content; its work ends where the answer begins.
+    """Read the start of one answer's content; the work ends where the answer begins.
 
-    Paired tags count only at the very start. With `lone`, text before a `</think>` that was never
-    opened is thought too: the chat template opened it in the prompt. Such text is held until the
-    tag comes or the answer ends, for until then it may be either. Once `done`, nothing is looked
-    at any more, so that a literal tag in the answer stays.
+    Paired tags count only at the very start, and a closing tag there is never shown. With `lone`,
+    text before a `</think>` that was never opened is reasoning too: the chat template opened it
+    in the prompt. Such text is held until the tag comes or the answer ends, for until then it may
+    be either. Once `done`, nothing is looked at any more, so that a literal tag in the answer
+    stays. Behind the reasoning a further pair of tags counts only where it is blank, begins with
+    a line break, or repeats what is known: docs/quirks.md#reasoning-left-in-the-answer.
+
+    Args:
+        lone: Whether the server may leave out the opening tag.
+        known: Returns the reasoning so far.
     """
 
-    def __init__(self, *, lone: bool) -> None:
+    def __init__(self, *, lone: bool, known: Callable[[], str] = str) -> None:
         self._lone = lone
-        self._state: Literal["start", "thinking", "lone", "gap", "done"] = "start"
+        self._known = known
+        self._state: Literal["start", "thinking", "lone", "gap", "again", "done"] = "start"
         self._begun = False
+        self._max_held: int | None = None
         self._held = ""
         # Of lone text, which may be long, the parts; `_held` is its tail only.
         self._parts: list[str] = []
+        self._size = 0
 
     @property
     def done(self) -> bool:
         """Whether all further text is the answer."""
         return self._state == "done"
 
+    def reasoning_came(self, *, was_cut: bool) -> Split:
+        """Take note of reasoning outside the content; return what was held before it.
+
+        Args:
+            was_cut: A thinking budget may have ended it: llama.cpp then writes the rest of the
+                thought, and its closing tag on a line of its own, into the content.
+        """
+        if self._state == "start" and not self._held.strip():
+            self._state, self._parts, self._held = "again", [self._held], ""
+        if self._state == "again" and not "".join(self._parts).strip():
+            self._lone, self._max_held = was_cut, MAX_HELD_CHARS
+            return _NOTHING
+        return self.finish()
+
+    @property
+    def is_untouched(self) -> bool:
+        """Whether reasoning came, and no content since."""
+        return self._state == "again" and self._parts == [""]
+
     def feed(self, text: str) -> Split:
-        """Take a piece of content, give back what is settled by it."""
+        """Take a piece of content, return what is settled by it."""
         match self._state:
             case "start":
                 return self._start(self._held + text)
@@ -55,19 +92,21 @@ class ThinkTagSplitter:
                 return self._lone_tag(text)
             case "gap":
                 return self._gap(text)
+            case "again":
+                return self._again(text)
             case "done":
                 return Split("", text)
             case never:
                 assert_never(never)
 
     def held(self) -> Split:
-        """What is held back, as it would be if the answer ended here."""
+        """Return what is held back, as it would be if the answer ended here."""
         match self._state:
             case "start":
                 return Split("", self._held)
             case "thinking":
                 return Split(self._held, "")
-            case "lone":
+            case "lone" | "again":
                 return Split("", "".join(self._parts))
             case "gap" | "done":
                 return _NOTHING
@@ -75,37 +114,46 @@ class ThinkTagSplitter:
                 assert_never(never)
 
     def finish(self) -> Split:
-        """Give back what is held; everything after it is answer."""
-        held = self.held()
+        """Return what is held; everything after it is answer."""
+        return self._end(self.held())
+
+    def _end(self, split: Split) -> Split:
         self._state = "done"
+        self._clear()
+        return split
+
+    def _clear(self) -> None:
         self._held = ""
         self._parts = []
-        return held
+        self._size = 0
 
     def _start(self, text: str) -> Split:
         shown = text.lstrip()
-        near = len(text) - len(shown) <= _MOST_SPACE
-        if near and _OPEN.startswith(shown):
+        near = len(text) - len(shown) <= _MAX_SPACE
+        if near and (_OPEN.startswith(shown) or _CLOSE.startswith(shown)) and shown != _CLOSE:
             self._held = text
             return _NOTHING
+        if near and shown.startswith(_CLOSE):
+            self._clear()
+            return self._gap(shown[len(_CLOSE) :])
         if near and shown.startswith(_OPEN):
             self._state = "thinking"
             return self._thinking(shown[len(_OPEN) :])
-        self._held = ""
+        self._clear()
         if self._lone:
             self._state = "lone"
             return self._lone_tag(text)
-        self._state = "done"
-        return Split("", text)
+        return self._end(Split("", text))
 
     def _thinking(self, text: str) -> Split:
         if not self._begun:
             text = text.lstrip("\n")
         thought, tag, rest = text.partition(_CLOSE)
         if tag:
-            self._state = "gap"
-            self._held = ""
-            return Split(thought[: len(thought) - _newlines(thought)], self._gap(rest).content)
+            self._clear()
+            split = self._gap(rest)
+            thought = thought[: len(thought) - _newlines(thought)]
+            return Split(thought + split.reasoning, split.content)
         end = len(text) - _tail(text)
         self._held = text[end:]
         self._begun = self._begun or end > 0
@@ -113,26 +161,68 @@ class ThinkTagSplitter:
 
     def _lone_tag(self, text: str) -> Split:
         window = self._held + text
-        if _CLOSE not in window:
-            self._parts.append(text)
-            self._held = window[-len(_CLOSE) + 1 :]
-            return _NOTHING
-        thought, _, rest = "".join([*self._parts, text]).partition(_CLOSE)
-        self._state = "gap"
-        self._held = ""
-        self._parts = []
-        return Split(thought.strip("\n"), self._gap(rest).content)
+        self._parts.append(text)
+        self._size += len(text)
+        if _CLOSE in window:
+            before, _, rest = "".join(self._parts).partition(_CLOSE)
+            own_line = before.rstrip(" ")[-1:] in ("", "\n") and len(before) <= MAX_HELD_CHARS
+            if own_line or self._max_held is None:
+                self._clear()
+                split = self._gap(rest)
+                return Split(before.strip("\n") + split.reasoning, split.content)
+            return self.finish()
+        if self._max_held is not None and self._size > self._max_held:
+            return self.finish()
+        self._held = window[-len(_CLOSE) + 1 :]
+        return _NOTHING
 
     def _gap(self, text: str) -> Split:
         """Drop the newlines that Qwen's template puts between the tag and the answer."""
+        self._state = "gap"
         answer = text.lstrip("\n")
-        if answer:
-            self._state = "done"
-        return Split("", answer)
+        if not answer:
+            return _NOTHING
+        self._state = "again"
+        return self._again(answer)
+
+    def _again(self, text: str) -> Split:
+        """Look for tags that are left over, or for a pair that says nothing new."""
+        held = "".join([*self._parts, text])
+        shown = held.lstrip()
+        if len(held) - len(shown) > _MAX_SPACE:
+            return self._end(Split("", held))
+        if shown.startswith(_CLOSE):
+            self._clear()
+            return self._gap(shown[len(_CLOSE) :])
+        if shown.startswith(_OPEN):
+            return self._pair(shown, held)
+        if _OPEN.startswith(shown) or _CLOSE.startswith(shown):
+            self._parts = [held]
+            return _NOTHING
+        if self._lone and self._max_held is not None:
+            self._lone, self._state = False, "lone"
+            self._clear()
+            return self._lone_tag(held)
+        return self._end(Split("", held))
+
+    def _pair(self, shown: str, held: str) -> Split:
+        inner, tag, rest = shown[len(_OPEN) :].partition(_CLOSE)
+        known = self._known().strip()
+        seen = inner if tag else inner[: len(inner) - _tail(inner)]
+        is_repeat = known.startswith(seen.strip())
+        max_chars = MAX_HELD_CHARS + min(len(known), _MAX_REPEATED_CHARS)
+        if len(inner) > max_chars or not (is_repeat or inner.startswith("\n")):
+            return self._end(Split("", held))
+        if not tag:
+            self._parts = [held]
+            return _NOTHING
+        self._clear()
+        split = self._gap(rest)
+        return Split(("" if is_repeat else inner.strip("\n")) + split.reasoning, split.content)
 
 
 def _tail(text: str) -> int:
-    """How many characters at the end may belong to a closing tag or the newlines before it."""
+    """Return how many characters at the end may belong to a closing tag or its newlines."""
     for size in range(min(len(_CLOSE) - 1, len(text)), 0, -1):
         if _CLOSE.startswith(text[-size:]):
             return size + _newlines(text[:-size])
@@ -140,6 +230,6 @@ def _tail(text: str) -> int:
 
 
 def _newlines(text: str) -> int:
-    """How many newlines at the end are the template's, not the thought's."""
-    end = text[-_MOST_NEWLINES:]
+    """Return how many newlines at the end are the template's, not the thought's."""
+    end = text[-_MAX_NEWLINES:]
     return len(end) - len(end.rstrip("\n"))
