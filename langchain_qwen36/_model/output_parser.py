@@ -1,28 +1,26 @@
-"""Reading a structured answer out of a message: a tool call, JSON text, or why there is none.
+"""Parse a message into a structured answer: from a tool call, from JSON text, or raise why not.
 
-Qwen answers a forced tool call with JSON text at times, fences it, or leaves it in its thoughts
-(P35); each is read. A message that holds no answer raises, saying what it held instead (P36).
+Qwen answers a forced tool call with JSON text at times, fences it, or leaves it in its reasoning;
+each is read. A message that holds no answer raises an error that says what it held instead:
+docs/quirks.md#json-in-model-text.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_core.output_parsers.transform import BaseTransformOutputParser
 from langchain_core.outputs import ChatGeneration, Generation
-from langchain_core.utils.json import parse_partial_json
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from langchain_qwen36._content.messages import reasoning_text
+from langchain_qwen36._response.model_json import NOT_JSON, find_json, partial_json
+from langchain_qwen36._response.refusals import raise_if_refused
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
-
-_FENCE = re.compile(r"```(?:json)?\s*\n(.*?)\n?\s*```", re.DOTALL)
 
 
 class StructuredOutputParser(BaseTransformOutputParser[Any]):
@@ -48,10 +46,12 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
 
         Raises:
             OutputParserException: there is no answer in it, or not one of the schema.
+            ModelRefusalError: the model refused, or the gateway's content filter cut the answer.
         """
         message = _message(result[0])
         if partial:
             return self._partial(message)
+        raise_if_refused(message)
         found = self._find(message)
         if found is None:
             if self.may_call_tools and message.tool_calls:
@@ -65,8 +65,10 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
                 return call["args"]
         if message.tool_calls and self.may_call_tools:
             return None
-        for text in (message.text, reasoning_text(message)):
-            if (found := _json_in(text)) is not None:
+        # What a token limit cut is not closed: it would be another answer than the model's.
+        repair = message.response_metadata.get("finish_reason") != "length"
+        for text in (str(message.text), reasoning_text(message)):
+            if (found := find_json(text, repair=repair)) is not NOT_JSON:
                 return found
         return None
 
@@ -85,8 +87,10 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
         if isinstance(message, AIMessageChunk):
             pieces = [c["args"] for c in message.tool_call_chunks if c["name"] == self.tool_name]
             text = next((piece for piece in pieces if piece), text)
+        found = partial_json(text)
+        if found is NOT_JSON:
+            return None
         try:
-            found = parse_partial_json(text.strip().removeprefix("```json"))
             return found if self.target is None else _build(self.target, found)
         except ValueError:
             return None
@@ -151,19 +155,6 @@ def _build(target: Any, found: Any) -> Any:
         getattr(target, "model_validate", None) or target.parse_obj
     )  # pydantic 1 has no other
     return validate(found)
-
-
-def _json_in(text: str) -> Any:
-    """The JSON object or list that `text` is, bare or in one fence; None otherwise."""
-    fenced = _FENCE.findall(text)
-    for candidate in (text, *fenced[-1:]):
-        try:
-            found = json.loads(candidate)
-        except ValueError:
-            continue
-        if isinstance(found, dict | list):
-            return found
-    return None
 
 
 def _why_none(message: AIMessage) -> str:

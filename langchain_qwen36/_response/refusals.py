@@ -1,0 +1,34 @@
+"""What a model's refusal is in LangChain: a content block, and an error of structured output."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_core import exceptions
+from langchain_core.exceptions import OutputParserException
+
+if TYPE_CHECKING:
+    from langchain_core.messages import AIMessage
+
+
+def refusal_block(message: AIMessage) -> dict[str, Any] | None:
+    """Return the standard block of a refusal; None where the model did not refuse."""
+    refusal = message.additional_kwargs.get("refusal")
+    return {"type": "refusal", "refusal": refusal} if isinstance(refusal, str) and refusal else None
+
+
+def raise_if_refused(message: AIMessage) -> None:
+    """Raise where there is no answer because the model, or the gateway's filter, refused.
+
+    Raises:
+        ModelRefusalError: of langchain-core, from 1.7.5 on.
+        OutputParserException: the same with an older one.
+    """
+    block = refusal_block(message)
+    if block is None and message.response_metadata.get("finish_reason") != "content_filter":
+        return
+    refusal = block["refusal"] if block else "The content filter cut the answer."
+    error = getattr(exceptions, "ModelRefusalError", None)
+    if error is None:
+        raise OutputParserException(f"The model refused: {refusal}", llm_output=str(message.text))
+    raise error.from_refusal({"type": "refusal", "refusal": refusal}, raw_message=message)
