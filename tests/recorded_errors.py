@@ -85,6 +85,20 @@ REFUSED = {
     "hyperbolic/err-422-fastapi.json": Refused(
         InvalidRequestError, 422, "body.messages: Field required"
     ),
+    **{
+        f"vllm-0.32/qwen3_coder--{name}{style}.json": refused
+        for style in ("", "-stream")
+        for name, refused in {
+            "n2": Refused(InvalidRequestError, 400, "n must be 1 when using greedy sampling"),
+            "err-context": Refused(
+                ContextOverflowError, 400, "your prompt contains at least 8193 input tokens"
+            ),
+            "err-model": Refused(NotFoundError, 404, "The model `nope` does not exist."),
+            "err-tool-choice-without-tools": Refused(
+                InvalidRequestError, 400, "When using `tool_choice`, `tools` must be set."
+            ),
+        }.items()
+    },
     "deepseek/err-400-context-length.json": Refused(
         ContextOverflowError, 400, "maximum context length is 1048565 tokens"
     ),

@@ -44,7 +44,8 @@ def content_to_wire(
     """Return the text of an answer, `""` when there is none, never null."""
     content = message.content
     if isinstance(content, str):
-        return replace_lone_surrogates(content)
+        refusal = message.additional_kwargs.get("refusal")
+        return replace_lone_surrogates(content or str(refusal or ""))
     parts = []
     for block in content or ():
         if (text := block_text(block)) is None:

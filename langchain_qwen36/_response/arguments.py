@@ -59,6 +59,11 @@ class Arguments:
         return not self._first
 
     @property
+    def is_object(self) -> bool:
+        """Whether they begin like an object."""
+        return self._first == "{"
+
+    @property
     def value(self) -> dict[str, Any] | None:
         """The object, once its last bracket is closed and nothing else follows."""
         if not self._closed or self._overrun:

@@ -8,10 +8,14 @@ from langchain_core.messages.block_translators import register_translator
 
 from langchain_qwen36._content.messages import PROVIDER
 from langchain_qwen36._response.citations import with_citations
+from langchain_qwen36._response.refusals import refusal_block
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, AIMessageChunk
     from langchain_core.messages.content import ContentBlock
+
+
+_CHUNK_INDEX = {"reasoning": "lc_rs_0", "text": "lc_txt_0", "refusal": "lc_rf_0"}
 
 
 def register() -> None:
@@ -37,10 +41,7 @@ def translate_content_chunk(chunk: AIMessageChunk) -> list[ContentBlock]:
     Raises:
         NotImplementedError: The content is a list already; core then reads it by itself.
     """
-    blocks = [
-        {**block, "index": "lc_rs_0" if block["type"] == "reasoning" else "lc_txt_0"}
-        for block in _prose(chunk)
-    ]
+    blocks = [{**block, "index": _CHUNK_INDEX[block["type"]]} for block in _prose(chunk)]
     if chunk.chunk_position == "last":
         return _typed([*blocks, *_calls(chunk)])
     for call in chunk.tool_call_chunks:
@@ -59,6 +60,8 @@ def _prose(message: AIMessage) -> list[dict[str, Any]]:
     text = with_citations({"type": "text", "text": message.content}, message.additional_kwargs)
     if message.content or "annotations" in text:
         blocks.append(text)
+    if refusal := refusal_block(message):
+        blocks.append(refusal)
     return blocks
 
 

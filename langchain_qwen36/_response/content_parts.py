@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-import orjson
+from langchain_qwen36._response.errors.error_body import dump_excerpt
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +25,7 @@ class ContentPart(NamedTuple):
 def iter_content_parts(content: Any) -> Iterator[ContentPart]:
     """What `content` says; a lone object that is no part is an answer given as JSON itself."""
     if isinstance(content, dict) and "type" not in content and "text" not in content:
-        yield ContentPart("text", orjson.dumps(content).decode())
+        yield ContentPart("text", dump_excerpt(content))
         return
     for part in content if isinstance(content, list) else [content]:
         if isinstance(part, str):
@@ -34,14 +34,19 @@ def iter_content_parts(content: Any) -> Iterator[ContentPart]:
             yield _piece(part)
 
 
-def text_of(value: Any) -> str:
-    """The text in a string, a part, or a list of parts; "" where there is none."""
+_MAX_DEPTH = 32
+
+
+def text_of(value: Any, depth: int = 0) -> str:
+    """Return the text in a string, a part, or a list of parts; "" where there is none."""
     if isinstance(value, str):
         return value
+    if depth > _MAX_DEPTH:
+        return ""
     if isinstance(value, list):
-        return "".join(map(text_of, value))
+        return "".join(text_of(item, depth + 1) for item in value)
     if isinstance(value, dict):
-        return next((words for key in _WORDS if (words := text_of(value.get(key)))), "")
+        return next((text for key in _WORDS if (text := text_of(value.get(key), depth + 1))), "")
     return ""
 
 

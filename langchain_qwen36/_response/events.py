@@ -60,6 +60,10 @@ class EventWriter:
         events = [] if self._started else [self._message_start()]
         kwargs = additional_kwargs(reader.first)
         self._close(events, kwargs)
+        if refusal := kwargs.get("refusal"):
+            block = {"type": "refusal", "refusal": refusal}
+            events += [_start(self._blocks, block), _finish(self._blocks, block)]
+            self._blocks += 1
         events += [
             _finish(self._calls[call.number], dict(call.block))
             for call in reader.first.finished_calls()

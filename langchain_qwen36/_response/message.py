@@ -109,6 +109,7 @@ def response_metadata(
         "model_provider": PROVIDER,
         "gateway": request.gateway.name,
         "finish_reason": finish_reason(choice, done=reader.done),
+        "normalized_finish_reason": _normalized(choice, done=reader.done),
         "native_finish_reason": choice.native_finish or choice.raw_finish,
         "request_id": meta.request_id or facts.get("request_id"),
         "attempts": meta.attempts if meta.attempts > 1 else None,
@@ -163,6 +164,19 @@ def finish_reason(choice: Choice, *, done: bool) -> str | None:
     if reason in ("stop", "tool_calls"):
         return "tool_calls" if choice.calls else "stop"
     return reason
+
+
+_NORMALIZED = {"stop", "length", "content_filter"}
+
+
+def _normalized(choice: Choice, *, done: bool) -> str | None:
+    """Return the finish reason in langchain-core's words (1.8.4); None where it has none."""
+    if choice.extras.get("refusal"):
+        return "refusal"
+    reason = finish_reason(choice, done=done)
+    if reason == "tool_calls":
+        return "tool_call"
+    return reason if reason in _NORMALIZED else None
 
 
 def _notes(reader: CompletionReader, choice: Choice) -> dict[str, str]:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from langchain_qwen36._content.source import replace_lone_surrogates
 from langchain_qwen36._response.errors import (
     PLAN_KEY,
     error_from,
@@ -16,6 +15,7 @@ from langchain_qwen36._response.errors import (
     request_id,
     truncate,
 )
+from langchain_qwen36._response.surrogates import SurrogateJoiner
 from langchain_qwen36.errors import QwenError, UnexpectedResponseError
 
 if TYPE_CHECKING:
@@ -63,8 +63,11 @@ class ResponseContext:
 
     def redact_payload(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Replace the secrets in a payload; a round trip through JSON, so only for errors."""
-        clean: dict[str, Any] = orjson.loads(self.redact(orjson.dumps(payload)))
-        return clean
+        try:
+            clean = json.loads(self.redact(json.dumps(payload).encode()))
+        except (TypeError, ValueError, RecursionError):
+            return {"message": "The payload cannot be quoted: it is nested too deeply."}
+        return clean if isinstance(clean, dict) else {}
 
 
 def parse_completion(context: ResponseContext, body: HTTPBody) -> dict[str, Any]:
@@ -111,10 +114,14 @@ def embedded_error(
     return error_in(clean, certain=certain, **facts)
 
 
-def loads(data: bytes) -> Any:
+def loads(data: bytes, joiner: SurrogateJoiner | None = None) -> Any:
     """Parse JSON as servers write it: invalid UTF-8 and lone surrogates are replaced.
 
     A BOM, NaN and raw control characters in strings are accepted, too.
+
+    Args:
+        data: JSON.
+        joiner: Of a stream; holds half an emoji for its other half.
 
     Raises:
         ValueError: it is no JSON.
@@ -124,23 +131,10 @@ def loads(data: bytes) -> Any:
     except orjson.JSONDecodeError:
         text = data.decode("utf-8-sig", "replace")
     try:
-        return _replace_lone_surrogates(json.loads(text, strict=False))
+        payload = json.loads(text, strict=False)
+        return joiner.join(payload) if joiner is not None else SurrogateJoiner().join(payload)
     except RecursionError:
         raise ValueError("The JSON is nested too deeply.") from None
-
-
-def _replace_lone_surrogates(value: Any) -> Any:
-    """Return the value without lone surrogates, which nothing could write out again."""
-    if isinstance(value, str):
-        return replace_lone_surrogates(value)
-    if isinstance(value, list):
-        return [_replace_lone_surrogates(item) for item in value]
-    if isinstance(value, dict):
-        return {
-            replace_lone_surrogates(key): _replace_lone_surrogates(item)
-            for key, item in value.items()
-        }
-    return value
 
 
 def _not_a_completion(context: ResponseContext, body: HTTPBody) -> UnexpectedResponseError:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 def refusal_block(message: AIMessage) -> dict[str, Any] | None:
     """Return the standard block of a refusal; None where the model did not refuse."""
     refusal = message.additional_kwargs.get("refusal")
+    for block in message.content if isinstance(message.content, list) else ():
+        if isinstance(block, dict) and block.get("type") == "refusal":
+            refusal = block.get("refusal") or refusal
     return {"type": "refusal", "refusal": refusal} if isinstance(refusal, str) and refusal else None
 
 

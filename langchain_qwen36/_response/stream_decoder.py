@@ -19,6 +19,7 @@ from langchain_qwen36._response.payload import (
     parse_completion,
 )
 from langchain_qwen36._response.sse import SSEDecoder
+from langchain_qwen36._response.surrogates import SurrogateJoiner
 from langchain_qwen36.errors import (
     ContentFilterError,
     GatewayConnectionError,
@@ -77,6 +78,7 @@ class StreamDecoder:
         self._headers = headers
         self._decoder = SSEDecoder(context.max_event_bytes)
         self._template = ChunkTemplate()
+        self._joiner = SurrogateJoiner()
         self._plain_kind: TextKind | None = None
         """The kind of the last payload's text, where it can be appended to."""
         self._head = b""
@@ -176,6 +178,8 @@ class StreamDecoder:
         except orjson.JSONDecodeError:
             self._parse_malformed(event, deltas)
             return
+        if self._joiner:
+            payload = self._joiner.join(payload)
         # Looking into the bytes for a word costs 0.1 µs; asking the JSON for every place in which
         # an error may hide would cost 2.
         choices = type(payload) is dict and payload.get("choices")
@@ -194,6 +198,8 @@ class StreamDecoder:
     def _parse_unusual(self, payload: Any, event: Event, deltas: list[Delta]) -> None:
         """A payload that may be an error; a chunk that has both is a chunk first (F24)."""
         certain = event.name == "error"
+        if _is_ping(payload, event):
+            return
         if not isinstance(payload, dict):
             payload = {"message": str(payload)} if certain else {}
         error = embedded_error(self._context, payload, self._headers, certain=certain)
@@ -222,7 +228,7 @@ class StreamDecoder:
 
     def _parsed(self, line: bytes) -> Any:
         try:
-            return loads(line)
+            return loads(line, self._joiner)
         except ValueError as error:
             text = truncate(self._context.redact(line).decode("utf-8", "replace"))
             raise UnexpectedResponseError(
@@ -269,8 +275,18 @@ class StreamDecoder:
             first = event.data.split(b"\n")[0]
             if _is_json(event.data) or _is_json(first) or _is_done(first):
                 self._event(event, self._last)
+        for payload in self._joiner.rest():
+            self._last += self._reader.feed(payload)
         if not self._reader.chunks and self._head.strip() and not _SSE_FIELD.match(self._head):
             self.feed_body(self._head)
+
+
+def _is_ping(payload: Any, event: Event) -> bool:
+    """Return whether JSON is only a sign of life: `{"type": "ping"}`, as Anthropic's API has it."""
+    if not isinstance(payload, dict) or payload.keys() & {"choices", "usage", "error"}:
+        return False
+    names = (event.name, payload.get("type"), payload.get("event"), payload.get("object"))
+    return any(str(name).upper().encode() in _KEEP_ALIVE_PAYLOADS for name in names if name)
 
 
 def _is_done(line: bytes) -> bool:

@@ -156,8 +156,8 @@ def _cut_call(body: str, tools: Mapping[str, Mapping[str, Any]]) -> Found | None
         args = json.dumps(_xml_arguments(whole, tools.get(name or "", {})) or {})[:-1]
     else:
         value = partial_json(body)
-        spelling = value.get("name") if isinstance(value, dict) else None
-        name = match_tool_name(spelling, tools) if isinstance(spelling, str) else None
+        spelling = str(value.get("name") or "") if isinstance(value, dict) else ""
+        name = match_tool_name(spelling, tools)
         _, _, rest = body.partition('"arguments"')
         args = rest.lstrip(" :") or "{"
     return Found(name, args) if name else None

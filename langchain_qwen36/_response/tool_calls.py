@@ -232,7 +232,7 @@ class ToolCallAssembler:
 
     def _extend(self, call: _PartialToolCall, args: str, deltas: list[Delta]) -> None:
         new = call.arguments.add(args)
-        if not new:
+        if not new and (call.opened or not call.arguments.is_object):
             return
         # Earlier calls open first, or merged chunks would change the order.
         deltas += [

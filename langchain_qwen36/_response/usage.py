@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
@@ -116,9 +115,14 @@ def _first(raw: Mapping[str, Any], paths: _Paths) -> int | None:
     return None
 
 
+_MAX_COUNT = 10**12
+"""Tokens; what is larger is no count."""
+_MAX_DIGITS = 13
+
+
 def _count(value: Any) -> int | None:
-    if isinstance(value, str) and value.isdecimal():
-        return int(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, str) and value.isdecimal() and len(value) <= _MAX_DIGITS:
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return int(value)
+    return int(value) if -_MAX_COUNT < value < _MAX_COUNT else None

@@ -42,6 +42,7 @@ def test_the_whole_metadata_of_an_answer() -> None:
             "model_provider": "qwen36",
             "gateway": "dashscope",
             "finish_reason": "stop",
+            "normalized_finish_reason": "stop",
             "native_finish_reason": "stop",
             "request_id": "req-1",
             "attempts": 2,

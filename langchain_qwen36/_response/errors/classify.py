@@ -143,6 +143,15 @@ _TOO_LONG = (
     r"|reduce the length of the (messages|input|prompt)"
     r"|too many (input )?tokens|input (token count|length).{0,40}exceeds?"
 )
+_WINDOW = r"maximum context length (?:is|of) (\d{1,9})"
+_INPUT_TOKENS = (
+    r"(?:at least )?(\d{1,9}) (?:input tokens|tokens from the input|of text input|in the messages"
+    r"|of tool input|of image input|in your prompt)"
+)
+_OUTPUT_TOKENS = (
+    r"is too large: (\d{1,9})"
+    r"|(\d{1,9}) (?:output tokens|in the output|tokens for the completion|in the completion)"
+)
 _FLAGGED = (
     r"may contain inappropriate content|data_?inspection_?failed|content (policy|filter)"
     r"|flagged (by|as|for)|moderation"
@@ -213,10 +222,39 @@ def _by_status(status: int | None, text: str) -> ErrorClass:
     if error := _BY_STATUS.get(status or 0):
         return ErrorClass(error)
     if status in _MAY_BE_OVERFLOW and _says(text, _TOO_LONG):
-        return _OVERFLOW
+        return _too_many_output_tokens(text) or _OVERFLOW
     if status is not None and status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return ErrorClass(InvalidRequestError)
     return _of_server(text)
+
+
+def _too_many_output_tokens(text: str) -> ErrorClass | None:
+    """Return the class of an error that names more output than input tokens.
+
+    Servers speak of the context length here too, but shortening the messages cannot help:
+    docs/quirks.md#max_tokens-that-does-not-fit.
+    """
+    window = _numbers(_WINDOW, text)
+    input_tokens, output_tokens = (
+        sum(_numbers(_INPUT_TOKENS, text)),
+        sum(_numbers(_OUTPUT_TOKENS, text)),
+    )
+    if not output_tokens or output_tokens <= input_tokens:
+        return None
+    if window and input_tokens >= window[0]:
+        return None
+    room = f" to at most {window[0] - input_tokens}" if window and input_tokens else ""
+    return ErrorClass(
+        InvalidRequestError,
+        f"Lower `max_tokens` (or `max_completion_tokens`){room}: the messages themselves fit.",
+    )
+
+
+def _numbers(pattern: str, text: str) -> list[int]:
+    return [
+        int(next(filter(None, match.groups())))
+        for match in re.finditer(pattern, text, re.IGNORECASE)
+    ]
 
 
 def _of_server(text: str) -> ErrorClass:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, replace
 from html import unescape
@@ -37,6 +38,17 @@ def truncate(text: str) -> str:
     """The start of a text, short enough for a message."""
     text = text.strip()
     return text if len(text) <= _HEAD else f"{text[:_HEAD]}… ({len(text)} characters)"
+
+
+def dump_excerpt(value: Any) -> str:
+    """Return JSON for an error text, whatever numbers and depth a server wrote."""
+    for dump in (orjson.dumps, json.dumps):
+        try:
+            text = dump(value, default=str)
+        except (TypeError, ValueError, RecursionError):
+            continue
+        return text.decode() if isinstance(text, bytes) else text
+    return "(nested too deeply)"
 
 
 def parse_error_body(body: bytes) -> tuple[Any, ErrorBody]:
@@ -94,7 +106,7 @@ def _parse(payload: Mapping[str, Any]) -> ErrorBody:
     retryable = availability.get("retryable")
     wait = availability.get("retry_after")
     parsed = ErrorBody(
-        message=_message(inner, error) or truncate(orjson.dumps(payload, default=str).decode()),
+        message=_message(inner, error) or truncate(dump_excerpt(payload)),
         codes=tuple(_words(error, metadata, availability, payload)),
         status=_first_status(error, payload),
         retryable=retryable if isinstance(retryable, bool) else None,
@@ -119,11 +131,18 @@ def _message(inner: Any, error: Mapping[str, Any]) -> str:
 def _detail(item: Any) -> str:
     """One complaint of several: where it is and what is wrong, as FastAPI says it (F23)."""
     if not isinstance(item, dict):
-        return str(item)
+        return _text(item)
     loc = item.get("loc")
     where = ".".join(map(str, loc)) if isinstance(loc, list) else str(loc or "")
-    what = str(item.get("msg") or item.get("message") or item)
+    what = _text(item.get("msg") or item.get("message") or item)
     return f"{where}: {what}" if where else what
+
+
+def _text(value: Any) -> str:
+    try:
+        return str(value)
+    except (RecursionError, ValueError):
+        return "(nested too deeply)"
 
 
 def _words(*places: Mapping[str, Any]) -> Iterator[str]:
@@ -143,7 +162,7 @@ def _first_status(*places: Mapping[str, Any]) -> int | None:
 
 
 def _status(value: Any) -> int | None:
-    if isinstance(value, str) and value.isdigit() and len(value) == len("400"):
+    if isinstance(value, str) and value.isdecimal() and len(value) == len("400"):
         value = int(value)
     return value if isinstance(value, int) and value in _ERROR_STATUS else None
 
