@@ -115,10 +115,26 @@ REFUSED = {
         StreamInterruptedError, None, "ended early, after 2 chunks"
     ),
 }
+LEFT_OVER = {
+    "text": "The capital of France is Paris.",
+    "thoughts": ("The user asks about the capital ofThe user asks about the capital of France."),
+}
 BY_HAND: dict[str, dict[str, Any]] = {
     # The server never said why it ended: [DONE], or the body's end, makes it an end all the same.
     "openrouter/crew-deepseek-r1-finish-null.json": {"finish": "stop"},
     "openrouter/tool-stream-no-finish-reason-novita.sse": {"finish": "tool_calls"},
+    # A forced call ends in "stop" at vLLM, as in OpenAI's API: a call is a call.
+    "vllm-0.32/qwen3_coder--tool-named.json": {"finish": "tool_calls"},
+    "vllm-0.32/qwen3_coder--tool-named-stream.sse": {"finish": "tool_calls"},
+    # Line breaks before a call, and the closing tag that a thinking budget leaves, are no answer.
+    "openrouter/qwen3-235b-parallel-tools-stream-atlascloud.sse": {"text": ""},
+    "openrouter/qwen3-235b-parallel-tools-stream-deepinfra.sse": {"text": ""},
+    "openrouter/qwen3-235b-parallel-tools.json": {"text": ""},
+    "doubleword/prompt-caching--agent-loop.json": {"text": ""},
+    "llamacpp/budget-cut-then-forced-tool-call-stream.sse": {"text": ""},
+    "llamacpp/budget-cut-then-tool-call.json": {"text": ""},
+    "llamacpp/budget-cut-leaves-think-tag-in-content.json": LEFT_OVER,
+    "llamacpp/budget-cut-leaves-think-tag-in-content-stream.sse": LEFT_OVER,
     # All a server counted was zeros, as one does whose answer came out of its cache.
     "issue-excerpts/aliyun-proxy-qwen35-35b-delta-and-message.sse": {
         "usage": {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}

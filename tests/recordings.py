@@ -31,6 +31,7 @@ _ROWS = {
     "vercel-gateway": "vercel",
     "aimlapi": "aimlapi",
     "vllm": "vllm",
+    "vllm-0.32": "vllm",
     "llamacpp": "llamacpp",
     "ollama": "ollama",
 }
@@ -67,6 +68,20 @@ class Recording:
         lines = self.body.decode("utf-8", "replace").split("\n")
         datas = [line.removeprefix("data:").strip() for line in lines if line.startswith("data:")]
         return [json.loads(data) for data in datas if data != "[DONE]"]
+
+    @cached_property
+    def request(self) -> dict[str, Any]:
+        """The body that it answers; {} where that was not recorded."""
+        file = (WIRE / self.file).with_suffix(".req.json")
+        return json.loads(file.read_bytes()) if file.exists() else {}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings of its request that the reading depends on: limits of tokens."""
+        budgets = ("thinking_budget_tokens", "reasoning_budget_tokens", "thinking_token_budget")
+        budget = next((self.request[name] for name in budgets if name in self.request), None)
+        settings = {"thinking_budget": budget, "max_tokens": self.request.get("max_tokens")}
+        return {name: value for name, value in settings.items() if value is not None}
 
     def pieces(self, cut: str) -> Iterator[bytes]:
         """Return the body as the network brings it.

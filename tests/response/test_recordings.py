@@ -45,7 +45,7 @@ def model_on(replay: Replay, file: str, cut: str = "whole", **settings: Any) -> 
         gateway=RECORDINGS[file].row,
         base_url=replay.base_url(file, cut),
         api_key="no-real-key",
-        **settings,
+        **(RECORDINGS[file].settings | settings),
     )
 
 
@@ -220,3 +220,18 @@ def test_p52_an_invoke_that_streams_inside_begins_again(replay: Replay, file: st
     with no_waiting(), pytest.raises(REFUSED[file].error) as caught:
         model.invoke("Hi")
     assert (3 if caught.value.is_retryable else 1) == caught.value.attempts
+
+
+CUT = [file for file in RECORDINGS if "tool-cut" in file]
+
+
+@pytest.mark.parametrize("file", CUT)
+@pytest.mark.parametrize("style", [name for name in STYLES if "v1" not in name])
+def test_a_call_that_the_limit_cut_is_invalid(replay: Replay, file: str, style: str) -> None:
+    """A real vLLM presents a cut call as whole, with arguments `{}`: it must not be run."""
+    if style not in styles_of(file, STYLES):
+        pytest.skip("a recorded stream answers no plain request")
+    settings, ask = STYLES[style]
+    message = ask(model_on(replay, file, **settings).bind_tools(RECORDINGS[file].request["tools"]))
+    assert message.tool_calls == []
+    assert [call["name"] for call in message.invalid_tool_calls] == ["get_weather"]

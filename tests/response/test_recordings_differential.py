@@ -65,6 +65,16 @@ VIDEO_DROPPED = Fault(
     lambda o, t: o["input_token_details"].keys() == {"video"} and "input_token_details" not in t,
 )
 
+BLANK_BEFORE_CALL = Fault(
+    "line breaks, or a closing tag, before a call are shown as an answer",
+    lambda o, t: o == "" and not t.removeprefix("</think>").strip(),
+)
+CLOSING_TAG_LEFT = Fault(
+    "what a thinking budget leaves of the reasoning stands in the answer",
+    lambda o, t: "</think>" in t and t.endswith(o) and "</think>" not in o,
+)
+STOP_AFTER_CALL = Fault("a forced call ends in stop", lambda o, t: (o, t) == ("tool_calls", "stop"))
+
 FAULTS: Mapping[str, Mapping[str, Fault]] = {
     "dashscope/qwen-turbo-n2-stream.sse": {"text": CHOICES_MIXED, "finish": FINISH_DOUBLED},
     "openrouter/qwen3-30b-a3b-thinking-2507--object-streaming.sse": {"usage": PART_ABOVE_WHOLE},
@@ -99,6 +109,17 @@ FAULTS: Mapping[str, Mapping[str, Fault]] = {
     },
     "avian/kimi-k25-parallel-tools-stream.sse": {"finish": FINISH_DOUBLED},
     "databricks/qwen3-next-stream.sse": {"usage": USAGE_SUMMED},
+    "openrouter/qwen3-235b-parallel-tools-stream-atlascloud.sse": {"text": BLANK_BEFORE_CALL},
+    "openrouter/qwen3-235b-parallel-tools-stream-deepinfra.sse": {"text": BLANK_BEFORE_CALL},
+    "openrouter/qwen3-235b-parallel-tools.json": {"text": BLANK_BEFORE_CALL},
+    "doubleword/prompt-caching--agent-loop.json": {"text": BLANK_BEFORE_CALL},
+    "llamacpp/budget-cut-then-forced-tool-call-stream.sse": {"text": BLANK_BEFORE_CALL},
+    "llamacpp/budget-cut-then-tool-call.json": {"text": BLANK_BEFORE_CALL},
+    "llamacpp/budget-cut-leaves-think-tag-in-content.json": {"text": CLOSING_TAG_LEFT},
+    "llamacpp/budget-cut-leaves-think-tag-in-content-stream.sse": {"text": CLOSING_TAG_LEFT},
+    "vllm-0.32/qwen3_coder--tool-named.json": {"finish": STOP_AFTER_CALL},
+    "vllm-0.32/qwen3_coder--tool-named-stream.sse": {"finish": STOP_AFTER_CALL},
+    "vllm-0.32/qwen3_coder--stream-usage-continuous-stream.sse": {"usage": USAGE_SUMMED},
 }
 """Every field of every recording in which the two differ."""
 
@@ -134,7 +155,8 @@ def theirs(replay: Replay, file: str) -> AIMessage:
 def ours(replay: Replay, file: str) -> AIMessage:
     """What we make of it."""
     where = {"base_url": replay.base_url(file), "api_key": "no-real-key"}
-    return ask(ChatQwen36(gateway=RECORDINGS[file].row, **where), file)
+    recording = RECORDINGS[file]
+    return ask(ChatQwen36(gateway=recording.row, **where, **recording.settings), file)
 
 
 def compared(message: AIMessage) -> dict[str, Any]:
