@@ -299,6 +299,10 @@ def test_every_style_says_the_same(prose, args, finish: str, tools: bool) -> Non
     payloads += [chunk({"tool_calls": [call]}) for call in calls]
     payloads += [chunk(finish=finish), {"choices": [], "usage": USAGE}]
     answer = agreed(payloads, request(tools=WEATHER if tools else {}))
-    assert "".join(t for n, t in prose if n == "reasoning_content") == answer["thoughts"]
-    assert "".join(t for n, t in prose if n == "content") == answer["text"]
+    thoughts = "".join(t for n, t in prose if n == "reasoning_content")
+    text = "".join(t for n, t in prose if n == "content")
+    assert thoughts == answer["thoughts"]
+    if answer["text"] != text:  # blank before a call, or the cut reasoning once more
+        assert answer["text"] == ""
+        assert (calls and not text.strip()) or (finish == "length" and text.strip() in thoughts)
     assert len(calls) == len(answer["calls"]) + len(answer["invalid"])
