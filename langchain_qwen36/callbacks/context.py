@@ -29,9 +29,10 @@ _current: ContextVar[QwenCostCallbackHandler | None] = ContextVar(
 
 @cache
 def _follow_the_context() -> None:
-    """Have LangChain look for a block's handler; once, for a hook can never be taken away (T30).
+    """Have LangChain look for a block's handler; once, for a hook cannot be removed.
 
-    LangChain's tracers take 15 ms to import, which only who opens a block need pay.
+    See docs/quirks.md#configure-hooks. LangChain's tracers take 15 ms to import, which is paid by
+    the first block.
     """
     from langchain_core.tracers.context import register_configure_hook  # noqa: PLC0415
 
@@ -39,9 +40,9 @@ def _follow_the_context() -> None:
 
 
 class CostSettings(TypedDict, total=False):
-    """The keywords of `QwenCostCallbackHandler`, which says what they mean.
+    """The keywords of `QwenCostCallbackHandler`.
 
-    `trace_costs` is not among them: a block's handler always stands after LangSmith's (T28).
+    `trace_costs` is not among them: a block's handler always comes after LangSmith's.
     """
 
     budget: str | Money | None
@@ -66,16 +67,16 @@ def get_qwen_cost_callback(**settings: Unpack[CostSettings]) -> Iterator[QwenCos
         print(cb)
 
     Blocks nest: a call counts in each block around it, and the budget of each holds. On leaving,
-    calls whose end was never told are booked as abandoned (`close_open_calls`).
+    calls whose end no event reported are booked as abandoned (`close_open_calls`).
 
     Tasks, `batch`, `RunnableParallel` and graphs are followed. A plain thread begins with an
-    empty context: start it with `contextvars.copy_context().run` (T30).
+    empty context: start it with `contextvars.copy_context().run`.
 
     Args:
         **settings: The keywords of `QwenCostCallbackHandler`.
 
     Raises:
-        ValueError: A setting that cannot be.
+        ValueError: An invalid setting.
     """
     with counting_in(QwenCostCallbackHandler(**settings)) as handler:
         yield handler

@@ -54,8 +54,8 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         agent.invoke({"messages": [...]}, config={"callbacks": [handler]})
         print(handler)  # 0.0123 USD for 4 calls (…)
 
-    Calls of other chat classes are priced too, where the model's name and the gateway are known.
-    A call that was cut, cancelled or abandoned is booked by the last usage seen, else by an
+    Calls of other chat classes are priced too, if the model's name and the gateway are known.
+    A call that was cut, cancelled or abandoned is booked by the last usage received, else by an
     estimate, and marked; one that failed before there was anything to bill costs 0.
 
     One handler may be used by many threads and tasks at once. It keeps a record per call for as
@@ -106,7 +106,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
             discount: What your account pays of the list, e.g. `"0.85"`; reported bills stay.
             trace_costs: Show LangSmith the cost of each call: the handlers after this one see it in
                 the usage. LangSmith's is after it where this one stands in the `config` of the
-                outermost call. LangChain's own usage callback must not be (T1). `ChatQwen36` does
+                outermost call. LangChain's own usage callback must not be. `ChatQwen36` does
                 it by itself in all but `stream` and `astream`; other chat classes need this.
             on_record: Called with each record when it is booked; it may be async. A call that
                 was booked as abandoned and ends after all comes twice.
@@ -115,7 +115,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
             limits: Limits of these calls in the ledger, beside its own.
 
         Raises:
-            ValueError: A setting that cannot be; the message names the form it takes.
+            ValueError: An invalid setting; the message names the form it takes.
         """
         self._pricer = Pricer(book=book, price_as=price_as, price_of=price_of, discount=discount)
         self._estimator = HoldEstimator(self._pricer, reserve)
@@ -246,7 +246,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
 
     @override
     def on_chain_end(self, outputs: Any, *, run_id: UUID, **kwargs: Any) -> None:
-        """Close the calls left open in a run that ends: nobody was told of their end (T3)."""
+        """Close the calls left open in a run that ends: no event reported their end."""
         self._close(self._runs.end(run_id), None)
 
     on_tool_end = on_retriever_end = on_chain_end  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""What one call cost: the bill on its message, else its usage times a price list."""
+"""Price one call: by the cost record on its message, else by its usage and a price list."""
 
 from __future__ import annotations
 
@@ -79,11 +79,11 @@ class Pricer:
             )
 
     def model_id(self, *names: str | None) -> str | None:
-        """One id for all spellings of a model (P12); the first name where none is known."""
+        """Return one id for all spellings of a model; the first name if none is known."""
         given = [name for name in names if name]
         known = (self._book.model(name) for name in given)
-        found = next((model.id for model in known if model), None)
-        return found or next(iter(given), None)
+        id_ = next((model.id for model in known if model), None)
+        return id_ or next(iter(given), None)
 
     def price(
         self,
@@ -94,14 +94,14 @@ class Pricer:
     ) -> PricedCall:
         """Price one call.
 
-        Your `price_of` goes first, then what the gateway reports, then the list (P28); never
+        Your `price_of` goes first, then what the gateway reports, then the list; never
         two of them together.
 
         Args:
             usage: LangChain's `UsageMetadata`.
             metadata: The message's `response_metadata`.
             names: The model as it was asked for, and as it was answered.
-            gateway: Name of the gateway's row, where it is known.
+            gateway: The gateway's name, if it is known.
         """
         if bill := self._users(usage, names, gateway):
             return bill
@@ -208,14 +208,14 @@ class Pricer:
 
 def is_self_hosted(gateway: str | None) -> bool:
     """Return whether a gateway is a server of your own, whose calls cost nothing."""
-    row = GATEWAYS.get(gateway or "")
-    return row is not None and (row.self_hosted or row.embedded)
+    known = GATEWAYS.get(gateway or "")
+    return known is not None and (known.self_hosted or known.embedded)
 
 
 def reports_cost(gateway: str | None) -> bool:
     """Return whether a gateway's responses say what the call cost."""
-    row = GATEWAYS.get(gateway or "")
-    return row is not None and row.reports_cost
+    known = GATEWAYS.get(gateway or "")
+    return known is not None and known.reports_cost
 
 
 def _priced(record: Mapping[str, Any], source: PriceSource) -> PricedCall:

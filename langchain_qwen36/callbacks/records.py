@@ -1,4 +1,4 @@
-"""What is written down of each call, and what many of them come to. Pure values."""
+"""The record of one call, and the summary of many: plain values."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 Ending = Literal["ok", "error", "cancelled", "abandoned"]
-"""How a call ended; `abandoned`: nobody read it to its end, or nobody was told of its end (T3)."""
+"""How a call ended; `abandoned`: nobody read it to its end, or no event reported its end
+(docs/quirks.md#cancelled-calls)."""
 
 PriceSource = Literal[
-    "reported",  # the gateway said what it charged (P28)
+    "reported",  # the gateway reported what it charged
     "list",  # usage x our price list
     "price_as",  # usage x the list that `price_as=` names, for no list of its own has it
     "user",  # your `price_of=`
-    "llm_cache",  # answered by LangChain's cache: no call was made (T14)
-    "not_billed",  # it ran in your own process, or failed before inference (gateways.md §7)
-    "unknown",  # no price is known (P12)
+    "llm_cache",  # answered by LangChain's cache: docs/quirks.md#answers-from-langchains-cache
+    "not_billed",  # on a server of your own, or docs/quirks.md#what-a-failed-call-costs
+    "unknown",  # no price is known: docs/quirks.md#unknown-prices
 ]
 
 
@@ -129,7 +130,7 @@ class Summary:
     """What a set of calls comes to."""
 
     calls: int
-    """Calls that went to a gateway; LLM-cache hits are counted apart (P45)."""
+    """Calls that went to a gateway; hits of LangChain's cache are counted apart."""
     cached_calls: int
     """Answered by LangChain's cache: no cost, and their tokens only in `llm_cache_tokens`."""
     failed_calls: int

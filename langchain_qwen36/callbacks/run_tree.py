@@ -1,4 +1,4 @@
-"""Which run stands in which: names and parents, for as long as a run is open."""
+"""The tree of open runs: their names and parents."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ class RunTree:
         self._runs[run_id] = _Run(name, parent, is_tool)
 
     def end(self, run_id: UUID) -> set[UUID]:
-        """It ends; the calls that were begun in it are given back."""
+        """Remove a run that ended; return the calls that began in it."""
         run = self._runs.pop(run_id, None)
         return run.calls if run else set()
 
     def add_call(self, call: UUID, parents: tuple[Parent, ...]) -> None:
-        """A call begins in the last of `parents`."""
+        """Note a call that begins in the last of `parents`."""
         if parents and (run := self._runs.get(parents[-1].run_id)):
             run.calls.add(call)
 
@@ -54,10 +54,10 @@ class RunTree:
         return None
 
     def ancestors(self, run_id: UUID | None) -> tuple[Parent, ...]:
-        """A run and those above it, outermost first."""
-        found: list[Parent] = []
+        """Return a run and those above it, outermost first."""
+        path: list[Parent] = []
         while run_id is not None:
             run = self._runs.get(run_id)
-            found.append(Parent(run_id, run.name if run else None))
+            path.append(Parent(run_id, run.name if run else None))
             run_id = run.parent if run else None
-        return tuple(reversed(found))
+        return tuple(reversed(path))

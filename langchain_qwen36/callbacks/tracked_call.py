@@ -1,4 +1,4 @@
-"""A call from its start to its record: what its start says, how it ended, what it cost."""
+"""Track a call from its start event to its record."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ _ACCOUNT_KEYS = frozenset(key for keys in METADATA_KEYS.values() for key in keys
 
 @dataclass(slots=True, kw_only=True)
 class TrackedCall:
-    """A call that has begun. Its prompt and chunks are let go when it ends."""
+    """A call that has started. Its prompt and chunks are dropped when it ends."""
 
     run_id: UUID
     parents: tuple[Parent, ...]
     name: str | None
     tags: tuple[str, ...]
     model: str | None
-    """As it was asked for."""
+    """As requested."""
     gateway: str | None
     messages: Sequence[BaseMessage]
     tools: Sequence[Any] | None
@@ -89,10 +89,10 @@ def short_values(metadata: Mapping[str, Any]) -> dict[str, str | int | float | b
 def gateway_of_start(
     serialized: Mapping[str, Any] | None, params: Mapping[str, Any], metadata: Mapping[str, Any]
 ) -> str | None:
-    """The gateway that a call goes to, as far as its start tells.
+    """Return the gateway that a call goes to, as far as its start event tells.
 
-    Our model says it in its parameters; a class that was made for one gateway is named like it;
-    of others the base URL may be known.
+    Our model has it in its parameters; a class that was made for one gateway is named like it; of
+    others the base URL may be known.
     """
     if isinstance(gateway := params.get("gateway"), str):
         return gateway
@@ -100,43 +100,49 @@ def gateway_of_start(
         return cast("str", provider)
     kwargs = (serialized or {}).get("kwargs") or {}
     for key in ("base_url", "openai_api_base", "api_base"):
-        if isinstance(url := kwargs.get(key), str) and (row := gateway_of_host(url)):
-            return row.name
+        if isinstance(url := kwargs.get(key), str) and (known := gateway_of_host(url)):
+            return known.name
     return None
 
 
-def record_success(call: TrackedCall, seen: ResponseSummary, pricer: Pricer) -> CallRecord:
-    """The record of a call that ended well; without usage it is estimated."""
-    if _from_llm_cache(seen):
-        return _record(call, seen, PricedCall(None, "llm_cache"), _End("ok"), pricer)
-    return _priced(call, seen, _End("ok"), pricer)
+def record_success(call: TrackedCall, response: ResponseSummary, pricer: Pricer) -> CallRecord:
+    """Return the record of a call that ended well; without usage it is estimated."""
+    if _from_llm_cache(response):
+        return _record(call, response, PricedCall(None, "llm_cache"), _End("ok"), pricer)
+    return _priced(call, response, _End("ok"), pricer)
 
 
 def record_failure(call: TrackedCall, error: BaseException, pricer: Pricer) -> CallRecord:
-    """The record of a call that an exception ended: billed as far as it may have been (P31)."""
-    seen = summarize_messages(call.chunks)
+    """Return the record of a call that an exception ended, billed as far as it may have been.
+
+    See docs/quirks.md#calls-that-end-early.
+    """
+    response = summarize_messages(call.chunks)
     if isinstance(error, QwenError):
         if error.partial is not None:
-            seen = summarize_messages([error.partial])
-        seen = seen._replace(metadata={**seen.metadata, **_attempts_of(error)})
+            response = summarize_messages([error.partial])
+        response = response._replace(metadata={**response.metadata, **_attempts_of(error)})
     name = type(error).__name__
-    if seen.usage is None and not seen.text and not may_be_billed(error):
+    if response.usage is None and not response.text and not may_be_billed(error):
         end = _End(ending_of(error), error=name)
-        record = _record(call, seen, PricedCall(None, "not_billed"), end, pricer)
-        return _with_failed_attempts(record, seen, call, pricer)
+        record = _record(call, response, PricedCall(None, "not_billed"), end, pricer)
+        return _with_failed_attempts(record, response, call, pricer)
     # The last usage of a cut answer is the whole usage only when the answer had its finish.
-    cut = "finish_reason" not in seen.metadata
-    return _priced(call, seen, _End(ending_of(error), estimated=cut, error=name), pricer)
+    cut = "finish_reason" not in response.metadata
+    return _priced(call, response, _End(ending_of(error), estimated=cut, error=name), pricer)
 
 
 def record_abandoned(call: TrackedCall, cause: BaseException | None, pricer: Pricer) -> CallRecord:
-    """The record of a call of whose end nobody told (T3), given what ended the run around it."""
+    """Return the record of a call whose end no event reported, given what ended its run.
+
+    See docs/quirks.md#cancelled-calls.
+    """
     ending = ending_of(cause) if cause and not isinstance(cause, Exception) else "abandoned"
     return _priced(call, summarize_messages(call.chunks), _End(ending, estimated=True), pricer)
 
 
 def ending_of(error: BaseException) -> Ending:
-    """How an exception ends a call."""
+    """Return how an exception ends a call."""
     if isinstance(error, GeneratorExit):
         return "abandoned"
     if isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
@@ -144,9 +150,12 @@ def ending_of(error: BaseException) -> Ending:
     return "error"
 
 
-def _from_llm_cache(seen: ResponseSummary) -> bool:
-    """LangChain marks a hit with the integer 0 (T14); a free call's float is no such mark."""
-    mark = (seen.usage or {}).get("total_cost")
+def _from_llm_cache(response: ResponseSummary) -> bool:
+    """Return whether LangChain's cache answered: it writes an integer 0, a free call has a float.
+
+    See docs/quirks.md#answers-from-langchains-cache.
+    """
+    mark = (response.usage or {}).get("total_cost")
     return type(mark) is int and mark == 0
 
 
@@ -158,23 +167,23 @@ class _End(NamedTuple):
     error: str | None = None
 
 
-def _priced(call: TrackedCall, seen: ResponseSummary, end: _End, pricer: Pricer) -> CallRecord:
-    usage = usable_usage(seen.usage)
-    if usage != seen.usage:
-        seen, end = seen._replace(usage=usage), end._replace(estimated=True)
+def _priced(call: TrackedCall, response: ResponseSummary, end: _End, pricer: Pricer) -> CallRecord:
+    usage = usable_usage(response.usage)
+    if usage != response.usage:
+        response, end = response._replace(usage=usage), end._replace(estimated=True)
     if usage is None:
-        usage = _estimate(call, seen.text)
-        seen, end = seen._replace(usage=usage), end._replace(estimated=True)
-    names, gateway = _names(call, seen.metadata), _gateway(call, seen.metadata)
-    priced = pricer.price(usage, seen.metadata, names, gateway)
-    record = _record(call, seen, priced, end, pricer)
-    return _with_failed_attempts(record, seen, call, pricer)
+        usage = _estimate(call, response.text)
+        response, end = response._replace(usage=usage), end._replace(estimated=True)
+    names, gateway = _names(call, response.metadata), _gateway(call, response.metadata)
+    priced = pricer.price(usage, response.metadata, names, gateway)
+    record = _record(call, response, priced, end, pricer)
+    return _with_failed_attempts(record, response, call, pricer)
 
 
 def _with_failed_attempts(
-    record: CallRecord, seen: ResponseSummary, call: TrackedCall, pricer: Pricer
+    record: CallRecord, response: ResponseSummary, call: TrackedCall, pricer: Pricer
 ) -> CallRecord:
-    for attempt in seen.metadata.get("failed_attempts") or ():
+    for attempt in response.metadata.get("failed_attempts") or ():
         record = _with_attempt(record, attempt, call, pricer)
     return record
 
@@ -217,17 +226,17 @@ def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
 
 
 def _record(
-    call: TrackedCall, seen: ResponseSummary, priced: PricedCall, end: _End, pricer: Pricer
+    call: TrackedCall, response: ResponseSummary, priced: PricedCall, end: _End, pricer: Pricer
 ) -> CallRecord:
     return CallRecord(
         run_id=call.run_id,
         parents=call.parents,
         name=call.name,
         tags=call.tags,
-        model=pricer.model_id(*_names(call, seen.metadata)),
-        gateway=_gateway(call, seen.metadata),
+        model=pricer.model_id(*_names(call, response.metadata)),
+        gateway=_gateway(call, response.metadata),
         tier=priced.tier,
-        tokens=_counts(seen.usage or {}),
+        tokens=_counts(response.usage or {}),
         cost=priced.amount,
         currency=priced.money.currency if priced.money else None,
         input_cost=priced.input,
@@ -238,10 +247,10 @@ def _record(
         error=end.error,
         started=call.started,
         ended=datetime.now(UTC),
-        request_id=_text(seen.metadata.get("request_id")),
-        response_id=_text(seen.metadata.get("id")),
-        response_model=_text(seen.metadata.get("model_name")),
-        attempts=seen.metadata.get("attempts") or 1,
+        request_id=_text(response.metadata.get("request_id")),
+        response_id=_text(response.metadata.get("id")),
+        response_model=_text(response.metadata.get("model_name")),
+        attempts=response.metadata.get("attempts") or 1,
         metadata=call.metadata,
         tool=call.tool,
     )
@@ -252,13 +261,13 @@ def _text(value: Any) -> str | None:
 
 
 def _names(call: TrackedCall, metadata: Mapping[str, Any]) -> tuple[str | None, ...]:
-    """The model as it was asked for, which is how it is priced, and as it was answered (P44)."""
+    """Return the model as requested, by which it is priced, and as the response names it."""
     return (call.model, metadata.get("model_name"))
 
 
 def _gateway(call: TrackedCall, metadata: Mapping[str, Any]) -> str | None:
-    said = metadata.get("gateway")
-    return said if isinstance(said, str) else call.gateway
+    name = metadata.get("gateway")
+    return name if isinstance(name, str) else call.gateway
 
 
 def _counts(usage: Mapping[str, Any]) -> TokenCounts:

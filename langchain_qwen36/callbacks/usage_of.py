@@ -1,7 +1,8 @@
-"""What was seen of an answer: from a whole message, from what an error carries, or from chunks."""
+"""Summarize a response for pricing: from a message, an error's partial message, or chunks."""
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_core.messages import AIMessage, AIMessageChunk
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class ResponseSummary(NamedTuple):
-    """What is needed of an answer to price it; nothing of the answer itself is kept."""
+    """What pricing needs of a response; the message itself is not kept."""
 
     text: str
     """Answer, thoughts and tool calls, to be counted where no usage came."""
@@ -28,15 +29,18 @@ class ResponseSummary(NamedTuple):
 
 
 def summarize_result(result: LLMResult) -> ResponseSummary:
-    """A finished call. Usage stands on the first of several generations (T26)."""
-    generation = next((each for batch in result.generations for each in batch), None)
+    """Summarize a finished call; usage is on the first of several generations.
+
+    See docs/quirks.md#usage-of-several-generations.
+    """
+    generation = next(chain.from_iterable(result.generations), None)
     if isinstance(generation, ChatGeneration):
         return summarize_messages([generation.message])
     return ResponseSummary("", None, {})
 
 
 def summarize_messages(messages: Iterable[BaseMessage]) -> ResponseSummary:
-    """A message, or the chunks of one: texts joined, the last usage, all metadata."""
+    """Summarize a message, or the chunks of one: texts joined, the last usage, all metadata."""
     texts: list[str] = []
     usage: Mapping[str, Any] | None = None
     metadata: dict[str, Any] = {}

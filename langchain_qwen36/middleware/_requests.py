@@ -35,18 +35,18 @@ def check_choice(name: str, value: Any, choices: Any) -> Any:
 
 
 def gateway_of(request: ModelRequest[Any]) -> Gateway | None:
-    """The row that a request goes to; None for a model of another class."""
+    """Return the gateway that a request goes to; None for a model of another class."""
     model = request.model
     return model._endpoint.gateway if isinstance(model, ChatQwen36) else None  # noqa: SLF001
 
 
 def offer_of(request: ModelRequest[Any]) -> Offer | None:
     """The requested model as its gateway sells it; None where no price list is known."""
-    row, model = gateway_of(request), request.model
-    if row is None or not isinstance(model, ChatQwen36):
+    gateway, model = gateway_of(request), request.model
+    if gateway is None or not isinstance(model, ChatQwen36):
         return None
     name = request.model_settings.get("model") or model.model_name
-    return (model.price_book or PriceBook.bundled()).offer(row.price_list or row.name, name)
+    return (model.price_book or PriceBook.bundled()).offer(gateway.price_list or gateway.name, name)
 
 
 def count_tokens(request: ModelRequest[Any], messages: Sequence[BaseMessage]) -> int:

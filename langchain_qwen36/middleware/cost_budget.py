@@ -73,7 +73,7 @@ def _merge(old: dict[str, _Entry] | None, new: dict[str, _Entry]) -> dict[str, _
 class CostBudgetState(AgentState[Any]):
     """The state with the accounts, by the middleware's name; checkpoints keep them."""
 
-    # The reducer must stand last, or it is not one (T29).
+    # The reducer must stand last: docs/quirks.md#reducers-of-private-state
     cost_budgets: NotRequired[Annotated[dict[str, _Entry], PrivateStateAttr, _merge]]
 
 

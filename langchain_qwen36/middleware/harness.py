@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def register_deepagents_harness() -> None:
     """Give deep agents call repair and prompt caching: deepagents calls this as an entry point.
 
-    They have many tools that every call repeats, and a broken call ends them without a word (P19,
-    P64).
+    They have many tools that every call repeats, and a broken call ends them without a word:
+    docs/quirks.md#invalid-tool-calls-end-agents.
     """
     from deepagents import HarnessProfile, register_harness_profile  # noqa: PLC0415
 

@@ -157,9 +157,9 @@ class QwenModelRouterMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             return None
         # A hash of our own: Python's differs from process to process.
         digest = hashlib.blake2b(thread.encode(), digest_size=8).digest()
-        place = int.from_bytes(digest) / 2**64
+        position = int.from_bytes(digest) / 2**64
         for model, share in self.canary.items():
-            if (place := place - share) < 0:
+            if (position := position - share) < 0:
                 return model
         return None
 
@@ -180,9 +180,9 @@ class QwenModelRouterMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     def _stand_in(self, error: Exception, routed: ModelRequest[Any]) -> str | BaseChatModel | None:
         """Who answers after an error; None where nobody, or the same model, would."""
         kinds = [models for kind, models in self.fallbacks.items() if isinstance(error, kind)]
-        found = chain.from_iterable(kinds)
+        candidates = chain.from_iterable(kinds)
         failed = _name(routed.model)
-        stand_in = next((model for model in found if _name(model) != failed), None)
+        stand_in = next((model for model in candidates if _name(model) != failed), None)
         if stand_in is not None:
             logger.warning("%s failed (%s): %s answers.", failed, error, _name(stand_in))
         return stand_in

@@ -21,19 +21,20 @@ if TYPE_CHECKING:
 
 
 class PromptCachingMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
-    """Marks what stays the same for the server's explicit cache (P64).
+    """Marks what stays the same for the server's explicit cache.
 
     It sets `prompt_cache` for each call of a `ChatQwen36`, whose docs say where marks go. Use it
     where the model object is not yours to set up, or for one agent only. Models of other classes
     and gateways that take no marks are left alone, so it may stand before or behind LangChain's
-    `ModelFallbackMiddleware`: marks are set when the request is written (T16).
+    `ModelFallbackMiddleware`: marks are set when the request is written
+    (docs/quirks.md#markers-that-fallbacks-strip).
 
     The answer's `response_metadata["prompt_cache"]` says what was read and written, and what that
     saved or, at first, cost.
     """
 
     def __init__(self, *, min_tokens: int = MIN_TOKENS, history: bool = True) -> None:
-        """Say when.
+        """Initialize the middleware.
 
         Args:
             min_tokens: The shortest request that is marked; servers ignore marks on shorter ones
@@ -67,16 +68,16 @@ class PromptCachingMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         return _noted(await handler(self._marked(request)))
 
     def _marked(self, request: ModelRequest[Any]) -> ModelRequest[Any]:
-        row = gateway_of(request)
-        if row is None or not row.cache_control:
+        gateway = gateway_of(request)
+        if gateway is None or not gateway.cache_control:
             return request
         if (
             self.min_tokens > MIN_TOKENS
             and count_tokens(request, request.messages) < self.min_tokens
         ):
             return request
-        where = "auto" if self.history else "system"
-        return request.override(model_settings={**request.model_settings, "prompt_cache": where})
+        scope = "auto" if self.history else "system"
+        return request.override(model_settings={**request.model_settings, "prompt_cache": scope})
 
 
 def _noted(result: ModelResult) -> ModelResult:

@@ -63,9 +63,10 @@ _HEAD = "What was said before, in short:\n\n"
 class TierGuardMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     """Keeps requests out of the dearer price tiers, where the whole request pays more.
 
-    One token above 128K or 256K makes all tokens of a request dearer (dashscope.md §3). Before
-    each call the request's input is estimated; where it has crossed a bound of the model's price
-    list at its gateway, one of these is done:
+    One token above 128K or 256K makes all tokens of a request dearer
+    (docs/quirks.md#one-price-tier-for-a-whole-request). Before each call the
+    request's input is estimated; if it crosses a bound of the model's price list at its gateway,
+    one of these is done:
 
     - `trim`: the oldest turns are left out of this request; the thread keeps them.
     - `summarize`: they are replaced by a summary, in the thread too.
@@ -229,11 +230,11 @@ def keep_newest(
     question = max((n for n, unit in enumerate(units) if _asks(unit)), default=0)
     left = room - count(units[question]) if units else 0
     first = len(units)
-    for place in reversed(range(len(units))):
-        left -= 0 if place == question else count(units[place])
-        if left < 0 and place < len(units) - 1:
+    for index in reversed(range(len(units))):
+        left -= 0 if index == question else count(units[index])
+        if left < 0 and index < len(units) - 1:
             break
-        first = place
+        first = index
     kept = [units[question], *units[first:]] if first > question else units[first:]
     while len(kept) > 1 and first < question and not _asks(kept[0]):
         kept = kept[1:]
@@ -262,8 +263,8 @@ def _told(
     extra = f", {note['saved']} more for its input" if note["saved"] else ""
     text = f"About {tokens} input tokens cross the price tier of {bound}{extra}"
     if action == "refuse":
-        said = f"{text}: the call was not made. Begin a new thread, or shorten this one."
-        return _Plan(request, refusal=AIMessage(said, response_metadata={"tier_guard": note}))
+        refusal = f"{text}: the call was not made. Begin a new thread, or shorten this one."
+        return _Plan(request, refusal=AIMessage(refusal, response_metadata={"tier_guard": note}))
     logger.warning("%s: the call is made all the same.", text)
     return _Plan(request, note)
 

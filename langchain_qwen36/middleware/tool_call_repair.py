@@ -21,7 +21,9 @@ _SHOWN = 500
 
 
 class ToolCallRepairMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
-    """Hands `invalid_tool_calls` back to the model as error results (P19).
+    """Returns `invalid_tool_calls` to the model as error results.
+
+    See docs/quirks.md#invalid-tool-calls-end-agents.
 
     A call whose arguments are no JSON object makes `create_agent` stop without a word. With this
     the model is told what was wrong and asked again, at most `max_repairs` times in a row. Calls
@@ -29,7 +31,7 @@ class ToolCallRepairMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     """
 
     def __init__(self, *, max_repairs: int = 2) -> None:
-        """Say how often.
+        """Initialize the middleware.
 
         Args:
             max_repairs: Rounds in a row; after the last one the run ends with a message.
@@ -114,7 +116,7 @@ def _not_executed(call: ToolCall) -> ToolMessage:
 
 def _fault(args: str) -> str:
     try:
-        found = json.loads(args)
+        value = json.loads(args)
     except ValueError as error:
         return str(error)
-    return f"they are {type(found).__name__}"
+    return f"they are {type(value).__name__}"

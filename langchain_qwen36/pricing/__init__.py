@@ -1,4 +1,4 @@
-"""Usage to money: exact, explained, and None where a price is not known. Pure."""
+"""Convert usage to money: exact, explained, and None if a price is not known."""
 
 from __future__ import annotations
 

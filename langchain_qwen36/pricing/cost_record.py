@@ -1,4 +1,4 @@
-"""The cost of a call as the dict that stands on its message, in `response_metadata["cost"]`."""
+"""Build the dict in a message's `response_metadata["cost"]`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class CostRecord(TypedDict):
     output: float | None
     """For the answer, thoughts included."""
     cache_saved: float | None
-    """How much cheaper the prompt cache made it by the list; below 0 where it was only written."""
+    """Savings from prompt caching at list price; negative if the cache was only written."""
     unpriced: dict[str, int] | None
     """Calls of the server's own tools, which it bills beside the tokens: not in a list price."""
     reported: float | None
@@ -79,7 +79,7 @@ class CostRecord(TypedDict):
 def cost_record(
     listed: Cost | None, reported: Reported | None, usage: Mapping[str, Any] | None = None
 ) -> CostRecord | None:
-    """List price and reported bill in one JSON-safe dict; None where neither is known.
+    """Return list price and reported cost in one JSON-safe dict; None if neither is known.
 
     A list price in another currency than the report's is left out.
 
@@ -113,7 +113,7 @@ def cost_record(
 
 
 def money_of(record: Mapping[str, Any]) -> Money:
-    """The total of a cost record, exact again."""
+    """Return the total of a cost record, exact again."""
     return Money(Decimal(str(record["total"])), record["currency"])
 
 

@@ -1,4 +1,4 @@
-"""What a call costs by the price list: usage times offer, exactly. Pure.
+"""Compute the list price of a call: usage times offer, exactly.
 
 One request pays one tier, chosen by its total input tokens, cached ones counted, and all its
 tokens pay that tier's rates. Tokens are split into disjoint kinds first: plain input, cache hits,
@@ -49,7 +49,8 @@ class BilledTokens:
     def of(cls, usage: Mapping[str, Any]) -> BilledTokens:
         """Split LangChain's `UsageMetadata`; a missing or null count is 0.
 
-        Reasoning above the output is kept at the output: real gateways send it (gateways.md §0.13).
+        Reasoning above the output is kept at the output: real gateways send it
+        (docs/quirks.md#reasoning-tokens-and-output-tokens).
 
         Raises:
             UsageError: A count is negative or no whole number, or more input tokens came from or
@@ -152,7 +153,7 @@ def cost(
     thinking: bool | None = None,
     cache_type: str | None = None,
 ) -> Cost | None:
-    """The list price of one call, or None where it is not known: never 0 for want of a price.
+    """Return the list price of one call, or None if it is not known: never 0 for want of a price.
 
     Args:
         usage: LangChain's `UsageMetadata`.
@@ -162,7 +163,7 @@ def cost(
         batch: The call was made in batch mode. None comes back where no batch price is known.
         thinking: Whether the call thought, asked only where the usage does not say and the model
             has a rate for it; the gateway's default where left out. A call that was to think but
-            did not pays the plain rate (dashscope.md §3).
+            did not pays the plain rate.
         cache_type: What `cache_type_of` reads in the reply: `"ephemeral"` says that the hits were
             in explicitly cached blocks, which are cheaper. A call that wrote such a block needs
             not say so.
@@ -202,22 +203,22 @@ def cost(
 
 
 def cache_type_of(usage: Any) -> str | None:
-    """What a raw usage object says of its cache hits; None where it says nothing, in any shape."""
+    """Return the type of the cache hits in a raw usage object of any shape; None: not given."""
     details = usage.get("prompt_tokens_details") if isinstance(usage, dict) else None
-    said = details.get("cache_type") if isinstance(details, dict) else None
-    return said if isinstance(said, str) else None
+    cache_type = details.get("cache_type") if isinstance(details, dict) else None
+    return cache_type if isinstance(cache_type, str) else None
 
 
 def plugin_calls_of(usage: Any) -> dict[str, int] | None:
-    """How often the server used each tool of its own, by a raw usage object; None: not said.
+    """Return how often the server used each tool of its own, by a raw usage object.
 
-    `{"plugins": {"search": {"count": 2}}}` (Model Studio: code interpreter).
+    None: not given. `{"plugins": {"search": {"count": 2}}}` (Model Studio: code interpreter).
     """
     plugins = usage.get("plugins") if isinstance(usage, dict) else None
     counted = {
-        name: told["count"]
-        for name, told in (plugins.items() if isinstance(plugins, dict) else ())
-        if isinstance(told, dict) and type(told.get("count")) is int and told["count"] > 0
+        name: plugin["count"]
+        for name, plugin in (plugins.items() if isinstance(plugins, dict) else ())
+        if isinstance(plugin, dict) and type(plugin.get("count")) is int and plugin["count"] > 0
     }
     return counted or None
 
@@ -225,9 +226,9 @@ def plugin_calls_of(usage: Any) -> dict[str, int] | None:
 def _billing_lines(
     tokens: BilledTokens, *, batch: bool, explicit: bool, offer: Offer, thinking: bool | None
 ) -> dict[str, tuple[Rate, int]]:
-    """Each part of the bill with the rate it pays and its tokens."""
+    """Return each part of the cost with the rate it pays and its tokens."""
     hit: Rate = "cache_read_explicit" if explicit or tokens.cache_write else "cache_read"
-    if batch:  # Batch and cache discounts do not combine (dashscope.md §3).
+    if batch:  # They do not combine: docs/quirks.md#one-price-tier-for-a-whole-request
         hit = "input"
     if tokens.reasoning is not None:
         thinking = tokens.reasoning > 0
@@ -242,7 +243,7 @@ def _billing_lines(
 
 
 def _rate_factor(price: Price, discount: Decimal | None, *, batch: bool) -> Decimal:
-    """What is paid of the listed rates."""
+    """Return discount times batch factor."""
     return (discount or Decimal(1)) * ((price.batch if batch else None) or Decimal(1))
 
 

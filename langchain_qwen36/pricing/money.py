@@ -1,4 +1,4 @@
-"""Amounts that know their currency: dollars and yuan are never added (P68)."""
+"""Amounts with their currency: dollars and yuan are never added (docs/quirks.md#currencies)."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Money:
 
 
 def parse_decimal(value: object) -> Decimal | None:
-    """A number or a decimal text as it prints, so that 0.85 is 0.85; None: no finite number."""
+    """Parse a number or a decimal text as it prints, so 0.85 is 0.85; None: no finite number."""
     try:
         number = Decimal(str(value))
     except InvalidOperation:
@@ -71,7 +71,7 @@ def parse_decimal(value: object) -> Decimal | None:
 
 
 def totals(amounts: Iterable[Money]) -> dict[str, Decimal]:
-    """The sum of each currency; an empty dict for no amounts."""
+    """Return the sum of each currency; an empty dict for no amounts."""
     sums: dict[str, Decimal] = {}
     for money in amounts:
         sums[money.currency] = sums.get(money.currency, Decimal(0)) + money.amount

@@ -1,4 +1,4 @@
-"""What a gateway says it charged: four shapes of money, told apart by their keys (P28).
+"""Read what a gateway reports that it charged: four forms, distinguished by their keys.
 
 | where | what |
 |---|---|
@@ -7,7 +7,8 @@
 | `meta.usage.usd_spent` | a number, beside `credits_used` |
 | `cost.usd` | a number, beside `diem`, another currency |
 
-All are US dollars (gateways.md §0.1, §5). Every key may be missing or null.
+All are US dollars. Every key may be missing or null.
+See docs/quirks.md#cost-that-the-gateway-reports.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class Reported:
 def reported_cost(
     usage: Mapping[str, Any] | None, extra: Mapping[str, Any] | None = None
 ) -> Reported | None:
-    """The money in a reply, or None where it holds none that tells the whole.
+    """Return the reported cost of a response; None if it holds none, or only a part of it.
 
     Args:
         usage: The reply's `usage` object, raw.

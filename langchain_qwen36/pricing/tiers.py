@@ -1,4 +1,4 @@
-"""Before the call: how far the next tier is, and what one token too many costs."""
+"""Compute the distance to the next price tier and the cost of crossing it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def next_tier(
     discount: Decimal | float | str | None = None,
     thinking: bool | None = None,
 ) -> NextTier | None:
-    """How far a request of this size is from the next tier.
+    """Return how far a request of this size is from the next tier.
 
     `output_tokens` is the answer that is expected: it pays the higher tier too; the other
     settings are those of `cost`. None comes back where no price is known, or no tier ends above

@@ -11,7 +11,7 @@ def may_be_billed(error: BaseException) -> bool:
     """Return whether a request of which nothing came back may still be on the bill.
 
     Gateways do not bill a refusal or a failure before inference. A request that was accepted and
-    then left alone runs on and is billed: `docs/quirks.md#requests-that-are-left-alone-are-billed`.
+    then left alone runs on and is billed: `docs/quirks.md#what-a-failed-call-costs`.
     """
     if isinstance(error, GatewayTimeoutError):
         return error.clock not in ("connect", "pool")

@@ -70,7 +70,7 @@ def sums(summary: Summary) -> str:
 
 def notes(summary: Summary) -> list[str]:
     """What the sums do not say by themselves: what is missing, estimated, or was not paid."""
-    told = [
+    counts = [
         (summary.unpriced_calls, "without a known price: the cost is partial"),
         (summary.priced_as_calls, "at the prices that `price_as` names, not their own"),
         (summary.estimated_calls, "estimated, for the answer was cut"),
@@ -78,7 +78,9 @@ def notes(summary: Summary) -> list[str]:
         (summary.failed_calls, "failed"),
         (summary.cached_calls, "answered by the LLM cache, at no cost"),
     ]
-    return [f"{count} {'call' if count == 1 else 'calls'} {what}" for count, what in told if count]
+    return [
+        f"{count} {'call' if count == 1 else 'calls'} {what}" for count, what in counts if count
+    ]
 
 
 def one_line(summary: Summary) -> str:

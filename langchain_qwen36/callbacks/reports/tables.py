@@ -60,11 +60,11 @@ def html_table(records: Sequence[CallRecord]) -> str:
     head = "".join(f"<th>{heading}</th>" for heading in (*_HEADINGS, ""))
     body = "".join(_html_row(row) for row in rows(records))
     foot = "".join(f"<td>{escape(cell)}</td>" for cell in _total(summary))
-    said = "".join(f"<div>{escape(note)}</div>" for note in notes(summary))
+    lines = "".join(f"<div>{escape(note)}</div>" for note in notes(summary))
     return (
         f"<div><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody>"
         f'<tfoot style="font-weight:bold"><tr>{foot}</tr></tfoot></table>'
-        f'<div style="opacity:.7">{said}</div></div>'
+        f'<div style="opacity:.7">{lines}</div></div>'
     )
 
 
