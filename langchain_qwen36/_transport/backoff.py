@@ -1,4 +1,4 @@
-"""When a failed call is tried again, and after how long; pure but for the waiting itself."""
+"""Decide whether a failed attempt is followed by another, and after how many seconds."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from langchain_qwen36.errors import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_FIRST, _LONGEST = 0.5, 8.0
-"""Seconds of back-off."""
-_LONGEST_ASKED = 120.0
-"""Seconds: who is asked to wait longer is told so at once (F19)."""
+_MIN_BACKOFF, _MAX_BACKOFF = 0.5, 8.0
+"""Seconds of back-off after the first failure, and at most."""
+_MAX_RETRY_AFTER = 120.0
+"""Seconds; a longer Retry-After fails at once, for the caller to decide."""
 _MAX_DOUBLINGS = 10
 _waits = True
 
@@ -35,8 +35,8 @@ def delay(
 ) -> float | None:
     """Seconds to wait before the next attempt; None when there is to be none.
 
-    What may be retried the error knows: by its class, by the gateway's code, and by
-    `x-should-retry`, which was read into it.
+    Whether it may be retried is a field of the error, set by its class, by the gateway's code, and
+    by the header `x-should-retry`.
 
     Args:
         error: Why this attempt failed.
@@ -47,21 +47,21 @@ def delay(
     if not error.is_retryable or attempt > max_retries:
         return None
     if isinstance(error, UnexpectedResponseError) and attempt > 1:
-        return None  # what is no answer twice will be none the third time (P72)
+        return None  # a second body that is no completion will not become one
     if error.retry_after is not None:
-        # All who were told the same time must not come back at the same time (F78).
+        # Clients that were given the same time must not return at the same moment.
         seconds = error.retry_after * (1 + 0.1 * dice())
-        return seconds if error.retry_after <= _LONGEST_ASKED else None
+        return seconds if error.retry_after <= _MAX_RETRY_AFTER else None
     return _back_off(error, attempt, dice())
 
 
 def _back_off(error: QwenError, attempt: int, dice: float) -> float:
     if isinstance(error, GatewayConnectionError) and attempt == 1:
-        return 0.0  # a kept connection may have died just then: a new one is at hand (F5)
-    seconds: float = _FIRST * 2.0 ** min(attempt - 1, _MAX_DOUBLINGS)
+        return 0.0  # a broken connection says nothing about the server: try a new one at once
+    seconds: float = _MIN_BACKOFF * 2.0 ** min(attempt - 1, _MAX_DOUBLINGS)
     if isinstance(error, RateLimitError):
-        return min(2 * seconds, _LONGEST) * dice  # full jitter (F78)
-    return min(seconds, _LONGEST) * (1 - 0.25 * dice)
+        return min(2 * seconds, _MAX_BACKOFF) * dice  # full jitter: many clients share a limit
+    return min(seconds, _MAX_BACKOFF) * (1 - 0.25 * dice)
 
 
 def sleep(seconds: float) -> None:

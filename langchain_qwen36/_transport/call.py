@@ -129,7 +129,10 @@ class Attempts:
         return self._deadline is not None and time.monotonic() + seconds >= self._deadline
 
     def _drop_stream_options(self, error: QwenError) -> bool:
-        """A server that does not know the field is asked again without it (P10)."""
+        """Remove the field from the body, for a server that does not know it.
+
+        See docs/quirks.md#servers-that-refuse-stream_options.
+        """
         named = isinstance(error, InvalidRequestError) and "stream_options" in error.message
         if not named or b'"stream_options"' not in self.body:
             return False

@@ -30,7 +30,7 @@ class StreamCall:
     """Iterate over it, with `for` or `async for`, for lists of deltas; once.
 
     Close the iterator on every other way out than its end (`contextlib.closing`, `aclosing`):
-    that closes the connection. Before the last list is handed out, the connection is free (T19).
+    that closes the connection. Before the last list is handed out, the connection is free.
 
     `reader` is the last attempt's reader; `meta` is there once the answer has begun.
 
@@ -38,11 +38,11 @@ class StreamCall:
         call: What is sent.
         new_reader: Makes the reader of an attempt.
         restart: The caller looks at `reader` at the end and at no delta before: a stream that
-            breaks may then begin again from zero at any point (P52).
+            breaks may then begin again from zero at any point.
 
     Raises:
         QwenError: while iterating. It carries `partial` and `chunks`, and no attempt follows once
-            a delta was handed out (F79).
+            a delta was handed out: it would come twice.
     """
 
     reader: CompletionReader

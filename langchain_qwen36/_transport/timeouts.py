@@ -1,4 +1,4 @@
-"""The clocks of a call, and how a user sets them."""
+"""Timeouts of a call: what a user sets, and the running clocks of one attempt."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from langchain_qwen36.errors import GatewayTimeoutError, UnsupportedSettingError
 if TYPE_CHECKING:
     from langchain_qwen36.errors import Clock as ClockName
 
-_LEAST = 0.001
+_MIN_SECONDS = 0.001
 """Seconds; a socket given 0 does not wait at all and answers with another error."""
 _SLACK = 0.05
 """Seconds by which a system timer may be early."""
@@ -22,10 +22,10 @@ _QUADRUPLE = 4
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long a call waits for what, in seconds; None is for ever.
+    """Seconds that a call waits for each of its stages; None is no limit.
 
     The gap is counted between events: a gateway's keep-alive comments do not reset it, so that a
-    stalled model is noticed however lively the connection (F8).
+    stalled model is noticed however lively the connection.
     """
 
     connect: float | None = 5.0
@@ -76,7 +76,7 @@ class Timeouts:
         )
 
     def deadline(self) -> float | None:
-        """When a call that starts now must be over, on the monotonic clock (F77)."""
+        """Return when a call that starts now must be over, on the monotonic clock."""
         return None if self.total is None else time.monotonic() + self.total
 
 
@@ -102,12 +102,12 @@ class CallTimeouts:
     @property
     def connect(self) -> float | None:
         """Seconds left for connecting."""
-        return _least(self.timeouts.connect, self._total_left())
+        return _min(self.timeouts.connect, self._total_left())
 
     @property
     def pool(self) -> float | None:
         """Seconds left for waiting for a free connection."""
-        return _least(self.timeouts.pool, self._total_left())
+        return _min(self.timeouts.pool, self._total_left())
 
     @property
     def has_deadline(self) -> bool:
@@ -121,13 +121,13 @@ class CallTimeouts:
 
     def cap(self, seconds: float) -> None:
         """End the call's reads within so many seconds from now, event or not."""
-        self._until = _least(self._until, time.monotonic() + seconds)
+        self._until = _min(self._until, time.monotonic() + seconds)
 
     def remaining(self) -> float | None:
         """Return the seconds until the first clock runs out; never 0."""
         until = None if self._until is None else self._until - time.monotonic()
-        left = _least(until, self._total_left())
-        return None if left is None else max(left, _LEAST)
+        left = _min(until, self._total_left())
+        return None if left is None else max(left, _MIN_SECONDS)
 
     def check(self) -> None:
         """Raise `ClockExpired` if a clock ran out, though bytes may be at hand."""
@@ -159,12 +159,14 @@ class CallTimeouts:
         return self._deadline - time.monotonic() < _SLACK
 
     def _total_left(self) -> float | None:
-        return None if self._deadline is None else max(self._deadline - time.monotonic(), _LEAST)
+        return (
+            None if self._deadline is None else max(self._deadline - time.monotonic(), _MIN_SECONDS)
+        )
 
 
 _WAITED_FOR: dict[ClockName, str] = {
     "connect": "no connection",
-    "pool": "none of this process's connections came free",
+    "pool": "none of the pool's connections came free",
     "first_event": "the gateway sent no event",
     "gap": "the gateway sent no further event",
     "total": "the call was not over",
@@ -175,7 +177,7 @@ def _after(seconds: float | None) -> float | None:
     return None if seconds is None else time.monotonic() + seconds
 
 
-def _least(one: float | None, other: float | None) -> float | None:
+def _min(one: float | None, other: float | None) -> float | None:
     if one is None or other is None:
         return other if one is None else one
     return min(one, other)

@@ -1,8 +1,8 @@
-"""One request and its answer in HTTP/1.1, without I/O.
+"""One request and its response in HTTP/1.1, without I/O.
 
-httptools (llhttp, the parser of Node.js) reads the answer; what it finds in one read comes out as
+httptools (llhttp, the parser of Node.js) reads the response; the content of one read comes out as
 one piece, for gateways send one HTTP chunk an event. h11, which httpx reads with, took 60 µs for
-each call and 8 µs for each chunk (DESIGN §4.2).
+each call and 8 µs for each chunk. `tests/transport/test_framing.py` drives both side by side.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class Exchange:
         self.head_bytes = _encode_head(request.method, request.url.target, request.headers)
         self.has_begun = False
         """Whether a byte of the response has come."""
-        self._answer = _Answer()
-        self._parser = self._answer.parser
-        # What servers get away with elsewhere; none of it moves the end of a body.
+        self._response = _ParsedResponse()
+        self._parser = self._response.parser
+        # Deviations that other clients accept; none changes where a body ends.
         self._parser.set_dangerous_leniencies(
             lenient_chunked_length=True,
             lenient_optional_cr_before_lf=True,
@@ -71,10 +71,10 @@ class Exchange:
             raise httpcore.RemoteProtocolError("Server disconnected without sending a response.")
         self.has_begun = True
         content = self._feed(data, _MAX_HEAD)
-        answer = self._answer
-        if not answer.has_head:
+        response = self._response
+        if not response.has_head:
             return None
-        return Head(answer.status, answer.reason, answer.headers, content)
+        return Head(response.status, response.reason, response.headers, content)
 
     def body(self, data: bytes) -> bytes:
         """Take bytes of the body, give back its content; no bytes are the end of the connection.
@@ -84,9 +84,11 @@ class Exchange:
         """
         if data:
             return self._feed(data, _MAX_BETWEEN)
-        if not self._answer.reads_until_close:
-            raise httpcore.RemoteProtocolError("The peer closed the connection in mid-answer.")
-        self._answer.ended = True
+        if not self._response.reads_until_close:
+            raise httpcore.RemoteProtocolError(
+                "The peer closed the connection in the middle of the response."
+            )
+        self._response.ended = True
         return b""
 
     def is_complete(self) -> bool:
@@ -97,13 +99,13 @@ class Exchange:
         """
         if self._broken is not None:
             raise self._broken
-        return self._answer.ended
+        return self._response.ended
 
     @property
     def is_reusable(self) -> bool:
         """Whether its connection can carry another exchange."""
-        answer = self._answer
-        return answer.ended and answer.keep_alive and not answer.trailing_data
+        response = self._response
+        return response.ended and response.keep_alive and not response.trailing_data
 
     @property
     def keep_alive_seconds(self) -> float | None:
@@ -111,7 +113,7 @@ class Exchange:
 
         At the very end of that time a request would cross the server's closing.
         """
-        for name, value in self._answer.headers:
+        for name, value in self._response.headers:
             if name.lower() == b"keep-alive" and (match := _KEEP_ALIVE_TIMEOUT.search(value)):
                 seconds = int(match[1])
                 return max(seconds - 1.0, seconds / 2)
@@ -119,32 +121,32 @@ class Exchange:
 
     def _feed(self, data: bytes, most: int) -> bytes:
         """Take bytes of which at most so many may be no content."""
-        answer = self._answer
+        response = self._response
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._misread(error)
-        content = b"".join(answer.pieces)
-        answer.pieces.clear()
+        content = b"".join(response.pieces)
+        response.pieces.clear()
         self._without_content = 0 if content else self._without_content + len(data)
         if self._without_content > most:
             raise httpcore.RemoteProtocolError(f"More than {most} bytes, and no content in them.")
         return content
 
     def _misread(self, error: Exception) -> None:
-        """After the end, whatever comes is surplus; behind good content an error can wait."""
-        answer = self._answer
-        if answer.ended:
-            answer.trailing_data = True
+        """Keep a framing error until the content before it was read; none counts after the end."""
+        response = self._response
+        if response.ended:
+            response.trailing_data = True
             return
         broken = httpcore.RemoteProtocolError(str(error.__context__ or error))
-        if not answer.pieces:
+        if not response.pieces:
             raise broken from error
         self._broken = broken
 
 
-class _Answer:
-    """What the parser finds; it calls the methods that begin with `on`."""
+class _ParsedResponse:
+    """The response as the parser reports it, through the methods that begin with `on`."""
 
     def __init__(self) -> None:
         self.status = 0
@@ -164,7 +166,7 @@ class _Answer:
 
     def on_message_begin(self) -> None:
         if self.ended:
-            raise httpcore.RemoteProtocolError("There is more than one answer.")
+            raise httpcore.RemoteProtocolError("There is more than one response.")
 
     def on_status(self, reason: bytes) -> None:
         self.reason += reason
@@ -192,7 +194,7 @@ class _Answer:
 
 
 def _reads_until_close(headers: list[tuple[bytes, bytes]]) -> bool:
-    """RFC 9112 §6.3; the parser has refused lengths that contradict each other."""
+    """Decide how the body ends (RFC 9112, section 6.3); the parser has refused two lengths."""
     codings = _values(headers, b"transfer-encoding")
     # Several lines are one list, of which two readers may see two ends.
     if codings and [coding.lower() for coding in codings] != [b"chunked"]:
@@ -207,7 +209,7 @@ def _values(headers: list[tuple[bytes, bytes]], lower_name: bytes) -> list[bytes
 
 
 def _encode_head(method: bytes, target: bytes, headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """The head of a request; errors name a header and not its value, which may be the key."""
+    """Encode the head of a request; errors name a header, not its value, which may be the key."""
     lines = [b"%b %b HTTP/1.1" % (method, target), *(_line(*header) for header in headers)]
     return b"\r\n".join([*lines, b"", b""])
 

@@ -1,4 +1,4 @@
-"""The start of an answer, and its bytes as they are read."""
+"""The head of a response, and its decoded bytes as they are read."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 _MAX_ERROR_BYTES = 64 * 1024
 _MAX_ERROR_SECONDS = 3.0
-"""An error's body is read this far: a status is worth more than the end of its page (F65)."""
+"""How much of an error's body is read: its status is worth more than the end of its page."""
 _MAX_ANSWER_BYTES = 256 * 1024 * 1024
 
 
 class HTTPResponse:
-    """The start of an answer; iterate over it for its decoded bytes.
+    """The head of a response; iterate over it for its decoded bytes.
 
     Any read may raise `GatewayTimeoutError`, `GatewayConnectionError` or, for bytes that are
     not what their headers say, `UnexpectedResponseError`.
