@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 FOREIGN_NAMES = frozenset({"reasoning", "stream_options"})
 """Names that are taken and stored under others."""
 
+_TRANSLATED = FOREIGN_NAMES | {"model_kwargs", "max_retries"}
+
 _REASONING = {
     "effort": "reasoning_effort",
     "max_tokens": "thinking_budget",
@@ -34,6 +36,8 @@ def translate(settings: Mapping[str, Any]) -> dict[str, Any]:
         UnsupportedSettingError: a key of `reasoning` or `stream_options` that has no counterpart,
             or one that is given twice with different values.
     """
+    if _TRANSLATED.isdisjoint(settings):
+        return dict(settings)
     ours = {name: value for name, value in settings.items() if name not in FOREIGN_NAMES}
     _add(ours, _from_reasoning(settings.get("reasoning")), "reasoning")
     _add(ours, _from_stream_options(settings.get("stream_options")), "stream_options")
