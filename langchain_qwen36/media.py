@@ -46,7 +46,7 @@ _SHOWN = 200
 class _File(NamedTuple):
     data: bytes
     name: str | None
-    said: str
+    label: str
     """What an error calls it."""
 
 
@@ -58,7 +58,7 @@ def image_block(
     max_pixels: int | None = None,
     detail: str | None = None,
 ) -> Block:
-    """An image.
+    """Make a content block of an image.
 
     Args:
         source: Its path, bytes or URL.
@@ -84,7 +84,7 @@ def video_block(
     max_pixels: int | None = None,
     total_pixels: int | None = None,
 ) -> Block:
-    """A video, in one file or as its frames.
+    """Make a content block of a video, in one file or as its frames.
 
     Args:
         source: Its path, bytes or URL, or a list of those of its frames, in their order.
@@ -108,7 +108,7 @@ def video_block(
 
 
 def audio_block(source: Source, *, mime_type: str | None = None) -> Block:
-    """A sound, for models that hear; those of Qwen3.6 do not.
+    """Make a content block of audio, for models that hear; those of Qwen3.6 do not.
 
     Args:
         source: Its path, bytes or URL.
@@ -123,7 +123,7 @@ def audio_block(source: Source, *, mime_type: str | None = None) -> Block:
 def file_block(
     source: Source, *, mime_type: str | None = None, filename: str | None = None
 ) -> Block:
-    """A document. A text becomes a `text-plain` block, which every model reads.
+    """Make a content block of a document; a text becomes `text-plain`, which every model reads.
 
     Args:
         source: Its path, bytes or URL.
@@ -141,7 +141,7 @@ def file_block(
     name = filename or file.name
     mime = mime_type or sniff(file.data) or mimetypes.guess_type(name or "")[0]
     if mime is None:
-        raise MessageError(f"{file.said} is a document of unknown type: pass `mime_type`.")
+        raise MessageError(f"{file.label} is a document of unknown type: pass `mime_type`.")
     if mime.startswith("text/") and (text := _text(file.data)) is not None:
         titled = {"title": name} if name else {}
         return {"type": "text-plain", "text": text, "mime_type": "text/plain", **titled}
@@ -164,9 +164,9 @@ def _frame(source: Any, mime_type: str | None) -> str:
     return f"data:{mime_type or _mime(file, 'image')};base64,{_base64(file.data)}"
 
 
-def _extras(said: Block) -> Block:
-    """What a standard block has no key for."""
-    found = {key: value for key, value in said.items() if value is not None}
+def _extras(options: Block) -> Block:
+    """Return the options that a standard block has no key for."""
+    found = {key: value for key, value in options.items() if value is not None}
     return {"extras": found} if found else {}
 
 
@@ -176,7 +176,7 @@ def _url(source: Any) -> str | None:
 
 
 def _read(source: Any) -> _File:
-    """The bytes.
+    """Read the bytes.
 
     Raises:
         MessageError: they cannot be read, or there are none.
@@ -193,7 +193,7 @@ def _read(source: Any) -> _File:
             f"{type(source)!r}: save it to a BytesIO and pass its `.getvalue()`."
         )
     if not file.data:
-        raise MessageError(f"{file.said}: the file is empty.")
+        raise MessageError(f"{file.label}: the file is empty.")
     return file
 
 
@@ -213,7 +213,7 @@ def _in_memory(source: Any) -> bytes | None:
 
 
 def _opened(path: Path) -> _File:
-    said = repr(str(path)[:_SHOWN])
+    label = repr(str(path)[:_SHOWN])
     try:
         path = path.expanduser()
         # A pipe or a device might never end.
@@ -221,26 +221,26 @@ def _opened(path: Path) -> _File:
         data = b"" if odd else path.read_bytes()
     except (OSError, RuntimeError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
-        raise MessageError(f"{said} cannot be read: {why}.") from error
+        raise MessageError(f"{label} cannot be read: {why}.") from error
     if odd:
-        raise MessageError(f"{said} is a directory or a device, not a file.")
-    return _File(data, path.name, said)
+        raise MessageError(f"{label} is a directory or a device, not a file.")
+    return _File(data, path.name, label)
 
 
 def _mime(file: _File, kind: str) -> str:
-    """The type by the first bytes.
+    """Return the type by the first bytes.
 
     Raises:
         MessageError: unknown, or of another kind.
     """
     found = sniff(file.data)
     if found is None:
-        raise MessageError(f"{file.said} is of no known format of {kind}: pass `mime_type`.")
+        raise MessageError(f"{file.label} is of no known format of {kind}: pass `mime_type`.")
     family = found.partition("/")[0]
     sounds = kind == "audio" and family == "video"  # the same containers carry both
     if family != kind and not sounds:
         other = family if family in {"image", "video", "audio"} else "file"
-        raise MessageError(f"{file.said} is {found}, not {kind}: use `{other}_block`.")
+        raise MessageError(f"{file.label} is {found}, not {kind}: use `{other}_block`.")
     return f"audio/{found.partition('/')[2]}" if sounds else found
 
 

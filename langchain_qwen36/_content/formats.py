@@ -1,4 +1,4 @@
-"""What a file is, and how large its picture: read from its own bytes, with no decoder."""
+"""Detect the type of a file and the size of an image from its first bytes."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ class Size(NamedTuple):
 
 
 def sniff(data: bytes) -> str | None:
-    """The MIME type by the first bytes; None where they are of no known format."""
+    """Return the MIME type by the first bytes; None: of no known format."""
     if data[:4] == b"RIFF":
         return _RIFF.get(data[8:12])
     if data[4:8] == b"ftyp":
@@ -88,7 +88,7 @@ def sniff(data: bytes) -> str | None:
 
 
 def image_size(data: bytes) -> Size | None:
-    """Width and height out of the front of a PNG, JPEG, GIF, WebP or BMP.
+    """Read width and height from the front of a PNG, JPEG, GIF, WebP or BMP.
 
     None for another format, a header that was cut off, and a side of 0.
     """
@@ -126,7 +126,7 @@ def _webp_size(data: bytes) -> tuple[int, int]:
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int]:
-    """The size stands in the first start-of-frame segment."""
+    """Read the size from the first start-of-frame segment."""
     at = 2
     while at + 9 <= len(data) and data[at] == 0xFF:  # noqa: PLR2004
         if data[at + 1] == 0xFF:  # noqa: PLR2004  # a fill byte

@@ -1,4 +1,4 @@
-"""Reading one block of content, whoever's shape it has (T20)."""
+"""Read the source of a content block: URL, base64, file id or text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a part's bytes are, whichever way the block said it."""
+    """Where a part's bytes are, in whichever form the block has it."""
 
     url: str | None = None
     data: str | None = None
@@ -26,7 +26,7 @@ class Source:
 
 
 def replace_lone_surrogates(text: str) -> str:
-    """The text with lone surrogates replaced.
+    """Return the text with lone surrogates replaced.
 
     Half of an emoji, cut by a model or a parser, would make every later request of the
     conversation fail to encode.
@@ -41,7 +41,7 @@ def replace_lone_surrogates(text: str) -> str:
 
 
 def optional_text(block: Mapping[str, Any], key: str) -> str | None:
-    """A text of a block, or of its extras; None when it is missing or empty."""
+    """Return a text of a block, or of its extras; None when it is missing or empty."""
     value = block_option(block, key)
     if value is not None and not isinstance(value, str):
         raise MessageError(f"{key!r} of a block of type {block.get('type')!r} is no text.")
@@ -49,7 +49,7 @@ def optional_text(block: Mapping[str, Any], key: str) -> str | None:
 
 
 def required_text(block: Mapping[str, Any], key: str) -> str:
-    """A text that a block must have."""
+    """Return a text that a block must have."""
     value = block.get(key)
     if not isinstance(value, str):
         raise MessageError(f"A block of type {block.get('type')!r} has no {key!r}: {value!r}.")
@@ -57,30 +57,30 @@ def required_text(block: Mapping[str, Any], key: str) -> str:
 
 
 def source_of(block: Mapping[str, Any]) -> Source:
-    """Where the bytes are.
+    """Return where the bytes are.
 
-    v1 and v0 say it in the block, Anthropic in its `source`, OpenAI and the vendor under the key
+    v1 and v0 have it in the block, Anthropic in its `source`, OpenAI and the vendor under the key
     that is named as the type is, in an object or as a bare URL.
     """
     own = block.get(str(block.get("type")))
     inner = next((v for v in (block.get("source"), own) if isinstance(v, dict)), None)
-    said = {**block, **inner, "source_type": inner.get("type")} if inner else block
+    fields = {**block, **inner, "source_type": inner.get("type")} if inner else block
     source = Source(
-        url=optional_text(said, "url")
+        url=optional_text(fields, "url")
         or (replace_lone_surrogates(own) if isinstance(own, str) else None),
-        data=optional_text(said, "base64") or optional_text(said, "data"),
-        file_id=optional_text(said, "file_id"),
-        mime=optional_text(said, "mime_type") or optional_text(said, "media_type"),
-        name=optional_text(said, "filename"),
-        text=optional_text(said, "text"),
+        data=optional_text(fields, "base64") or optional_text(fields, "data"),
+        file_id=optional_text(fields, "file_id"),
+        mime=optional_text(fields, "mime_type") or optional_text(fields, "media_type"),
+        name=optional_text(fields, "filename"),
+        text=optional_text(fields, "text"),
     )
-    if packed := optional_text(said, "file_data"):
+    if packed := optional_text(fields, "file_data"):
         remote = packed.startswith(("data:", "http"))
         return replace(source, **{"url" if remote else "data": packed})
-    match said.get("source_type"):
+    match fields.get("source_type"):
         case "text" if source.text is None:
             return replace(source, data=None, text=source.data or source.url)
         case "id":
-            return replace(source, file_id=source.file_id or optional_text(said, "id"))
+            return replace(source, file_id=source.file_id or optional_text(fields, "id"))
         case _:
             return source

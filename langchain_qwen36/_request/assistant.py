@@ -1,8 +1,8 @@
-"""What the model said before, back to the wire: its text, its calls, its thoughts.
+"""Convert assistant messages: their text, images and reasoning.
 
 Blocks that only another vendor can read (signatures, redacted thoughts, server tools, ids of
-stored responses) are left out of assistant messages (P60); text and calls stay, and images move
-to the next user message.
+stored responses) are left out of assistant messages; text and calls stay, and images move to the
+next user message. See docs/quirks.md#reasoning-of-other-providers.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ def _note_left_out(block: Any, policy: HistoryPolicy) -> None:
 
 
 def visual_parts(message: AIMessage, target: MediaTarget) -> list[Part]:
-    """Images and videos of an answer: another model made them, and only a user may show them.
+    """Return images and videos of an answer: only a user message may hold them.
 
     Raises:
         MessageError: as of a user's, for what is talked about must not go missing.
@@ -80,12 +80,12 @@ def visual_parts(message: AIMessage, target: MediaTarget) -> list[Part]:
 
 
 def reasoning_to_wire(message: AIMessage, gateway: Gateway, *, foreign: bool) -> dict[str, Any]:
-    """The fields that give an assistant message its thoughts back (P02, P26).
+    """Return the fields that carry an assistant message's reasoning.
 
     Args:
         message: The assistant's message.
         gateway: Its row names the field.
-        foreign: Whether thoughts of another provider's model go too (P60).
+        foreign: Whether reasoning of another provider's model goes too.
     """
     if not replays_reasoning(message, foreign=foreign):
         return {}

@@ -1,4 +1,4 @@
-"""Messages and settings into the body of a request."""
+"""Build the body of a request out of messages and settings."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def build(
     *,
     stream: bool,
 ) -> Request:
-    """The body to send and what the reader of its answer must know.
+    """Build the body to send, and what the reader of its response must know.
 
     Args:
         messages: The conversation; not touched.
@@ -69,7 +69,7 @@ def build(
     notes = {**plan.notes, **ignored_setting_notes(settings, gateway, model)}
     if _asks_for_form(settings) and ends_with_an_answer(messages):
         messages = [*messages, HumanMessage(_FORM_WORDS)]
-        notes = {**notes, "messages": f"{_FORM_WORDS!r} was added behind the last answer (P61)."}
+        notes = {**notes, "messages": f"{_FORM_WORDS!r} was added behind the last answer."}
     wire = _messages(messages, settings, plan, model, names)
     return Request(
         body=_over(_body(wire, settings, plan, gateway, stream=stream), settings.extra_body),
@@ -96,7 +96,7 @@ def _messages(
     model: Model | None,
     names: ToolNames,
 ) -> list[dict[str, Any]]:
-    """The conversation as it is sent, with its cache marks and the wish for JSON."""
+    """Convert the conversation, with its cache markers and the request for JSON."""
     gateway = names.gateway
     wire = wire_messages.to_wire(
         messages,
@@ -114,7 +114,7 @@ def _messages(
 
 
 def _asks_for_form(settings: Settings) -> bool:
-    """Whether an answer in a form is wanted, as LangGraph's agents do of their own last answer."""
+    """Return whether a response format or a forced tool asks for a further answer."""
     forced = settings.tool_choice not in (None, "auto", "none")
     return forced or settings.response_format is not None
 
@@ -127,7 +127,7 @@ def _body(
     *,
     stream: bool,
 ) -> dict[str, Any]:
-    """Everything but the user's own keys."""
+    """Build everything but the caller's own keys."""
     body: dict[str, Any] = {"model": settings.wire_model, "messages": messages}
     # Objects of `model_kwargs` and ours are merged key by key; a setting of ours wins.
     under, over = settings.params, plan.thinking.fields
@@ -142,7 +142,7 @@ def _body(
         if settings.stream_usage and gateway.stream_usage:
             body["stream_options"] = {"include_usage": True}
     else:
-        body.pop("tool_stream", None)  # there is nothing to stream (dashscope.md §4.3)
+        body.pop("tool_stream", None)  # there is nothing to stream
     return body
 
 
@@ -159,10 +159,10 @@ def _response_format(wanted: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def to_bytes(body: Mapping[str, Any]) -> bytes:
-    """A body as JSON.
+    """Write a body as JSON.
 
     Raises:
-        MessageError: something in it that JSON cannot say: a set, half an emoji in a name.
+        MessageError: a value in it that JSON cannot hold: a set, half a surrogate pair in a name.
     """
     try:
         return orjson.dumps(body)
@@ -186,7 +186,9 @@ def _streams(plan: RequestPlan, gateway: Gateway, *, wanted: bool) -> bool:
 def _with_json_words(
     messages: list[dict[str, Any]], plan: RequestPlan, gateway: Gateway
 ) -> list[dict[str, Any]]:
-    """The wish for JSON, and its schema, in the system message, where they must be in words (P34).
+    """Ask for JSON in the system message where it must be in words, with the schema.
+
+    See docs/quirks.md#the-word-json.
 
     The messages are our own copies by now, so that the caller's stay as they are.
     """
@@ -202,14 +204,17 @@ def _with_json_words(
     if messages[0]["role"] != "system":
         return [{"role": "system", "content": words}, *messages]
     first = messages[0]
-    told = first["content"]
-    if isinstance(told, str):
-        return [{**first, "content": f"{told}\n\n{words}"}, *messages[1:]]
-    return [{**first, "content": [*told, {"type": "text", "text": f"\n\n{words}"}]}, *messages[1:]]
+    content = first["content"]
+    if isinstance(content, str):
+        return [{**first, "content": f"{content}\n\n{words}"}, *messages[1:]]
+    return [
+        {**first, "content": [*content, {"type": "text", "text": f"\n\n{words}"}]},
+        *messages[1:],
+    ]
 
 
 def _texts(messages: list[dict[str, Any]]) -> list[str]:
-    """What is said in words; an image's base64 may hold the letters by chance."""
+    """Return the text of the messages; an image's base64 may hold the letters by chance."""
     texts = []
     for message in messages:
         content = message["content"]
@@ -221,7 +226,7 @@ def _texts(messages: list[dict[str, Any]]) -> list[str]:
 
 
 def _tool_fields(plan: RequestPlan, settings: Settings, gateway: Gateway) -> dict[str, Any]:
-    """Tools and what goes with them; nothing without tools (T17)."""
+    """Return tools and what goes with them; {} without: `tools: []` is refused."""
     if not plan.tools:
         return {}
     tools = wire_tools.with_inlined_refs(plan.tools) if gateway.inline_refs else list(plan.tools)
@@ -239,7 +244,7 @@ def _tool_fields(plan: RequestPlan, settings: Settings, gateway: Gateway) -> dic
 
 
 def _over(body: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
-    """The user's own keys over ours, objects key by key (P14)."""
+    """Merge the caller's own keys over ours, objects key by key."""
     merged = dict(body)
     for key, value in extra.items():
         ours = merged.get(key)

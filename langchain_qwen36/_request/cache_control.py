@@ -1,8 +1,8 @@
-"""Explicit cache marks where they pay, set on the messages that go out (P64).
+"""Set cache markers on the messages that are sent, where they pay.
 
 The caller's messages, and so threads and checkpoints, never carry them, and no fallback can strip
-them (T16). A marked prefix costs 125 % of the input price when it is written and 10 % when it is
-read within 5 minutes (dashscope.md §4.5).
+them. A marked prefix costs 125 % of the input price when it is written and 10 % when it is
+read within 5 minutes. See docs/quirks.md#explicit-prompt-cache.
 
 Marked are the end of the system prompt, where this request ends, and where the last one did: the
 next request begins with all of this one, and finds what this one wrote. Tools stand before the
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 Wire = dict[str, Any]
 
 MIN_TOKENS = 1024
-"""A shorter prefix is not cached (dashscope.md §4.5)."""
+"""Tokens; a shorter prefix is not cached."""
 
 _MARK = {"cache_control": {"type": "ephemeral"}}
 _WANTED = 3
@@ -42,7 +42,7 @@ def add_cache_markers(
     gateway: Gateway,
     where: PromptCache,
 ) -> list[Wire]:
-    """The messages with marks where the prefix is long enough; the given ones are not touched.
+    """Return the messages with marks where the prefix is long enough; the given ones stay.
 
     Marks of the caller's own stay and count: together they are no more than the gateway keeps.
 
@@ -63,13 +63,13 @@ def add_cache_markers(
 
 
 def count_marks(messages: Sequence[Mapping[str, Any]]) -> int:
-    """How many parts carry a mark."""
+    """Count the parts that carry a mark."""
     contents = [m["content"] for m in messages if not isinstance(m["content"], str)]
     return sum("cache_control" in part for content in contents for part in content)
 
 
 def _system_end(messages: Sequence[Wire]) -> list[int]:
-    """The last of the system messages that come first; a file's id must stay a plain string."""
+    """Return the last of the first system messages; a file's id must stay a plain string."""
     end = -1
     for message in messages:
         if message["role"] != "system" or str(message["content"]).startswith("fileid://"):
@@ -79,7 +79,7 @@ def _system_end(messages: Sequence[Wire]) -> list[int]:
 
 
 def _turn_ends(messages: Sequence[Wire]) -> list[int]:
-    """Where this request ends, and where the last one did: before the last answer."""
+    """Return where this request ends, and where the last one did: before the last answer."""
     roles = [message["role"] for message in messages]
     last = len(roles) - 1 - (roles[-1] == "assistant")  # an answer that is begun comes after
     answers = [n for n, role in enumerate(roles[: last + 1]) if role == "assistant"]
@@ -88,7 +88,7 @@ def _turn_ends(messages: Sequence[Wire]) -> list[int]:
 
 
 def _first_cacheable_index(messages: Sequence[Wire], tools: Sequence[Mapping[str, Any]]) -> int:
-    """The first message at whose end the prefix, with the tools, is worth a mark."""
+    """Return the first message at whose end the prefix, with the tools, is worth a mark."""
     size = _tokens(orjson.dumps(tools).decode()) if tools else 0
     for number, message in enumerate(messages):
         size += _size(message)

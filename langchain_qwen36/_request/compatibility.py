@@ -38,7 +38,7 @@ _WHILE_THINKING = "the gateway does not take it while thinking"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RequestPlan:
-    """The decisions, and what was decided otherwise than asked."""
+    """The decisions of one call, and the notes on what was changed."""
 
     thinking: wire_thinking.ReasoningPlan
     tools: Sequence[Mapping[str, Any]]
@@ -55,8 +55,8 @@ def plan_request(settings: Settings, gateway: Gateway, model: Model | None) -> R
     Raises:
         UnsupportedSettingError: a setting that the gateway or the model cannot take.
     """
-    said = _override(settings)
-    thinking = _thinking(settings, gateway, model, said)
+    override = _override(settings)
+    thinking = _thinking(settings, gateway, model, override)
     plan = RequestPlan(
         thinking=thinking,
         tools=settings.tools,
@@ -70,7 +70,11 @@ def plan_request(settings: Settings, gateway: Gateway, model: Model | None) -> R
     if not forced and plan.response_format is None:
         return plan
     off = None
-    if said is None and thinking.on is not False and wire_thinking.can_switch_off(gateway, model):
+    if (
+        override is None
+        and thinking.on is not False
+        and wire_thinking.can_switch_off(gateway, model)
+    ):
         silent = replace(settings.thinking, enabled=False)
         off = _thinking(replace(settings, thinking=silent), gateway, model, None)
     if forced:
@@ -79,7 +83,7 @@ def plan_request(settings: Settings, gateway: Gateway, model: Model | None) -> R
 
 
 def _override(settings: Settings) -> bool | None:
-    """What the caller's own keys of the body say of thinking.
+    """Return what the caller's own keys of the body set thinking to.
 
     `extra_body` goes over every setting; `model_kwargs`, which stand in `params`, under them.
     """
@@ -90,7 +94,7 @@ def _override(settings: Settings) -> bool | None:
 
 
 def _thinking(
-    settings: Settings, gateway: Gateway, model: Model | None, said: bool | None
+    settings: Settings, gateway: Gateway, model: Model | None, override: bool | None
 ) -> wire_thinking.ReasoningPlan:
     offer = find_offer(gateway.price_list or gateway.name, settings.model)
     plan = wire_thinking.plan(
@@ -101,13 +105,15 @@ def _thinking(
         with_tools=bool(settings.tools),
         replay=settings.replay_reasoning,
     )
-    return plan if said is None else replace(plan, on=said)
+    return plan if override is None else replace(plan, on=override)
 
 
 def _force(
     plan: RequestPlan, settings: Settings, gateway: Gateway, off: wire_thinking.ReasoningPlan | None
 ) -> RequestPlan:
-    """A forced tool choice, where the row refuses it (P04, DESIGN §4.6).
+    """Adapt a forced tool choice to a gateway that refuses it.
+
+    See docs/quirks.md#forced-tool-choice-while-thinking.
 
     Args:
         plan: What is decided so far.
@@ -126,10 +132,10 @@ def _force(
 
 
 def _named(plan: RequestPlan, gateway: Gateway) -> RequestPlan:
-    """A forced tool, said as the gateway and its chat template read it."""
+    """Write a forced tool as the gateway and its chat template read it."""
     if gateway.force_tool_kwarg and plan.thinking.on is False:
-        told = {**plan.thinking.fields.get("chat_template_kwargs", {}), "force_tool": True}
-        fields = {**plan.thinking.fields, "chat_template_kwargs": told}
+        arguments = {**plan.thinking.fields.get("chat_template_kwargs", {}), "force_tool": True}
+        fields = {**plan.thinking.fields, "chat_template_kwargs": arguments}
         plan = replace(plan, thinking=replace(plan.thinking, fields=fields))
     match gateway.forced_tool_form:
         case "only_tool" if isinstance(plan.choice, dict):
@@ -141,7 +147,7 @@ def _named(plan: RequestPlan, gateway: Gateway) -> RequestPlan:
 
 
 def _refusal(plan: RequestPlan, gateway: Gateway) -> str | None:
-    """Why the gateway would not take the forced choice; None when it does."""
+    """Return why the gateway refuses the forced choice; None: it takes it."""
     match gateway.forced_tools:
         case "always":
             return None
@@ -162,7 +168,7 @@ def _as_auto(
     off: wire_thinking.ReasoningPlan | None,
     why: str,
 ) -> RequestPlan:
-    """The choice left to the model, among the named tool only where one was named."""
+    """Leave the choice to the model, with only the named tool where one was named."""
     if settings.forced_tool_choice == "error":
         raise UnsupportedSettingError(
             f"`tool_choice={plan.choice!r}` on `gateway={gateway.name!r}`: {why}. Pass "
@@ -177,7 +183,7 @@ def _as_auto(
 
 
 def _chosen(plan: RequestPlan) -> Sequence[Mapping[str, Any]]:
-    """The tools that the choice leaves: the named one, else all."""
+    """Return the tools that the choice leaves: the named one, else all."""
     if not isinstance(plan.choice, dict):
         return plan.tools
     name = plan.choice["function"]["name"]
@@ -190,7 +196,7 @@ def _format(
     model: Model | None,
     off: wire_thinking.ReasoningPlan | None,
 ) -> RequestPlan:
-    """The response format that works here, and thinking off where it must be (P35)."""
+    """Choose the response format that works here, with thinking off where it must be."""
     wanted = plan.response_format
     if wanted is None or wanted.get("type") not in {"json_object", "json_schema"}:
         return plan
@@ -221,5 +227,5 @@ def _format(
 
 
 def takes_schema(gateway: Gateway, model: Model | None) -> bool:
-    """Whether the server keeps to a schema by itself (P35, P38)."""
+    """Return whether the server keeps to a schema by itself."""
     return gateway.json_schema or (model is not None and model.json_schema is True)

@@ -1,6 +1,8 @@
-"""Content parts: what LangChain, OpenAI and Anthropic call them, into what a row takes (T20).
+"""Convert content blocks of LangChain, OpenAI and Anthropic to the gateway's parts.
 
-A part that cannot be said raises `MessageError` by name; nothing of the user's is dropped.
+See docs/quirks.md#content-shapes-of-other-classes.
+
+A part that cannot be sent raises `MessageError` by name; nothing of the user's is dropped.
 """
 
 from __future__ import annotations
@@ -28,10 +30,10 @@ _NATIVE = ("text", "image", "video", "audio")
 
 
 def user_content(content: Sequence[Any], target: MediaTarget) -> str | list[Part]:
-    """A user's list of blocks as parts; one plain text as a string.
+    """Convert a user's list of blocks to parts, and one plain text to a string.
 
     Raises:
-        MessageError: a block that cannot be said here, by its type.
+        MessageError: a block that cannot be sent here, by its type.
     """
     parts = [part_to_wire(block, target) for block in content]
     if not parts:
@@ -43,9 +45,9 @@ def user_content(content: Sequence[Any], target: MediaTarget) -> str | list[Part
 
 
 def text_content(content: str | Sequence[Any], target: MediaTarget, who: str) -> str | list[Part]:
-    """Text-only content as a string, its blocks joined by line breaks (P54).
+    """Join text-only content by line breaks. See docs/quirks.md#text-lists.
 
-    Where the row takes `cache_control` and a block carries it, parts are kept (P64).
+    Where the row takes `cache_control` and a block carries it, parts are kept.
 
     Raises:
         MessageError: a block that is not text.
@@ -68,29 +70,29 @@ def text_content(content: str | Sequence[Any], target: MediaTarget, who: str) ->
 
 
 def joined(parts: Sequence[Part], glue: str) -> str | list[Part]:
-    """Text parts as one string, or as they are when one marks a cache."""
+    """Join text parts to one string, or keep them when one marks a cache."""
     if any("cache_control" in part for part in parts):
         return list(parts)
     return glue.join(part["text"] for part in parts)
 
 
 def part_to_wire(block: str | Mapping[str, Any], target: MediaTarget) -> Part:
-    """One block as one part; the block is not touched.
+    """Convert one block to one part; the block is not touched.
 
     Raises:
-        MessageError: the block cannot be said here, or the model cannot take it.
+        MessageError: the block cannot be sent here, or the model cannot take it.
     """
     if isinstance(block, str):
         return {"type": "text", "text": replace_lone_surrogates(block)}
     if not isinstance(block, dict):
         raise MessageError(f"A block of content must be a text or a dict, not {block!r}.")
-    said: Mapping[str, Any] = block
+    inner: Mapping[str, Any] = block
     if block.get("type") == "non_standard" and isinstance(block.get("value"), dict):
-        said = block["value"]  # once: LangChain wraps no block twice
-    if "type" not in said:
-        said = {"type": next((key for key in _NATIVE if key in said), None), **said}
-    part = _part(said, target)
-    if target.gateway.cache_control and (mark := block_option(said, "cache_control")):
+        inner = block["value"]  # once: LangChain wraps no block twice
+    if "type" not in inner:
+        inner = {"type": next((key for key in _NATIVE if key in inner), None), **inner}
+    part = _part(inner, target)
+    if target.gateway.cache_control and (mark := block_option(inner, "cache_control")):
         part["cache_control"] = mark
     return part
 
@@ -102,8 +104,8 @@ def _part(block: Mapping[str, Any], target: MediaTarget) -> Part:
     if kind == "text":
         return {"type": "text", "text": required_text(block, "text")}
     if kind in DOCUMENT_TYPES and (text := source_of(block).text) is not None:
-        said = [optional_text(block, "title"), optional_text(block, "context"), text]
-        return {"type": "text", "text": "\n".join(line for line in said if line)}
+        lines = [optional_text(block, "title"), optional_text(block, "context"), text]
+        return {"type": "text", "text": "\n".join(line for line in lines if line)}
     if kind in MEDIA_TYPES:
         return media_part(block, target)
     raise MessageError(f"A message cannot carry a block of type {kind!r} to the model.")

@@ -25,7 +25,7 @@ Part = dict[str, Any]
 Kind = Literal["image", "video", "audio", "file"]
 
 _SIBLINGS = ("min_pixels", "max_pixels", "total_pixels", "fps")
-"""Keys that stand beside the image or video, not in it (dashscope.md §4.6)."""
+"""Keys that stand beside the image or video in a part (Model Studio: image understanding)."""
 
 _NAMED = 3
 """How many models an error names."""
@@ -33,7 +33,7 @@ _NAMED = 3
 
 @dataclass(frozen=True, slots=True)
 class MediaTarget:
-    """Who will read the parts."""
+    """The server and the model that will read the parts."""
 
     gateway: Gateway
     model: Model | None = None
@@ -50,9 +50,7 @@ def check_modality(kind: Kind, target: MediaTarget) -> None:
     """
     row, model = target.gateway, target.model
     if kind == "video" and row.video == "unsupported":
-        raise MessageError(
-            f"`gateway={row.name!r}` takes no video (P55): send single frames as images."
-        )
+        raise MessageError(f"`gateway={row.name!r}` takes no video: send single frames as images.")
     if target.force or model is None or kind in model.inputs:
         return
     able = models_taking(kind, row.price_list or row.name)[:_NAMED]
@@ -107,7 +105,7 @@ def check_counts(messages: Sequence[Mapping[str, Any]], gateway: Gateway) -> Non
 
 
 def media_options(block: Mapping[str, Any], kind: Kind, target: MediaTarget) -> Part:
-    """What stands beside an image or a video on the wire.
+    """Return the options that stand beside an image or a video on the wire.
 
     Raises:
         MessageError: a number that cannot be, or that the gateway does not take.
@@ -134,5 +132,5 @@ def media_options(block: Mapping[str, Any], kind: Kind, target: MediaTarget) -> 
 def _check(what: str, value: float, fact: str, gateway: Gateway) -> None:
     bounds = gateway.media_limits.get(fact)
     if bounds is not None and value not in bounds:
-        said = "" if what.startswith("`") else f" ({value:.6g})"
-        raise MessageError(f"{what}{said}: `gateway={gateway.name!r}` takes {bounds}.")
+        shown = "" if what.startswith("`") else f" ({value:.6g})"
+        raise MessageError(f"{what}{shown}: `gateway={gateway.name!r}` takes {bounds}.")

@@ -1,4 +1,7 @@
-"""Pictures, films, sounds and documents, as the row takes them (dashscope.md §4.6, P55)."""
+"""Convert images, videos, audio and documents to the gateway's parts.
+
+See docs/quirks.md#video-parts and #media-parts-of-model-studio.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,7 @@ _SUFFIX = re.compile(r"\.([a-z0-9]{2,4})(?:[?#]|$)", re.IGNORECASE)
 
 
 def media_part(block: Mapping[str, Any], target: MediaTarget) -> Part:
-    """A block of one of `MEDIA_TYPES` as a part.
+    """Convert a block of one of `MEDIA_TYPES` to a part.
 
     Raises:
         MessageError: the row or the model takes no such thing, or the block names no bytes.
@@ -58,12 +61,12 @@ def media_part(block: Mapping[str, Any], target: MediaTarget) -> Part:
 
 
 def _verbatim(block: Mapping[str, Any]) -> Part:
-    """A part that is in wire form already, without LangChain's own keys."""
+    """Copy a part that is in wire form already, without LangChain's own keys."""
     return {key: value for key, value in block.items() if key not in _LANGCHAIN_KEYS}
 
 
 def _seen(block: Mapping[str, Any], kind: Literal["image", "video"], target: MediaTarget) -> Part:
-    """An image, or a video in one piece."""
+    """Convert an image, or a video in one file."""
     check_modality(kind, target)
     key = f"{kind}_url"
     found = resolve_media(block, kind, target)
@@ -76,7 +79,7 @@ def _seen(block: Mapping[str, Any], kind: Literal["image", "video"], target: Med
 
 
 def _frames(block: Mapping[str, Any], target: MediaTarget) -> Part:
-    """A video as a list of its frames."""
+    """Convert a video that is a list of its frames."""
     check_modality("video", target)
     if target.gateway.video != "video_url_or_frames":
         raise MessageError(
@@ -97,7 +100,7 @@ def _frame(frame: Any, target: MediaTarget) -> str:
 
 
 def _audio(block: Mapping[str, Any], target: MediaTarget) -> Part:
-    """Sound; the `data` of the wire's form may be base64, a data URL or an address."""
+    """Convert audio; the `data` of the wire form may be base64, a data URL or a URL."""
     check_modality("audio", target)
     found = resolve_media(block, "audio", target)
     row = target.gateway
@@ -110,8 +113,8 @@ def _audio(block: Mapping[str, Any], target: MediaTarget) -> Part:
             raise MessageError(f"`gateway={row.name!r}` takes audio as base64, not as a URL.")
         case never:
             assert_never(never)
-    said = block.get("input_audio")
-    inside = {"format": _audio_format(block, found), **(said if isinstance(said, dict) else {})}
+    given = block.get("input_audio")
+    inside = {"format": _audio_format(block, found), **(given if isinstance(given, dict) else {})}
     part = _verbatim(block) if "input_audio" in block else {"type": "input_audio"}
     return {**part, "input_audio": {**inside, "data": data}}
 
@@ -126,7 +129,7 @@ def _audio_format(block: Mapping[str, Any], found: Base64Data | str) -> str:
 
 
 def _document(block: Mapping[str, Any], target: MediaTarget) -> Part:
-    """A document that is not text, in the gateway's own part."""
+    """Convert a document that is not text to the gateway's own part."""
     source = source_of(block)
     name = (
         source.name
@@ -164,7 +167,7 @@ def _document(block: Mapping[str, Any], target: MediaTarget) -> Part:
 
 
 def uploaded_file(block: Any, gateway: Gateway) -> str | None:
-    """The `fileid://…` of a block that names an uploaded file, on rows that take it so."""
+    """Return the `fileid://…` of a block that names an uploaded file, where that is the form."""
     if gateway.files != "fileid" or not isinstance(block, dict):
         return None
     if block.get("type") not in ("file", "document") or not (found := source_of(block).file_id):

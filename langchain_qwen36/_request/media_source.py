@@ -1,4 +1,4 @@
-"""Where the bytes of a part are: an address that goes out, or base64 that is what it says it is."""
+"""Resolve a media block to a URL or to validated base64 data."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ _SHOWN = 60
 _MIME = re.compile(r"[\w.+-]+/[\w.+-]+")
 
 _DEFAULT_MIME = {"audio": "audio/wav", "file": "application/pdf"}
-"""What a part is taken for whose type nobody says and whose bytes are of no known format."""
+"""MIME type assumed when neither the block nor its bytes name one."""
 
 
 class Base64Data(NamedTuple):
-    """Base64 that was looked into, without the head of a data URL."""
+    """Validated base64, without the head of a data URL."""
 
     data: str
     mime: str
 
     @property
     def url(self) -> str:
-        """As a data URL."""
+        """Return it as a data URL."""
         return f"data:{self.mime};base64,{self.data}"
 
 
 def resolve_media(block: Mapping[str, Any], kind: Kind, target: MediaTarget) -> Base64Data | str:
-    """The base64 of a block, or the address where its bytes are.
+    """Return the base64 of a block, or the URL where its bytes are.
 
     The type is the one that the bytes show, whatever the block says: decoders go by the bytes, and
     some gateways refuse a type that differs.
@@ -58,7 +58,7 @@ def resolve_media(block: Mapping[str, Any], kind: Kind, target: MediaTarget) -> 
 
 
 def require_remote_url(url: str, kind: Kind, target: MediaTarget) -> str:
-    """An address that the gateway can follow.
+    """Return a URL that the gateway can follow.
 
     Raises:
         MessageError: a path on this machine.
@@ -73,7 +73,7 @@ def require_remote_url(url: str, kind: Kind, target: MediaTarget) -> str:
 
 
 def decode_base64(text: str, mime: str | None, kind: Kind, target: MediaTarget) -> Base64Data:
-    """Base64, bare or in a data URL, checked; a wrong type is corrected.
+    """Check base64, bare or in a data URL; a wrong type is corrected.
 
     Raises:
         MessageError: as `resolve_media` says.
@@ -82,8 +82,8 @@ def decode_base64(text: str, mime: str | None, kind: Kind, target: MediaTarget) 
     data = text
     if text.startswith("data:"):
         head, _, data = text.partition(",")
-        said, *marks = head.removeprefix("data:").split(";")
-        mime = said or mime
+        declared, *marks = head.removeprefix("data:").split(";")
+        mime = declared or mime
         if "base64" not in marks:
             raise MessageError(f"The data URL of the {kind} must hold base64: {text[:_SHOWN]!r}.")
     if "\n" in data:  # as MIME breaks it into lines
@@ -108,28 +108,28 @@ def decode_base64(text: str, mime: str | None, kind: Kind, target: MediaTarget) 
     return Base64Data(data, found)
 
 
-def _type_of(raw: bytes, said: str | None, kind: Kind) -> str | None:
-    """The type of the bytes; None where they cannot be what the block is.
+def _type_of(raw: bytes, declared: str | None, kind: Kind) -> str | None:
+    """Return the type of the bytes; None: they cannot be what the block is.
 
     A type that has no known mark is believed, so that a new format can be sent by its name.
 
     Raises:
         MessageError: they are something else, by its name.
     """
-    said = said.partition(";")[0].strip() if said else None
-    if said and not _MIME.fullmatch(said):
-        raise MessageError(f"`mime_type={said!r:.60}` of the {kind} is no MIME type.")
+    declared = declared.partition(";")[0].strip() if declared else None
+    if declared and not _MIME.fullmatch(declared):
+        raise MessageError(f"`mime_type={declared!r:.60}` of the {kind} is no MIME type.")
     found = sniff(raw)
     family = found.partition("/")[0] if found else None
     if kind in ("audio", "file"):
         if kind == "audio" and family in {"image", "application"}:
             raise MessageError(_other(kind, found))
-        return said or found or _DEFAULT_MIME[kind]
+        return declared or found or _DEFAULT_MIME[kind]
     if family == kind:
         return found
     if found:
         raise MessageError(_other(kind, found))
-    return said if said and said.startswith(kind) and said not in KNOWN else None
+    return declared if declared and declared.startswith(kind) and declared not in KNOWN else None
 
 
 def _other(kind: Kind, found: str | None) -> str:

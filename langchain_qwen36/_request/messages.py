@@ -116,7 +116,7 @@ class _Writer:
         """Write one message.
 
         Raises:
-            MessageError: it cannot be said, or not here.
+            MessageError: it cannot be sent, or not here.
         """
         match message:
             case HumanMessage():
@@ -300,12 +300,12 @@ class _Writer:
             case "system" | "developer":
                 self._system_text(message.content, message.name)
             case "assistant" | "ai":
-                said = AIMessage(
+                assistant = AIMessage(
                     content=message.content,
                     additional_kwargs=message.additional_kwargs,
                     name=message.name,
                 )
-                self._assistant(said, number=number, replayed=replayed)
+                self._assistant(assistant, number=number, replayed=replayed)
             case role:
                 raise MessageError(
                     f"A ChatMessage of role {role!r} cannot be sent: the roles are user, "
@@ -360,7 +360,7 @@ class _Writer:
 
 
 def _folded(system: list[Wire]) -> list[Wire]:
-    """All system messages as one (P08); a single one stays as it is."""
+    """Fold all system messages into one; a single one stays as it is."""
     if len(system) < 2:  # noqa: PLR2004
         return system
     contents = [message["content"] for message in system]

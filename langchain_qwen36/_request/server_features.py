@@ -1,8 +1,8 @@
 """What a server can do by itself, and when it does not: search, code, translation, detail.
 
 A gateway that does not know such a setting drops it in silence, and the answer is made up instead
-of looked up: so each limit is said before anything is sent (dashscope.md §4.3, gateways.md §8;
-Model Studio: code interpreter, machine translation).
+of looked up: so each limit is an error before anything is sent. See
+docs/quirks.md#server-features (Model Studio: code interpreter, machine translation).
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def _check_translation(settings: Settings, model: Model | None) -> None:
 
 
 def _object(value: Any) -> Mapping[str, Any]:
-    """What stands in `model_kwargs` is not checked by the constructor."""
+    """Return the value if it is an object: `model_kwargs` are not checked by the constructor."""
     return value if isinstance(value, dict) else {}
 
 
@@ -133,6 +133,6 @@ def _not_the_model(name: ServerFeature, gateway: Gateway, model: Model) -> Unsup
 
 
 def _models(fact: str) -> str:
-    """The models of which the catalogue says so, in words."""
+    """Name the models of which the catalog says so."""
     *most, last = (m.id for m in PriceBook.bundled().models.values() if getattr(m, fact))
     return f"{', '.join(most)} or {last}"

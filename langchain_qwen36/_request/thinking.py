@@ -1,4 +1,7 @@
-"""What was said of thinking, into the row's fields (P14, P27, P57, P58)."""
+"""Turn the settings of thinking into the gateway's fields.
+
+See docs/quirks.md#where-the-thinking-switch-goes.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
 _SHARES: Mapping[str, int] = {"minimal": 10, "low": 20, "medium": 50, "high": 80, "xhigh": 95}
 """Percent of the model's longest thought; the shares of a gateway that documents them
-(gateways.md §4.1)."""
+"""
 
 
 _SGLANG_FLAG = "SGLang ignores it unless it was started with `--enable-strict-thinking`."
@@ -25,7 +28,7 @@ _SGLANG_FLAG = "SGLang ignores it unless it was started with `--enable-strict-th
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReasoningPlan:
-    """What goes into the body for thinking."""
+    """The fields of the body for thinking, and what they amount to."""
 
     on: bool | None
     """Whether the model will think; None when nothing says."""
@@ -45,14 +48,14 @@ def plan(
     with_tools: bool = False,
     replay: Replay = "tool_loop",
 ) -> ReasoningPlan:
-    """The body's fields, and whether the model will think.
+    """Plan the body's fields, and whether the model will think.
 
     Args:
-        thinking: What the user said.
+        thinking: The caller's settings.
         gateway: Its row says where each thing goes.
         model: The catalogue's row, None when unknown.
         gateway_default: What the gateway's list says the model does by itself, None when nothing.
-        with_tools: Whether tools are bound: their loops need the thoughts kept (P27).
+        with_tools: Whether tools are bound: their loops need the reasoning kept.
         replay: Which thoughts go back; "never" asks for none to be kept.
 
     Raises:
@@ -80,23 +83,27 @@ def plan(
 
 
 def can_switch_off(gateway: Gateway, model: Model | None) -> bool:
-    """Whether thinking can be switched off for a call."""
+    """Return whether thinking can be switched off for a call."""
     return gateway.thinking != "unsupported" and (model is None or model.thinking != "always")
 
 
 def thinking_override(body: Mapping[str, Any]) -> bool | None:
-    """What keys of the user's own body say of thinking: they win over every setting (P14)."""
+    """Return what keys of the caller's own body set thinking to: they win over every setting."""
     nested = body.get("chat_template_kwargs"), body.get("reasoning")
     template, reasoning = (part if isinstance(part, dict) else {} for part in nested)
-    said = (body.get("enable_thinking"), template.get("enable_thinking"), reasoning.get("enabled"))
-    found = next((value for value in said if value is not None), None)
+    switches = (
+        body.get("enable_thinking"),
+        template.get("enable_thinking"),
+        reasoning.get("enabled"),
+    )
+    found = next((value for value in switches if value is not None), None)
     if found is None and "none" in (body.get("reasoning_effort"), reasoning.get("effort")):
         return False
     return None if found is None else bool(found)
 
 
 def _settled(thinking: Thinking, gateway: Gateway) -> Thinking:
-    """Budget and effort read as the switch they imply; what off makes void is dropped."""
+    """Read budget and effort as the switch they imply; drop what off makes void."""
     budget, effort = thinking.budget, thinking.effort
     if budget is not None and budget < 0:
         raise UnsupportedSettingError(
@@ -140,7 +147,7 @@ def _check_model(enabled: bool | None, model: Model | None) -> None:
 def _is_on(
     enabled: bool | None, model: Model | None, gateway_default: ThinkingDefault | None
 ) -> bool | None:
-    """Whether the model will think; where its maker and the gateway disagree nobody knows."""
+    """Return whether the model will think; None where its maker and the gateway disagree."""
     if (
         enabled is not None
         or model is None
@@ -157,7 +164,7 @@ def _is_on(
 
 
 def _switch(thinking: Thinking, gateway: Gateway, model: Model | None) -> dict[str, Any]:
-    """The field that switches thinking; nothing where nothing was said or nothing can change."""
+    """Return the field that switches thinking; {} where nothing is set or can change."""
     on = thinking.enabled
     if on is None or (model is not None and model.thinking == "never"):
         return {}
@@ -182,7 +189,7 @@ def _switch(thinking: Thinking, gateway: Gateway, model: Model | None) -> dict[s
 
 
 def _clamped(budget: int, model: Model | None, notes: dict[str, str]) -> int:
-    """The budget, or the model's maximum when that is less: more is refused (P57)."""
+    """Return the budget, or the model's maximum when that is less: servers refuse more."""
     limit = model.max_thinking_tokens if model is not None else None
     if limit is None or budget <= limit:
         return budget
@@ -231,7 +238,7 @@ def _effort(effort: Effort, gateway: Gateway, model: Model | None) -> dict[str, 
 
 
 def _share(effort: Effort, gateway: Gateway, model: Model | None) -> dict[str, Any]:
-    """An effort as a share of the model's longest thought; "max" sets no bound."""
+    """Turn an effort into a share of the model's longest thought; "max" sets no bound."""
     if effort == "max":
         return {}
     if model is None or model.max_thinking_tokens is None:
@@ -250,7 +257,7 @@ def _replays_all_turns(
     with_tools: bool,
     replay: Replay,
 ) -> bool:
-    """Whether earlier turns' thoughts are kept: as said, else with tools where the model can."""
+    """Return whether earlier turns' reasoning is kept: as set, else with tools if the model can."""
     if preserve and replay == "never":
         raise UnsupportedSettingError(
             '`preserve_thinking=True` and `replay_reasoning="never"` contradict: what is not sent '

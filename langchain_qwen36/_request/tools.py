@@ -1,4 +1,4 @@
-"""Tools and the choice among them, on their way out."""
+"""Convert tools and the choice among them to wire form."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def to_wire(
     *,
     strict: bool | None = None,
 ) -> WireTools:
-    """Tools in wire form.
+    """Convert tools to wire form.
 
     Args:
         tools: Functions, pydantic classes, TypedDicts, LangChain tools, and dicts in OpenAI's,
@@ -54,7 +54,7 @@ def to_wire(
 
 
 def _distinct(tools: Iterable[Tool]) -> WireTools:
-    """Tools with the same one given twice left out: a class, say, and its own JSON schema."""
+    """Leave out a tool that is given twice: a class, say, and its own JSON schema."""
     of_name: dict[str | None, list[Tool]] = {}
     distinct = WireTools()
     for tool in tools:
@@ -66,7 +66,7 @@ def _distinct(tools: Iterable[Tool]) -> WireTools:
 
 
 def _without_titles(schema: Any) -> Any:
-    """A schema without the titles that pydantic writes into its own."""
+    """Return a schema without the titles that pydantic writes into its own."""
     if isinstance(schema, list):
         return [_without_titles(item) for item in schema]
     if not isinstance(schema, dict):
@@ -115,25 +115,25 @@ def _check_name(name: str) -> None:
 
 
 def _is_servers_own(tool: Mapping[str, Any]) -> bool:
-    """Whether a dict names a tool that the server runs, such as a web search."""
+    """Return whether a dict names a tool that the server runs, such as a web search."""
     kind = tool.get("type")
     return kind not in {None, "function", "custom", "object"} and not _SCHEMA_KEYS & tool.keys()
 
 
 def _cache_mark(tool: Any) -> Any:
-    """The `cache_control` that a LangChain tool keeps in its `extras`, a dict beside its name."""
+    """Return the `cache_control` of a tool: in a LangChain tool's `extras`, or in the dict."""
     if isinstance(tool, BaseTool):
         return (tool.extras or {}).get("cache_control")
     return tool.get("cache_control") if isinstance(tool, dict) else None
 
 
 def names_of(tools: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The names of the functions among tools in wire form."""
+    """Return the names of the functions among tools in wire form."""
     return [tool["function"]["name"] for tool in tools if "function" in tool]
 
 
 def choice_to_wire(tool_choice: Any, tools: Sequence[Mapping[str, Any]]) -> ToolChoice | None:
-    """LangChain's, OpenAI's and Anthropic's ways to choose, as one.
+    """Convert a tool choice in LangChain's, OpenAI's or Anthropic's form.
 
     Args:
         tool_choice: "auto", "none"; "any", "required" or True for some tool; a tool's name; the
@@ -180,7 +180,7 @@ def _named(name: str) -> dict[str, Any]:
 
 
 def schemas_by_name(tools: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
-    """JSON schema of each function's parameters, `$ref` written out."""
+    """Return the JSON schema of each function's parameters, `$ref` written out."""
     return {
         function["name"]: inline_refs(function.get("parameters") or _EMPTY_SCHEMA)
         for function in (tool["function"] for tool in tools if "function" in tool)
@@ -188,7 +188,10 @@ def schemas_by_name(tools: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str
 
 
 def with_inlined_refs(tools: Sequence[Mapping[str, Any]]) -> list[Tool]:
-    """Tools whose schemas stand without `$ref` (P70); the given ones are not touched."""
+    """Return tools whose schemas have their `$ref` written out; the given ones are not touched.
+
+    See docs/quirks.md#references-in-tool-schemas.
+    """
     return [
         {
             **tool,

@@ -22,7 +22,7 @@ ToolChoice = Literal["auto", "none", "required"] | dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Thinking:
-    """What the user said of thinking; None is nothing."""
+    """The caller's settings of thinking; None: not set."""
 
     enabled: bool | None = None
     budget: int | None = None
@@ -49,7 +49,7 @@ class Settings:
     """A bound tool that only carries the answer's schema; it may be forced in another's stead."""
     response_format: Mapping[str, Any] | None = None
     json_hint: Mapping[str, Any] | None = None
-    """JSON schema of the wanted answer, told in words where `response_format` cannot carry it."""
+    """JSON schema of the answer, put in words where `response_format` cannot carry it."""
     forced_tool_choice: ForcedToolChoice = "disable_thinking"
     replay_reasoning: Replay = "tool_loop"
     stream_usage: bool = True
@@ -77,22 +77,22 @@ class Request:
     model: Model | None
     """The catalogue's row of the model; None when it is unknown."""
     requested_model: str
-    """The id as the user wrote it: the name under which the call is priced (P44)."""
+    """The id as the user wrote it: the name under which the call is priced."""
     thinking: bool | None
     """Whether thinking is on in this body; None when neither body nor catalogue says."""
     tools: Mapping[str, Mapping[str, Any]]
-    """JSON schema of the parameters of each bound tool, by name (P24, P70)."""
+    """JSON schema of the parameters of each bound tool, by the name that is sent."""
     renamed_tools: Mapping[str, str] = field(default_factory=dict)
     """The user's name of each tool that is sent under another one."""
     notes: Mapping[str, str]
-    """What was done otherwise than asked, by setting; goes to response_metadata["notes"]."""
+    """What was changed before sending, by setting; goes to response_metadata["notes"]."""
     retry_if_no_tool_call: bool = False
     """A forced call went out as "auto": invoke asks once more if no call comes back."""
     answer_tool: str | None = None
     """The tool that is named then: the caller's settings know it to be harmless."""
     include_headers: bool = False
     used_ids: frozenset[str] = frozenset()
-    """Ids of the tool calls in the history, so that an answer never uses one again (P23)."""
+    """Ids of the tool calls in the history, so that an answer never uses one again."""
     offer: Offer | None = None
     """What prices the answer in `response_metadata["cost"]`; None: no price is known."""
     price_discount: float | None = None

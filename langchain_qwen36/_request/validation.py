@@ -1,4 +1,4 @@
-"""What a gateway refuses, said before it is sent (issue: nothing fails far from its cause)."""
+"""Refuse what the gateway would refuse, before anything is sent."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def check_settings(
 def ignored_setting_notes(
     settings: Settings, gateway: Gateway, model: Model | None
 ) -> dict[str, str]:
-    """What the gateway takes and does nothing with, by setting, to be noted on the answer."""
+    """Return notes on settings that the gateway accepts and ignores."""
     notes = {
         name: f"`{name}` was sent, but is ignored by `gateway={gateway.name!r}`: leave it out."
         for name in sorted(gateway.ignored_params)
@@ -77,7 +77,7 @@ def _check_choices(settings: Settings, gateway: Gateway, *, thinking: bool | Non
 
 
 def _check_cap(settings: Settings, gateway: Gateway, model: Model | None) -> None:
-    """A cap that the server passes over would let an answer cost more than was allowed."""
+    """Refuse a limit that the server ignores: an answer would cost more than was allowed."""
     if settings.params.get("max_completion_tokens") is None or model is None:
         return
     match gateway.max_completion_tokens_support:
@@ -128,7 +128,7 @@ def check_messages(
 
 
 def _prefill_conflicts_with_thinking(gateway: Gateway, *, thinking: bool | None) -> bool:
-    """Whether a begun answer is refused because the model thinks, or may."""
+    """Return whether a prefill is refused because the model thinks, or may."""
     match gateway.prefill:
         case "bare_unless_thinking":
             return thinking is not False

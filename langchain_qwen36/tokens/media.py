@@ -1,4 +1,4 @@
-"""Tokens of images and videos: one token is 32 by 32 pixels (dashscope.md §4.6).
+"""Tokens of images and videos: one token is 32 by 32 pixels.
 
 The vendor prints the formula as code on its page on vision; it gives the counts that were measured
 of nine videos to the token. What a URL leads to is not fetched: such an image counts as the largest
@@ -49,7 +49,7 @@ _SPAN = HEAD // 3 * 4
 def media_tokens(
     block: Mapping[str, Any], *, max_pixels: int = MAX_PIXELS, high_resolution: bool = False
 ) -> int:
-    """Tokens of a content block; 0 for one that is neither image nor video. Never raises.
+    """Count the tokens of a content block; 0 for one that is no image or video. Never raises.
 
     Args:
         block: In LangChain's, OpenAI's, Anthropic's or the vendor's own form.
@@ -71,7 +71,7 @@ def has_unknown_size(block: Mapping[str, Any]) -> bool:
 def image_tokens(
     width: int, height: int, *, min_pixels: int = _MIN_PIXELS, max_pixels: int = MAX_PIXELS
 ) -> int:
-    """Tokens of an image of this size: sides in steps of 32, scaled to the pixel bounds."""
+    """Count the tokens of an image: sides in steps of 32, scaled to the pixel bounds."""
     columns, rows = round(width / _SIDE), round(height / _SIDE)
     pixels = max(width * height, 1)
     if columns * rows * _TOKEN > max_pixels:
@@ -91,7 +91,7 @@ def video_tokens(
     max_pixels: int = _FRAME_PIXELS,
     total_pixels: int = _TOTAL_PIXELS,
 ) -> int:
-    """Tokens of so many frames of one size; of the largest there may be where it is not known."""
+    """Count the tokens of so many frames of one size, of the largest where it is unknown."""
     most = max(min(max_pixels, 2 * total_pixels // frames), min_pixels * 21 // 20)
     if size is None:
         each = most // _TOKEN
@@ -101,8 +101,8 @@ def video_tokens(
 
 
 def _image(block: Mapping[str, Any], most: int, *, fixed: bool) -> int:
-    low = _said(block, "min_pixels", _MIN_PIXELS, MAX_PIXELS_ALLOWED)
-    high = most if fixed else _said(block, "max_pixels", most, MAX_PIXELS_ALLOWED)
+    low = _pixels(block, "min_pixels", _MIN_PIXELS, MAX_PIXELS_ALLOWED)
+    high = most if fixed else _pixels(block, "max_pixels", most, MAX_PIXELS_ALLOWED)
     size = image_size(_front(_packed(block)))
     if size is None:
         return high // _TOKEN + _MARKS
@@ -113,13 +113,13 @@ def _video(block: Mapping[str, Any]) -> int:
     frames = block.get("video")
     seconds = _UNKNOWN_SECONDS * _rate(block)
     count = len(frames) if isinstance(frames, list) else round(seconds)
-    high = _said(block, "max_pixels", _FRAME_PIXELS, _MOST_FRAME_PIXELS)
+    high = _pixels(block, "max_pixels", _FRAME_PIXELS, _MOST_FRAME_PIXELS)
     tokens = video_tokens(
         max(count, _LEAST_FRAMES),
         _size(block),
-        min_pixels=min(_said(block, "min_pixels", _MIN_PIXELS, _MOST_FRAME_PIXELS), high),
+        min_pixels=min(_pixels(block, "min_pixels", _MIN_PIXELS, _MOST_FRAME_PIXELS), high),
         max_pixels=high,
-        total_pixels=_said(block, "total_pixels", _TOTAL_PIXELS, _TOTAL_PIXELS),
+        total_pixels=_pixels(block, "total_pixels", _TOTAL_PIXELS, _TOTAL_PIXELS),
     )
     return tokens + _MARKS
 
@@ -135,28 +135,28 @@ def _size(block: Mapping[str, Any]) -> Size | None:
     return next((size for size in sizes if size), None)
 
 
-def _said(block: Mapping[str, Any], key: str, unsaid: int, most: int) -> int:
-    """A count of pixels beside the image, or in its extras."""
+def _pixels(block: Mapping[str, Any], key: str, unsaid: int, most: int) -> int:
+    """Return a number of pixels of the block, or of its extras."""
     value = block_option(block, key)
     usable = isinstance(value, int) and not isinstance(value, bool) and value > 0
     return min(value, most) if usable else unsaid
 
 
 def _rate(block: Mapping[str, Any]) -> float:
-    """Frames a second, where they are a rate that may be asked for."""
+    """Return the frames per second of the block, where the value is usable."""
     value = block_option(block, "fps")
     usable = isinstance(value, int | float) and _FPS_RANGE[0] <= value <= _FPS_RANGE[1]
     return float(value) if usable else _FPS
 
 
 def _packed(block: Mapping[str, Any]) -> str:
-    """The base64 that travels inside a block; empty for a plain URL."""
+    """Return the base64 inside a block; empty for a plain URL."""
     own = block.get(str(block.get("type") or visual_kind(block)))
     if isinstance(own, str):
         return _bare(own)
     inner = next((each for each in (own, block.get("source")) if isinstance(each, dict)), block)
-    said = (inner.get(key) for key in ("base64", "data", "url"))
-    return _bare(next((text for text in said if isinstance(text, str) and text), ""))
+    values = (inner.get(key) for key in ("base64", "data", "url"))
+    return _bare(next((text for text in values if isinstance(text, str) and text), ""))
 
 
 def _bare(text: str) -> str:

@@ -70,7 +70,7 @@ def count_messages(
 
 
 def count_unmeasured_media(messages: Sequence[BaseMessage]) -> int:
-    """How many blocks hold an image or a video whose size nobody can read before it is sent."""
+    """Count the blocks with an image or a video whose size cannot be read before it is sent."""
     return sum(has_unknown_size(block) for message in messages for block in _blocks(message))
 
 

