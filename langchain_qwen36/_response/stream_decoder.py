@@ -50,7 +50,7 @@ _DRAIN_BYTES = 64 * 1024
 """How far a stream is read after [DONE], so that its connection can serve the next call."""
 _HEAD_BYTES = 64 * 1024
 _TRANSPORT_ERRORS = (GatewayConnectionError, GatewayTimeoutError)
-"""Failures that leave open whether the answer had ended before them (F9, F40)."""
+"""Failures that leave open whether the answer had ended before them."""
 
 
 class StreamDecoder:
@@ -196,7 +196,7 @@ class StreamDecoder:
         return deltas
 
     def _parse_unusual(self, payload: Any, event: Event, deltas: list[Delta]) -> None:
-        """A payload that may be an error; a chunk that has both is a chunk first (F24)."""
+        """A payload that may be an error; a chunk that has both is a chunk first."""
         certain = event.name == "error"
         if _is_ping(payload, event):
             return
@@ -211,7 +211,7 @@ class StreamDecoder:
         raise error
 
     def _parse_malformed(self, event: Event, deltas: list[Delta]) -> None:
-        """Take an event that is no JSON as it stands (F29, F30, F32)."""
+        """Take an event that is no JSON as it stands."""
         if event.name == "error":
             self._parse_unusual(event.data.decode("utf-8", "replace"), event, deltas)
         elif event.name.upper().encode() not in _KEEP_ALIVE_PAYLOADS:
@@ -236,7 +236,7 @@ class StreamDecoder:
             ) from error
 
     def _after_done(self, event: Event) -> None:
-        """Nothing after [DONE] counts but usage (F43, F44)."""
+        """Nothing after [DONE] counts but usage."""
         if not self.done:
             self.done = True
             return
@@ -270,7 +270,7 @@ class StreamDecoder:
         raise failure
 
     def _flush(self) -> None:
-        """The last event counts without its blank line if it is whole (F41, F42)."""
+        """The last event counts without its blank line if it is whole."""
         for event in self._decoder.close():
             first = event.data.split(b"\n")[0]
             if _is_json(event.data) or _is_json(first) or _is_done(first):

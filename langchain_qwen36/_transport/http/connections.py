@@ -1,8 +1,8 @@
 """The connections that all models of a process share, by where they go.
 
 Sync ones are one pool per process, async ones one per running event loop: what belongs to one
-loop cannot be used from another (P16). A model holds none of this, so that it can be copied and
-pickled at any time (T23).
+loop cannot be used from another. A model holds none of this, so that it can be copied and
+pickled at any time.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ async def _close_with_loop(
     """Wait, suspended, for the loop to shut its generators down, as `asyncio.run` does at its end.
 
     It is the one moment at which a library that was never told of the end can still close
-    connections on the loop that they belong to (F68, F69).
+    connections on the loop that they belong to.
     """
     try:
         yield
@@ -176,7 +176,7 @@ def _proxied_kwargs(proxy: str, settings: PoolKey) -> dict[str, Any]:
 def _context_for(origin: str) -> ssl.SSLContext:
     if origin.startswith("https:"):
         return _ssl_context()
-    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used, and 15 ms cheaper (T33)
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used, and 15 ms cheaper
 
 
 @functools.cache
@@ -193,7 +193,7 @@ def proxy_of(settings: PoolKey) -> str | None:
 
 
 def _forget_parent_connections() -> None:
-    """In a forked child: what the parent opened stays the parent's (F70)."""
+    """In a forked child: what the parent opened stays the parent's."""
     global _lock  # noqa: PLW0603, another thread may have held it at the fork
     _lock = threading.Lock()
     _inherited_from_parent.extend((dict(_sync), dict(_async)))
@@ -202,7 +202,7 @@ def _forget_parent_connections() -> None:
 
 
 def _close_sync() -> None:
-    """At the interpreter's end; async connections went with their loops (F69)."""
+    """At the interpreter's end; async connections went with their loops."""
     for transport in _sync.values():
         transport.close()
 

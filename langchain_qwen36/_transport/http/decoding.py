@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 ACCEPT_ENCODING = "gzip, deflate"
 _STEP = 1024 * 1024
 """Bytes inflated at once: who reads can stop long before a bomb of 64 KiB is 64 MiB."""
-_ZSTD_STEP = 64
-"""Bytes of input at once: zstd has no limit on its output, and 4 bytes may be 128 KiB."""
 _GZIP = 16 + zlib.MAX_WBITS
 _GZIP_MAGIC = b"\x1f"
 """The first byte of a gzip member; anything else behind a member is padding."""
@@ -30,11 +28,11 @@ Any other value, such as `none` or `utf-8`, encodes nothing: docs/quirks.md#cont
 def decoder_for(headers: Mapping[str, str]) -> Decoder:
     """Return what undoes an answer's encoding piece by piece, in steps of a few MiB at most.
 
-    It raises `UnexpectedResponseError` for bytes that are not what their header says (F39). That
-    an encoded answer is cut it does not notice: its content decides (F40).
+    It raises `UnexpectedResponseError` for bytes that are not what their header says. That
+    an encoded answer is cut it does not notice: its content decides.
 
     Raises:
-        UnexpectedResponseError: an encoding that was not asked for and is not known (F38).
+        UnexpectedResponseError: an encoding that was not asked for and is not known.
     """
     decode: Decoder | None = None
     for name in reversed(headers.get("content-encoding", "").split(",")):
@@ -50,8 +48,6 @@ def _decoder(encoding: str) -> Decoder | None:
             return _Zlib(encoding, _GZIP).inflate
         case "deflate":
             return _Zlib(encoding, zlib.MAX_WBITS).inflate
-        case "zstd":
-            return _zstd()
         case _ if encoding in _UNSUPPORTED:
             raise _unsupported(encoding)
         case _:
@@ -99,23 +95,6 @@ class _Zlib:
             return self._piece(data)
         self._started = True
         return piece
-
-
-def _zstd() -> Callable[[bytes], Iterator[bytes]]:
-    try:
-        import zstandard  # noqa: PLC0415, only for who sends what was not asked for
-    except ImportError:
-        raise _unsupported("zstd") from None
-    decompressor = zstandard.ZstdDecompressor().decompressobj()
-
-    def inflate(data: bytes) -> Iterator[bytes]:
-        try:
-            for start in range(0, len(data), _ZSTD_STEP):
-                yield decompressor.decompress(data[start : start + _ZSTD_STEP])
-        except zstandard.ZstdError as error:
-            raise _decoding_error("zstd", error) from error
-
-    return inflate
 
 
 def _decoding_error(encoding: str, error: Exception) -> UnexpectedResponseError:

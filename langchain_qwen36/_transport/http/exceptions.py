@@ -1,7 +1,7 @@
 """What httpx raises, as our errors.
 
 By name, not by class: a user's own client may be httpx's or that of its fork httpx2, whose
-exceptions have the same names and no common base (T32).
+exceptions have the same names and no common base.
 """
 
 from __future__ import annotations
