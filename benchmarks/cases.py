@@ -13,6 +13,7 @@ import statistics
 import time
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.callbacks import UsageMetadataCallbackHandler
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from langchain_core.language_models import BaseChatModel
-    from langchain_core.runnables import Runnable
+    from langchain_core.runnables import Runnable, RunnableConfig
 
 Sample = dict[str, float]
 """`seconds` and `cpu`, the process's own seconds of CPU, for the whole run of `n` chunks, requests,
@@ -271,6 +272,32 @@ def handled(subject: Subject, *, times: int, chunks: int, handler: str) -> Sampl
     return sample
 
 
+def booked(subject: Subject, *, times: int, ledger: str) -> Sample:
+    """`ainvoke`, all at once, with our cost handler, and "sqlite" or no ledger behind it."""
+    from langchain_qwen36 import QwenCostCallbackHandler
+    from langchain_qwen36.spend import Limit, SpendLedger
+
+    model = subject.model("text", 20)
+    with TemporaryDirectory() as folder:
+        made = None
+        if ledger == "sqlite":
+            limits = [Limit("all", "1000 CNY"), Limit("user:*", "500 CNY", per="day")]
+            made = SpendLedger(f"sqlite:///{folder}/spend.db", limits=limits)
+        handler = QwenCostCallbackHandler(ledger=made)
+
+        async def run() -> None:
+            config: RunnableConfig = {"callbacks": [handler], "metadata": {"user_id": "u1"}}
+            await asyncio.gather(*(model.ainvoke(_QUESTION, config) for _ in range(times)))
+
+        with _timed(times) as sample:
+            subject.runner.run(run())
+            if made is not None:
+                made.flush()
+        if made is not None:
+            made.close()
+    return sample
+
+
 CASES = {
     each.__name__: each
     for each in (
@@ -288,5 +315,6 @@ CASES = {
         messages,
         tools,
         handled,
+        booked,
     )
 }

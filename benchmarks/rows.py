@@ -239,6 +239,19 @@ ROWS = (
             ("our cost handler", {"handler": "cost"}),
         ),
     ),
+    Row(
+        title="ainvoke with the cost handler, 1,000 at once, per request",
+        case="booked",
+        settings={"times": 1000},
+        quick={"times": 4},
+        unit="ms",
+        scale=1e3,
+        peers=(OURS,),
+        variants=(
+            ("no ledger", {"ledger": "none"}),
+            ("a ledger on SQLite", {"ledger": "sqlite"}),
+        ),
+    ),
 )
 
 
