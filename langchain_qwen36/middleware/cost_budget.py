@@ -25,11 +25,13 @@ from langchain_qwen36.errors import BudgetExceededError
 from langchain_qwen36.middleware._requests import check_choice
 from langchain_qwen36.middleware.spending import (
     SpendingAccount,
+    ThreadAccounts,
     UserAccounts,
     configured_thread,
     configured_user,
     is_refused_by,
     ledger_settings,
+    thread_id,
     track_spending,
 )
 from langchain_qwen36.spend import Limit
@@ -117,7 +119,8 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
         Args:
             budget: E.g. `"0.50 USD"`, in the currency that the gateway charges.
             per: `run`: each invocation, a resumed one included; `thread`: all runs of a thread,
-                kept in its checkpoints; `user`: all runs of a user in this process.
+                kept in its checkpoints and in this process, so that no fork gets money back;
+                `user`: all runs of a user in this process; with `ledger`, in all of them.
             cheaper_model: Answers in place of the agent's model once the budget is spent; it has
                 no limit here: add a second, larger budget in front to have one.
             exit_behavior: `end` with a message, or `error`: raise `BudgetExceededError`.
@@ -153,6 +156,7 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
         self._settings = {"price_of": price_of, "reserve": parse_reserve(reserve)}
         self._live: dict[str, SpendingAccount] = {}
         self._users = UserAccounts(self.users)
+        self._threads = ThreadAccounts()
         self._lock = threading.Lock()
         self._ledger = ledger
         self._window = (window, zone)
@@ -287,8 +291,11 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
                 entry = self._entry(state)
                 if entry is None:
                     raise RuntimeError(f"{self.name} has no account: `before_agent` did not run.")
-                account = self._live.setdefault(entry["id"], SpendingAccount(entry["spent"]))
-                name = f"run:{entry['id']}"
+                name, thread = f"run:{entry['id']}", thread_id()
+                if self.per == "thread" and thread is not None:
+                    account = self._threads.open(thread, entry["spent"])
+                else:
+                    account = self._live.setdefault(entry["id"], SpendingAccount(entry["spent"]))
             if self._ledger is not None:
                 account.ledger_account = name if self.per != "thread" else configured_thread()
             return account

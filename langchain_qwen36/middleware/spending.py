@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from langgraph.config import get_config
@@ -10,10 +11,11 @@ from langgraph.config import get_config
 from langchain_qwen36.callbacks import QwenCostCallbackHandler
 from langchain_qwen36.callbacks.context import counting_in, current_handler
 from langchain_qwen36.callbacks.ledger import Balance
+from langchain_qwen36.pricing.units import units_of
 from langchain_qwen36.spend import Limit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, MutableMapping
+    from collections.abc import Iterator, Mapping, MutableMapping
 
     from langchain_qwen36.errors import BudgetExceededError
     from langchain_qwen36.pricing import Money
@@ -33,6 +35,34 @@ class SpendingAccount(Balance):
     def saved(self) -> dict[str, str]:
         """Return the sums as texts, for a checkpoint or a file of your own."""
         return {currency: format(s.normalize(), "f") for currency, s in self.spent.items()}
+
+    def count_at_least(self, spent: Mapping[str, str]) -> None:
+        """Count what a checkpoint says was spent; an older one, of a fork, gives nothing back."""
+        with self._lock:
+            for currency, amount in spent.items():
+                units = units_of(Decimal(amount))
+                self._spent[currency] = max(units, self._spent.get(currency, 0))
+
+
+class ThreadAccounts:
+    """The accounts of the threads that ran last, by thread, beside their checkpoints.
+
+    A checkpoint holds what was spent when it was written, so that another process goes on with it;
+    this process remembers what was spent since, whichever checkpoint a run begins from.
+    """
+
+    def __init__(self, limit: int = 100_000) -> None:
+        self._limit = limit
+        self._accounts: dict[str, SpendingAccount] = {}
+
+    def open(self, thread: str, spent: Mapping[str, str]) -> SpendingAccount:
+        """Return a thread's account, with at least what its checkpoint says."""
+        account = self._accounts.pop(thread, None) or SpendingAccount()
+        account.count_at_least(spent)
+        self._accounts[thread] = account
+        if len(self._accounts) > self._limit:
+            del self._accounts[next(iter(self._accounts))]
+        return account
 
 
 class UserAccounts:
@@ -98,13 +128,19 @@ def ledger_settings(
     return {"ledger": ledger, "limits": limits}
 
 
+def thread_id() -> str | None:
+    """Return the thread that the config names, if it names one."""
+    thread = get_config().get("configurable", {}).get("thread_id")
+    return None if thread is None else str(thread)
+
+
 def configured_thread() -> str:
     """Return the account of the thread that the config names.
 
     Raises:
         ValueError: It names none.
     """
-    thread = get_config().get("configurable", {}).get("thread_id")
+    thread = thread_id()
     if thread is None:
         raise ValueError(
             "A budget per thread in a ledger needs the thread: pass "

@@ -17,6 +17,7 @@ from langchain.agents.middleware import (
 )
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import tool
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.prebuilt.tool_node import ToolCallRequest
 from langgraph.types import Command
@@ -430,3 +431,22 @@ def test_a_model_without_a_price_is_refused_by_name(gateway_server: Server) -> N
     found = create_agent(model, middleware=[CostBudgetMiddleware("1 USD")]).invoke(ask())
     assert "No price is known for qwen9-unheard-of" in why_stopped(found)
     assert len(server.requests) == 0
+
+
+def test_a_fork_of_a_thread_gives_no_money_back(gateway_server: Server) -> None:
+    """A run from an earlier checkpoint finds spent what was spent after it was written."""
+    server = gateway_server()
+    server.script(*ENDLESS[:1])
+    agent = create_agent(
+        model_on(server),
+        [add],
+        middleware=[budget("0.01 USD", per="thread")],
+        checkpointer=InMemorySaver(),
+    )
+    config: Any = {"configurable": {"thread_id": "t1"}}
+    agent.invoke(ask(), config)
+    assert len(server.requests) == 1
+    first = [state for state in agent.get_state_history(config) if "model" in state.next][-1]
+    found = agent.invoke(None, first.config)
+    assert "The budget of 0.01 USD " in why_stopped(found)
+    assert len(server.requests) == 1
