@@ -46,7 +46,7 @@ def main() -> None:
         answer = model.invoke(messages)
         print(answer.text, answer.response_metadata.get("cost"))
     try:
-        model.invoke(messages, model="qwen3.6-max-preview")
+        model.invoke(messages, model="qwen3.7-max")
     except MessageError as error:
         print(error)
 

@@ -227,6 +227,8 @@ def _effort(effort: Effort, gateway: Gateway, model: Model | None) -> dict[str, 
             return {"reasoning_effort": effort}
         case "reasoning.effort":
             return {"reasoning": {"effort": effort}}
+        case "as_budget" if model is not None and effort in (model.reasoning_efforts or ()):
+            return {"reasoning_effort": effort}  # Qwen3.8 and later; the maker's own steps
         case "as_budget":
             return _share(effort, gateway, model)
         case "unsupported":

@@ -33,7 +33,7 @@ SHOWN = {
         "What is the weather in Paris? The tools say: 17 degrees in Paris (0.000",
         "stopped: The budget of 0.0005 USD is spent",
     ),
-    "cost_report.ipynb": ("<td>qwen3.6-max-preview</td><td>dashscope-intl</td><td>≤128K</td>",),
+    "cost_report.ipynb": ("<td>qwen3.7-max</td><td>dashscope-intl</td><td>≤1M</td>",),
     "hello.py": (
         "thoughts: The user says 'What is the capital of France?'",
         "answer: You said: What is the capital of France?\ncost: 0.000",
@@ -49,7 +49,7 @@ SHOWN = {
         "streamed: You said: In one sentence: the capital of Spain?\n",
     ),
     "middleware_cost_budget.py": ("The budget of 0.000001 USD is spent",),
-    "middleware_model_router.py": ("{'rule': 'hard reasoning', 'model': 'qwen3.6-max-preview'}",),
+    "middleware_model_router.py": ("{'rule': 'hard reasoning', 'model': 'qwen3.7-max'}",),
     "middleware_prompt_caching.py": ("'saved': '0.001",),
     "middleware_tier_guard.py": ("'action': 'trim', 'bound': 256000",),
     "middleware_tool_call_repair.py": ("again with one shorter JSON object",),
@@ -57,7 +57,7 @@ SHOWN = {
         "tokens: Which shape and colour is this?\nYou said",
         "I see 1 image.",
         "tokens: Where does the square go?\nYou said",
-        "qwen3.6-max-preview takes text, not video: choose qwen3.6-plus",
+        "qwen3.7-max takes text, not video: choose qwen3.6-plus",
     ),
     "own_server.py": ("answer: You said: What is the capital of France?", "that `price_as` names"),
     "prompt_caching.py": (

@@ -277,3 +277,10 @@ class TestPreserve:
 def test_p14_a_body_of_the_user_s_own_is_read(body, expected):
     """It goes over every setting, so it also decides what we believe."""
     assert thinking_override(body) is expected
+
+
+def test_an_effort_of_qwen38_is_sent_as_its_maker_takes_it():
+    """Model Studio takes `reasoning_effort` from Qwen3.8 on; for Qwen3.6 it becomes a budget."""
+    newer = plan(Thinking(effort="low"), DASHSCOPE, find_model("qwen3.8-max"))
+    assert newer.fields == {"enable_thinking": True, "reasoning_effort": "low"}
+    assert "reasoning_effort" not in plan(Thinking(effort="low"), DASHSCOPE, PLUS).fields
