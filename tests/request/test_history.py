@@ -364,3 +364,13 @@ def test_any_cut_of_utf_16_can_be_sent(text, data):
     ]
 
     assert json.loads(to_bytes(request(messages).body))["messages"]
+
+
+@pytest.mark.parametrize("door", ["params", "extra_body"])
+def test_template_arguments_of_the_caller_are_merged_with_ours(door):
+    """`model_kwargs` and `extra_body` merge objects key by key, and the plan reads the switch."""
+    own = {"chat_template_kwargs": {"enable_thinking": False, "own": 1}}
+    built = request([QUESTION], tools=[{"name": "f"}], **{door: own})
+
+    assert own["chat_template_kwargs"].items() <= built.body["chat_template_kwargs"].items()
+    assert built.thinking is False
