@@ -19,7 +19,18 @@ _GZIP = 16 + zlib.MAX_WBITS
 _GZIP_MAGIC = b"\x1f"
 """The first byte of a gzip member; anything else behind a member is padding."""
 _UNSUPPORTED = frozenset(
-    {"aes128gcm", "br", "compress", "x-compress", "dcb", "dcz", "exi", "pack200-gzip", "snappy"}
+    {
+        "aes128gcm",
+        "br",
+        "compress",
+        "x-compress",
+        "dcb",
+        "dcz",
+        "exi",
+        "pack200-gzip",
+        "snappy",
+        "zstd",
+    }
 )
 """Real encodings that are not decoded here (the IANA registry of content codings, and snappy).
 Any other value, such as `none` or `utf-8`, encodes nothing: docs/quirks.md#content-encoding-none"""
