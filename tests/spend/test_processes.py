@@ -91,11 +91,10 @@ def work(url: str, port: int, calls: int, most_kills: int, kill: random.Random) 
 @pytest.mark.parametrize(
     ("workers", "calls", "most_kills"),
     [
-        pytest.param(2, 15, 1, id="quick"),
+        pytest.param(2, 15, 1, id="quick", marks=pytest.mark.timeout(180)),
         pytest.param(8, 500, 3, id="full", marks=[pytest.mark.slow, pytest.mark.timeout(1200)]),
     ],
 )
-@pytest.mark.timeout(180)
 def test_limits_hold_and_sums_are_the_gateways_over_killed_processes(
     workers, calls, most_kills, ledger_url, open_ledger
 ):
