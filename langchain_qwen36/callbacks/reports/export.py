@@ -75,7 +75,8 @@ def to_csv(records: Iterable[CallRecord]) -> str:
     (https://owasp.org/www-community/attacks/CSV_Injection).
     """
     text = io.StringIO()
-    writer = csv.DictWriter(text, _CSV_COLUMNS, extrasaction="ignore", lineterminator="\n")
+    # Lines end as RFC 4180 has it, so a cell with either of the two characters is quoted.
+    writer = csv.DictWriter(text, _CSV_COLUMNS, extrasaction="ignore")
     writer.writeheader()
     for record in records:
         row = _record(record)

@@ -142,7 +142,7 @@ class LedgerView:
         """A line per call, as text; also written to `path` where one is given."""
         text = export.to_csv(self.runs)
         if path is not None:
-            Path(path).write_text(text, encoding="utf-8")
+            Path(path).write_bytes(text.encode())
         return text
 
     def __str__(self) -> str:
