@@ -11,7 +11,7 @@ from langchain_qwen36 import ChatQwen36
 from langchain_qwen36.middleware import CostBudgetMiddleware
 
 BUDGET = "0.000001 USD"
-"""So little that the first call spends it; Beijing's list is in CNY, so say CNY there."""
+"""So little that no call fits into it; Beijing's list is in CNY, so say CNY there."""
 
 researcher = create_agent(ChatQwen36(model="qwen3.6-flash"), name="researcher")
 

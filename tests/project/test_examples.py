@@ -31,7 +31,7 @@ SHOWN = {
     "agent.py": ('→ get_weather{"city": "Paris"}\n← 17 degrees and rainy\n', "≤256K"),
     "agent_with_budget.py": (
         "What is the weather in Paris? The tools say: 17 degrees in Paris (0.000",
-        "stopped: The budget of 0.0005 USD is spent",
+        "stopped: The budget of 0.0005 USD ",
     ),
     "cost_report.ipynb": ("<td>qwen3.7-max</td><td>dashscope-intl</td><td>≤1M</td>",),
     "hello.py": (
@@ -48,7 +48,7 @@ SHOWN = {
         "one of a batch: You said: In one sentence: the capital of Japan?",
         "streamed: You said: In one sentence: the capital of Spain?\n",
     ),
-    "middleware_cost_budget.py": ("The budget of 0.000001 USD is spent",),
+    "middleware_cost_budget.py": ("I have to stop here: the spending limit",),
     "middleware_model_router.py": ("{'rule': 'hard reasoning', 'model': 'qwen3.7-max'}",),
     "middleware_prompt_caching.py": ("'saved': '0.001",),
     "middleware_tier_guard.py": ("'action': 'trim', 'bound': 256000",),
@@ -82,7 +82,7 @@ GATEWAY_OF = {"own_server.py": "vllm"}
 
 SHOWN_BY_ENGINE = {
     "agent.py": ('→ get_weather{"city": "Paris"}\n← 17 degrees and rainy\n', "≤256K"),
-    "agent_with_budget.py": ("stopped: The budget of 0.0005 USD is spent",),
+    "agent_with_budget.py": ("stopped: The budget of 0.0005 USD ",),
     "hello.py": ("thoughts: The user asks about", "cost: 0 for 1 call"),
     "langgraph_checkpoint.py": ("thoughts, kept with the draft: The user asks about",),
     "lcel_chain.py": ("both at once: {'capital': ", "streamed: "),
