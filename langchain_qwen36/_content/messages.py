@@ -137,7 +137,7 @@ def _call(id_: Any, name: Any, args: Any) -> HistoryToolCall:
 
 
 def _calls_in(content: list[Any]) -> Iterator[HistoryToolCall]:
-    """Calls in blocks of LangChain, Anthropic and OpenAI's Responses API, built by hand."""
+    """Collect tool calls from blocks of LangChain, Anthropic and OpenAI's Responses API."""
     for block in content:
         match block:
             case {"type": "tool_call", "args": args} | {"type": "tool_use", "input": args}:

@@ -141,7 +141,7 @@ class _Accumulator:
 
 
 def target_of(schema: Any) -> Any:
-    """The pydantic class to build, or None where a plain object is the answer."""
+    """Return the pydantic class to build, or None where a plain object is the answer."""
     return schema if isinstance(schema, type) and is_basemodel_subclass(schema) else None
 
 

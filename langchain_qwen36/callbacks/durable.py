@@ -142,7 +142,7 @@ def make_durable_book(
 
 
 def _start_of(record: CallRecord) -> Start:
-    """The start of a call that this handler did not see begin."""
+    """Return the start of a call that this handler did not see begin."""
     return Start(
         run_id=str(record.run_id),
         model=record.model or "",

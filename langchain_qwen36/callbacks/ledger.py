@@ -223,7 +223,7 @@ class Ledger:
             return tuple(self._records.values())
 
     def summary(self, run_id: UUID | None = None) -> Summary:
-        """The sums of all calls, or of those made as or inside one run."""
+        """Return the sums of all calls, or of those made as or inside one run."""
         with self._lock:
             records, older = tuple(self._records.values()), self._older
         if run_id is not None:
@@ -231,7 +231,7 @@ class Ledger:
         return older + summarize(records)
 
     def group(self, keys: Callable[[CallRecord], Iterable[K]]) -> dict[K, Summary]:
-        """The sums per key; a record counts under each of its keys."""
+        """Return the sums per key; a record counts under each of its keys."""
         groups: defaultdict[K, list[CallRecord]] = defaultdict(list)
         for record in self.records:
             for key in keys(record):
@@ -240,5 +240,5 @@ class Ledger:
 
 
 def runs_of(record: CallRecord) -> list[UUID]:
-    """The call's own run and every run it was made in."""
+    """Return the call's own run and every run it was made in."""
     return [record.run_id, *(parent.run_id for parent in record.parents)]

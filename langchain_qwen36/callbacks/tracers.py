@@ -42,7 +42,7 @@ def write_costs(result: LLMResult, costs: Costs) -> None:
 
 
 def costs_of(record: CallRecord) -> Costs:
-    """What a handler booked for a call."""
+    """Return what a handler booked for a call."""
     if record.currency != "USD":
         return {}
     known: dict[str, Decimal | None] = {
@@ -126,7 +126,7 @@ class _CostRemover(BaseCallbackHandler):
         self._writer = writer
 
     def on_llm_end(self, response: LLMResult, **_: Any) -> None:
-        """The tracer has made its copy."""
+        """Do nothing more: the tracer has made its copy."""
         response.generations[:] = self._writer.before
 
 

@@ -155,7 +155,10 @@ class Price:
     currency: str
     """Of all its rates, such as `USD`."""
     tiers: tuple[Tier, ...]
-    """Rising; one request pays one tier, whole (dashscope.md §3)."""
+    """Rising; one request pays one tier, whole.
+
+    See docs/quirks.md#one-price-tier-for-a-whole-request.
+    """
     batch: Decimal | None = None
     """The factor of a batch call; None: not sold in batch, as far as is known."""
     unit: Decimal | None = None
@@ -168,7 +171,7 @@ class Price:
     """What a reader of a bill should know."""
 
     def tier_for(self, input_tokens: int) -> Tier | None:
-        """The tier of a request with so many input tokens, cached ones counted.
+        """Return the tier of a request with so many input tokens, cached ones counted.
 
         The upper bound belongs to the tier. None: longer than the list goes.
         """

@@ -67,7 +67,7 @@ def _decimal(value: Any) -> Decimal:
 
 
 def _moment(value: Any) -> Any:
-    """A moment must say its UTC offset: a bare one would mean another day elsewhere."""
+    """Require a UTC offset: a bare time would mean another day elsewhere."""
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise ValueError("expected a UTC offset, such as 2026-10-19T00:00:00+08:00")

@@ -55,7 +55,7 @@ class PriceBook:
         self.offer = lru_cache(maxsize=2048)(self._offer)
 
     def __reduce__(self) -> tuple[type[PriceBook], tuple[tuple[Model, ...], tuple[Offer, ...]]]:
-        """A copy is indexed anew, for remembered answers cannot be pickled."""
+        """Index a copy anew, for remembered answers cannot be pickled."""
         return (PriceBook, (tuple(self.models.values()), tuple(self.offers.values())))
 
     @staticmethod
@@ -106,7 +106,7 @@ class PriceBook:
         return model or self._plain(_VARIANT.sub("", plain))
 
     def _plain(self, name: str) -> Model | None:
-        """A lower-case name without variant: itself, its last segment, its base."""
+        """Return a lower-case name without variant: itself, its last segment, its base."""
         last = name.rsplit("/", 1)[-1]
         for spelling in (name, last, _SNAPSHOT.sub("", last)):
             if spelling in self._names:
@@ -127,12 +127,12 @@ class PriceBook:
 
 
 def find_model(name: str) -> Model | None:
-    """What is known of a model, by any spelling: bare, prefixed, dated, a build, a variant."""
+    """Find a model by any spelling: bare, prefixed, dated, a build, a variant."""
     return PriceBook.bundled().model(name)
 
 
 def find_offer(gateway: str, name: str) -> Offer | None:
-    """A model as one gateway (the name of its row) serves it; None where no row says it does."""
+    """Find a model as one gateway (by row name) serves it, or None."""
     return PriceBook.bundled().offer(gateway, name)
 
 

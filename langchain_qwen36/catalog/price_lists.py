@@ -87,7 +87,7 @@ def _compare(book: PriceBook, listed: ListedPrice, day: date) -> Comparison:
 
 
 def _is_same(tier: Tier, listed: ListedPrice) -> bool:
-    """A cache rate that one of the lists does not print is not compared."""
+    """Leave out a cache rate that one of the lists does not print."""
     hits = {tier.cache_read, tier.cache_read_explicit}
     cached = listed.cache_read is None or "cache_read" in tier.derived or listed.cache_read in hits
     return (tier.input, tier.output) == (listed.input, listed.output) and cached

@@ -1,4 +1,7 @@
-"""What LangChain's agents and middleware ask about a model: its profile (P38)."""
+"""What LangChain's agents and middleware ask about a model: its profile.
+
+See docs/quirks.md#model-profiles.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ def profile_of(model: Model | None, *, structured_output: bool = False) -> Model
         "video_inputs": "video" in model.inputs,
         "audio_inputs": False,
         "pdf_inputs": False,
-        # A tool message's content must be a string (dashscope.md §0.14).
+        # A tool message's content must be a string (docs/quirks.md#media-parts-of-model-studio).
         "image_tool_message": False,
         "pdf_tool_message": False,
         "reasoning_output": model.thinking != "never",

@@ -125,62 +125,88 @@ class Gateway:
     """The gateway whose offers price this one, when it is not its own name."""
 
     thinking: ThinkingSwitch = "unsupported"
-    """Where thinking is switched on and off (P14)."""
+    """Where thinking is switched on and off (docs/quirks.md#where-the-thinking-switch-goes)."""
     thinking_budget: BudgetField = "unsupported"
-    """Where a budget of thinking tokens goes (P57)."""
+    """Where a budget of thinking tokens goes (docs/quirks.md#thinking-budget)."""
     reasoning_effort: EffortField = "unsupported"
-    """Where an effort goes (P58); `as_budget` makes it a share of the model's maximum."""
+    """Where an effort goes; `as_budget` makes it a share of the model's maximum.
+
+    See docs/quirks.md#reasoning-effort.
+    """
     preserve_thinking: PreserveField = "by_replay"
-    """Where earlier turns' thoughts are asked for (P27); `by_replay` only sends them back."""
+    """Where earlier turns' thoughts are asked for; `by_replay` only sends them back.
+
+    See docs/quirks.md#preserved-thinking.
+    """
     efforts: tuple[str, ...] | None = None
     """The efforts it takes; None: the gateway judges."""
     exclusive_effort_and_budget: bool = False
     """Whether effort and budget must not be sent together."""
 
     reasoning_field: Literal["reasoning_content", "reasoning"] = "reasoning_content"
-    """The name under which an assistant message takes its thoughts back (P02, P13)."""
+    """The name under which an assistant message takes its thoughts back.
+
+    See docs/quirks.md#reasoning-sent-back-in-tool-loops.
+    """
     reasoning_details: bool = False
-    """Whether `reasoning_details` go back, unmodified (P26)."""
+    """Whether `reasoning_details` go back, unmodified (docs/quirks.md#reasoning-details)."""
     think_tags: Literal["paired", "lone"] = "paired"
     """`lone`: text before a `</think>` without its opening tag is thought, where thinking is known
-    to be on and no structured reasoning came: a server started without a reasoning parser (P15).
+    to be on and no structured reasoning came: a server started without a reasoning parser
+    (docs/quirks.md#think-tags-in-the-text).
     Until the tag comes, such an answer cannot be streamed."""
 
     one_system_message: bool = False
-    """Whether all system messages are folded into one at the front (P08)."""
+    """Whether all system messages are folded into one at the front.
+
+    See docs/quirks.md#several-system-messages.
+    """
     tool_call_index: bool = False
     """Whether a tool call in the history carries its `index`."""
     prefill: Prefill = "unsupported"
-    """How an answer that was begun is continued (P61)."""
+    """How an answer that was begun is continued.
+
+    See docs/quirks.md#last-message-from-the-assistant.
+    """
     reserved_tool_names: frozenset[str] = frozenset()
     """Names that no tool may have."""
     inline_refs: bool = False
     """Whether `$ref` in a tool's schema is written out: Qwen's chat template shows the schema as
-    it stands, and the servers' parsers read types from it without following `$ref` (P70)."""
+    it stands, and the servers' parsers read types from it without following `$ref`
+    (docs/quirks.md#references-in-tool-schemas)."""
     forced_tools: ForcedTools = "always"
-    """Which forced tool choices are taken (P04)."""
+    """Which forced tool choices are taken (docs/quirks.md#forced-tool-choice-while-thinking)."""
     forced_tool_form: Literal["object", "only_tool"] = "object"
     """How one tool is forced: by its name, or by `required` with no other tool sent."""
     force_tool_kwarg: bool = False
     """Whether the chat template begins a forced call, told by chat_template_kwargs.force_tool."""
     parallel_tool_calls: bool | None = None
-    """What is sent when tools are bound and the user said nothing (P56)."""
+    """What is sent when tools are bound and the user said nothing.
+
+    See docs/quirks.md#parallel-tool-calls.
+    """
 
     json_schema: bool = True
-    """Whether `response_format` json_schema works; False leaves it to the model's row (P35)."""
+    """Whether `response_format` json_schema works; False leaves it to the model's row.
+
+    See docs/quirks.md#response-format-while-thinking.
+    """
     json_object: JsonObject = "always"
     """Whether an asked-for `response_format` works while thinking."""
     needs_word_json: bool = False
-    """Whether json_object needs the word "json" in the messages (P34)."""
+    """Whether json_object needs the word "json" in the messages (docs/quirks.md#the-word-json)."""
 
     non_streaming: NonStreaming = "direct"
     """How a call that is not streamed is sent."""
     first_event_timeout: float | None = None
     """Seconds until the response begins, where the default would give up too early."""
     stream_usage: bool = True
-    """Whether `stream_options.include_usage` is sent (P10)."""
+    """Whether `stream_options.include_usage` is sent (docs/quirks.md#usage-of-streams)."""
     insufficient_quota: Literal["throttled", "no_money"] = "no_money"
-    """What the code `insufficient_quota` means: a rate at one vendor, money elsewhere (P51)."""
+    """What the code `insufficient_quota` means: a rate at one vendor, money elsewhere.
+
+    See docs/quirks.md#rate-limits-that-are-no-rate-limits.
+    """
     ranges: Mapping[str, Range] = field(default_factory=dict)
     """Settings that the gateway refuses outside a range, said before sending."""
     n_support: Literal["always", "unless_thinking_or_tools"] = "always"
@@ -196,7 +222,7 @@ class Gateway:
     search_strategies: frozenset[str] | None = None
     """What `search_options["search_strategy"]` may be; None: the gateway judges."""
     video: VideoPart = "video_url"
-    """Which video parts are taken (P55)."""
+    """Which video parts are taken (docs/quirks.md#video-parts)."""
     audio: AudioPart = "base64"
     """How an `input_audio` part carries its sound; `url` takes a data URL too."""
     files: FilePart = "unsupported"
@@ -213,6 +239,9 @@ class Gateway:
     `fps`, `frames` of a video that is a list, and `images`, `base64_images`, `videos` of a
     request."""
     cache_control: bool = False
-    """Whether `cache_control` on a content part marks an explicit cache (P64)."""
+    """Whether `cache_control` on a content part marks an explicit cache.
+
+    See docs/quirks.md#explicit-prompt-cache.
+    """
     cache_markers: int | None = None
     """How many of them count; None: as far as is known, all."""

@@ -44,7 +44,7 @@ _ALIBABA = Gateway(
 
 
 def _dashscope(name: str, *hosts: str) -> Gateway:
-    """A region of Alibaba's Model Studio; all speak alike, keys and prices are the region's.
+    """Return a region of Alibaba's Model Studio; all speak alike, keys and prices are the region's.
 
     The first host is the address, unless it is only the end of workspace hosts.
     """

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _hosted(name: str, base_url: str) -> Gateway:
-    """A service on the internet, its key and another base URL in variables of its name."""
+    """Return a service on the internet, its key and another base URL in variables of its name."""
     variables = name.upper().replace("-", "_")
     return Gateway(
         name=name,
@@ -31,7 +31,7 @@ def _hosted(name: str, base_url: str) -> Gateway:
 
 
 def _self_hosted(name: str, port: int, *, key_env: str, base_url_env: str) -> Gateway:
-    """A server that runs the open weights with Qwen's own chat template."""
+    """Return a server that runs the open weights with Qwen's own chat template."""
     return Gateway(
         name=name,
         base_url=f"http://localhost:{port}/v1",
@@ -100,8 +100,8 @@ _ROWS = (
         files="data",
         server_features=frozenset(),
     ),
-    # gateways.md §4.1: enable_thinking stands in the specs of sibling models; for these eight it
-    # is not confirmed.
+    # enable_thinking stands in the specs of sibling models; for these eight it is not confirmed
+    # (docs/quirks.md#what-is-not-confirmed).
     replace(
         _hosted("aimlapi", "https://api.aimlapi.com/v1"),
         reports_cost=True,
@@ -144,7 +144,7 @@ _ROWS = (
         reasoning_effort="as_budget",
     ),
     _LLAMACPP,
-    # dashscope.md §8: no template arguments; reasoning_effort "none" is its switch.
+    # No template arguments (docs/quirks.md#ollamas-thinking-switch).
     Gateway(
         name="ollama",
         base_url="http://localhost:11434/v1",

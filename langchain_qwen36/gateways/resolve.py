@@ -98,7 +98,10 @@ def select_endpoint(
 
 
 def _gateway_of_url(row: Gateway, url: str, *, named: bool) -> Gateway:
-    """The row that a URL belongs to; a named row only gives way to its own other regions (P68)."""
+    """Return the row that a URL belongs to; a named row only gives way to its own other regions.
+
+    See docs/quirks.md#currencies.
+    """
     owner = gateway_of_host(url)
     if owner is None or (named and not set(owner.key_env) & set(row.key_env)):
         return row

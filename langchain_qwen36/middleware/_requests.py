@@ -41,7 +41,7 @@ def gateway_of(request: ModelRequest[Any]) -> Gateway | None:
 
 
 def offer_of(request: ModelRequest[Any]) -> Offer | None:
-    """The requested model as its gateway sells it; None where no price list is known."""
+    """Return the requested model as its gateway sells it; None where no price list is known."""
     gateway, model = gateway_of(request), request.model
     if gateway is None or not isinstance(model, ChatQwen36):
         return None
@@ -60,7 +60,7 @@ def count_tokens(request: ModelRequest[Any], messages: Sequence[BaseMessage]) ->
 
 
 def answer_of(result: ModelResult) -> AIMessage | None:
-    """The model's own message in what a handler gave back."""
+    """Return the model's own message in what a handler gave back."""
     if isinstance(result, AIMessage):
         return result
     response = result.model_response if isinstance(result, ExtendedModelResponse) else result
@@ -68,7 +68,7 @@ def answer_of(result: ModelResult) -> AIMessage | None:
 
 
 def with_note(result: ModelResult, key: str, note: Mapping[str, Any]) -> ModelResult:
-    """The result with a note in `response_metadata` of the model's message; a copy."""
+    """Return the result with a note in `response_metadata` of the model's message; a copy."""
     answer = answer_of(result)
     if answer is None:
         return result

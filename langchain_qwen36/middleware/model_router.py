@@ -141,7 +141,7 @@ class QwenModelRouterMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         return _noted(result, rule, routed)
 
     def _choose(self, request: ModelRequest[Any]) -> tuple[str, str | BaseChatModel]:
-        """The rule's name and the model."""
+        """Return the rule's name and the model."""
         if chosen := self._canary_of(_thread()):
             return "canary", chosen
         for rule in self.rules:

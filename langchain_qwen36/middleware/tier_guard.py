@@ -194,12 +194,12 @@ class _Plan:
     """Whether the shorter conversation is the thread's from now on."""
 
     def with_summary(self, text: str) -> _Plan:
-        """The plan with the summary in front of what stays."""
+        """Return the plan with the summary in front of what stays."""
         messages: list[AnyMessage] = [HumanMessage(_HEAD + text), *self.request.messages]
         return replace(self, request=self.request.override(messages=messages), persists=True)
 
     def finish(self, result: ModelResult) -> ModelResult:
-        """The result with the note, and with the thread's new history."""
+        """Return the result with the note, and with the thread's new history."""
         if self.note is None:
             return result
         noted = with_note(result, "tier_guard", self.note)
@@ -213,7 +213,7 @@ class _Plan:
 
 
 def _bounds(request: ModelRequest[Any]) -> list[int]:
-    """The input sizes above which a dearer tier begins; none without a price list."""
+    """Return the input sizes above which a dearer tier begins; none without a price list."""
     offer = offer_of(request)
     price = offer.price_at(datetime.now(UTC).date()) if offer else None
     return [tier.over for tier in (price.tiers if price else ()) if tier.over]
@@ -222,7 +222,7 @@ def _bounds(request: ModelRequest[Any]) -> list[int]:
 def keep_newest(
     messages: Sequence[AnyMessage], room: int, count: Callable[[Sequence[AnyMessage]], int]
 ) -> list[AnyMessage]:
-    """The newest part of a conversation that fits, beginning with a question.
+    """Return the newest part of a conversation that fits, beginning with a question.
 
     The last question and what came last always stay. Calls are never parted from their results.
     """
@@ -242,7 +242,7 @@ def keep_newest(
 
 
 def _units(messages: Sequence[AnyMessage]) -> list[list[AnyMessage]]:
-    """A call with its results is one; any other message is one by itself."""
+    """Group a call with its results; any other message stands by itself."""
     units: list[list[AnyMessage]] = []
     for message in messages:
         if isinstance(message, ToolMessage) and units:
@@ -286,7 +286,7 @@ def _note(
 
 
 def _internal() -> RunnableConfig:
-    """Marks the summary's call, so that streams of the agent's messages leave it out."""
+    """Mark the summary's call, so that streams of the agent's messages leave it out."""
     return {
         "metadata": {"lc_source": "tier_guard", **internal_call_metadata()},
         "tags": [_NOSTREAM],

@@ -84,7 +84,7 @@ def _last_answer(messages: Sequence[BaseMessage]) -> AIMessage | None:
 
 
 def _answerable(answer: AIMessage) -> list[InvalidToolCall]:
-    """The broken calls that have an id; a result must name one."""
+    """Return the broken calls that have an id; a result must name one."""
     return [call for call in answer.invalid_tool_calls if call["id"]]
 
 

@@ -77,7 +77,7 @@ class Attribution:
         return cls(**values, own={n: v for n, v in named.items() if v}, tags=tuple(tags))
 
     def accounts(self) -> dict[str, str]:
-        """The accounts of this call: kind to account, `{"user": "user:u1", "all": "all"}`."""
+        """Return this call's accounts by kind: `{"user": "user:u1", "all": "all"}`."""
         values = {kind: getattr(self, kind) for kind in KINDS} | dict(self.own)
         return {EVERYONE: EVERYONE} | {kind: f"{kind}:{v}" for kind, v in values.items() if v}
 

@@ -153,7 +153,7 @@ class Group:
             self.currencies.setdefault(key[:4], set()).add(key.currency)
 
     def _keys(self, start: Start) -> set[BalanceKey]:
-        """The balances that count a call: those of its limits, and those that others opened.
+        """Return the balances that count a call: those of its limits, and those that others opened.
 
         A process that knows no limit of an account charges it all the same.
         """
@@ -264,7 +264,7 @@ class Group:
 
     @staticmethod
     def _paid_in(key: BalanceKey, row: Row) -> BalanceKey:
-        """The balance of the currency that was paid; a limit in another one cannot count it."""
+        """Return the balance in the currency that was paid; other limits cannot count it."""
         return key._replace(currency=row["currency"]) if row["currency"] else key
 
     def _add(self, key: BalanceKey, *, spent: int = 0, held: int = 0) -> tuple[int, Balance]:
@@ -291,7 +291,7 @@ class Group:
 
 
 def _accounts_of(start: Start) -> dict[str, str]:
-    """The accounts of a call: those it is attributed to, and those of its own limits."""
+    """Return the accounts of a call: those it is attributed to, and those of its own limits."""
     return start.attribution.accounts() | {limit.account: limit.account for limit in start.limits}
 
 

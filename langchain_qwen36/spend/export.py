@@ -63,7 +63,7 @@ FOCUS_COLUMNS = (
 
 
 def safe_cell(value: Any) -> Any:
-    """A cell that no spreadsheet runs as a formula.
+    """Return a cell that no spreadsheet runs as a formula.
 
     A text that begins with `=`, `+`, `-`, `@`, a tab or a line break gets an apostrophe in front
     (https://owasp.org/www-community/attacks/CSV_Injection). Numbers are left as they are.
@@ -90,7 +90,7 @@ def to_json(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def call_rows(rows: Iterable[Row]) -> Iterable[dict[str, Any]]:
-    """Calls as they are exported: money as digits, times as ISO 8601."""
+    """Turn calls into rows: money as digits, times as ISO 8601."""
     for row in rows:
         shown = {name: value for name, value in row.items() if name not in _LEFT_OUT}
         shown |= {name: _digits(row[name]) for name in _MONEY}
@@ -118,13 +118,13 @@ def to_call_csv(calls: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _flat(rows: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
-    """The same for CSV: tags in one cell, own dimensions as JSON in another."""
+    """Return the same for CSV: tags in one cell, own dimensions as JSON in another."""
     for row in rows:
         yield {**row, "tags": " ".join(row["tags"]), "own": json.dumps(row["own"])}
 
 
 def focus_rows(rows: Iterable[Row]) -> Iterable[dict[str, Any]]:
-    """Sums of days as FOCUS charges: one a day, model, user, team, agent and tool."""
+    """Turn sums of days into FOCUS charges, by day, model, user, team, agent and tool."""
     for row in rows:
         day = date.fromisoformat(row["day"])
         cost, tokens = _digits(row["cost"]), row["input_tokens"] + row["output_tokens"]

@@ -187,11 +187,11 @@ class SpendLedger:
     # Reading and limits.
 
     def balances(self) -> list[AccountBalance]:
-        """What each account spent, holds and may spend in the windows of now."""
+        """Return what each account spent, holds and may spend in the windows of now."""
         return cast("list[AccountBalance]", self._read("read_balances"))
 
     def budgets(self) -> list[Rule]:
-        """The limits that are set in the ledger; those in code are `limits`."""
+        """Return the limits that are set in the ledger; those in code are `limits`."""
         return cast("list[Rule]", self._read("read_budgets"))
 
     def set_budget(self, limit: Limit) -> None:
@@ -258,7 +258,7 @@ class SpendLedger:
         _shut_down(self._writer, self._store, self._alerts)
 
     def _after_fork(self) -> None:
-        """A child process has no writer thread, and must not use its parent's connections."""
+        """Give a child process a writer thread and connections of its own."""
         self._writer = Writer(self._store.apply, "langchain-qwen36-ledger")
         self._store.dispose(close=False)
         if self._alerts is not None:

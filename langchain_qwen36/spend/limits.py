@@ -33,7 +33,7 @@ _LONGEST_WINDOW = timedelta(days=33)
 
 
 def oldest_window(now: int) -> str:
-    """The earliest start that a window of now, in microseconds since 1970, may have."""
+    """Return the earliest start that a window of now, in microseconds since 1970, may have."""
     return (datetime.fromtimestamp(now / 1_000_000, UTC) - _LONGEST_WINDOW).date().isoformat()
 
 
@@ -71,11 +71,11 @@ class Rule(NamedTuple):
         return money_in(self.amount, self.currency)
 
     def window(self, moment: datetime) -> Window:
-        """The window that a call begun at that moment counts in."""
+        """Return the window that a call begun at that moment counts in."""
         return window_at(self.per, self.zone, moment)
 
     def key(self, moment: datetime) -> BalanceKey:
-        """The balance that it counts in."""
+        """Return the balance that it counts in."""
         start = self.window(moment).start
         return BalanceKey(self.account, self.per, self.zone, start, self.currency)
 
@@ -112,12 +112,12 @@ class Rules:
 
 
 def wanted_accounts(accounts: Mapping[str, str]) -> list[str]:
-    """The names that limits of a call may be set for."""
+    """Return the names that limits of a call may be set for."""
     return [*accounts.values(), *(f"{kind}:*" for kind in accounts)]
 
 
 def rules_for(accounts: Mapping[str, str], *layers: Rules) -> list[Rule]:
-    """The limits of a call, in a fixed order; a later layer goes before an earlier one."""
+    """Return the limits of a call, in a fixed order; a later layer goes before an earlier one."""
     chosen: dict[tuple[str, str, str], Rule] = {}
     for rules in layers:
         if rules:

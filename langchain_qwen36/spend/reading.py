@@ -46,7 +46,7 @@ class AccountBalance:
 
 
 def read_balances(connection: Connection, now: datetime | None = None) -> list[AccountBalance]:
-    """The balances of the windows that `now` lies in, those of `ever` too."""
+    """Return the balances of the windows that `now` lies in, those of `ever` too."""
     now = now or datetime.now(UTC)
     query = select(_BALANCE).order_by(*[_BALANCE.c[name] for name in tables.BALANCE_KEY])
     # A window that began more than a month ago is over, whatever its zone.
@@ -57,7 +57,7 @@ def read_balances(connection: Connection, now: datetime | None = None) -> list[A
 
 
 def read_budgets(connection: Connection) -> list[Rule]:
-    """The limits that are set in the ledger."""
+    """Return the limits that are set in the ledger."""
     rows = connection.execute(select(_BUDGET).order_by(_BUDGET.c.account, _BUDGET.c.per))
     return [Rule(row.account, row.per, row.zone, row.amount, row.currency) for row in rows]
 
@@ -96,7 +96,7 @@ def top_up(connection: Connection, rule: Rule, now: datetime) -> None:
 
 
 def rule_of(connection: Connection, account: str, currency: str) -> Rule:
-    """The limit of an account that a top-up raises.
+    """Return the limit of an account that a top-up raises.
 
     Raises:
         LedgerError: It has none in this currency.
@@ -117,7 +117,7 @@ def rule_of(connection: Connection, account: str, currency: str) -> Rule:
 def rollup_by(
     connection: Connection, columns: tuple[str, ...], first_day: str, last_day: str
 ) -> list[Row]:
-    """Sums of days, `first_day` to `last_day`, by some of the rollup's columns."""
+    """Sum days, `first_day` to `last_day`, by some of the rollup's columns."""
     by = [_ROLLUP.c[name] for name in (*columns, "currency")]
     sums = [func.sum(_ROLLUP.c[name]).label(name) for name in tables.ROLLUP_SUMS]
     query = (
@@ -135,7 +135,7 @@ def rollup_by(
 
 
 def read_calls(connection: Connection, since: datetime) -> Iterator[Row]:
-    """The calls since a time, the oldest first, read in parts."""
+    """Return the calls since a time, the oldest first, read in parts."""
     query = select(_CALL).where(_CALL.c.started >= microseconds(since)).order_by(_CALL.c.started)
     options = connection.execution_options(yield_per=1000)
     for row in options.execute(query):

@@ -29,7 +29,7 @@ class Refusal(NamedTuple):
     """Model and gateway of a call whose cost cannot be known before it ends."""
 
     def error(self) -> BudgetExceededError:
-        """The exception; its attributes are those of this refusal."""
+        """Return the exception; its attributes are those of this refusal."""
         return LimitExceededError(self)
 
 

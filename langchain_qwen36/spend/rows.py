@@ -56,7 +56,7 @@ def moment_of(value: int) -> datetime:
 
 
 def open_row(start: Start, owner: str, lease_until: int) -> Row:
-    """The row of an attempt that is reserved, on no balance yet."""
+    """Return the row of an attempt that is reserved, on no balance yet."""
     attribution, hold = start.attribution, start.hold
     return {
         **_NO_END,
@@ -79,12 +79,12 @@ def open_row(start: Start, owner: str, lease_until: int) -> Row:
 
 
 def with_charges(row: Row, keys: Iterable[BalanceKey]) -> Row:
-    """The row with the balances that it is charged to."""
+    """Return the row with the balances that it is charged to."""
     return {**row, "charges": json.dumps([list(key) for key in sorted(keys)])}
 
 
 def settled(row: Mapping[str, Any], end: End) -> Row:
-    """The row of an attempt that ended."""
+    """Return the row of an attempt that ended."""
     charge = charge_of(row, end.cost)
     return {
         **row,
@@ -105,7 +105,7 @@ def settled(row: Mapping[str, Any], end: End) -> Row:
 
 
 def expired(row: Mapping[str, Any], now: int) -> Row:
-    """The row of an attempt whose end never came: the gateway may have billed all of it."""
+    """Return the row of an attempt whose end never came: the gateway may have billed all of it."""
     return {
         **row,
         "state": "expired",
@@ -118,25 +118,25 @@ def expired(row: Mapping[str, Any], now: int) -> Row:
 
 
 def charge_of(row: Mapping[str, Any], cost: Money | None) -> Charge:
-    """What an end puts on the balances: its cost, or the hold where that is unknown."""
+    """Return what an end puts on the balances: its cost, or the hold where that is unknown."""
     if cost is None:
         return Charge(row["held"], row["currency"])
     return Charge(units_of(cost.amount), cost.currency)
 
 
 def keys_of(row: Mapping[str, Any]) -> list[BalanceKey]:
-    """The balances that hold for a call, in the currency of their limits."""
+    """Return the balances that hold for a call, in the currency of their limits."""
     return [BalanceKey(*key) for key in json.loads(row["charges"])]
 
 
 def rollup_key(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """The line of the rollup that a call counts in."""
+    """Return the line of the rollup that a call counts in."""
     day = moment_of(row["started"]).date().isoformat()
     return (day, *(row[name] for name in TEXT_DIMENSIONS))
 
 
 def rollup_sums(row: Mapping[str, Any], sign: int = 1) -> list[int]:
-    """What a call adds to its line, in the order of `ROLLUP_SUMS`."""
+    """Return what a call adds to its line, in the order of `ROLLUP_SUMS`."""
     is_expired, reported = row["state"] == "expired", row["source"] == "reported"
     unpriced = row["cost"] is None and not is_expired
     compared = reported and row["listed"] is not None

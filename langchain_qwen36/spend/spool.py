@@ -20,7 +20,7 @@ except ImportError:  # Windows: one process at a time writes a spool there.
 
 
 def default_path(url: str) -> Path:
-    """The spool of a ledger's URL, in the user's state folder; no password is in its name."""
+    """Return the spool of a ledger's URL; its name holds no password."""
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     digest = hashlib.sha256(url.encode()).hexdigest()[:16]
     return Path(state) / "langchain_qwen36" / f"spend-{digest}.jsonl"

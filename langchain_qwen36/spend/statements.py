@@ -60,13 +60,13 @@ _BUDGETS = select(_BUDGET).where(_BUDGET.c.account.in_(bindparam("accounts", exp
 
 
 def lock_calls(connection: Connection, ids: Sequence[str]) -> dict[str, Row]:
-    """The rows of calls, locked; those that are not there are left out."""
+    """Return the rows of calls, locked; those that are not there are left out."""
     rows = connection.execute(_CALLS.with_for_update(), {"ids": ids})
     return {row.id: dict(row._mapping) for row in rows}  # noqa: SLF001 - SQLAlchemy's public name
 
 
 def lock_overdue(connection: Connection, now: int, limit: int) -> dict[str, Row]:
-    """Holds whose lease is over, locked; those that another process settles now are left out."""
+    """Select and lock holds whose lease is over, but for those being settled elsewhere."""
     query: Select[Any] = (
         select(_CALL)
         .where(_CALL.c.state == "open", _CALL.c.lease_until < now)
@@ -78,7 +78,7 @@ def lock_overdue(connection: Connection, now: int, limit: int) -> dict[str, Row]
 
 
 def read_budgets(connection: Connection, accounts: Iterable[Mapping[str, str]]) -> list[Rule]:
-    """The limits that are set in the ledger for calls of these accounts."""
+    """Return the limits that are set in the ledger for calls of these accounts."""
     names = {name for of_call in accounts for name in wanted_accounts(of_call)}
     if not names:
         return []
@@ -89,7 +89,7 @@ def read_budgets(connection: Connection, accounts: Iterable[Mapping[str, str]]) 
 def lock_balances(
     connection: Connection, accounts: Iterable[str], oldest: str
 ) -> dict[BalanceKey, Balance]:
-    """The balances of these accounts, locked; those of windows before `oldest` are left out."""
+    """Select and lock the balances of these accounts, from the window `oldest` on."""
     names = sorted(set(accounts))
     if not names:
         return {}
@@ -175,7 +175,7 @@ def add_to_rollup(connection: Connection, sums: Mapping[tuple[str, ...], list[in
 
 
 def insert_into(connection: Connection, table: Any) -> sqlite.Insert:
-    """An INSERT that may say ON CONFLICT; both dialects' are alike."""
+    """Return an INSERT that may say ON CONFLICT; both dialects' are alike."""
     module = postgresql if connection.dialect.name == "postgresql" else sqlite
     return cast("sqlite.Insert", module.insert(table))
 
@@ -186,7 +186,7 @@ def _balance_values(key: BalanceKey, row: Balance, prefix: str) -> dict[str, Any
 
 
 def _spent_before(connection: Connection, key: BalanceKey, without: Sequence[str]) -> int:
-    """What an account spent in a window by its calls; those still open count with their hold."""
+    """Sum what an account's calls spent in a window; open ones count with their hold."""
     kind, _, value = key.account.partition(":")
     column = tables.DIMENSION_COLUMNS.get(kind)
     if column is None and kind != "all":

@@ -206,7 +206,7 @@ class Store:
             logger.warning("The ledger's upkeep failed; it is tried again.", exc_info=True)
 
     def _fall_back(self, jobs: Sequence[Job], error: LedgerError) -> None:
-        """What is to be done with operations while the ledger is down: nothing is lost."""
+        """Keep or refuse operations while the ledger is down: nothing is lost."""
         kept = [
             job
             for job in jobs

@@ -70,7 +70,7 @@ class Writer:
                 return
 
     def _more(self, job: Job) -> tuple[list[Job], bool]:
-        """The jobs that wait by now, and whether the thread is to end after them."""
+        """Return the jobs that wait by now, and whether the thread is to end after them."""
         group = [job]
         while len(group) < _LARGEST_GROUP:
             try:

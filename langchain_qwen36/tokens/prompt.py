@@ -169,7 +169,7 @@ def _tools_text(tools: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _call_texts(message: BaseMessage) -> list[str]:
-    """The tool calls as they are sent; one that cannot be sent counts by its text."""
+    """Return the tool calls as they are sent; one that cannot be sent counts by its text."""
     if not isinstance(message, AIMessage):
         return []
     try:

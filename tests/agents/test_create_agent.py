@@ -229,7 +229,7 @@ HISTORY = [
 
 
 def summarising(model: Any, **settings: Any) -> Any:
-    """An agent that shortens its history."""
+    """Return an agent that shortens its history."""
     middleware = SummarizationMiddleware(model=model, **settings)
     return create_agent(model, [get_weather], middleware=[middleware])
 

@@ -36,7 +36,7 @@ ANSWER = "The tools say: 18 degrees in Paris"
 
 
 def tool_loop(model: ChatQwen36, checkpointer: Any = None) -> CompiledStateGraph[Any, Any]:
-    """The loop as LangGraph's tutorials write it."""
+    """Return the loop as LangGraph's tutorials write it."""
     bound = model.bind_tools([get_weather, add])
 
     def chat(state: MessagesState) -> dict[str, Any]:

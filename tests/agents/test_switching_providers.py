@@ -116,7 +116,7 @@ ROWS = pytest.mark.parametrize("row", ["dashscope", "openrouter", "vllm"])
 
 
 def talk(foreign: AIMessage) -> list[BaseMessage]:
-    """A conversation in which another model called a tool."""
+    """Return a conversation in which another model called a tool."""
     result = ToolMessage("18 degrees in Paris", tool_call_id="call_1", name="get_weather")
     return [SystemMessage("Be brief."), HumanMessage(WEATHER), foreign, result]
 
@@ -150,7 +150,7 @@ def test_the_callers_messages_are_left_as_they_were(
 
 
 def text_of(sent: dict[str, Any]) -> str:
-    """The text of a body's message in either form."""
+    """Return the text of a body's message in either form."""
     content = sent["content"]
     if isinstance(content, str):
         return content
@@ -158,7 +158,7 @@ def text_of(sent: dict[str, Any]) -> str:
 
 
 def ours(server: LoopbackGateway, **settings: Any) -> list[BaseMessage]:
-    """A conversation in which our model thought, called a tool and answered."""
+    """Return a conversation in which our model thought, called a tool and answered."""
     agent = create_agent(model_on(server, **settings), [get_weather])
     found: list[BaseMessage] = agent.invoke(ask(WEATHER))["messages"]
     return found
@@ -185,7 +185,7 @@ def test_chat_openai_goes_on_with_our_conversation(
 
 
 def part_types(messages: list[dict[str, Any]]) -> set[str]:
-    """The kinds of content parts in a body."""
+    """Return the kinds of content parts in a body."""
     contents = (m["content"] for m in messages if isinstance(m.get("content"), list))
     return {part["type"] for content in contents for part in content}
 

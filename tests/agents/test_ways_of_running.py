@@ -46,19 +46,19 @@ def joined(chunks: Iterable[BaseMessage]) -> list[BaseMessage]:
 
 
 async def invoke(agent: Any, config: Any) -> list[BaseMessage]:
-    """The plainest way."""
+    """Return the plainest way."""
     found: list[BaseMessage] = agent.invoke(ask(WEATHER), config)["messages"]
     return found
 
 
 async def ainvoke(agent: Any, config: Any) -> list[BaseMessage]:
-    """The same, async."""
+    """Return the same, async."""
     found: list[BaseMessage] = (await agent.ainvoke(ask(WEATHER), config))["messages"]
     return found
 
 
 async def values(agent: Any, config: Any) -> list[BaseMessage]:
-    """The last state."""
+    """Return the last state."""
     found: list[BaseMessage] = list(agent.stream(ask(WEATHER), config, stream_mode="values"))[-1][
         "messages"
     ]
@@ -66,7 +66,7 @@ async def values(agent: Any, config: Any) -> list[BaseMessage]:
 
 
 async def updates(agent: Any, config: Any) -> list[BaseMessage]:
-    """What each node added."""
+    """Return what each node added."""
     parts = agent.astream(ask(WEATHER), config, stream_mode="updates")
     nodes = [node or {} async for part in parts for node in part.values()]
     return [message for node in nodes for message in node.get("messages", ())]

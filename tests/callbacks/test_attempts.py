@@ -20,7 +20,7 @@ COST = (1000 * Decimal("0.5") + 500 * Decimal(3)) / 1_000_000
 
 
 def stream(text: str, *, whole: bool = True) -> httpx.Response:
-    """A stream of one delta, which breaks off unless it is whole."""
+    """Return a stream of one delta, which breaks off unless it is whole."""
     chunk = {"id": "c1", "choices": [{"index": 0, "delta": {"content": text}}]}
     events = [json.dumps(chunk)]
     if whole:
@@ -31,7 +31,7 @@ def stream(text: str, *, whole: bool = True) -> httpx.Response:
 
 
 def model(*responses: httpx.Response, **settings) -> ChatQwen36:
-    """A model whose server gives these responses in order."""
+    """Return a model whose server gives these responses in order."""
     queue = list(responses)
     transport = httpx.MockTransport(lambda request: queue.pop(0))
     return ChatQwen36(

@@ -68,7 +68,7 @@ def spans() -> Any:
 
 
 def details(attributes: dict[str, Any], kind: str) -> Any:
-    """A JSON attribute of a Langfuse span."""
+    """Return a JSON attribute of a Langfuse span."""
     return json.loads(attributes.get(f"langfuse.observation.{kind}_details", "null"))
 
 

@@ -40,7 +40,7 @@ BIG = {"input_tokens": 300_000, "output_tokens": 12_345, "total_tokens": 312_345
 
 
 def record(number: int = 1, **changes) -> CallRecord:
-    """A call of 1,000 and 100 tokens at 0.0008 USD."""
+    """Return a call of 1,000 and 100 tokens at 0.0008 USD."""
     fields = {
         "run_id": UUID(int=number),
         "parents": (CHAIN,),
@@ -69,7 +69,7 @@ CACHED = {"cost": Decimal(0), "currency": None, "price_source": "llm_cache", "ti
 
 
 def handler_of(*records: CallRecord) -> QwenCostCallbackHandler:
-    """A handler that has booked these."""
+    """Return a handler that has booked these."""
     handler = QwenCostCallbackHandler()
     for each in records:
         handler._ledger.settle(each)
@@ -441,7 +441,7 @@ def test_a_run_is_booked_once(first, second, kept):
 
 @pytest.fixture
 def spans():
-    """A provider, and the spans it was given."""
+    """Return a provider, and the spans it was given."""
     exporter, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     yield provider, exporter

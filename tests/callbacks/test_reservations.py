@@ -25,12 +25,12 @@ USD = st.decimals("0.01", "2", places=2)
 
 
 def usd(amount: Decimal | str) -> Money:
-    """An amount of dollars."""
+    """Return an amount of dollars."""
     return Money(Decimal(amount), "USD")
 
 
 def ended(run_id: UUID, cost: Decimal | None):
-    """The part of a record that a balance reads."""
+    """Return the part of a record that a balance reads."""
     return SimpleNamespace(run_id=run_id, cost=cost, currency="USD", model="m", gateway="g")
 
 

@@ -23,7 +23,7 @@ COSTS = {"input_cost": 0.0005, "output_cost": 0.0003, "total_cost": 0.0008}
 
 @pytest.fixture
 def langsmith(monkeypatch):
-    """Makes a call and gives the model's run that was posted."""
+    """Make a call and return the model's run that was posted."""
     monkeypatch.setenv("LANGSMITH_DISABLE_RUN_COMPRESSION", "true")
     with LangSmith() as server:
         yield server.traced
@@ -137,7 +137,7 @@ WAYS = [
 
 
 def chat_model(server, **settings):
-    """The real model on a loopback gateway."""
+    """Return the real model on a loopback gateway."""
     return ChatQwen36(
         gateway=server.row.name, base_url=server.base_url, api_key=server.key, **settings
     )

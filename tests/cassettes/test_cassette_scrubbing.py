@@ -57,7 +57,7 @@ SECRETS = {
 
 
 def hostile_request() -> Request:
-    """A request that says all it can of its sender."""
+    """Return a request that says all it can of its sender."""
     host = f"{WORKSPACE}.cn-beijing.maas.aliyuncs.com"
     uri = f"https://ada:plainkeyofnobody@{host}/compatible-mode/v1/chat/completions"
     body = {
@@ -134,7 +134,7 @@ STREAM = "".join(
 
 
 def response(body: str, **changes: str) -> dict[str, Any]:
-    """What vcrpy hands over."""
+    """Return what vcrpy hands over."""
     headers = {name: [value] for name, value in (HEADERS | changes).items()}
     status = {"code": 401, "message": "Unauthorized"}
     return {"status": status, "headers": headers, "body": {"string": body.encode()}}
@@ -149,7 +149,7 @@ BODIES = [
 
 
 def scrubbed(body: str, *, scrubber: Scrubber | None = None) -> tuple[Request, dict[str, Any]]:
-    """The hostile exchange after the filter."""
+    """Return the hostile exchange after the filter."""
     scrubber = scrubber or Scrubber()
     return scrubber.request(hostile_request()), scrubber.response(response(body))
 

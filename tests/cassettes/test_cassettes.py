@@ -264,7 +264,7 @@ def test_any_other_body_is_kept_to_the_byte(body: str) -> None:
 
 
 def through_a_file(body: str) -> str:
-    """What a body is after it was written and read."""
+    """Return what a body is after it was written and read."""
     told = {"request": {"method": "POST", "uri": "http://x/", "body": body, "headers": {}}}
     told["response"] = {"status": {"code": 200}, "body": {"string": body}, "headers": {}}
     text = Readable().serialize({"interactions": [told], "version": 1})
@@ -361,7 +361,7 @@ async def test_vcrpy_works_without_any_help_of_ours(gateway_server: Server, tmp_
 
 
 async def said_in_each_style(model: ChatQwen36) -> list[str]:
-    """The answers of one question each, so that vcrpy, which looks at no body, keeps the order."""
+    """Return the answers one by one: vcrpy looks at no body, and so keeps the order."""
     stream = await model.astream_events("five", version="v3")
     return [
         model.invoke("one").text,

@@ -16,7 +16,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 @pytest.fixture(scope="module")
 def writer() -> ModuleType:
-    """The program that writes them."""
+    """Return the program that writes them."""
     spec = importlib.util.spec_from_file_location("docs_catalog", DOCS / "catalog.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

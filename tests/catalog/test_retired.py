@@ -21,7 +21,7 @@ NAMED = re.compile(rf"(?<![\w.-])({'|'.join(map(re.escape, RETIRED))})(?![\w.-])
 
 
 def texts() -> list[Path]:
-    """What users read, and every line of the package but its data."""
+    """Return what users read, and every line of the package but its data."""
     files = [*ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*"), ROOT / "README.md"]
     files += [path for path in ROOT.glob("langchain_qwen36/**/*.py") if "data" not in path.parts]
     generated = {"prices.md", "models.md"}

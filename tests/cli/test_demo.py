@@ -14,7 +14,7 @@ CALL = Call("get_weather", '{"city": "Paris"}')
 
 @pytest.fixture
 def server(gateway_server, monkeypatch):
-    """A gateway on this machine whose key and address are in the environment."""
+    """Return a gateway on this machine whose key and address are in the environment."""
     server = gateway_server("dashscope")
     monkeypatch.setenv("DASHSCOPE_API_KEY", server.key)
     monkeypatch.setenv("DASHSCOPE_BASE_URL", server.base_url)

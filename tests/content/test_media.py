@@ -30,7 +30,7 @@ WEBM_SOUND = b"\x1a\x45\xdf\xa3" + bytes(9)
 
 
 def model_on(server: LoopbackGateway, **settings: Any) -> ChatQwen36:
-    """A model at this gateway."""
+    """Return a model at this gateway."""
     where = {"gateway": server.row.name, "base_url": server.base_url, "api_key": server.key}
     return ChatQwen36(**{"model": "qwen3.6-plus", "enable_thinking": False, **where, **settings})
 

@@ -32,7 +32,7 @@ REPLY = {
 
 
 def model(base_url: str, sent: list[dict[str, Any]], **settings: Any) -> ChatQwen36:
-    """A model whose requests are answered in the process; `sent` holds what they looked like."""
+    """Return a model that is answered in the process; `sent` collects its requests."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         sent.append({"body": request.read(), "timeout": request.extensions.get("timeout")})
@@ -79,7 +79,7 @@ def test_batch_chat_sends_no_cache_marks():
 
 
 def refusing(status: int, message: str, **settings: Any) -> ChatQwen36:
-    """A model whose gateway refuses every request."""
+    """Return a model whose gateway refuses every request."""
 
     def answer(_: httpx.Request) -> httpx.Response:
         return httpx.Response(status, json={"error": {"message": message}})

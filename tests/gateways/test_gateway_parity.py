@@ -116,7 +116,7 @@ async def ause(model: ChatQwen36) -> Outcome:
 def outcome(
     first: AIMessage, talk: list[BaseMessage], city: City, streamed: AIMessageChunk
 ) -> Outcome:
-    """What is compared."""
+    """Return what is compared."""
     said = [message for message in talk if isinstance(message, AIMessage)]
     assert first.usage_metadata is not None
     return Outcome(
@@ -133,7 +133,7 @@ def outcome(
 
 
 def model_on(server: LoopbackGateway, **settings: Any) -> ChatQwen36:
-    """The model that every gateway has."""
+    """Return the model that every gateway has."""
     where = {"base_url": server.base_url, "api_key": server.key}
     return ChatQwen36(model="qwen3.6-27b", gateway=server.row.name, **where, **settings)
 

@@ -19,7 +19,7 @@ LIST = {"data": [{"id": "qwen/qwen3.6-plus"}, {"id": "openai/gpt-5"}, {"id": "qw
 
 
 def client(status: int = 200, payload: object = LIST) -> httpx.Client:
-    """A client that answers `/models`, and refuses a request without the key."""
+    """Return a client that answers `/models`, and refuses a request without the key."""
 
     def answer(request: httpx.Request) -> httpx.Response:
         assert request.headers["authorization"] == "Bearer sk-test-0123456789"
@@ -30,7 +30,7 @@ def client(status: int = 200, payload: object = LIST) -> httpx.Client:
 
 
 def listed(**options: object) -> list:
-    """The models of OpenRouter as the client above lists them."""
+    """Return the models of OpenRouter as the client above lists them."""
     options = {"http_client": client(), "api_key": "sk-test-0123456789"} | options
     return ChatQwen36.list_models(gateway="openrouter", **options)
 

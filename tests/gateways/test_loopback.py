@@ -205,7 +205,7 @@ def test_a_wrong_path_is_not_found(gateway_server: Server) -> None:
 
 
 def streamed_call(server: LoopbackGateway, row: str) -> list[dict[str, Any]]:
-    """The tool-call pieces of a stream, with the choice each came in."""
+    """Return the tool-call pieces of a stream, with the choice each came in."""
     asked = [{"role": "user", "content": "add 3 and 4"}]
     body = body_of(row, messages=asked, tools=[ADD], stream=True, **off(row))
     found = [c for chunk in chunks(post(server, body)) for c in chunk["choices"]]
@@ -418,7 +418,7 @@ def key_paths(value: Any, at: str = "") -> set[str]:
 
 
 def read(text: str) -> list[dict[str, Any]]:
-    """The JSON of an answer: one body, or the payloads of a stream."""
+    """Return the JSON of an answer: one body, or the payloads of a stream."""
     return [json.loads(text)] if text.lstrip().startswith("{") else payloads(text)
 
 
@@ -611,7 +611,7 @@ def test_logprobs_come_where_the_gateway_has_them(gateway_server: Server) -> Non
 
 
 def cached(response: httpx.Response) -> dict[str, Any]:
-    """What usage says of the cache, but for the split by kind of input."""
+    """Return what usage says of the cache, but for the split by kind of input."""
     details = response.json()["usage"]["prompt_tokens_details"]
     return {name: value for name, value in details.items() if "text" not in name}
 

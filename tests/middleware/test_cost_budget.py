@@ -44,7 +44,7 @@ def add(a: int, b: int) -> int:
 
 
 def ask(text: str = "Use add on 3 and 4.") -> dict[str, Any]:
-    """An agent's input."""
+    """Return an agent's input."""
     return {"messages": [{"role": "user", "content": text}]}
 
 
@@ -54,18 +54,18 @@ def a_cent(*_: object) -> Money:
 
 
 def model_on(server: LoopbackGateway, **settings: Any) -> ChatQwen36:
-    """A model at a gateway of ours."""
+    """Return a model at a gateway of ours."""
     where = {"gateway": server.row.name, "base_url": server.base_url, "api_key": server.key}
     return ChatQwen36(**{"model": "qwen3.6-plus", **where, **settings})
 
 
 def why_stopped(found: dict[str, Any]) -> str:
-    """The reason why a budget ended a run; empty if none did."""
+    """Return the reason why a budget ended a run; empty if none did."""
     return str(found["messages"][-1].response_metadata.get("reason", ""))
 
 
 def budget(amount: str, **settings: Any) -> CostBudgetMiddleware:
-    """A budget where each call costs a cent."""
+    """Return a budget where each call costs a cent."""
     return CostBudgetMiddleware(amount, **{"price_of": a_cent, **settings})
 
 
@@ -210,7 +210,7 @@ def test_an_error_where_one_is_wanted(gateway_server: Server) -> None:
 
 
 def nested(server: LoopbackGateway, middleware: list[Any], inner: list[Any] | None = None) -> Any:
-    """An agent with a subagent that would never end by itself."""
+    """Return an agent with a subagent that would never end by itself."""
     sub = create_agent(model_on(server, model="qwen3.6-flash"), [add], middleware=inner or [])
 
     @tool

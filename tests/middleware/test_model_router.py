@@ -50,18 +50,18 @@ def add(a: int, b: int) -> int:
 
 
 def ask(content: Any = "Hi") -> dict[str, Any]:
-    """An agent's input."""
+    """Return an agent's input."""
     return {"messages": [{"role": "user", "content": content}]}
 
 
 def model_on(server: LoopbackGateway, **settings: Any) -> ChatQwen36:
-    """A model at a gateway of ours, with no retries of its own."""
+    """Return a model at a gateway of ours, with no retries of its own."""
     where = {"gateway": server.row.name, "base_url": server.base_url, "api_key": server.key}
     return ChatQwen36(**{"model": "qwen3.5-plus", "max_retries": 0, **where, **settings})
 
 
 def agent_on(server: LoopbackGateway, *rules: Route, **settings: Any) -> Any:
-    """An agent whose requests are routed."""
+    """Return an agent whose requests are routed."""
     fields = {"model", *ChatQwen36.model_fields}
     said = {name: settings.pop(name) for name in list(settings) if name in fields}
     middleware = [QwenModelRouterMiddleware(rules, **settings)]
@@ -138,7 +138,7 @@ def test_an_advised_model_that_is_not_sold_is_passed_over(gateway_server: Server
 
 
 def canary_of(agent: Any, thread: str | None) -> str:
-    """The rule that a thread's request went by."""
+    """Return the rule that a thread's request went by."""
     config: Any = {"configurable": {"thread_id": thread}} if thread else {}
     found = agent.invoke(ask(), config)["messages"][-1]
     return str(found.response_metadata["route"]["rule"])

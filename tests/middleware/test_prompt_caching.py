@@ -32,12 +32,12 @@ def add(a: int, b: int) -> int:
 
 
 def ask(text: Any = "Use add on 3 and 4.") -> dict[str, Any]:
-    """An agent's input."""
+    """Return an agent's input."""
     return {"messages": [{"role": "user", "content": text}]}
 
 
 def agent_on(server: LoopbackGateway) -> Any:
-    """An agent whose prompt is cached."""
+    """Return an agent whose prompt is cached."""
     where = {"gateway": server.row.name, "base_url": server.base_url, "api_key": server.key}
     model = ChatQwen36(model="qwen3.6-plus", **where)
     middleware = [PromptCachingMiddleware()]
@@ -45,7 +45,7 @@ def agent_on(server: LoopbackGateway) -> Any:
 
 
 def marked(body: dict[str, Any]) -> list[str]:
-    """The roles of the messages whose last part is marked, and of no other part."""
+    """Return the roles of the messages whose last part is marked, and of no other part."""
     roles = []
     for message in body["messages"]:
         parts = message["content"] if isinstance(message["content"], list) else []

@@ -57,25 +57,25 @@ def book(tmp_path: Path) -> PriceBook:
 
 
 def model_on(server: LoopbackGateway, book: PriceBook | None, **settings: Any) -> ChatQwen36:
-    """A model with these prices."""
+    """Return a model with these prices."""
     where = {"gateway": "dashscope", "base_url": server.base_url, "api_key": server.key}
     return ChatQwen36(**{"model": "qwen3.6-plus", "price_book": book, **where, **settings})
 
 
 def talk(words: int, turns: int = 10) -> list[Any]:
-    """A conversation of about so many tokens, and a question."""
+    """Return a conversation of about so many tokens, and a question."""
     each = "word " * (words // turns)
     pairs = [(HumanMessage(f"{n} {each}"), AIMessage("Yes.")) for n in range(turns)]
     return [*(message for pair in pairs for message in pair), HumanMessage("And now.")]
 
 
 def dollars(millionths: int) -> str:
-    """An amount as a note says it."""
+    """Return an amount as a note says it."""
     return str(Money(Decimal(millionths) / 1_000_000, "USD"))
 
 
 def guarded(model: ChatQwen36, action: Any, **settings: Any) -> Any:
-    """An agent with a guard."""
+    """Return an agent with a guard."""
     return create_agent(model, middleware=[TierGuardMiddleware(action, **settings)])
 
 
@@ -283,7 +283,7 @@ def test_shares_that_cannot_be_are_refused(settings: dict[str, Any]) -> None:
 
 
 def call(number: int) -> list[Any]:
-    """A call with its result."""
+    """Return a call with its result."""
     asked = {"name": "f", "args": {}, "id": str(number), "type": "tool_call"}
     return [AIMessage("", tool_calls=[asked]), ToolMessage(f"r{number}", tool_call_id=str(number))]
 

@@ -35,13 +35,13 @@ def add(a: int, b: int) -> int:
 
 
 def agent_on(server: LoopbackGateway, **settings: Any) -> Any:
-    """An agent that repairs."""
+    """Return an agent that repairs."""
     model = ChatQwen36(gateway="dashscope", base_url=server.base_url, api_key=server.key)
     return create_agent(model, [add], middleware=[ToolCallRepairMiddleware(**settings)])
 
 
 def results(messages: list[BaseMessage]) -> list[str]:
-    """The status of every tool's result."""
+    """Return the status of every tool's result."""
     return [message.status for message in messages if isinstance(message, ToolMessage)]
 
 

@@ -16,7 +16,7 @@ from langchain_qwen36._response.delta import Delta
 
 
 def model(**said):
-    """A model that needs no environment."""
+    """Return a model that needs no environment."""
     return ChatQwen36(gateway="dashscope", api_key="sk-test-12345678", **said)
 
 

@@ -21,7 +21,7 @@ CANARY = "sk-canary-5f1e0c9d7b"
 
 
 def model(**settings) -> ChatQwen36:
-    """A model that is never called."""
+    """Return a model that is never called."""
     return ChatQwen36(**{"gateway": "dashscope", "api_key": CANARY, **settings})
 
 

@@ -29,7 +29,7 @@ def get_weather(city: str) -> str:
 
 
 def on(server, **settings) -> ChatQwen36:
-    """A model on a loopback gateway."""
+    """Return a model on a loopback gateway."""
     return ChatQwen36(
         gateway=server.row.name, base_url=server.base_url, api_key=server.key, **settings
     )

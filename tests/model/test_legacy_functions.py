@@ -19,7 +19,7 @@ CALL = {"name": "word_length", "arguments": '{"word": "abc"}'}
 
 
 def on(server, **settings) -> ChatQwen36:
-    """A model on a loopback gateway, without thinking."""
+    """Return a model on a loopback gateway, without thinking."""
     return ChatQwen36(
         gateway="dashscope",
         base_url=server.base_url,

@@ -70,7 +70,7 @@ def mode(request: pytest.FixtureRequest) -> Mode:
 def stream_to(
     server: FaultServer, reader: type[CompletionReader] = CompletionReader, **changes: Any
 ) -> Any:
-    """A stream call that no one has begun."""
+    """Return a stream call that no one has begun."""
     said = request()
     return StreamCall(call_to(server.url, **changes), lambda: reader(said))
 
@@ -404,7 +404,7 @@ def test_f74_no_such_host(mode: Mode) -> None:
 
 @pytest.fixture
 def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, ssl.SSLContext]]:
-    """A certificate that no one has signed, and a server's context with it."""
+    """Return a certificate that no one has signed, and a server's context with it."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("no openssl here to make a certificate")

@@ -28,7 +28,7 @@ class Quarrelsome(BaseCallbackHandler):
 
 
 def on(server) -> ChatQwen36:
-    """A model on a loopback gateway."""
+    """Return a model on a loopback gateway."""
     return ChatQwen36(gateway=server.row.name, base_url=server.base_url, api_key=server.key)
 
 

@@ -12,7 +12,7 @@ from langchain_qwen36.tokens import text as token_text
 
 
 def on(server, **settings) -> ChatQwen36:
-    """A model on a loopback gateway."""
+    """Return a model on a loopback gateway."""
     return ChatQwen36(gateway="dashscope", base_url=server.base_url, api_key=server.key, **settings)
 
 

@@ -28,7 +28,7 @@ PLUS = {"model": "qwen3.6-plus", "base_url": DASHSCOPE, "api_key": "key"}
 
 
 def moved(**settings: Any) -> ChatQwen36:
-    """What becomes of a ChatOpenAI with these settings."""
+    """Return what becomes of a ChatOpenAI with these settings."""
     return ChatQwen36.from_chat_openai(ChatOpenAI(**{**PLUS, **settings}))
 
 
@@ -59,12 +59,12 @@ def test_place_and_key_of_openais_variables(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def key() -> str:
-    """A key as a function."""
+    """Return a key as a function."""
     return "key"
 
 
 async def akey() -> str:
-    """A key as an async function."""
+    """Return a key as an async function."""
     return "key"
 
 

@@ -33,7 +33,7 @@ def _table_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def server(gateway_server: Server, monkeypatch: pytest.MonkeyPatch) -> LoopbackGateway:
-    """A gateway that the environment points at."""
+    """Return a gateway that the environment points at."""
     server = gateway_server("dashscope")
     monkeypatch.setenv("DASHSCOPE_API_KEY", server.key)
     monkeypatch.setenv("DASHSCOPE_BASE_URL", server.base_url)

@@ -33,7 +33,7 @@ SECRET = "a-very-secret-word"
 
 
 def model_of(**settings: Any) -> ChatQwen36:
-    """A model that asks nobody."""
+    """Return a model that asks nobody."""
     return ChatQwen36(**{"model": "qwen3.6-plus", "gateway": "dashscope", **settings})
 
 

@@ -38,7 +38,7 @@ def parser(**settings) -> StructuredOutputParser:
 
 
 def model(**settings) -> ChatQwen36:
-    """A model that is never called."""
+    """Return a model that is never called."""
     return ChatQwen36(gateway="dashscope", api_key="sk-1", **settings)
 
 

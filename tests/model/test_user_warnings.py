@@ -19,13 +19,13 @@ class City(BaseModel):
 
 
 def structured(server):
-    """A model that has to switch thinking off to answer, which is worth a warning."""
+    """Return a model that has to switch thinking off to answer, which is worth a warning."""
     model = ChatQwen36(gateway="dashscope", base_url=server.base_url, api_key=server.key)
     return model.with_structured_output(City)
 
 
 def line() -> int:
-    """The number of the caller's line."""
+    """Return the number of the caller's line."""
     return inspect.currentframe().f_back.f_lineno
 
 

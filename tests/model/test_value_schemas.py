@@ -44,7 +44,7 @@ class Town(TypedDict):
 
 
 def on(server) -> ChatQwen36:
-    """A model on a loopback gateway, without thinking."""
+    """Return a model on a loopback gateway, without thinking."""
     return ChatQwen36(
         gateway="dashscope", base_url=server.base_url, api_key=server.key, enable_thinking=False
     )

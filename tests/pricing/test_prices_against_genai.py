@@ -50,7 +50,7 @@ LONG = {
 
 
 def both(offer: Offer, call: str, day: date) -> tuple[str | None, str]:
-    """What one call costs by our row and by the package, as they print."""
+    """Return what one call costs by our row and by the package, as they print."""
     used = CALLS[call]
     details = {
         "cache_read": used.get("cache_read_tokens"),

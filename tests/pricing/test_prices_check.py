@@ -19,7 +19,7 @@ OFFERS = Path(__file__).parents[2] / "langchain_qwen36" / "data" / "offers"
 
 
 def row(**rates: object) -> dict[str, object]:
-    """A row of LiteLLM's JSON for OpenRouter."""
+    """Return a row of LiteLLM's JSON for OpenRouter."""
     return {"litellm_provider": "openrouter", "mode": "chat", **rates}
 
 
@@ -69,7 +69,7 @@ def test_models_dev_is_read_by_provider_and_model():
 
 @pytest.fixture
 def dear(tmp_path):
-    """A folder of offers, and a file of LiteLLM's in which one price differs."""
+    """Return a folder of offers, and a file of LiteLLM's in which one price differs."""
     (tmp_path / "openrouter.toml").write_text(
         (OFFERS / "openrouter.toml").read_text("utf-8"), "utf-8"
     )

@@ -36,7 +36,7 @@ DAY = date(2026, 11, 21)
 
 
 def mtok(rate: str, tokens: int) -> Decimal:
-    """What so many tokens cost at a rate per 1M."""
+    """Return what so many tokens cost at a rate per 1M."""
     return Decimal(rate) * tokens / 1_000_000
 
 
@@ -53,12 +53,12 @@ def usage(inp, out=0, *, read=0, written=0, reasoning=None):
 
 
 def price(gateway, name, used, **settings) -> Cost | None:
-    """The cost of a call on the day these figures were checked."""
+    """Return the cost of a call on the day these figures were checked."""
     return cost(used, find_offer(gateway, name), at=DAY, **settings)
 
 
 def priced_daily(*days):
-    """An offer whose price changes on each of these days; its currency is the day."""
+    """Return an offer whose price changes on each of these days; its currency is the day."""
     offer = find_offer("dashscope-intl", "qwen3.6-plus")
     prices = (replace(offer.prices[0], valid_from=day, currency=f"{day}") for day in days)
     return replace(offer, prices=tuple(prices))
@@ -196,7 +196,7 @@ def test_two_calls_of_200k_stay_in_the_first_tier():
 
 @pytest.fixture(params=["UTC+14", "UTC-14"])
 def far_zone(request):
-    """A zone in which it is often another day than in UTC; at any hour in one of the two."""
+    """Return a zone in which it is often another day than in UTC; at any hour in one of the two."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TZ", request.param)
         time.tzset()
@@ -606,7 +606,7 @@ class TestRecord:
 
     @pytest.fixture
     def bill(self):
-        """A call in the upper of two tiers."""
+        """Return a call in the upper of two tiers."""
         return price("apiyi", "qwen3.6-flash", usage(300_000, 2_000, reasoning=5))
 
     @pytest.mark.parametrize(
@@ -718,7 +718,7 @@ kinds = st.sampled_from(["input", "read", "written", "output"])
 
 @st.composite
 def usages(draw):
-    """A usage of disjoint kinds, and the tokens of each."""
+    """Return a usage of disjoint kinds, and the tokens of each."""
     plain, read, written, out = (draw(counts) for _ in range(4))
     return {"input": plain, "read": read, "written": written, "output": out}
 

@@ -36,17 +36,17 @@ OFF = Thinking(enabled=False)
 
 
 def tool(name, **parameters):
-    """A tool in wire form."""
+    """Return a tool in wire form."""
     return {"type": "function", "function": {"name": name, "parameters": parameters}}
 
 
 def named(name):
-    """A named choice in wire form."""
+    """Return a named choice in wire form."""
     return {"type": "function", "function": {"name": name}}
 
 
 def ask(gateway=DASHSCOPE, *, messages=HI, model="qwen3.6-plus", stream=False, **said):
-    """The request of one call."""
+    """Return the request of one call."""
     call = Settings(model=model, wire_model=model, **said)
     return build(messages, call, gateway, find_model(model), stream=stream)
 
@@ -642,7 +642,7 @@ def test_every_whole_conversation_can_be_sent(messages, gateway, replay):
 
 
 def _check_order(messages):
-    """What servers insist on."""
+    """Return what servers insist on."""
     waiting: list[str] = []
     for message in messages:
         if message["role"] == "tool":

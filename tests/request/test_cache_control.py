@@ -39,7 +39,7 @@ TOOL = {"type": "function", "function": {"name": "f", "description": LONG, "para
 
 
 def said(role: str, content: Any = "hi") -> dict[str, Any]:
-    """A message in wire form."""
+    """Return a message in wire form."""
     return {"role": role, "content": content}
 
 
@@ -114,13 +114,13 @@ def test_a_row_that_names_no_limit_gets_the_same_marks(row: str) -> None:
 
 
 def ask(messages: list[BaseMessage], **settings: Any) -> dict[str, Any]:
-    """The body that leaves."""
+    """Return the body that leaves."""
     call = Settings(model="qwen3.6-plus", wire_model="qwen3.6-plus", **settings)
     return build(messages, call, DASHSCOPE, find_model("qwen3.6-plus"), stream=True).body
 
 
 def plain(message: dict[str, Any]) -> str:
-    """A message's bytes apart from marks; a list of one text is that text (context cache)."""
+    """Return a message's bytes without markers; a list of one text is that text."""
     content = message["content"]
     if isinstance(content, list):
         content = [{k: v for k, v in part.items() if k != "cache_control"} for part in content]
@@ -181,13 +181,13 @@ def test_a_wish_for_json_comes_behind_the_mark() -> None:
 
 
 def model_on(server: LoopbackGateway, **settings: Any) -> ChatQwen36:
-    """A model that asks the server; thinking off, so that a call is one request in one piece."""
+    """Return a model at the server with thinking off: a call is one request."""
     where = {"gateway": server.row.name, "base_url": server.base_url, "api_key": server.key}
     return ChatQwen36(model="qwen3.6-plus", enable_thinking=False, **where, **settings)
 
 
 def sent_marks(server: LoopbackGateway) -> list[list[int]]:
-    """The places of the marks in each request."""
+    """Return the places of the marks in each request."""
     return [places(body["messages"]) for body in server.bodies]
 
 
@@ -225,18 +225,18 @@ def test_another_value_is_refused_by_name(gateway_server: Server) -> None:
 
 
 async def aevents(model: ChatQwen36) -> AIMessage:
-    """The message of async v3 events."""
+    """Return the message of async v3 events."""
     return await (await model.astream_events(ASKED, version="v3"))
 
 
 def streamed(model: ChatQwen36) -> Any:
-    """The chunks of a stream, merged."""
+    """Return the chunks of a stream, merged."""
     head, *chunks = model.stream(ASKED)
     return sum(chunks, head)
 
 
 async def astreamed(model: ChatQwen36) -> Any:
-    """The chunks of an async stream, merged."""
+    """Return the chunks of an async stream, merged."""
     head, *chunks = [chunk async for chunk in model.astream(ASKED)]
     return sum(chunks, head)
 

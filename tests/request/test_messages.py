@@ -36,17 +36,17 @@ MARK = {"type": "ephemeral"}
 
 
 def call(name="f", call_id="c1", **args):
-    """A tool call of the history."""
+    """Return a tool call of the history."""
     return {"name": name, "args": args, "id": call_id}
 
 
 def strict(gateway):
-    """The names of a call without tools whose history is refused, not adapted."""
+    """Return the names of a call without tools whose history is refused, not adapted."""
     return ToolNames((), gateway, HistoryPolicy(strict=True))
 
 
 def loop(*, ai=None, tool="ok", call_id="c1"):
-    """A user's question, a call, its result."""
+    """Return a user's question, a call, its result."""
     ai = ai or AIMessage("", tool_calls=[call(call_id=call_id)])
     return [HumanMessage("hi"), ai, ToolMessage(tool, tool_call_id=call_id)]
 
@@ -568,7 +568,7 @@ class TestThoughts:
 
     @staticmethod
     def history():
-        """An old turn, and a tool loop that goes on."""
+        """Return an old turn, and a tool loop that goes on."""
         return [HumanMessage("before"), TestThoughts.OLD, *loop(ai=TestThoughts.THINKING)]
 
     @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def row(gateway: str) -> dict[str, Any]:
 
 
 def leaves(gateway, *, messages=HI, stream=None, **settings):
-    """What leaves, without what is the same everywhere; what is as asked is only named."""
+    """Return what leaves, without what is the same everywhere; what is as asked is only named."""
     plus = find_model("qwen3.6-plus")
     said = Settings(model="qwen3.6-plus", wire_model="qwen3.6-plus", **settings)
     try:
@@ -111,7 +111,7 @@ def leaves(gateway, *, messages=HI, stream=None, **settings):
 
 
 def _short(message):
-    """A message that is the same everywhere by its role; an assistant's by what differs."""
+    """Return a message that is the same everywhere by its role; an assistant's by what differs."""
     if message == ALIKE.get(message["role"]):
         return message["role"]
     calls = message.get("tool_calls")

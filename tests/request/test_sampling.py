@@ -38,34 +38,34 @@ async def ainvoke(model: Runnable) -> AIMessage:
 
 
 async def batch(model: Runnable) -> AIMessage:
-    """The last of several."""
+    """Return the last of several."""
     return model.batch([HI, HI])[-1]
 
 
 async def abatch(model: Runnable) -> AIMessage:
-    """The last of several, async."""
+    """Return the last of several, async."""
     return (await model.abatch([HI, HI]))[-1]
 
 
 async def stream(model: Runnable) -> AIMessage:
-    """The chunks, merged."""
+    """Return the chunks, merged."""
     head, *chunks = model.stream(HI)
     return sum(chunks, head)
 
 
 async def astream(model: Runnable) -> AIMessage:
-    """The chunks, merged, async."""
+    """Return the chunks, merged, async."""
     head, *chunks = [chunk async for chunk in model.astream(HI)]
     return sum(chunks, head)
 
 
 async def events(model: Runnable) -> AIMessage:
-    """The message of v3 events."""
+    """Return the message of v3 events."""
     return model.stream_events(HI, version="v3").output
 
 
 async def aevents(model: Runnable) -> AIMessage:
-    """The message of async v3 events."""
+    """Return the message of async v3 events."""
     return await (await model.astream_events(HI, version="v3"))
 
 

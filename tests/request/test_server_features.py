@@ -38,7 +38,7 @@ class City(BaseModel):
 
 
 def model_on(server: LoopbackGateway, model: str = "qwen3.6-flash", **settings: Any) -> ChatQwen36:
-    """A model that asks the server."""
+    """Return a model that asks the server."""
     where = {"gateway": server.row.name, "base_url": server.base_url, "api_key": server.key}
     return ChatQwen36(model=model, **where, **settings)
 
@@ -345,7 +345,7 @@ def scripted(server: LoopbackGateway, *, stream: bool) -> None:
 
 
 def merged(model: ChatQwen36) -> Any:
-    """A stream's chunks as one."""
+    """Return a stream's chunks as one."""
     head, *chunks = model.stream("Hi")
     return sum(chunks, head)
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def postgres_folder() -> Iterator[str]:
-    """The socket's folder of a Postgres that runs as long as the tests."""
+    """Return the socket's folder of a Postgres that runs as long as the tests."""
     if why_missing:
         pytest.skip(why_missing)
     with postgres() as folder:
@@ -25,7 +25,7 @@ def postgres_folder() -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgres"])
 def ledger_url(request, tmp_path) -> Iterator[str]:
-    """The URL of an empty database, on each kind."""
+    """Return the URL of an empty database, on each kind."""
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/spend.db"
         return

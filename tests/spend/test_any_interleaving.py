@@ -50,15 +50,15 @@ class Oracle:
     calls: list[Call] = field(default_factory=list)
 
     def of(self, account: str) -> list[Call]:
-        """The calls that count in an account."""
+        """Return the calls that count in an account."""
         return [c for c in self.calls if account in ("all", f"user:{c.user}")]
 
     def spent(self, account: str) -> Decimal:
-        """What they cost."""
+        """Return what they cost."""
         return sum((c.charged for c in self.of(account)), Decimal(0))
 
     def held(self, account: str) -> Decimal:
-        """What the open ones may cost."""
+        """Return what the open ones may cost."""
         return sum((c.hold for c in self.of(account) if c.state == "open"), Decimal(0))
 
     def admits(self, user: str, hold: Decimal) -> bool:
@@ -105,7 +105,7 @@ class LedgerMachine(RuleBasedStateMachine):
         twice=st.booleans(),
     )
     def reserve(self, which, user, hold, twice):
-        """A call is admitted exactly where every limit has room; twice is once."""
+        """Reserve a call: it is admitted exactly where every limit has room; twice is once."""
         start = Start(
             run_id=uuid4().hex,
             model="m",
@@ -138,7 +138,7 @@ class LedgerMachine(RuleBasedStateMachine):
         twice=st.booleans(),
     )
     def settle(self, call, which, share, known, ending, twice):  # noqa: PLR0917 - hypothesis names them
-        """A call costs at most what was held, as with `reserve="worst"`."""
+        """Settle a call at no more than was held, as with `reserve="worst"`."""
         if call.state == "refused":
             return call
         cost = call.hold * share / 100 if known else call.hold
@@ -153,7 +153,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(call=ended_calls, share=st.integers(0, 100), ending=st.sampled_from(["ok", "abandoned"]))
     def late_end(self, call, share, ending):
-        """A real end that comes late replaces an estimate or a charged hold, and nothing else."""
+        """Let a real end come late: it replaces an estimate or a charged hold only."""
         if call.state == "refused":
             return
         cost = call.hold * share / 100
@@ -163,7 +163,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(target=ended_calls, call=consumes(open_calls))
     def expire(self, call):
-        """A lease that is over is charged as held."""
+        """Let a lease run out: the call is charged as held."""
         if call.state == "open":
             self._end_lease(call.start.id)
             self.ledgers[0].expire()
@@ -172,7 +172,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(which=st.sampled_from([0, 1]))
     def die(self, which):
-        """A process that dies takes nothing along but what was not yet durable: nothing is."""
+        """Let a process die: what it settled is durable."""
         self.ledgers[which]._store.dispose()
         self.ledgers[which] = self._open()
 
@@ -189,7 +189,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @invariant()
     def every_call_is_booked_once(self):
-        """The rollup counts each call that ended, and its charge, once."""
+        """Check that the rollup counts each ended call and its charge once."""
         total = sum((c.charged for c in self.oracle.calls), Decimal(0))
         ended = [c for c in self.oracle.calls if c.state in ("settled", "expired")]
         rows = self.ledgers[0]._read("rollup_by", ("model",), "0000", "9999")

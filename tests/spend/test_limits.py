@@ -16,7 +16,7 @@ DOLLAR = Money.parse("1 USD")
 
 
 def call(run_id: str, hold: str = "1 USD", **who) -> Start:
-    """An attempt of somebody."""
+    """Return an attempt of somebody."""
     limits = who.pop("limits", ())
     attribution = Attribution(**who)
     return Start(run_id=run_id, hold=Money.parse(hold), attribution=attribution, limits=limits)

@@ -23,13 +23,13 @@ CONFIG = {"configurable": {"thread_id": "t1", "user_id": "u1"}}
 
 @pytest.fixture
 def gateway(gateway_server):
-    """A gateway on this machine."""
+    """Return a gateway on this machine."""
     return gateway_server("dashscope-intl")
 
 
 @pytest.fixture
 def ledger(open_ledger, tmp_path):
-    """A ledger on SQLite."""
+    """Return a ledger on SQLite."""
     return open_ledger(f"sqlite:///{tmp_path}/spend.db")
 
 
@@ -45,7 +45,7 @@ def our_model(gateway) -> ChatQwen36:
 
 
 def budget_agent(gateway, ledger, budget: str = ONE_CALL, **settings):
-    """An agent with a budget that one call uses up."""
+    """Return an agent with a budget that one call uses up."""
     middleware = CostBudgetMiddleware(budget, ledger=ledger, **settings)
     return create_agent(
         our_model(gateway), [], middleware=[middleware], checkpointer=InMemorySaver()

@@ -87,7 +87,7 @@ IDS = [
 
 
 def utc(text: str) -> datetime:
-    """A time of the table."""
+    """Return a time of the table."""
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 

@@ -47,7 +47,7 @@ class Suite(ChatModelIntegrationTests):
 
     @pytest.fixture(autouse=True)
     def _pictures_from_memory(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """The suite downloads its pictures with `httpx.get`; our transport never uses that."""
+        """Replace the download of pictures, for which the suite uses `httpx.get`."""
 
         def get(url: str, **_: object) -> httpx.Response:
             return httpx.Response(200, content=PDF if url.endswith(".pdf") else PNG)
@@ -111,16 +111,16 @@ class Suite(ChatModelIntegrationTests):
         return {"invoke": self.details, "stream": self.details}
 
     def invoke_with_reasoning_output(self, *, stream: bool = False) -> AIMessage:
-        """A question that is thought about."""
+        """Ask a question that needs thinking."""
         return self._asked("Why?", stream=stream)
 
     def invoke_with_cache_read_input(self, *, stream: bool = False) -> AIMessage:
-        """The second time, a long prompt is read from the implicit cache."""
+        """Send a long prompt twice: the second is read from the implicit cache."""
         self._asked(LONG, stream=stream)
         return self._asked(LONG, stream=stream)
 
     def invoke_with_cache_creation_input(self, *, stream: bool = False) -> AIMessage:
-        """A marked prompt is written; its first word makes it a new one."""
+        """Send a marked prompt; its first word makes it a new one."""
         text = f"{'streamed' if stream else 'whole'} {LONG}"
         mark = {"cache_control": {"type": "ephemeral"}}
         marked = HumanMessage([{"type": "text", "text": text, **mark}])

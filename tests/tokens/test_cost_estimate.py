@@ -15,7 +15,7 @@ QUESTION = [HumanMessage("How tall is the tower of Babel?")]
 
 
 def model(**settings) -> ChatQwen36:
-    """A model whose calls would go to a gateway with two tiers."""
+    """Return a model whose calls would go to a gateway with two tiers."""
     return ChatQwen36(model="qwen3.6-flash", gateway="apiyi", api_key="sk-none", **settings)
 
 

@@ -52,7 +52,7 @@ CALL = {"name": "get_weather", "args": {"location": "巴黎", "days": 2}, "id": 
 
 
 def corpus(name: str) -> str:
-    """A text of ours in one language or form."""
+    """Return a text of ours in one language or form."""
     return (CORPUS / f"{name}.txt").read_text("utf-8")
 
 
@@ -205,7 +205,7 @@ class TestPrompt:
 
 
 def _prompt_tokens(recording: str) -> int:
-    """The usage that ends a recorded reply, streamed or not."""
+    """Return the usage that ends a recorded reply, streamed or not."""
     path = WIRE / f"{recording}.sse"
     text = path.read_text("utf-8") if path.exists() else ""
     lines = [line[6:] for line in text.splitlines() if line.startswith("data: {")]
@@ -219,7 +219,7 @@ LOOP["content"] = [LOOP]
 
 
 def data_url(data: bytes) -> str:
-    """An image as it travels inside a message."""
+    """Return an image as it travels inside a message."""
     return f"data:image/x;base64,{packed(data)}"
 
 

@@ -170,7 +170,7 @@ def resolving(addresses: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
 
 @pytest.fixture
 def silent() -> Iterator[tuple[str, int]]:
-    """An address that does not answer: its queue of connections is full."""
+    """Return an address that does not answer: its queue of connections is full."""
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
         listening.listen(0)

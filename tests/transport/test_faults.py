@@ -57,13 +57,13 @@ def mode(request: pytest.FixtureRequest) -> Mode:
 
 
 def hello(outcome: Outcome) -> None:
-    """The answer came whole, once."""
+    """Expect the whole answer, once."""
     assert outcome.error is None
     assert (outcome.text, outcome.finish, outcome.tokens) == ("Hello", "stop", TOKENS)
 
 
 def failed(outcome: Outcome, error: type[QwenError], *, requests: int = 1) -> QwenError:
-    """The call failed so, after so many requests."""
+    """Expect this error, after so many requests."""
     assert outcome.error is not None, outcome
     assert (type(outcome.error), outcome.requests) == (error, requests), outcome.error
     assert outcome.error.attempts == requests
@@ -72,7 +72,7 @@ def failed(outcome: Outcome, error: type[QwenError], *, requests: int = 1) -> Qw
 
 
 def cut_short(outcome: Outcome, error: type[QwenError], chunks: int = 2) -> QwenError:
-    """The stream failed after it had said Hello: it was handed out, and is kept."""
+    """Expect a stream that fails after Hello, which was handed out and is kept."""
     found = failed(outcome, error)
     assert (outcome.text, found.chunks) == ("Hello", chunks)
     assert found.partial is not None
@@ -582,7 +582,7 @@ def test_f46_finish_reason_twice(mode: Mode) -> None:
 
 
 def with_usage(count: int, piece: str = "", finish: str | None = None) -> bytes:
-    """A chunk with a usage of so many tokens."""
+    """Return a chunk with a usage of so many tokens."""
     usage = {"prompt_tokens": count - 2, "completion_tokens": 2, "total_tokens": count}
     return sse(chunk({"content": piece}, finish, usage=usage if count else dict.fromkeys(usage, 0)))
 
@@ -616,13 +616,13 @@ def test_f49_f50_f51_chunks_that_say_nothing(mode: Mode, odd: Any) -> None:
 
 
 def called(*deltas: list[dict[str, Any]], finish: str | None = "tool_calls") -> Script:
-    """A stream of tool deltas."""
+    """Return a stream of tool deltas."""
     events = [sse(chunk({"tool_calls": entries})) for entries in deltas]
     return stream([*events, *([sse(chunk({}, finish))] if finish else []), DONE])
 
 
 def calls(outcome: Outcome) -> list[tuple[str, dict[str, Any]]]:
-    """The calls that were made of it."""
+    """Return the calls that were made of it."""
     assert outcome.message is not None, outcome.error
     return [(call["name"], call["args"]) for call in outcome.message.tool_calls]
 

@@ -28,7 +28,7 @@ MIB = 1024 * 1024
 
 
 def model(server: FaultServer, **settings: Any) -> ChatQwen36:
-    """A model on this server, that asks once."""
+    """Return a model on this server, that asks once."""
     said = {
         "gateway": "dashscope-intl",
         "base_url": server.url.removesuffix("/chat/completions"),

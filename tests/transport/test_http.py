@@ -446,7 +446,7 @@ async def test_no_clock_at_all_waits() -> None:
 
 @pytest.fixture
 def deaf() -> Iterator[socket.socket]:
-    """A server that takes connections and never reads."""
+    """Return a server that takes connections and never reads."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield listening
 
@@ -528,7 +528,7 @@ PLAIN = ssl.create_default_context()
 
 
 def asking(server: FaultServer) -> httpcore.Request:
-    """A request as httpx hands it down."""
+    """Return a request as httpx hands it down."""
     clock = CallTimeouts(Timeouts(first_event=5))
     timeouts = {"connect": 5, "pool": 5, "read": clock, "write": clock}
     return httpcore.Request(

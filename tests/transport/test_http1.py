@@ -32,7 +32,7 @@ def exchange() -> Exchange:
 
 
 def receive(*pieces: bytes, eof: bool = False) -> tuple[bytes, Exchange]:
-    """The body out of an answer that came in these pieces."""
+    """Return the body out of an answer that came in these pieces."""
     said = exchange()
     body, has_head = b"", False
     for piece in filter(None, pieces):

@@ -54,7 +54,7 @@ class Eavesdropper(BaseCallbackHandler):
 
 
 def model(server: FaultServer, **settings: Any) -> ChatQwen36:
-    """A model with the canary, that does not wait for long."""
+    """Return a model with the canary, that does not wait for long."""
     said = {
         "gateway": "dashscope-intl",
         "base_url": server.url.removesuffix("/chat/completions"),

@@ -186,7 +186,7 @@ def _ssl_context() -> ssl.SSLContext:
 
 
 def proxy_of(settings: PoolKey) -> str | None:
-    """The proxy on the way, if any."""
+    """Return the proxy on the way, if any."""
     if settings.proxy is not None:
         return parse_proxy(settings.proxy) if settings.proxy else None
     return proxy_for(settings.origin)

@@ -79,7 +79,7 @@ def map_exception(error: Exception, where: str, clock: CallTimeouts) -> QwenErro
 
 
 def _proxy_error(error: Exception, where: str) -> QwenError:
-    """A proxy that refuses will refuse again: only its overload and its failures are retried."""
+    """Return whether to retry a proxy's answer: only its overload and its failures."""
     status = re.match(r"[1-5]\d\d\b", str(error))
     code = int(status[0]) if status else None
     refused = code is not None and code < _SERVER_ERROR and code not in (408, 429)

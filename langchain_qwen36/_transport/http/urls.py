@@ -59,7 +59,7 @@ def pool_key(target: Target, place: RequestURL) -> PoolKey:
 
 
 def describe_target(target: Target) -> str:
-    """The address as errors say it, with the proxy on the way."""
+    """Return the address as errors say it, with the proxy on the way."""
     if target.http_client is not None or target.http_async_client is not None:
         return display_url(target.url)
     return display_url(target.url, clients.proxy_of(pool_key(target, parse_url(target.url))))

@@ -28,7 +28,7 @@ class Row(NamedTuple):
 
 
 def rows(records: Iterable[CallRecord]) -> list[Row]:
-    """The lines of a report, the dearest first within a currency."""
+    """Return the lines of a report, the dearest first within a currency."""
     records = list(records)
     totals = summarize(records).costs
     groups: defaultdict[tuple[str, str, str, str | None], list[CallRecord]] = defaultdict(list)
@@ -62,14 +62,14 @@ def money(cost: Decimal | None, currency: str | None) -> str:
 
 
 def sums(summary: Summary) -> str:
-    """The sum of each currency, as one text."""
+    """Return the sum of each currency, as one text."""
     if not summary.costs:
         return "unknown cost" if summary.partial else "0"
     return " + ".join(money(cost, currency) for currency, cost in summary.costs.items())
 
 
 def notes(summary: Summary) -> list[str]:
-    """What the sums do not say by themselves: what is missing, estimated, or was not paid."""
+    """List what the sums do not show: what is missing, estimated, or was not paid."""
     counts = [
         (summary.unpriced_calls, "without a known price: the cost is partial"),
         (summary.priced_as_calls, "at the prices that `price_as` names, not their own"),
@@ -84,7 +84,7 @@ def notes(summary: Summary) -> list[str]:
 
 
 def one_line(summary: Summary) -> str:
-    """What `print(handler)` says."""
+    """Return what `print(handler)` says."""
     tokens, calls = summary.tokens, summary.calls
     line = (
         f"{sums(summary)} for {calls} {'call' if calls == 1 else 'calls'} "

@@ -89,11 +89,11 @@ class LedgerView:
         return self.summary().estimated_calls
 
     def summary(self, run_id: UUID | None = None) -> Summary:
-        """The sums of all calls, or of one run: a call, or a chain, agent or node around calls."""
+        """Sum all calls, or those of one run: a call, chain, agent or node."""
         return self._ledger.summary(run_id)
 
     def cost_of(self, run_id: UUID) -> Decimal | None:
-        """What one run cost, with all that ran inside it; as `total_cost` for the whole.
+        """Return what one run cost, with all that ran inside it; as `total_cost` for the whole.
 
         Raises:
             ValueError: Its calls were paid in several currencies; see `summary(run_id).costs`.
@@ -101,27 +101,27 @@ class LedgerView:
         return self.summary(run_id).cost
 
     def by_run(self) -> dict[UUID, Summary]:
-        """The sums of every run: of each call, and of each run that calls were made in."""
+        """Return the sums of every run: of each call, and of each run that calls were made in."""
         return self._ledger.group(runs_of)
 
     def by_model(self) -> dict[str | None, Summary]:
-        """The sums per model id."""
+        """Return the sums per model id."""
         return self._ledger.group(lambda record: (record.model,))
 
     def by_gateway(self) -> dict[str | None, Summary]:
-        """The sums per gateway."""
+        """Return the sums per gateway."""
         return self._ledger.group(lambda record: (record.gateway,))
 
     def by_tier(self) -> dict[str | None, Summary]:
-        """The sums per price tier's label."""
+        """Return the sums per price tier's label."""
         return self._ledger.group(lambda record: (record.tier,))
 
     def by_tag(self) -> dict[str, Summary]:
-        """The sums per tag; a call counts under each of its tags."""
+        """Return the sums per tag; a call counts under each of its tags."""
         return self._ledger.group(lambda record: dict.fromkeys(record.tags))
 
     def report(self) -> Table:
-        """A table of calls, tiers, tokens and cost: `rich.print(handler.report())`.
+        """Return a table of calls, tiers, tokens and cost: `rich.print(handler.report())`.
 
         Raises:
             ImportError: The extra `report` is not installed.
@@ -139,7 +139,7 @@ class LedgerView:
         return export.to_json(self.runs, self.summary(), groups)
 
     def to_csv(self, path: str | PathLike[str] | None = None) -> str:
-        """A line per call, as text; also written to `path` where one is given."""
+        """Return a line per call, as text; also written to `path` where one is given."""
         text = export.to_csv(self.runs)
         if path is not None:
             Path(path).write_bytes(text.encode())

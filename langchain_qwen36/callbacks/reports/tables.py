@@ -19,7 +19,7 @@ _HEADINGS = ("Model", "Gateway", "Tier", "Calls", "Tokens in", "out", "Cost", "S
 
 
 def rich_table(records: Sequence[CallRecord]) -> Table:
-    """The report as a rich table: `rich.print(handler.report())`.
+    """Return the report as a rich table: `rich.print(handler.report())`.
 
     Raises:
         ImportError: The extra `report` is not installed.
@@ -55,7 +55,7 @@ def rich_table(records: Sequence[CallRecord]) -> Table:
 
 
 def html_table(records: Sequence[CallRecord]) -> str:
-    """The report as one self-contained HTML element, with a bar for each line's share."""
+    """Return the report as one self-contained HTML element, with a bar for each line's share."""
     summary = summarize(records)
     head = "".join(f"<th>{heading}</th>" for heading in (*_HEADINGS, ""))
     body = "".join(_html_row(row) for row in rows(records))

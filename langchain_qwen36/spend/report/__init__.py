@@ -31,7 +31,7 @@ class SpendReport:
         return target
 
     def _repr_html_(self) -> str:
-        """The page in a frame of its own, so that a notebook's styles and its own stay apart."""
+        """Return the page in a frame, so that a notebook's styles stay apart."""
         return (
             f'<iframe srcdoc="{escape(self.html)}" '
             'style="width:100%;height:44rem;border:0" title="Spend report"></iframe>'

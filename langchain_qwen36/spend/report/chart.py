@@ -58,7 +58,7 @@ def stacked_days(
 
 
 def _largest(days: Mapping[str, Mapping[str, int]]) -> list[str]:
-    """The models that cost most; the rest share one color."""
+    """Return the models that cost most; the rest share one color."""
     sums: defaultdict[str, int] = defaultdict(int)
     for models in days.values():
         for name, cost in models.items():
@@ -75,7 +75,7 @@ def _stack(models: Mapping[str, int], shown: Sequence[str]) -> dict[str, int]:
 
 
 def _piled(stack: Mapping[str, int], models: Sequence[str]) -> Iterator[_Part]:
-    """The parts of a bar from the bottom up."""
+    """Return the parts of a bar from the bottom up."""
     below = 0
     for index, name in enumerate(models):
         if (cost := stack.get(name, 0)) > 0:

@@ -108,7 +108,7 @@ def collect(connection: Connection, first: date, now: datetime | None = None) ->
 
 
 def runs_out(balance: AccountBalance, now: datetime) -> date | None:
-    """The day on which a budget is gone, should it be spent as fast as in its window so far."""
+    """Return the day on which a budget is gone at the pace of its window so far."""
     if balance.begins is None or balance.ends is None or balance.limit is None:
         return None
     spent, left = balance.spent.amount, balance.limit.amount - balance.spent.amount
@@ -131,7 +131,7 @@ Grouped = tuple[list["Row"], dict[tuple[str, str], int], dict[tuple[str, str], i
 
 
 def _grouped(connection: Connection, column: str, span: tuple[str, str], last: date) -> Grouped:
-    """Sums of the period, and the costs of the last 7 days and of the 7 before."""
+    """Sum the period, and the costs of the last 7 days and of the 7 before."""
     weeks = [
         {
             (row[column], row["currency"]): row["cost"]

@@ -33,7 +33,7 @@ def render(data: ReportData) -> str:
 
 
 def _unknown(unknown: Unknown) -> str:
-    """What is not known stands on top: the sums below are read with it."""
+    """Write what is not known on top: the sums below are read with it."""
     notes = [
         (unknown.unpriced, "without a known price: the amount held stays charged"),
         (unknown.estimated, "with tokens by estimate, for the answer was cut"),

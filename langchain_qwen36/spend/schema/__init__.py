@@ -20,7 +20,7 @@ _LOCK = 0x5135_5350  # any number that no other program of the database uses
 
 @cache
 def released() -> tuple[str, ...]:
-    """The scripts of all versions, the first for version 1."""
+    """Return the scripts of all versions, the first for version 1."""
     scripts = sorted(
         (file for file in files(__name__).iterdir() if file.name.endswith(".sql")),
         key=lambda file: file.name,
@@ -52,7 +52,7 @@ def migrate(connection: Connection) -> None:
 
 
 def version_of(connection: Connection) -> int:
-    """The number of the last script that was applied; 0 for a new database."""
+    """Return the number of the last script that was applied; 0 for a new database."""
     if not inspect(connection).has_table("spend_schema"):
         connection.execute(
             text("CREATE TABLE spend_schema (version INTEGER PRIMARY KEY, applied TEXT NOT NULL)")
@@ -62,6 +62,6 @@ def version_of(connection: Connection) -> int:
 
 
 def _statements(script: str) -> list[str]:
-    """The statements of a script, without comments; none of ours has a semicolon in a text."""
+    """Split a script into statements; none of ours has a semicolon in a text."""
     bare = re.sub(r"--[^\n]*", "", script)
     return [statement for part in bare.split(";") if (statement := part.strip())]
