@@ -40,9 +40,15 @@ def find_json(text: str, *, repair: bool = False) -> Any:
     value between words. With `repair` a value that lacks its closing brackets is closed, as
     langchain-core's `JsonOutputParser` does.
     """
-    stripped = text.strip(" \n\r\t`\ufeff")
-    for found in (loads(stripped), _value_at(stripped, 0)[0], _in_fences(text), _alone(text)):
-        if isinstance(found, dict | list):
+    text = text.strip(" \n\r\t\ufeff")
+    readings = (
+        lambda: loads(text.strip("`")),
+        lambda: _value_at(text, 0)[0],
+        lambda: _in_fences(text),
+        lambda: _alone(text),
+    )
+    for read in readings:
+        if isinstance(found := read(), dict | list):
             return found
     return _repaired(text) if repair else NOT_JSON
 
