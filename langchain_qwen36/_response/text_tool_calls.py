@@ -3,7 +3,7 @@
 Two spellings: Qwen's XML, `<tool_call><function=name><parameter=x>…`, and Hermes' JSON,
 `<tool_call>{"name": …, "arguments": …}</tool_call>`. Only a whole block that names a bound tool is
 a call; everything else stays text. Reasoning is never searched: a model thinks about calls that
-it then does not make. Every step is linear in the text: docs/quirks.md#tool-calls-left-in-the-text.
+it then does not make. Every step is linear in the text: docs/quirks.md#tool-calls-left-as-text.
 """
 
 from __future__ import annotations

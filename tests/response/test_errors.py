@@ -531,3 +531,49 @@ def test_every_class_for_an_answer_can_come_out() -> None:
     }  # fmt: skip
     names = {name for name in errors.__all__ if name.endswith("Error")}
     assert {type(answer).__name__ for answer in answers} == names - others
+
+
+TOO_MANY = [
+    pytest.param(
+        "This model's maximum context length is 262144 tokens. However, you requested 262144 output "
+        "tokens and your prompt contains at least 20 input tokens.",
+        "to at most 262124",
+        id="vllm",
+    ),
+    pytest.param(
+        "'max_tokens' or 'max_completion_tokens' is too large: 40960. This model's maximum context "
+        "length is 40960 tokens and your request has 25 input tokens (40960 > 40960 - 25).",
+        "to at most 40935",
+        id="older-vllm",
+    ),
+    pytest.param(
+        "This endpoint's maximum context length is 262144 tokens. However, you requested about "
+        "264896 tokens (2139 of text input, 757 of tool input, 262000 in the output).",
+        "to at most 259248",
+        id="openrouter",
+    ),
+    pytest.param(
+        "Requested token count exceeds the model's maximum context length of 32768 tokens. You "
+        "requested a total of 33000 tokens: 300 tokens from the input messages and 32700 tokens "
+        "for the completion.",
+        "to at most 32468",
+        id="sglang",
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "advice"), TOO_MANY)
+def test_too_large_a_max_tokens_is_no_overflow(text: str, advice: str) -> None:
+    """Where more output than input was asked for, the error says what to lower, and how far."""
+    error = refuse(400, {"error": {"message": text, "code": 400}})
+    assert type(error) is InvalidRequestError
+    assert f"Lower `max_tokens` (or `max_completion_tokens`) {advice}" in error.message
+
+
+def test_messages_that_do_not_fit_are_an_overflow_whatever_max_tokens_is() -> None:
+    """Where the messages are the larger part, shortening them is what helps."""
+    text = (
+        "This model's maximum context length is 8192 tokens. However, you requested 9000 tokens "
+        "(8500 in the messages, 500 in the completion)."
+    )
+    assert type(refuse(400, {"error": {"message": text}})) is ContextOverflowError
