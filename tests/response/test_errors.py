@@ -535,8 +535,8 @@ def test_every_class_for_an_answer_can_come_out() -> None:
 
 TOO_MANY = [
     pytest.param(
-        "This model's maximum context length is 262144 tokens. However, you requested 262144 output "
-        "tokens and your prompt contains at least 20 input tokens.",
+        "This model's maximum context length is 262144 tokens. However, you requested 262144 "
+        "output tokens and your prompt contains at least 20 input tokens.",
         "to at most 262124",
         id="vllm",
     ),
