@@ -21,6 +21,10 @@ _MAX_REPEATED_CHARS = 50_000
 """Of reasoning that a server may send again between tags."""
 
 
+_MAX_GAPS = 8
+"""Left-over tags in a row that are dropped; more of them are the model's text."""
+
+
 class Split(NamedTuple):
     """What can be said of the text so far."""
 
@@ -56,6 +60,7 @@ class ThinkTagSplitter:
         # Of lone text, which may be long, the parts; `_held` is its tail only.
         self._parts: list[str] = []
         self._size = 0
+        self._gaps = 0
 
     @property
     def done(self) -> bool:
@@ -182,6 +187,9 @@ class ThinkTagSplitter:
         answer = text.lstrip("\n")
         if not answer:
             return _NOTHING
+        self._gaps += 1
+        if self._gaps > _MAX_GAPS:
+            return self._end(Split("", answer))
         self._state = "again"
         return self._again(answer)
 
