@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.utils.json import parse_partial_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 NOT_JSON: Any = object()
 """Returned where there is no JSON; None is a JSON value."""
@@ -41,7 +44,7 @@ def find_json(text: str, *, repair: bool = False) -> Any:
     langchain-core's `JsonOutputParser` does.
     """
     text = text.strip(" \n\r\t\ufeff")
-    readings = (
+    readings: tuple[Callable[[], Any], ...] = (
         lambda: loads(text.strip("`")),
         lambda: _value_at(text, 0)[0],
         lambda: _in_fences(text),
