@@ -373,3 +373,27 @@ def test_a_state_of_ones_own_is_kept(gateway_server: Server) -> None:
     """Nothing of ours stands in the way of a state schema."""
     agent = create_agent(model_on(gateway_server()), [add], state_schema=Noted)
     assert agent.invoke({**ask("Hi"), "note": "kept"})["note"] == "kept"
+
+
+@pytest.mark.pain("P05")
+def test_an_agent_with_a_schema_ends_where_required_is_refused(gateway_server: Server) -> None:
+    """An agent with a response format ends on a server that refuses `required` with thinking."""
+    server = gateway_server("dashscope")
+    agent = create_agent(model_on(server), [get_weather], response_format=City)
+    question = {"messages": [HumanMessage("Fill in: the city 'Paris' has 2100000 people.")]}
+    result = agent.invoke(question, {"recursion_limit": 9})
+    assert result["structured_response"] == City(name="Paris", population=2_100_000)
+    assert "required" not in [body.get("tool_choice") for body in server.bodies]
+
+
+@pytest.mark.pain("P38")
+@pytest.mark.filterwarnings("error::langchain_qwen36.QwenWarning")
+def test_the_servers_json_schema_structures_an_agents_answer(gateway_server: Server) -> None:
+    """An agent requests `json_schema` where the profile has `structured_output`."""
+    server = gateway_server("vllm")
+    model = model_on(server)
+    assert model.profile["structured_output"] is True
+    agent = create_agent(model, [], response_format=ProviderStrategy(City))
+    result = agent.invoke({"messages": [HumanMessage("The city 'Paris' has 2100000 people.")]})
+    assert result["structured_response"] == City(name="Paris", population=2_100_000)
+    assert server.bodies[0]["response_format"]["type"] == "json_schema"

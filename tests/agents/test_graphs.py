@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from agent_tools import WEATHER, add, ask, get_weather, model_on, said, thoughts, total_tokens
-from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
+from langchain_core.callbacks import UsageMetadataCallbackHandler
+from langchain_core.messages import AIMessage, AIMessageChunk, AnyMessage, HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableLambda
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
@@ -218,3 +219,38 @@ def test_tool_errors_of_the_tool_node_go_back(gateway_server: Server) -> None:
     graph = tool_loop(model_on(server))
     found = graph.invoke({"messages": [HumanMessage("Add."), call, failed]})
     assert said(found["messages"])[-1].text == "The tools say: Error: missing a and b"
+
+
+def counted(messages: list[AnyMessage]) -> int:
+    """Sum the tokens of the answers in a list of messages."""
+    return sum(m.usage_metadata["total_tokens"] for m in messages if isinstance(m, AIMessage))
+
+
+@pytest.mark.pain("P41")
+@pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")
+async def test_a_graph_counts_the_same_tokens_however_it_is_run(gateway_server: Server) -> None:
+    """Invoked or streamed in any mode, a graph counts the tokens that LangChain's handler does."""
+    model = model_on(gateway_server("dashscope"))
+    graph = StateGraph(MessagesState)
+    graph.add_node("chat", lambda state: {"messages": [model.invoke(state["messages"])]})
+    graph.add_edge(START, "chat")
+    graph_app = graph.compile()
+    question = {"messages": [HumanMessage("Hi")]}
+    handler = UsageMetadataCallbackHandler()
+    pieces = [
+        p for p, _ in graph_app.stream(question, stream_mode="messages") if isinstance(p, AIMessage)
+    ]
+    ends = [
+        event["data"]["output"].usage_metadata["total_tokens"]
+        async for event in graph_app.astream_events(question, version="v2")
+        if event["event"] == "on_chat_model_end"
+    ]
+    totals = [
+        counted(graph_app.invoke(question, {"callbacks": [handler]})["messages"]),
+        counted((await graph_app.ainvoke(question))["messages"]),
+        counted(list(graph_app.stream(question, stream_mode="values"))[-1]["messages"]),
+        sum(p.usage_metadata["total_tokens"] for p in pieces if p.usage_metadata),
+        *ends,
+        sum(usage["total_tokens"] for usage in handler.usage_metadata.values()),
+    ]
+    assert (len(totals), len(set(totals))) == (6, 1)

@@ -10,10 +10,13 @@ import logging
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import pytest
+from builders import model_on
 from fake_chat_model import ONE, PROMPT, FakeQwen
+from langchain_core.caches import InMemoryCache
 from langchain_core.messages import AIMessageChunk, HumanMessage
 from langchain_core.outputs import ChatGenerationChunk, LLMResult
 from langchain_core.runnables import RunnableLambda, RunnableParallel
@@ -24,6 +27,13 @@ from langchain_qwen36.callbacks import QwenCostCallbackHandler, get_qwen_cost_ca
 from langchain_qwen36.callbacks.context import CostSettings
 from langchain_qwen36.chat_models import ChatQwen36
 from langchain_qwen36.pricing import money_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from loopback import LoopbackGateway
+
+    Server = Callable[..., LoopbackGateway]
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::langchain_core._api.beta_decorator.LangChainBetaWarning"  # v3
@@ -303,3 +313,15 @@ def test_chatqwen36_tells_its_gateway_before_it_answers(gateway_server):
     (record,) = cb.runs
     assert (record.gateway, record.model) == ("dashscope-intl", "qwen3.6-flash")
     assert (record.price_source, record.estimated, record.cost > 0) == ("list", True, True)
+
+
+@pytest.mark.pain("P45")
+def test_an_answer_from_the_cache_costs_nothing(gateway_server: Server) -> None:
+    """Two equal calls with a cache cost what one does, and the second is counted apart."""
+    server = gateway_server("dashscope")
+    model = model_on(server, cache=InMemoryCache())
+    handler = QwenCostCallbackHandler()
+    messages = [model.invoke("Hi", {"callbacks": [handler]}) for _ in range(2)]
+    first = messages[0].response_metadata["cost"]["total"]
+    assert (len(server.requests), handler.calls, handler.cached_calls) == (1, 1, 1)
+    assert float(handler.total_cost) == first > 0

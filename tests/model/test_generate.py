@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING
 
 import pytest
+from builders import model_on
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage
@@ -15,6 +17,13 @@ from pydantic import BaseModel
 from langchain_qwen36 import ChatQwen36, get_qwen_cost_callback
 from langchain_qwen36._model.generate import attach_partial_result
 from langchain_qwen36.errors import InvalidRequestError, StreamInterruptedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from loopback import LoopbackGateway
+
+    Server = Callable[..., LoopbackGateway]
 
 
 class City(BaseModel):
@@ -148,3 +157,14 @@ async def test_handlers_hear_a_stream_that_another_model_hands_on(gateway_server
         text = str(await stream.text)
     assert text
     assert "".join(heard.tokens) == text
+
+
+@pytest.mark.pain("P07")
+@pytest.mark.parametrize("model", ["qwen3.6-27b", "qwq-plus"])
+def test_invoke_streams_inside_where_thinking_needs_it(gateway_server: Server, model: str) -> None:
+    """An invoke streams where a server thinks in streams only, and returns a message with usage."""
+    server = gateway_server("dashscope")
+    message = model_on(server, model).invoke("Hi")
+    assert (server.bodies[0]["stream"], type(message)) == (True, AIMessage)
+    assert message.additional_kwargs["reasoning_content"]
+    assert message.usage_metadata["output_tokens"] > 0

@@ -48,3 +48,25 @@ def test_a_copy_of_another_model_has_the_other_profile():
     model = ChatQwen36(model="qwen3.6-plus", gateway="openrouter", api_key="sk-1")
     copy = model.model_copy(update={"model": "qwen3.6-27b"})
     assert copy.profile == profile("qwen3.6-27b", GATEWAYS["openrouter"])
+
+
+@pytest.mark.pain("P38")
+@pytest.mark.parametrize(
+    "model",
+    [
+        "qwen3.6-plus",
+        "qwen3.6-flash",
+        "qwen3.6-max-preview",
+        "qwen3.6-27b",
+        "qwen3.6-35b-a3b",
+        "qwen3.6-plus-2026-04-02",
+        "qwen/qwen3.6-plus",
+        "alibaba/qwen3.6-27b",
+        "Qwen/Qwen3.6-35B-A3B",
+    ],
+)
+def test_every_spelling_of_a_model_has_a_profile(model: str) -> None:
+    """A dated, prefixed or Hugging Face name has the model's window, tools and reasoning."""
+    profile = ChatQwen36(model=model, gateway="openrouter", api_key="no-real-key").profile
+    assert profile["max_input_tokens"] > 200_000
+    assert (profile["tool_calling"], profile["reasoning_output"]) == (True, True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from answers import (
     USAGE,
@@ -15,12 +17,21 @@ from answers import (
     text_chunks,
     tool_delta,
 )
+from builders import model_on, streamed
 from inline_snapshot import snapshot
+from loopback import Raw
 
 from langchain_qwen36._response.delta import TransportInfo
 from langchain_qwen36._response.message import read_completion
 from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.errors import UnexpectedResponseError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from loopback import LoopbackGateway
+
+    Server = Callable[..., LoopbackGateway]
 
 SERVED = TransportInfo(request_id="req-1", attempts=2)
 
@@ -435,3 +446,28 @@ def test_merging_chunks_one_by_one_gives_the_same() -> None:
         total.response_metadata["model_name"],
         total.usage_metadata["total_tokens"],
     ) == (1, "qwen3.6-plus", 15)
+
+
+@pytest.mark.pain("P62")
+@pytest.mark.parametrize(
+    ("payloads", "finish", "native"),
+    [
+        pytest.param(
+            call_chunks(tool_delta("{}", index=0, id="c1", name="act"), finish="stop"),
+            "tool_calls",
+            "stop",
+            id="stop-with-calls",
+        ),
+        pytest.param(
+            text_chunks(["a"], finish="tool_calls"), "stop", "tool_calls", id="calls-without-any"
+        ),
+    ],
+)
+def test_the_finish_reason_agrees_with_the_calls_of_a_stream(
+    gateway_server: Server, payloads: list, finish: str, native: str
+) -> None:
+    """The finish reason agrees with the calls that arrived, and the server's word is kept."""
+    server = gateway_server("openai-compatible")
+    server.script(Raw(events=payloads))
+    metadata = streamed(model_on(server)).response_metadata
+    assert (metadata["finish_reason"], metadata["native_finish_reason"]) == (finish, native)

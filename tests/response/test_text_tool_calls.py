@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import pytest
 from answers import WEATHER, agreed, chunk, completion, read, request, text_chunks, tool_delta
+from builders import answer, get_weather, model_on, streamed
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from loopback import Raw
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from loopback import LoopbackGateway
+
+    Server = Callable[..., LoopbackGateway]
 
 XML = (
     "<tool_call>\n<function=get_weather>\n<parameter=city>\nParis\n</parameter>\n"
@@ -206,3 +216,38 @@ def test_cuts_do_not_matter(parts: list[str], data: st.DataObject, row: str, fin
     whole = agreed([completion({"content": text}, finish)], said)
     assert whole == agreed(text_chunks(pieces, finish), said)
     assert whole == agreed(text_chunks(list(text), finish), said)
+
+
+XML_CALL = (
+    "<tool_call>\n<function={}>\n<parameter=city>\nParis\n</parameter>\n</function>\n</tool_call>"
+)
+
+
+@pytest.mark.pain("P24")
+@pytest.mark.parametrize(
+    ("text", "calls", "left"),
+    [
+        pytest.param(XML_CALL.format("get_weather"), [{"city": "Paris"}], "", id="xml"),
+        pytest.param(
+            'Let me see.\n<tool_call>\n{"name": "get_weather", "arguments": {"city": "Paris"}}\n'
+            "</tool_call>",
+            [{"city": "Paris"}],
+            "Let me see.",
+            id="hermes",
+        ),
+        pytest.param(XML_CALL.format("rm_rf"), [], XML_CALL.format("rm_rf"), id="unknown-tool"),
+        pytest.param("Write <tool_call> first.", [], "Write <tool_call> first.", id="prose"),
+    ],
+)
+def test_a_call_left_in_the_text_is_recovered_from_a_gateway(
+    gateway_server: Server, text: str, calls: list, left: str
+) -> None:
+    """A whole call of a bound tool leaves the text, one-shot and streamed, with a note."""
+    server = gateway_server("vllm")
+    pieces = [text[start : start + 5] for start in range(0, len(text), 5)]
+    server.script(answer(text), Raw(events=text_chunks(pieces)))
+    model = model_on(server, "qwen3.6-27b", enable_thinking=False).bind_tools([get_weather])
+    for message in (model.invoke("Hi"), streamed(model)):
+        assert [call["args"] for call in message.tool_calls] == calls
+        assert message.text == left
+        assert ("notes" in message.response_metadata) == bool(calls)

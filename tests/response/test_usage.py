@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from answers import USAGE, agreed, chunk, read, request, text_chunks
+from answers import USAGE, agreed, chunk, completion, read, request, text_chunks
+from builders import model_on, streamed
+from langchain_core.callbacks import UsageMetadataCallbackHandler
+from loopback import Raw
 
 from langchain_qwen36._response import usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from loopback import LoopbackGateway
+
+    Server = Callable[..., LoopbackGateway]
 
 
 @pytest.mark.parametrize(
@@ -230,3 +241,22 @@ def test_usage_inside_a_choice_is_read(kind: str) -> None:
 def test_missing_usage_is_none() -> None:
     """A server that counts nothing leaves usage unknown, not 0."""
     assert agreed(text_chunks(["a"]), request())["usage"] is None
+
+
+@pytest.mark.pain("P44")
+@pytest.mark.parametrize("ask", [lambda model: model.invoke("Hi"), streamed])
+def test_usage_without_a_model_name_counts_under_the_requested_name(
+    gateway_server: Server, ask: Any
+) -> None:
+    """Usage of a server that names no model is counted under the requested name."""
+    once = completion({"content": "a"}, usage=USAGE)
+    del once["model"]
+    pieces = [
+        {key: value for key, value in piece.items() if key != "model"}
+        for piece in [*text_chunks(["a"]), chunk(usage=USAGE)]
+    ]
+    server = gateway_server("openai-compatible")
+    server.script(Raw(body=once) if ask is not streamed else Raw(events=pieces))
+    handler = UsageMetadataCallbackHandler()
+    ask(model_on(server).with_config(callbacks=[handler]))
+    assert handler.usage_metadata["qwen3.6-plus"]["total_tokens"] == 15

@@ -13,12 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import (
     AIMessage,
+    AnyMessage,
     HumanMessage,
     SystemMessage,
     ToolMessage,
     convert_to_messages,
+    trim_messages,
 )
 
+from langchain_qwen36 import ChatQwen36
 from langchain_qwen36._content.formats import Size
 from langchain_qwen36.tokens import (
     count_messages,
@@ -409,3 +412,15 @@ class TestMedia:
         text = {"type": "text", "text": "What is this?"}
         seen, said = (count_messages([HumanMessage(blocks)]) for blocks in ([text, part], [text]))
         assert seen - said == 32 * 24 + 2
+
+
+@pytest.mark.pain("P40")
+def test_chinese_text_is_trimmed_by_the_models_own_count() -> None:
+    """`trim_messages` with the model as counter keeps Chinese text within the limit."""
+    model = ChatQwen36(gateway="dashscope", api_key="no-real-key")
+    messages: list[AnyMessage] = [
+        HumanMessage("今天天气很好我们去公园散步吧。" * 20) for _ in range(10)
+    ]
+    kept = trim_messages(messages, max_tokens=500, token_counter=model, strategy="last")
+    assert 1 <= len(kept) <= 3
+    assert model.get_num_tokens_from_messages(kept) <= 500

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import living_loop
 import pytest
 from answers import request
+from builders import streamed
 from fault_calls import (
     ANSWER,
     HELLO,
@@ -30,6 +31,7 @@ from fault_calls import (
 )
 from fault_server import FaultServer, Wire, head, stream
 
+from langchain_qwen36 import ChatQwen36
 from langchain_qwen36._response.reader import CompletionReader
 from langchain_qwen36._transport import StreamCall, Timeouts
 from langchain_qwen36._transport.http.connecting import aconnect, connect
@@ -321,3 +323,20 @@ def test_an_exception_of_a_signal_handler_passes_through(
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.pain("P32")
+def test_a_server_that_goes_silent_is_left() -> None:
+    """A stream without events ends at the gap limit, which comments do not reset, and is closed."""
+
+    def send_comments(wire: Wire) -> None:
+        for _ in range(20):
+            wire.wait(0.05)
+            wire.chunk(b": still here\n\n")
+
+    with FaultServer(stream([text("Hel")], send_comments)) as server:
+        target = {"base_url": server.url, "api_key": "no-real-key"}
+        with pytest.raises(GatewayTimeoutError) as caught:
+            streamed(ChatQwen36(timeout=Timeouts(gap=0.2), **target))
+        assert (caught.value.clock, caught.value.partial.text) == ("gap", "Hel")
+        assert server.wait_until_open(0) == 0

@@ -1,4 +1,4 @@
-"""What the tests of the pains have in common: tools, a schema, a model on a gateway of ours."""
+"""Builders that tests share: a tool, a schema, a model on a loopback gateway, scripted answers."""
 
 from __future__ import annotations
 
@@ -32,32 +32,32 @@ class City(BaseModel):
 
 
 def model_on(server: LoopbackGateway, model: str = "qwen3.6-plus", **settings: Any) -> ChatQwen36:
-    """Return a model at one of our gateways."""
-    where = {"gateway": server.row, "base_url": server.base_url, "api_key": server.key}
-    return ChatQwen36(model=model, **where, **settings)
+    """Return a model at a loopback gateway."""
+    target = {"gateway": server.row, "base_url": server.base_url, "api_key": server.key}
+    return ChatQwen36(model=model, **target, **settings)
 
 
 def streamed(model: BaseChatModel) -> AIMessage:
-    """Return a stream, added up as LangChain's users do."""
+    """Return the message of a stream, merged as LangChain's users merge it."""
     return add_ai_message_chunks(*model.stream("Hi"))
 
 
 def answer(content: str | None = "Hello", **message: Any) -> Raw:
-    """Return a one-shot answer with this message."""
-    said = {"role": "assistant", "content": content, **message}
+    """Return a whole completion with this message."""
+    assistant = {"role": "assistant", "content": content, **message}
     finish = "tool_calls" if message.get("tool_calls") else "stop"
-    choice = {"index": 0, "message": said, "finish_reason": finish}
+    choice = {"index": 0, "message": assistant, "finish_reason": finish}
     return Raw(body={"id": "chatcmpl-1", "model": "qwen3.6-plus", "choices": [choice]})
 
 
 def turns(called: AIMessage, result: str = "18 degrees") -> list[BaseMessage]:
-    """Return a question, the calls it led to, and their results."""
+    """Return a question, the message that calls tools, and a result for every call."""
     calls = [*called.tool_calls, *called.invalid_tool_calls]
     results = [ToolMessage(result, tool_call_id=call["id"]) for call in calls]
     return [HumanMessage("What is the weather?"), called, *results]
 
 
 def weather_call(**message: Any) -> AIMessage:
-    """Return an assistant turn that calls `get_weather` and says nothing."""
+    """Return an assistant message that calls `get_weather` and has no text."""
     call = {"name": "get_weather", "args": {"city": "Paris"}, "id": "call_1", "type": "tool_call"}
     return AIMessage(**{"content": "", "tool_calls": [call], **message})

@@ -1,8 +1,8 @@
-"""The pains that `ChatOpenAI`, `ChatQwen` and `ChatDeepSeek` all have, on the same wire.
+"""`ChatQwen36` and `ChatOpenAI` before the same server.
 
-Each test runs twice: on our model, where it must hold, and on `ChatOpenAI`, where it is expected
-to fail. The second run is information, not a demand: should it pass one day, a row of our
-comparison is out of date.
+Each test runs twice: with our model, where it must hold, and with `ChatOpenAI`, where it is
+expected to fail. The second run is information, not a demand: a pass there means that the
+comparison in README.md is out of date.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import openai
 import pytest
 from answers import USAGE, call_chunks, chunk, completion, text_chunks, tool_delta
+from builders import answer, model_on, streamed, turns, weather_call
 from langchain_core.exceptions import ContextOverflowError
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_openai import ChatOpenAI
 from loopback import Raw
-from pained import answer, model_on, streamed, turns, weather_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,20 +43,22 @@ class Chat(NamedTuple):
         "ChatQwen36",
         pytest.param(
             "ChatOpenAI",
-            marks=pytest.mark.xfail(strict=False, raises=FAILS, reason="it has this pain today"),
+            marks=pytest.mark.xfail(
+                strict=False, raises=FAILS, reason="ChatOpenAI does not do this today"
+            ),
         ),
     ]
 )
 def chat(request: pytest.FixtureRequest, gateway_server: Server) -> Callable[..., Chat]:
-    """Make a model at a gateway of a row: `chat("vllm")`."""
+    """Make a model at a gateway by its name: `chat("vllm")`."""
 
-    def make(row: str = "openai-compatible", *scripted: Raw) -> Chat:
-        server = gateway_server(row)
+    def make(gateway: str = "openai-compatible", *scripted: Raw) -> Chat:
+        server = gateway_server(gateway)
         server.script(*scripted)
         if request.param == "ChatQwen36":
             return Chat(server, model_on(server))
-        where = {"base_url": server.base_url, "api_key": server.key}
-        model = ChatOpenAI(model="qwen3.6-plus", stream_usage=True, max_retries=0, **where)
+        target = {"base_url": server.base_url, "api_key": server.key}
+        model = ChatOpenAI(model="qwen3.6-plus", stream_usage=True, max_retries=0, **target)
         return Chat(server, model)
 
     return make
@@ -67,39 +69,45 @@ def stream_of(payloads: list[dict[str, Any]]) -> Raw:
     return Raw(events=payloads)
 
 
+@pytest.mark.pain("P02")
 @pytest.mark.parametrize(
-    "thought",
+    "reasoning",
     [
         pytest.param({"additional_kwargs": {"reasoning_content": "Look it up."}}, id="kwargs"),
         pytest.param({"content": [{"type": "reasoning", "reasoning": "Look it up."}]}, id="block"),
     ],
 )
-def test_p02_thoughts_go_back_within_a_tool_loop(chat: Callable[..., Chat], thought: dict) -> None:
-    """The body has the same thoughts on that assistant message, whichever shape held them."""
+def test_reasoning_is_sent_back_within_a_tool_loop(
+    chat: Callable[..., Chat], reasoning: dict
+) -> None:
+    """The assistant message of a tool loop is sent with its reasoning, however it was held."""
     server, model = chat("openai-compatible", answer())
-    model.invoke(turns(weather_call(**thought)))
+    model.invoke(turns(weather_call(**reasoning)))
     assert server.bodies[0]["messages"][1].get("reasoning_content") == "Look it up."
 
 
-def test_p03_a_turn_of_calls_only_has_an_empty_content(chat: Callable[..., Chat]) -> None:
-    """`""`, for null and a missing key are refused."""
+@pytest.mark.pain("P03")
+def test_a_message_of_tool_calls_only_has_an_empty_content(chat: Callable[..., Chat]) -> None:
+    """An assistant message that only calls tools is sent with `""`, as null is refused."""
     server, model = chat("openai-compatible", answer())
     model.invoke(turns(weather_call()))
     assert server.bodies[0]["messages"][1]["content"] == ""
 
 
-def test_p08_system_messages_are_folded_into_one_at_the_front(chat: Callable[..., Chat]) -> None:
-    """Qwen's chat template refuses a later one."""
+@pytest.mark.pain("P08")
+def test_system_messages_become_one_at_the_front(chat: Callable[..., Chat]) -> None:
+    """System messages are joined at the front, as Qwen's chat template refuses a later one."""
     server, model = chat("vllm", answer())
     model.invoke(
         [SystemMessage("A"), HumanMessage("1"), AIMessage("2"), SystemMessage("B"), ("user", "3")]
     )
-    said = [(message["role"], message["content"]) for message in server.bodies[0]["messages"]]
-    assert said == [("system", "A\n\nB"), ("user", "1"), ("assistant", "2"), ("user", "3")]
+    sent = [(message["role"], message["content"]) for message in server.bodies[0]["messages"]]
+    assert sent == [("system", "A\n\nB"), ("user", "1"), ("assistant", "2"), ("user", "3")]
 
 
-def test_p09_cumulative_usage_is_not_summed(chat: Callable[..., Chat]) -> None:
-    """Four chunks that count, and the last one that counts again."""
+@pytest.mark.pain("P09")
+def test_cumulative_usage_is_not_summed(chat: Callable[..., Chat]) -> None:
+    """Usage that grows on every chunk is counted once, by its last value."""
     counts = [
         {"prompt_tokens": 100, "completion_tokens": n, "total_tokens": 100 + n} for n in range(1, 6)
     ]
@@ -110,16 +118,18 @@ def test_p09_cumulative_usage_is_not_summed(chat: Callable[..., Chat]) -> None:
     assert (usage["input_tokens"], usage["output_tokens"], usage["total_tokens"]) == (100, 5, 105)
 
 
-def test_p15_thoughts_before_a_lone_closing_tag_are_no_answer(chat: Callable[..., Chat]) -> None:
-    """The template opened the tag in the prompt, and chunks cut the closing one."""
+@pytest.mark.pain("P15")
+def test_reasoning_before_a_lone_closing_tag_is_kept_apart(chat: Callable[..., Chat]) -> None:
+    """Text before a closing tag that chunks cut is reasoning, as the prompt opened the tag."""
     _, model = chat("vllm", stream_of(text_chunks(["dra", "ft</th", "ink>\n\nans", " `</think>`"])))
     message = streamed(model)
-    thoughts = message.additional_kwargs.get("reasoning_content")
-    assert (thoughts, message.text) == ("draft", "ans `</think>`")
+    reasoning = message.additional_kwargs.get("reasoning_content")
+    assert (reasoning, message.text) == ("draft", "ans `</think>`")
 
 
-def test_p17_a_broken_call_in_the_history_does_not_poison_it(chat: Callable[..., Chat]) -> None:
-    """Arguments are a JSON object whatever they were, and the ids still match."""
+@pytest.mark.pain("P17")
+def test_a_broken_call_in_the_history_is_sent_as_valid_json(chat: Callable[..., Chat]) -> None:
+    """The arguments of an invalid call are sent as a JSON object, and its ids still match."""
     broken = {"name": "get_weather", "args": '{"city": "P', "id": "call_1", "error": None}
     called = AIMessage("", invalid_tool_calls=[{"type": "invalid_tool_call", **broken}])
     server, model = chat("openai-compatible", answer())
@@ -130,6 +140,7 @@ def test_p17_a_broken_call_in_the_history_does_not_poison_it(chat: Callable[...,
     assert (call["id"], result["tool_call_id"]) == ("call_1", "call_1")
 
 
+@pytest.mark.pain("P18")
 @pytest.mark.parametrize(
     ("args", "expected"),
     [
@@ -141,10 +152,10 @@ def test_p17_a_broken_call_in_the_history_does_not_poison_it(chat: Callable[...,
         pytest.param('""', [{}], id="nothing-encoded"),
     ],
 )
-def test_p18_arguments_that_are_no_object_raise_nothing(
+def test_arguments_that_are_no_object_raise_nothing(
     chat: Callable[..., Chat], args: str | None, expected: list
 ) -> None:
-    """They are decoded again, empty, or an invalid call, one-shot and streamed alike."""
+    """Arguments are decoded again, empty or an invalid call, one-shot and streamed alike."""
     entry = tool_delta(args, id="call_1", name="act")
     once = Raw(body=completion({"content": "", "tool_calls": [entry]}, "tool_calls"))
     _, model = chat("openai-compatible", once, stream_of(call_chunks({"index": 0, **entry})))
@@ -159,6 +170,7 @@ def calls_in(message: AIMessage) -> list[tuple[str, dict[str, Any]]]:
     return [(call["name"], call["args"]) for call in message.tool_calls]
 
 
+@pytest.mark.pain("P20")
 @pytest.mark.parametrize(
     ("entries", "expected"),
     [
@@ -186,25 +198,27 @@ def calls_in(message: AIMessage) -> list[tuple[str, dict[str, Any]]]:
         ),
     ],
 )
-def test_p20_an_index_that_drifts_makes_no_second_call(
+def test_an_index_that_drifts_makes_no_second_call(
     chat: Callable[..., Chat], entries: list, expected: list
 ) -> None:
-    """Pieces find their call without it."""
+    """Pieces of a tool call are joined although their index drifts, repeats or is missing."""
     _, model = chat("openai-compatible", stream_of(call_chunks(*entries)))
     assert calls_in(streamed(model)) == expected
 
 
-def test_p21_a_name_in_every_delta_is_one_name(chat: Callable[..., Chat]) -> None:
-    """Not `actactact`."""
+@pytest.mark.pain("P21")
+def test_a_name_in_every_delta_is_one_name(chat: Callable[..., Chat]) -> None:
+    """A tool name repeated in every delta is read once."""
     pieces = ['{"a"', ":1", "}"]
     entries = [tool_delta(piece, index=0, id="c1", name="act") for piece in pieces]
     _, model = chat("openai-compatible", stream_of(call_chunks(*entries)))
     assert calls_in(streamed(model)) == [("act", {"a": 1})]
 
 
+@pytest.mark.pain("P23")
 @pytest.mark.parametrize("second", [pytest.param("", id="empty"), pytest.param("c1", id="twice")])
-def test_p23_every_call_has_an_id_of_its_own(chat: Callable[..., Chat], second: str) -> None:
-    """Else the tool node skips one, and its result has no home; the same in all chunks."""
+def test_every_call_has_an_id_of_its_own(chat: Callable[..., Chat], second: str) -> None:
+    """Calls with empty or repeated ids get ids of their own, the same in all chunks."""
     entries = [
         tool_delta('{"a":1}', index=0, id="c1", name="act"),
         tool_delta('{"b":2}', index=1, id=second, name="rest"),
@@ -217,16 +231,18 @@ def test_p23_every_call_has_an_id_of_its_own(chat: Callable[..., Chat], second: 
         assert len({*filter(None, ids)}) == 2
 
 
-def test_p25_two_last_chunks_are_one_end(chat: Callable[..., Chat]) -> None:
-    """One finish reason, one model name."""
+@pytest.mark.pain("P25")
+def test_two_last_chunks_are_one_end(chat: Callable[..., Chat]) -> None:
+    """Two last chunks give one finish reason and one model name."""
     payloads = [*text_chunks(["a"]), chunk(finish="stop", usage=USAGE)]
     _, model = chat("openai-compatible", stream_of(payloads))
     metadata = streamed(model).response_metadata
     assert (metadata["finish_reason"], metadata["model_name"]) == ("stop", "qwen3.6-plus")
 
 
-def test_p29_what_was_written_to_the_cache_is_counted(chat: Callable[..., Chat]) -> None:
-    """Read and written apart, each inside the input and never twice; a null is no number."""
+@pytest.mark.pain("P29")
+def test_tokens_written_to_the_cache_are_counted(chat: Callable[..., Chat]) -> None:
+    """Tokens read from and written to the cache count apart, inside the input, never twice."""
     details = {
         "cached_tokens": 64,
         "cache_creation_input_tokens": 20,
@@ -241,6 +257,7 @@ def test_p29_what_was_written_to_the_cache_is_counted(chat: Callable[..., Chat])
     assert counted["input_token_details"] == {"cache_read": 64, "cache_creation": 20}
 
 
+@pytest.mark.pain("P37")
 @pytest.mark.parametrize(
     "text",
     [
@@ -259,23 +276,25 @@ def test_p29_what_was_written_to_the_cache_is_counted(chat: Callable[..., Chat])
         ),
     ],
 )
-def test_p37_too_long_an_input_is_an_overflow(chat: Callable[..., Chat], text: str) -> None:
-    """Of the class on which LangChain's middleware summarises."""
+def test_too_long_an_input_is_a_context_overflow(chat: Callable[..., Chat], text: str) -> None:
+    """Too long an input raises the class on which LangChain's middleware summarizes."""
     error = {"message": text, "type": "invalid_request_error", "code": "invalid_parameter_error"}
     _, model = chat("openai-compatible", Raw(status=400, body={"error": error}))
     with pytest.raises(ContextOverflowError):
         model.invoke("Hi")
 
 
-def test_p39_tokens_are_counted_without_a_network(chat: Callable[..., Chat]) -> None:
-    """Of a text, and of messages with tools; nothing is fetched."""
+@pytest.mark.pain("P39")
+def test_tokens_are_counted_without_a_network(chat: Callable[..., Chat]) -> None:
+    """Tokens of a text and of messages are counted without a download."""
     _, model = chat()
     assert 2 <= model.get_num_tokens("The sky is blue.") <= 8
     assert model.get_num_tokens_from_messages([HumanMessage("The sky is blue.")]) > 4
 
 
-def test_p55_a_video_block_is_sent(chat: Callable[..., Chat]) -> None:
-    """LangChain's standard block becomes the part that the servers know."""
+@pytest.mark.pain("P55")
+def test_a_video_block_is_sent_as_video_url(chat: Callable[..., Chat]) -> None:
+    """LangChain's standard video block is sent as the part that servers read."""
     server, model = chat("openai-compatible", answer())
     video = {"type": "video", "url": "https://example.com/a.mp4"}
     model.invoke([HumanMessage([video, {"type": "text", "text": "What is it?"}])])
@@ -285,8 +304,9 @@ def test_p55_a_video_block_is_sent(chat: Callable[..., Chat]) -> None:
     }
 
 
-def test_p66_a_pickled_model_still_works(chat: Callable[..., Chat]) -> None:
-    """Also after it was used."""
+@pytest.mark.pain("P66")
+def test_a_pickled_model_still_works(chat: Callable[..., Chat]) -> None:
+    """A model that was used is pickled, loaded and called again."""
     server, model = chat("openai-compatible", answer("one"), answer("two"))
     model.invoke("Hi")
     copy = pickle.loads(pickle.dumps(model))  # noqa: S301 (our own)
