@@ -21,7 +21,7 @@ def clean_api_key(key: str) -> str:
         key = key[1:-1].strip()
     if given and not key:
         raise UnsupportedSettingError("`api_key` is empty: pass a key, or None for the variable.")
-    if any(character.isspace() for character in key):
+    if len(key.split()) > 1:
         raise UnsupportedSettingError(
             "`api_key` has white space or a newline inside: was more than the key copied?"
         )

@@ -186,6 +186,8 @@ def combine_llm_outputs(outputs: Sequence[Mapping[str, Any] | None]) -> dict[str
     given = [output for output in outputs if output]
     if not given:
         return {}
+    if len(given) == 1:
+        return {**given[0], "token_usage": dict(given[0]["token_usage"])}
     totals: Counter[str] = Counter()
     for output in given:
         totals.update(output["token_usage"])

@@ -63,7 +63,8 @@ def build(
     policy = HistoryPolicy(strict=settings.strict_history)
     plan = plan_request(settings, gateway, model)
     names = ToolNames(plan.tools, gateway, policy)
-    plan = replace(plan, tools=names.tools(plan.tools), choice=names.choice(plan.choice))
+    if plan.tools:
+        plan = replace(plan, tools=names.tools(plan.tools), choice=names.choice(plan.choice))
     check_settings(settings, gateway, model, thinking=plan.thinking.on)
     stream = _streams(plan, gateway, wanted=stream)
     notes = {**plan.notes, **ignored_setting_notes(settings, gateway, model)}

@@ -12,6 +12,7 @@ from langchain_qwen36._response.errors import (
     PLAN_KEY,
     error_from,
     error_in,
+    find_embedded_error,
     request_id,
     truncate,
 )
@@ -102,16 +103,15 @@ def embedded_error(
     certain: bool = False,
 ) -> QwenError | None:
     """Read the error in a payload of an HTTP 200, if there is one, without secrets."""
-    facts: dict[str, Any] = {
-        "gateway": context.gateway,
-        "headers": headers,
-        "plan_key": context.plan_key,
-    }
-    error = error_in(payload, certain=certain, **facts)
-    if error is None or not context.secrets:
-        return error
-    clean = context.redact_payload(payload)
-    return error_in(clean, certain=certain, **facts)
+    if find_embedded_error(payload, certain=certain) is None:
+        return None
+    return error_in(
+        context.redact_payload(payload) if context.secrets else payload,
+        certain=certain,
+        gateway=context.gateway,
+        headers=headers,
+        plan_key=context.plan_key,
+    )
 
 
 def loads(data: bytes, joiner: SurrogateJoiner | None = None) -> Any:

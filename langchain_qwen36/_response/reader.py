@@ -133,11 +133,12 @@ class CompletionReader:
 
         vLLM says "tool_calls" of a call that `max_tokens` cut, with arguments `{}`.
         """
+        given = [self.request.body.get(name) for name in ("max_tokens", "max_completion_tokens")]
+        limits = [limit for limit in given if isinstance(limit, int)]
+        if not limits:
+            return False
         counted = usage.from_wire(self.raw_usage)
-        limits = [self.request.body.get(name) for name in ("max_tokens", "max_completion_tokens")]
-        return counted is not None and any(
-            isinstance(limit, int) and counted["output_tokens"] >= limit for limit in limits
-        )
+        return counted is not None and counted["output_tokens"] >= min(limits)
 
     def promote_lowest_choice(self) -> list[Delta]:
         """Make the lowest choice the first where a server has no choice 0; return its deltas."""

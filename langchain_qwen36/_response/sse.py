@@ -64,6 +64,8 @@ class SSEDecoder:
 
     def close(self) -> list[Event]:
         """Return the event that the end of the stream left without its blank line, if any."""
+        if not self._pending:
+            return []
         rest = bytes(self._pending)
         self._pending.clear()
         return self._events(rest)

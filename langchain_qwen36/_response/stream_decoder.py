@@ -275,8 +275,9 @@ class StreamDecoder:
             first = event.data.split(b"\n")[0]
             if _is_json(event.data) or _is_json(first) or _is_done(first):
                 self._event(event, self._last)
-        for payload in self._joiner.rest():
-            self._last += self._reader.feed(payload)
+        if self._joiner:
+            for payload in self._joiner.rest():
+                self._last += self._reader.feed(payload)
         if not self._reader.chunks and self._head.strip() and not _SSE_FIELD.match(self._head):
             self.feed_body(self._head)
 

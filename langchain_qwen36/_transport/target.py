@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ class MaskedURL(str):
         return repr(display_url(self))
 
 
+@lru_cache(maxsize=64)
 def display_url(url: str, proxy: str | None = None) -> str:
     """Return a URL without its query and user, as messages quote it, and the proxy on the way."""
     scheme, separator, rest = url.partition("://")

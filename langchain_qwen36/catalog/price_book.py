@@ -146,6 +146,7 @@ def models_taking(kind: str, gateway: str) -> list[str]:
     return [name for name in able if (gateway, name) in book.offers] or able
 
 
+@lru_cache(maxsize=256)
 def wire_id(gateway: str, name: str) -> str:
     """How a gateway spells a model; unknown names go through unchanged."""
     return PriceBook.bundled().wire_id(gateway, name)

@@ -144,7 +144,7 @@ class Cost:
 
 
 def cost(
-    usage: Mapping[str, Any],
+    usage: Mapping[str, Any] | BilledTokens,
     offer: Offer | None,
     *,
     at: date | None = None,
@@ -156,7 +156,7 @@ def cost(
     """Return the list price of one call, or None if it is not known: never 0 for want of a price.
 
     Args:
-        usage: LangChain's `UsageMetadata`.
+        usage: LangChain's `UsageMetadata`, or its tokens, split already.
         offer: The model as the gateway serves it; None gives None.
         at: The day of the call; today where left out.
         discount: What your account pays of the list, e.g. `"0.85"` for 15 % off.
@@ -172,7 +172,7 @@ def cost(
         UsageError: The usage cannot be.
         ValueError: The discount is not above 0 and at most 1.
     """
-    tokens = BilledTokens.of(usage)
+    tokens = usage if isinstance(usage, BilledTokens) else BilledTokens.of(usage)
     factor = _discount(discount)
     if (
         offer is None

@@ -65,9 +65,9 @@ def price_call(
     listed: Cost | None = None
     try:
         # All zeros beside an answer are a gateway that does not count, not a free call.
-        if usage is not None and BilledTokens.of(usage).total:
+        if usage is not None and (tokens := BilledTokens.of(usage)).total:
             listed = cost(
-                usage,
+                tokens,
                 offer,
                 at=at,
                 discount=discount,

@@ -29,6 +29,7 @@ __all__ = [
     "PLAN_KEY",
     "error_from",
     "error_in",
+    "find_embedded_error",
     "request_id",
     "retry_after",
     "truncate",

@@ -182,26 +182,25 @@ class _ParsedResponse:
             self.headers.clear()
             return
         self.has_head = True
+        codings = _values(self.headers, b"transfer-encoding")
+        lengths = _values(self.headers, b"content-length")
         # With a length beside chunks, two readers may see two ends (RFC 9112, section 6.3).
-        self.keep_alive = self.parser.should_keep_alive() and not (
-            _values(self.headers, b"transfer-encoding") and _values(self.headers, b"content-length")
-        )
-        self.reads_until_close = _reads_until_close(self.headers)
+        self.keep_alive = self.parser.should_keep_alive() and not (codings and lengths)
+        self.reads_until_close = _reads_until_close(codings, lengths)
         del self.parser  # which holds this: nothing is left to the garbage collector
 
     def on_message_complete(self) -> None:
         self.ended = self.has_head
 
 
-def _reads_until_close(headers: list[tuple[bytes, bytes]]) -> bool:
+def _reads_until_close(codings: list[bytes], lengths: list[bytes]) -> bool:
     """Decide how the body ends (RFC 9112, section 6.3); the parser has refused two lengths."""
-    codings = _values(headers, b"transfer-encoding")
     # Several lines are one list, of which two readers may see two ends.
     if codings and [coding.lower() for coding in codings] != [b"chunked"]:
         raise httpcore.RemoteProtocolError(
             f"The transfer coding {b', '.join(codings)!r} is not known."
         )
-    return not codings and not _values(headers, b"content-length")
+    return not codings and not lengths
 
 
 def _values(headers: list[tuple[bytes, bytes]], lower_name: bytes) -> list[bytes]:
