@@ -132,7 +132,7 @@ def response_metadata(
 def additional_kwargs(choice: Choice) -> dict[str, Any]:
     """What else came with the message: `reasoning_details` whole (P26), annotations, a refusal."""
     kwargs = choice.extras | {name: item.whole() for name, item in choice.partial_objects.items()}
-    if items := choice.details.items:
+    if items := choice.reasoning.details.items:
         kwargs["reasoning_details"] = items
     return kwargs
 
@@ -197,7 +197,7 @@ def _warn(choice: Choice, request: Request, metadata: Mapping[str, Any]) -> None
     """Log what a user pays for without wanting it."""
     if metadata["empty_answer"]:
         logger.warning(_advice_for_an_empty_answer(choice), metadata["finish_reason"])
-    if request.thinking is False and choice.reasoning:
+    if request.thinking is False and choice.reasoning.pieces:
         _warn_of_thoughts(request.gateway.name, request.requested_model)
 
 
@@ -226,4 +226,4 @@ def _warn_of_thoughts(gateway: str, model: str) -> None:
 
 def _empty_answer(choice: Choice) -> bool:
     """Whether all that came was thinking (P36)."""
-    return bool(choice.reasoning) and not choice.calls and not choice.full_text().strip()
+    return bool(choice.reasoning.pieces) and not choice.calls and not choice.full_text().strip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import weakref
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.callbacks import BaseCallbackHandler
@@ -45,6 +46,13 @@ if TYPE_CHECKING:
     from langchain_qwen36.spend import Limit, SpendLedger
 
 logger = logger_for(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class CountedCall(TrackedCall):
+    """A tracked call with the handlers that count it: its own and the enclosing ones."""
+
+    handlers: tuple[QwenCostCallbackHandler, ...] = ()
 
 
 class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
@@ -126,7 +134,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         )
         self._durable = make_durable_book(ledger, tuple(limits), unpriced)
         self._runs = RunTree()
-        self._open: dict[UUID, TrackedCall] = {}
+        self._open: dict[UUID, CountedCall] = {}
         self._parent: QwenCostCallbackHandler | None = None
         self._closed = False
         self._warned = False
@@ -167,7 +175,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         params = kwargs.get("invocation_params") or {}
         metadata = metadata or {}
         parents = self._runs.ancestors(parent_run_id)
-        call = TrackedCall(
+        call = CountedCall(
             run_id=run_id,
             parents=parents,
             name=kwargs.get("name") or (serialized or {}).get("name"),
@@ -305,7 +313,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
                 call.mark_as_abandoned()
                 self._settle(call, record)
 
-    def _reserve(self, call: TrackedCall) -> bool:
+    def _reserve(self, call: CountedCall) -> bool:
         """Hold what a call may cost in each handler around it; False if none counts it.
 
         Raises:
@@ -322,7 +330,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
             raise
         return bool(call.handlers)
 
-    def _hold(self, call: TrackedCall) -> None:
+    def _hold(self, call: CountedCall) -> None:
         lengths = self._ledger.balance.lengths
         counts = self._ledger.budget or self._durable
         pending = pending_call(call, self._estimator.estimate(call, lengths) if counts else None)
@@ -337,7 +345,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
             self._durable.release(run_id)
         self._open.pop(run_id, None)
 
-    def _settle(self, call: TrackedCall, record: CallRecord) -> None:
+    def _settle(self, call: CountedCall, record: CallRecord) -> None:
         for handler in call.handlers:
             if handler._ledger.settle(record):  # noqa: SLF001 (the same class)
                 handler._ledger.balance.lengths.learn(call.model, record)  # noqa: SLF001

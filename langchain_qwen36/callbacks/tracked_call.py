@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import BaseMessage
 
-    from langchain_qwen36.callbacks.handler import QwenCostCallbackHandler
-
-
 _MAX_METADATA_CHARS = 256
 """Longer texts are no ids, and a record must not keep a prompt."""
 _ACCOUNT_KEYS = frozenset(key for keys in METADATA_KEYS.values() for key in keys)
@@ -55,8 +52,6 @@ class TrackedCall:
     """Of the run's config."""
     tool: str | None = None
     """The tool in which the call is made."""
-    handlers: tuple[QwenCostCallbackHandler, ...] = ()
-    """Those that count it: the one that LangChain told, and the enclosing ones."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     chunks: list[BaseMessage] = field(default_factory=list)
     prompt_tokens: int | None = None

@@ -26,7 +26,7 @@ def read(reader, lines):
     context = ResponseContext(gateway=reader.request.gateway)
     feed = StreamDecoder(context, reader, 200, {})
     given = feed.feed(b"".join(b"data: " + line + b"\n\n" for line in lines))
-    return given, reader.first.text, reader.first.reasoning, reader.chunks, reader.metadata
+    return given, reader.first.text, reader.first.reasoning.pieces, reader.chunks, reader.metadata
 
 
 def plain(content="a", **more):
