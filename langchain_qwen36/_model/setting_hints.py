@@ -11,13 +11,15 @@ import difflib
 import re
 from typing import TYPE_CHECKING
 
+from langchain_qwen36.gateways import GATEWAYS
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
 _RENAMED: Mapping[str, str] = {
     "openai_api_base": "base_url",
-    "openrouter_api_base": "base_url",
-    "dashscope_api_base": "base_url",
+    "api_base": "base_url",
+    "provider": "provider",  # after a gateway's name
     "endpoint": "base_url",
     "host": "base_url",
     "url": "base_url",
@@ -25,7 +27,6 @@ _RENAMED: Mapping[str, str] = {
     "deployment_name": "model",
     "engine": "model",
     "openai_proxy": "proxy",
-    "openrouter_provider": "provider",
     "providers": "provider",
     "route": "models",
     "headers": "default_headers",
@@ -79,7 +80,7 @@ _ELSEWHERE: Mapping[str, str] = {
     "app_categories": "pass them in `default_headers={...}`.",
     "session_id": "pass `extra_body={'session_id': ...}` where the gateway groups by it.",
     "trace": "pass `extra_body={'trace': ...}` where the gateway keeps it.",
-    "region": 'a region is a gateway of its own, such as `gateway="dashscope-intl"`.',
+    "region": "a region is a gateway of its own: pass the one that ends in it as `gateway=`.",
     "num_ctx": "the window is set where the server is started.",
     "keep_alive": "how long a model stays loaded is set where the server is started.",
     "num_gpu": "it is set where the server is started.",
@@ -122,9 +123,15 @@ def unknown_setting(name: str, known: Collection[str], receiver: str) -> str:
     return f"{receiver} got an unexpected keyword {name!r}: {_hint(name, known)}"
 
 
+def _without_gateway(name: str) -> str:
+    """Return a setting's name without a gateway's in front, as other classes write it."""
+    first, _, rest = name.partition("_")
+    return rest if any(gateway.split("-")[0] == first for gateway in GATEWAYS) else name
+
+
 def _hint(name: str, known: Collection[str]) -> str:
     lower = name.lower()
-    renamed = _RENAMED.get(lower)
+    renamed = _RENAMED.get(_without_gateway(lower))
     if renamed in known:
         return f"it is called {renamed!r} here."
     if lower in _ELSEWHERE:

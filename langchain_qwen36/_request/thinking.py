@@ -23,7 +23,7 @@ _SHARES: Mapping[str, int] = {"minimal": 10, "low": 20, "medium": 50, "high": 80
 """
 
 
-_SGLANG_FLAG = "SGLang ignores it unless it was started with `--enable-strict-thinking`."
+_STRICT_THINKING = "The server ignores it unless it was started with `--enable-strict-thinking`."
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,7 +73,7 @@ def plan(
     if thinking.effort is not None:
         _merge(fields, _effort(thinking.effort, gateway, model))
     if "custom_params" in fields:
-        notes.setdefault("thinking_budget", _SGLANG_FLAG)
+        notes.setdefault("thinking_budget", _STRICT_THINKING)
     replays_all_turns = on is not False and _replays_all_turns(
         thinking.preserve, gateway, model, with_tools=with_tools, replay=replay
     )

@@ -7,8 +7,10 @@ compared. A difference is a question, not an error: lists are read on different 
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
 from decimal import Decimal
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -17,33 +19,6 @@ if TYPE_CHECKING:
 
     from langchain_qwen36.catalog.models import Offer, Tier
     from langchain_qwen36.catalog.price_book import PriceBook
-
-GENAI_PROVIDERS = {"openrouter": "openrouter", "novita": "novita", "together": "together"}
-LITELLM_PROVIDERS = {
-    "dashscope": "dashscope-intl",
-    "deepinfra": "deepinfra",
-    "novita": "novita",
-    "openrouter": "openrouter",
-    "scaleway": "scaleway",
-    "together_ai": "together",
-    "vercel_ai_gateway": "vercel",
-    "wandb": "wandb",
-}
-MODELS_DEV_PROVIDERS = {
-    "alibaba": "dashscope-intl",
-    "chutes": "chutes",
-    "deepinfra": "deepinfra",
-    "huggingface": "huggingface",
-    "novita-ai": "novita",
-    "openrouter": "openrouter",
-    "scaleway": "scaleway",
-    "siliconflow": "siliconflow",
-    "siliconflow-cn": "siliconflow-cn",
-    "togetherai": "together",
-    "vercel": "vercel",
-    "wandb": "wandb",
-}
-"""Their names of providers, by our names of gateways."""
 
 Verdict = Literal["agrees", "differs", "no price here", "unknown model"]
 
@@ -93,6 +68,13 @@ def _is_same(tier: Tier, listed: ListedPrice) -> bool:
     return (tier.input, tier.output) == (listed.input, listed.output) and cached
 
 
+def _gateways(price_list: str) -> dict[str, str]:
+    """Return a price list's names of providers → our names of gateways."""
+    text = (files("langchain_qwen36") / "data" / "price_lists.toml").read_text("utf-8")
+    names: dict[str, str] = tomllib.loads(text)[price_list]
+    return names
+
+
 def genai_prices(day: date) -> Iterator[ListedPrice]:
     """Read the installed package `genai-prices`, at the prices of a day.
 
@@ -102,9 +84,10 @@ def genai_prices(day: date) -> Iterator[ListedPrice]:
     import genai_prices as package  # noqa: PLC0415 (a tool of the command line, not of a call)
     from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415
 
+    gateways = _gateways("genai_prices")
     source = f"genai-prices {getattr(package, '__version__', '')}".strip()
     for provider in get_snapshot().providers:
-        gateway = GENAI_PROVIDERS.get(provider.id)
+        gateway = gateways.get(provider.id)
         for model in provider.models if gateway else ():
             if gateway and _is_qwen(model.id):
                 yield from _genai_price(source, gateway, model, day)
@@ -138,8 +121,9 @@ def _base(rate: Any) -> Decimal | None:
 
 def litellm(data: Mapping[str, Any], source: str) -> Iterator[ListedPrice]:
     """Read LiteLLM's `model_prices_and_context_window.json`."""
+    gateways = _gateways("litellm")
     for key, row in data.items():
-        gateway = LITELLM_PROVIDERS.get(row.get("litellm_provider", ""))
+        gateway = gateways.get(row.get("litellm_provider", ""))
         tiers = row.get("tiered_pricing") or [{}]
         rates = {**row, **tiers[0]}
         if gateway and _is_qwen(key) and rates.get("input_cost_per_token"):
@@ -155,7 +139,7 @@ def litellm(data: Mapping[str, Any], source: str) -> Iterator[ListedPrice]:
 
 def models_dev(data: Mapping[str, Any], source: str) -> Iterator[ListedPrice]:
     """Read models.dev's `api.json`."""
-    for name, gateway in MODELS_DEV_PROVIDERS.items():
+    for name, gateway in _gateways("models_dev").items():
         for key, row in data.get(name, {}).get("models", {}).items():
             cost = row.get("cost") or {}
             if _is_qwen(key) and cost.get("input"):

@@ -101,7 +101,9 @@ class QwenModelRouterMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         self.advice = _ADVICE if advice else ()
         self.canary = dict(canary or {})
         if min(self.canary.values(), default=0) < 0 or sum(self.canary.values()) > 1:
-            raise ValueError(f"`canary={self.canary}` must be shares from 0 to 1, together too.")
+            raise ValueError(
+                f"`canary={self.canary}` must be shares from 0 to 1, and so must their sum."
+            )
         self.fallbacks = dict(_FALLBACKS if fallbacks is None else fallbacks)
 
     @override

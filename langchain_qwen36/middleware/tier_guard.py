@@ -105,7 +105,7 @@ class TierGuardMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         super().__init__()
         if not 0 < keep < 1 or not 0 <= margin < 1 - keep:
             raise ValueError(
-                f"`keep={keep}` must be above 0, `margin={margin}` 0 or more, and both together "
+                f"`keep={keep}` must be above 0, `margin={margin}` 0 or more, and their sum "
                 "below 1."
             )
         self.action: Action = check_choice(

@@ -20,7 +20,7 @@ from langchain_qwen36.spend.period import first_day
 from langchain_qwen36.spend.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
     from concurrent.futures import Future
     from pathlib import Path
 
@@ -82,10 +82,7 @@ class SpendLedger:
         _check_installed()
         from langchain_qwen36.spend import store  # noqa: PLC0415 - an extra
 
-        if on_failure not in get_args(store.OnFailure):
-            raise ValueError(f"on_failure={on_failure!r} must be 'refuse' or 'allow'")
-        if lease <= timedelta(0):
-            raise ValueError(f"lease={lease!r} must be above 0")
+        _check_settings(on_failure, lease, get_args(store.OnFailure))
         self.url = url
         self.limits = tuple(limits)
         self.dimensions = dict(dimensions or {})
@@ -109,12 +106,7 @@ class SpendLedger:
             alerts=self._alerts,
         )
         self._writer = Writer(self._store.apply, "langchain-qwen36-ledger")
-        try:
-            self._store.open()
-        except LedgerError as error:
-            if not (isinstance(error, LedgerUnavailableError) and on_failure == "allow"):
-                self._store.dispose()
-                raise
+        _open(self._store, on_failure)
         self._finalizer = weakref.finalize(
             self, _shut_down, self._writer, self._store, self._alerts
         )
@@ -296,6 +288,23 @@ def _raise(refusal: Refusal | None) -> None:
 
 def _reopen(settings: dict[str, Any]) -> SpendLedger:
     return SpendLedger(**settings)
+
+
+def _check_settings(on_failure: str, lease: timedelta, choices: Collection[str]) -> None:
+    if on_failure not in choices:
+        raise ValueError(f"on_failure={on_failure!r} must be 'refuse' or 'allow'")
+    if lease <= timedelta(0):
+        raise ValueError(f"lease={lease!r} must be above 0")
+
+
+def _open(store: Store, on_failure: OnFailure) -> None:
+    """Open a store; one that cannot be reached may stay closed where calls are allowed then."""
+    try:
+        store.open()
+    except LedgerError as error:
+        if not (isinstance(error, LedgerUnavailableError) and on_failure == "allow"):
+            store.dispose()
+            raise
 
 
 def _check_installed() -> None:

@@ -15,7 +15,11 @@ from fault_calls import DONE, FINISH, USED, sse, text
 from fault_server import FaultServer, stream, whole
 
 from langchain_qwen36 import ChatQwen36
-from langchain_qwen36.errors import InvalidRequestError, UnexpectedResponseError
+from langchain_qwen36.errors import (
+    InvalidRequestError,
+    UnexpectedResponseError,
+    UnsupportedSettingError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -216,11 +220,17 @@ def test_a_models_name_is_only_ever_a_text_in_the_body(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "settings",
+    ("settings", "error"),
     [
-        pytest.param({"default_headers": {"x-team": "a\r\nX-Injected: yes"}}, id="value"),
-        pytest.param({"default_headers": {"x-team\r\nX-Injected": "yes"}}, id="name"),
-        pytest.param({"api_key": "sk-none\r\nX-Injected: yes"}, id="key"),
+        pytest.param(
+            {"default_headers": {"x-team": "a\r\nX-Injected: yes"}},
+            InvalidRequestError,
+            id="value",
+        ),
+        pytest.param(
+            {"default_headers": {"x-team\r\nX-Injected": "yes"}}, InvalidRequestError, id="name"
+        ),
+        pytest.param({"api_key": "sk-none\r\nX-Injected: yes"}, UnsupportedSettingError, id="key"),
     ],
 )
 @pytest.mark.parametrize(
@@ -231,11 +241,11 @@ def test_a_models_name_is_only_ever_a_text_in_the_body(name: str) -> None:
     ],
 )
 def test_a_header_cannot_be_smuggled_in(
-    settings: dict[str, Any], ask: Callable[[ChatQwen36], Awaitable[Any]]
+    settings: dict[str, Any], error: type[Exception], ask: Callable[[ChatQwen36], Awaitable[Any]]
 ) -> None:
     """Nothing is sent, and the error does not quote what may be the key."""
     with FaultServer(whole(200, completion({"content": "Hello"}))) as server:
-        with pytest.raises(InvalidRequestError) as caught:
+        with pytest.raises(error) as caught:
             ask(model(server, **settings))
         assert server.requests == []
     assert "sk-none" not in str(caught.value)
