@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 _RENAMED: Mapping[str, str] = {
     "openai_api_base": "base_url",
-    "api_base": "base_url",
-    "provider": "provider",  # after a gateway's name
     "endpoint": "base_url",
     "host": "base_url",
     "url": "base_url",
@@ -123,15 +121,15 @@ def unknown_setting(name: str, known: Collection[str], receiver: str) -> str:
     return f"{receiver} got an unexpected keyword {name!r}: {_hint(name, known)}"
 
 
-def _without_gateway(name: str) -> str:
-    """Return a setting's name without a gateway's in front, as other classes write it."""
+def _without_gateway(name: str) -> str | None:
+    """Return a setting's name without the gateway's that another class writes in front."""
     first, _, rest = name.partition("_")
-    return rest if any(gateway.split("-")[0] == first for gateway in GATEWAYS) else name
+    return rest if any(gateway.split("-")[0] == first for gateway in GATEWAYS) else None
 
 
 def _hint(name: str, known: Collection[str]) -> str:
     lower = name.lower()
-    renamed = _RENAMED.get(_without_gateway(lower))
+    renamed = _RENAMED.get(lower) or _without_gateway(lower)
     if renamed in known:
         return f"it is called {renamed!r} here."
     if lower in _ELSEWHERE:
