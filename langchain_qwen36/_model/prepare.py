@@ -150,7 +150,9 @@ def _api_call(
 
 
 def _warn_if_retired(gateway: str, offer: Offer | None) -> None:
-    if offer is not None and offer.is_retired(datetime.now(UTC).date()):
+    if offer is None or not (offer.retired or offer.model.retired):
+        return
+    if offer.is_retired(datetime.now(UTC).date()):
         _warn_retired(gateway, offer.model.id, offer.successor or offer.model.successor)
 
 

@@ -96,6 +96,8 @@ def check_counts(messages: Sequence[Mapping[str, Any]], gateway: Gateway) -> Non
         gateway: Its row.
     """
     parts = [part for m in messages if isinstance(m["content"], list) for part in m["content"]]
+    if not parts:
+        return
     images = [part["image_url"]["url"] for part in parts if part["type"] == "image_url"]
     packed = [url for url in images if url.startswith("data:")]
     videos = [part for part in parts if part["type"] in {"video", "video_url"}]

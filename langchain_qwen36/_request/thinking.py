@@ -89,6 +89,8 @@ def can_switch_off(gateway: Gateway, model: Model | None) -> bool:
 
 def thinking_override(body: Mapping[str, Any]) -> bool | None:
     """Return what keys of the caller's own body set thinking to: they win over every setting."""
+    if not body:
+        return None
     nested = body.get("chat_template_kwargs"), body.get("reasoning")
     template, reasoning = (part if isinstance(part, dict) else {} for part in nested)
     switches = (

@@ -82,6 +82,8 @@ class ToolResults:
         Raises:
             MessageError: a call has no result, and the policy is strict.
         """
+        if not self._calls:
+            return []
         calls, self._calls = self._calls, ()
         unanswered = [call for call in calls if call.wire_id not in self._results]
         if dropped := {call.wire_id for call in unanswered if call.broken}:

@@ -45,6 +45,8 @@ def to_wire(
     """
     if isinstance(tools, WireTools):
         return tools
+    if not tools:
+        return WireTools()
     wire = _distinct(_tool(tool, strict) for tool in tools)
     names = [tool["function"]["name"] for tool in wire if "function" in tool]
     for name in names:

@@ -46,7 +46,8 @@ def decoder_for(headers: Mapping[str, str]) -> Decoder:
         UnexpectedResponseError: an encoding that was not asked for and is not known.
     """
     decode: Decoder | None = None
-    for name in reversed(headers.get("content-encoding", "").split(",")):
+    encodings = headers.get("content-encoding")
+    for name in reversed(encodings.split(",") if encodings else ()):
         if (step := _decoder(name.strip().lower())) is not None:
             decode = step if decode is None else _chained(decode, step)
     return decode or (lambda data: iter((data,)))
