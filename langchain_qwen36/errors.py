@@ -235,6 +235,7 @@ class RateLimitStorageError(QwenError, ConnectionError):
     """The storage of a `SharedRateLimiter` does not answer; the call was not sent."""
 
     is_retryable: ClassVar[bool] = True  # type: ignore[misc]
+    """Whether a later attempt may succeed: the storage may be back."""
 
 
 class BudgetExceededError(QwenError, ValueError):

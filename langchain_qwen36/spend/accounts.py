@@ -41,14 +41,21 @@ class Attribution:
     """Whom a call is charged to; "" is unknown."""
 
     user: str = ""
+    """The user, from `user_id`."""
     team: str = ""
+    """The team, from `team`."""
     key: str = ""
+    """The name of the API key, never the key itself."""
     thread: str = ""
+    """LangGraph's `thread_id`."""
     agent: str = ""
+    """The agent that made the call."""
     tool: str = ""
+    """The tool in which the call was made."""
     own: Mapping[str, str] = field(default_factory=dict)
     """Dimensions of your own, such as `{"project": "p1"}`."""
     tags: tuple[str, ...] = ()
+    """The config's tags."""
 
     @classmethod
     def of(
@@ -106,8 +113,11 @@ class Limit:
     """`all`, `KIND:VALUE`, or `KIND:*` for each account of a kind: user, team, key, thread,
     agent, tool or a dimension of your own."""
     amount: str | Money
+    """How much: `"5 USD"`."""
     per: Per = "ever"
+    """The window: `day`, `week`, `month` or `ever`."""
     zone: str = "UTC"
+    """The time zone in which a window begins, by its IANA name."""
 
     def __post_init__(self) -> None:
         kind, _, value = self.account.partition(":")

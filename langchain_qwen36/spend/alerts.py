@@ -35,17 +35,21 @@ class Alert:
     """Something that somebody should know."""
 
     kind: Literal["share", "unpriced", "jump"]
+    """A share of a budget is spent, a price is unknown, or a day costs far more than usual."""
     message: str
+    """What happened, as a sentence."""
     account: str = ""
-    """Of a budget."""
+    """The account of the budget."""
     share: float = 0.0
     """Of the budget that is spent now, one of `alert_at`."""
     spent: Money | None = None
+    """What the account has spent in its window; of a jump: what the day has cost."""
     limit: Money | None = None
-    """Of a jump: what the day usually costs."""
+    """The budget; of a jump: what the day usually costs."""
     model: str = ""
     """Whose price is unknown."""
     gateway: str = ""
+    """The gateway at which its price is unknown."""
 
 
 OnAlert = Callable[[Alert], Awaitable[None] | None]

@@ -17,8 +17,11 @@ class Start:
     run_id: str
     """LangChain's id of the call."""
     attempt: int = 1
+    """Counted from 1 within the call."""
     model: str = ""
+    """The model as it was asked for."""
     gateway: str = ""
+    """The gateway that it is sent to."""
     hold: Money | None = None
     """What it may cost; None: nothing is held, and only what is spent already refuses it."""
     certain: Money | None = None
@@ -27,9 +30,11 @@ class Start:
     refuse_unpriced: bool = False
     """Whether a limit refuses a call of which nothing is held, for its cost cannot be known."""
     attribution: Attribution = field(default_factory=Attribution)
+    """Whom it is charged to."""
     limits: tuple[Limit, ...] = ()
     """Limits of the caller's own, beside the ledger's; they hold whoever the call is charged to."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """When it began; it counts in the windows of that moment."""
 
     id: str = field(init=False)
     """The key of its row: a second reservation or end of it changes nothing."""
@@ -49,20 +54,33 @@ class End:
     listed: Money | None = None
     """The list price, where the gateway reported another."""
     estimated: bool = False
+    """Whether the tokens are an estimate."""
     ending: str = "ok"
     """`callbacks.records.Ending`; what is cancelled or abandoned may end once more."""
     error: str = ""
+    """The name of the error that ended it."""
     model: str = ""
+    """The model that answered."""
     gateway: str = ""
+    """The gateway that answered."""
     tier: str = ""
+    """The label of the price tier."""
     request_id: str = ""
+    """The gateway's id of the request."""
     response_id: str = ""
+    """The id of the completion."""
     input_tokens: int = 0
+    """All input tokens, cached ones included."""
     output_tokens: int = 0
+    """All output tokens, reasoning included."""
     cache_read_tokens: int = 0
+    """The part of the input that was read from a cache."""
     cache_write_tokens: int = 0
+    """The part of the input that was written to a cache."""
     reasoning_tokens: int = 0
+    """The part of the output that is reasoning."""
     ended: datetime = field(default_factory=lambda: datetime.now(UTC))
+    """When it ended."""
 
 
 def as_json(start: Start, end: End | None) -> dict[str, Any]:

@@ -76,6 +76,7 @@ class SpendLedger:
             alert_at: Shares of a budget at which to alert.
 
         Raises:
+            ValueError: `on_failure` or `lease` cannot be; the message lists what can.
             LedgerError: The URL, driver, file or schema is wrong; the message names the fix.
             LedgerUnavailableError: It cannot be reached, and `on_failure` is `refuse`.
         """
@@ -222,6 +223,9 @@ class SpendLedger:
         Args:
             format: `csv`, `json` or `focus`. No cell of a CSV can run as a formula.
             since: `4w`, `30d`, `3m`, or the first day.
+
+        Raises:
+            ValueError: No such format; the message lists them.
         """
         if format not in get_args(ExportFormat):
             raise ValueError(

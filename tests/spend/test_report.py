@@ -13,12 +13,13 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import event, text
 
+from langchain_qwen36.catalog import find_offer
 from langchain_qwen36.cli import main
 from langchain_qwen36.pricing import Money
 from langchain_qwen36.spend import Attribution, End, Limit, Start, tables
 from langchain_qwen36.spend.period import first_day
 from langchain_qwen36.spend.reading import AccountBalance
-from langchain_qwen36.spend.report.data import runs_out
+from langchain_qwen36.spend.report.data import runs_out, stale_prices
 
 
 def book(ledger, run_id: str, cost: str | None = "0.5 USD", *, days_ago: int = 0, **settings):
@@ -52,6 +53,22 @@ def test_the_report_says_on_top_what_is_not_known(ledger_url, open_ledger):
     assert "1 call with tokens by estimate" in unknown
     assert "1 call whose end never came: charged as held, 2.00 USD" in unknown
     assert "reported at 0.60 USD and the price list at 0.50 USD (+20 %)" in unknown
+
+
+@pytest.mark.parametrize(
+    ("days", "is_stale"), [pytest.param(60, False, id="60"), pytest.param(61, True, id="61")]
+)
+def test_a_price_that_was_checked_over_60_days_ago_is_named(days, is_stale):
+    """A row of the price list is named, with its day, once it is older than 60 days."""
+    offer = find_offer("dashscope-intl", "qwen3.6-plus")
+    checked = offer.price_at(date(2026, 11, 28)).checked
+    stale = stale_prices([("dashscope-intl", "qwen3.6-plus")], checked + timedelta(days=days))
+    assert stale == ({"qwen3.6-plus at dashscope-intl": checked} if is_stale else {})
+
+
+def test_a_model_without_a_price_row_is_not_named_as_old():
+    """A call at an unknown gateway has no row that could be old."""
+    assert stale_prices([("nowhere", "qwen3.6-plus")], date(2030, 1, 1)) == {}
 
 
 def test_lines_show_the_change_to_the_week_before(ledger_url, open_ledger):

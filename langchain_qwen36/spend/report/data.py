@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from langchain_qwen36.catalog import find_offer
 from langchain_qwen36.spend.reading import AccountBalance, read_balances, rollup_by
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ GROUPINGS = {"model": "Model", "user_id": "User", "team": "Team", "agent": "Agen
 """The tables: a column of the rollup, and its heading."""
 
 _MOST_ACCOUNTS = 50
+STALE_AFTER = timedelta(days=60)
+"""A price that was last checked longer ago may have changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,8 @@ class Unknown:
     expired_costs: Mapping[str, int]
     compared: Mapping[str, tuple[int, int, int]]
     """Currency to calls with a reported and a list price, and the sums of both."""
+    stale: Mapping[str, date]
+    """Models at gateways whose list price was last checked over 60 days ago, and when."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +106,7 @@ def collect(connection: Connection, first: date, now: datetime | None = None) ->
         last=last,
         made=now,
         sections=[_section(name, by_day, tables) for name in currencies],
-        unknown=_unknown(by_day),
+        unknown=_unknown(by_day, stale_prices(_sold(connection, span), last)),
         budgets=[Forecast(balance=b, runs_out=runs_out(b, now)) for b in balances[:_MOST_ACCOUNTS]],
         hidden_budgets=max(0, len(balances) - _MOST_ACCOUNTS),
     )
@@ -191,7 +196,29 @@ def _line(
     )
 
 
-def _unknown(rows: Iterable[Row]) -> Unknown:
+def _sold(connection: Connection, span: tuple[str, str]) -> list[tuple[str, str]]:
+    """Return the gateways and models of the period's calls."""
+    rows = rollup_by(connection, ("gateway", "model"), *span)
+    return sorted({(row["gateway"], row["model"]) for row in rows})
+
+
+def stale_prices(sold: Iterable[tuple[str, str]], today: date) -> dict[str, date]:
+    """Return the models whose list price was last checked over 60 days ago, and when.
+
+    Args:
+        sold: Gateway and model of the calls.
+        today: The day of the report.
+    """
+    stale: dict[str, date] = {}
+    for gateway, model in sold:
+        offer = find_offer(gateway, model)
+        price = offer.price_at(today) if offer else None
+        if price is not None and today - price.checked > STALE_AFTER:
+            stale[f"{model} at {gateway}"] = price.checked
+    return stale
+
+
+def _unknown(rows: Iterable[Row], stale: Mapping[str, date]) -> Unknown:
     sums: defaultdict[str, int] = defaultdict(int)
     expired_costs: defaultdict[str, int] = defaultdict(int)
     compared: dict[str, Any] = {}
@@ -210,4 +237,5 @@ def _unknown(rows: Iterable[Row]) -> Unknown:
         expired=sums["expired"],
         expired_costs=dict(expired_costs),
         compared=compared,
+        stale=stale,
     )

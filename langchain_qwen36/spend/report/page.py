@@ -50,6 +50,11 @@ def _unknown(unknown: Unknown) -> str:
         f"({change((reported - listed) / listed) if listed else 'no list price'})</li>"
         for currency, (calls, reported, listed) in sorted(unknown.compared.items())
     ]
+    items += [
+        f"<li>The list price of <b>{escape(name)}</b> was last checked on {checked:%Y-%m-%d}: "
+        "compare it by <code>python -m langchain_qwen36 prices check</code></li>"
+        for name, checked in sorted(unknown.stale.items())
+    ]
     if not items:
         return '<section class="known">Every call has a known price and a real end.</section>'
     return f'<section class="unknown"><h2>What is not known</h2><ul>{"".join(items)}</ul></section>'
