@@ -49,11 +49,11 @@ def media_part(block: Mapping[str, Any], target: MediaTarget) -> Part:
     """
     match block.get("type"):
         case "image" | "image_url":
-            return _seen(block, "image", target)
+            return _visual_part(block, "image", target)
         case "video" if isinstance(block.get("video"), list):
             return _frames(block, target)
         case "video" | "video_url":
-            return _seen(block, "video", target)
+            return _visual_part(block, "video", target)
         case "audio" | "input_audio":
             return _audio(block, target)
         case _:
@@ -65,7 +65,9 @@ def _verbatim(block: Mapping[str, Any]) -> Part:
     return {key: value for key, value in block.items() if key not in _LANGCHAIN_KEYS}
 
 
-def _seen(block: Mapping[str, Any], kind: Literal["image", "video"], target: MediaTarget) -> Part:
+def _visual_part(
+    block: Mapping[str, Any], kind: Literal["image", "video"], target: MediaTarget
+) -> Part:
     """Convert an image, or a video in one file."""
     check_modality(kind, target)
     key = f"{kind}_url"

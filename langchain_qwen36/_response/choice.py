@@ -281,7 +281,10 @@ class Choice:
             self._take_split(*split, deltas)
 
     def _release_finder(self, deltas: list[Delta]) -> None:
-        """A structured call came: what looks like a call in the text is text (P24)."""
+        """Release as text what looks like a call: a structured call came.
+
+        See docs/quirks.md#tool-calls-left-as-text.
+        """
         if self._finder is not None:
             self._show(self._finder.held(), deltas)
             self._finder = None
@@ -300,7 +303,8 @@ class Choice:
     def _logprobs(self, logprobs: Any) -> list[Delta]:
         if not isinstance(logprobs, dict):
             return []
-        # Only lists can be added up, here and in LangChain's chunks (T25).
+        # Only lists can be added up, here and in LangChain's chunks
+        # See docs/quirks.md#metadata-that-is-added-up.
         lists = {name: value for name, value in logprobs.items() if isinstance(value, list)}
         for name, value in lists.items():
             self.logprobs.setdefault(name, []).extend(value)

@@ -1,4 +1,7 @@
-"""Deltas as LangChain's chunks: one kind of payload each (T7), metadata on the last (T25)."""
+"""Deltas as LangChain's chunks: one kind of payload each, metadata on the last.
+
+See docs/quirks.md#one-kind-of-payload-in-a-chunk and docs/quirks.md#metadata-that-is-added-up.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +25,13 @@ _CHUNK = ChatGenerationChunk(message=_MESSAGE)
 
 
 class ChunkWriter:
-    """Writes one stream as chunks; every chunk names the provider, for its translator (T2)."""
+    """Writes one stream as chunks; every chunk names the provider, for its translator.
+
+    See docs/quirks.md#block-indexes-in-streams.
+    """
 
     def write(self, delta: Delta) -> ChatGenerationChunk:
-        """One delta as one chunk; its message has no id (T24)."""
+        """One delta as one chunk; its message has no id (docs/quirks.md#message-ids-in-streams)."""
         match delta.kind:
             case "text":
                 return _prose(delta.text, {})
@@ -46,7 +52,7 @@ class ChunkWriter:
         return ChatGenerationChunk(message=message)
 
     def last(self, reader: CompletionReader, meta: TransportInfo) -> ChatGenerationChunk:
-        """The empty chunk that closes the stream and carries all that is said once."""
+        """Return the empty chunk that closes the stream and carries what comes once."""
         counted = usage.from_wire(reader.raw_usage)
         metadata = response_metadata(reader, reader.first, meta, counted) | alternatives(reader)
         # They went out as they came, and would be added to themselves.

@@ -12,11 +12,7 @@ _OURS = {"url": "url", "title": "title", "cited_text": "content"}
 
 
 def with_citations(block: dict[str, Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """A text block with the `annotations` of its message's additional_kwargs, where there are any.
-
-    A `url_citation` becomes a `citation`; other kinds are kept as they are, as LangChain keeps
-    another vendor's.
-    """
+    """Return a text block with the `annotations` of its message's additional_kwargs, if any."""
     notes = kwargs.get("annotations")
     found = [_citation(note) for note in notes or () if isinstance(note, dict)]
     return {**block, "annotations": found} if found else block
@@ -26,11 +22,11 @@ def _citation(note: Mapping[str, Any]) -> dict[str, Any]:
     if note.get("type") != "url_citation":
         return {"type": "non_standard_annotation", "value": dict(note)}
     inner = note.get("url_citation")
-    told: Mapping[str, Any] = inner if isinstance(inner, dict) else note
+    fields: Mapping[str, Any] = inner if isinstance(inner, dict) else note
     citation = {"type": "citation"} | {
-        ours: told[theirs] for ours, theirs in _OURS.items() if told.get(theirs)
+        ours: fields[theirs] for ours, theirs in _OURS.items() if fields.get(theirs)
     }
     # A search that read whole pages says 0 to 0: it does not know which words came from where.
-    if told.get("end_index"):
-        citation |= {key: told[key] for key in ("start_index", "end_index") if key in told}
+    if fields.get("end_index"):
+        citation |= {key: fields[key] for key in ("start_index", "end_index") if key in fields}
     return citation

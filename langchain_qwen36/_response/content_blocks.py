@@ -1,4 +1,7 @@
-"""Our messages' content as LangChain's standard content blocks (langchain.md §1.8)."""
+"""Our messages' content as LangChain's standard content blocks.
+
+See docs/quirks.md#the-name-of-the-provider.
+"""
 
 from __future__ import annotations
 
@@ -19,12 +22,15 @@ _CHUNK_INDEX = {"reasoning": "lc_rs_0", "text": "lc_txt_0", "refusal": "lc_rf_0"
 
 
 def register() -> None:
-    """Tell langchain-core how to read messages whose model_provider is ours (T2, T18)."""
+    """Tell langchain-core how to read messages whose model_provider is ours.
+
+    See docs/quirks.md#block-indexes-in-streams.
+    """
     register_translator(PROVIDER, translate_content, translate_content_chunk)
 
 
 def translate_content(message: AIMessage) -> list[ContentBlock]:
-    """A message as blocks: thoughts, text, tool calls, invalid tool calls.
+    """Return a message as blocks: thoughts, text, tool calls, invalid tool calls.
 
     Raises:
         NotImplementedError: The content is a list already; core then reads it by itself.
@@ -33,10 +39,10 @@ def translate_content(message: AIMessage) -> list[ContentBlock]:
 
 
 def translate_content_chunk(chunk: AIMessageChunk) -> list[ContentBlock]:
-    """A chunk, or merged chunks, as blocks.
+    """Return a chunk, or merged chunks, as blocks.
 
     Each has a string index that starts with `lc_`: core merges by index, and numbers of its own
-    would fuse thoughts with tool calls (T2).
+    would fuse thoughts with tool calls (docs/quirks.md#block-indexes-in-streams).
 
     Raises:
         NotImplementedError: The content is a list already; core then reads it by itself.

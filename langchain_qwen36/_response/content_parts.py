@@ -23,7 +23,7 @@ class ContentPart(NamedTuple):
 
 
 def iter_content_parts(content: Any) -> Iterator[ContentPart]:
-    """What `content` says; a lone object that is no part is an answer given as JSON itself."""
+    """Yield the parts of `content`; an object that is no part is an answer in JSON."""
     if isinstance(content, dict) and "type" not in content and "text" not in content:
         yield ContentPart("text", dump_excerpt(content))
         return

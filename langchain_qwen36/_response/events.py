@@ -1,6 +1,7 @@
-"""Deltas as events of LangChain's v3 protocol, without the detour over chunks (langchain.md §1.3).
+"""Deltas as events of LangChain's v3 protocol, without the detour over chunks.
 
-Thoughts end before the answer starts (P42). Tool calls stay open to the end: their arguments may
+See docs/quirks.md#native-v3-events. Reasoning ends before the answer starts:
+docs/quirks.md#order-of-blocks-in-v3-streams. Tool calls stay open to the end: their arguments may
 interleave, and only the end tells whether a call can be run.
 """
 
@@ -37,7 +38,7 @@ class EventWriter:
         self._calls: dict[int, int] = {}
 
     def write(self, delta: Delta) -> list[Event]:
-        """The events of one delta; the first call also starts the message."""
+        """Return the events of one delta; the first call also starts the message."""
         if delta.kind == self._open:
             return [self._piece(delta.text)]
         events = [] if self._started else [self._message_start()]
@@ -53,9 +54,10 @@ class EventWriter:
         return events
 
     def finish(self, reader: CompletionReader, meta: TransportInfo) -> list[Event]:
-        """The events that close the open blocks and the message.
+        """Return the events that close the open blocks and the message.
 
-        The caller closes the HTTP response before it yields the last one (T19).
+        The caller closes the HTTP response before it yields the last one
+        (docs/quirks.md#native-v3-events).
         """
         events = [] if self._started else [self._message_start()]
         kwargs = additional_kwargs(reader.first)
@@ -86,7 +88,7 @@ class EventWriter:
         return {
             "event": "message-start",
             "role": "ai",
-            # Empty, so that LangChain gives the run's id (T24).
+            # Empty, so that LangChain gives the run's id (docs/quirks.md#message-ids-in-streams).
             "id": "",
             "metadata": {"provider": PROVIDER, "model": self._request.requested_model},
         }

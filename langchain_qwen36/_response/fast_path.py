@@ -32,7 +32,7 @@ class ChunkTemplate:
             self._kind, self._before, self._behind = kind, before, behind
 
     def text_in(self, data: bytes, kind: TextKind) -> str | None:
-        """The text of a chunk of this kind that differs in nothing else; None of any other."""
+        """Return the text of a chunk that differs in nothing else; None of any other."""
         before, behind = self._before, self._behind
         if kind != self._kind or not (data.startswith(before) and data.endswith(behind)):
             return None

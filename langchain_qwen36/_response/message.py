@@ -94,10 +94,12 @@ def ai_message(
 def response_metadata(
     reader: CompletionReader, choice: Choice, meta: TransportInfo, counted: UsageMetadata | None
 ) -> dict[str, Any]:
-    """The whole response_metadata of one choice, for the message or for the last chunk (T25).
+    """Return the whole response_metadata of one choice, for the message or for the last chunk.
+
+    See docs/quirks.md#metadata-that-is-added-up.
 
     `model_name` is the served model as the server names it, `requested_model` the one that was
-    asked for and is priced (P44). The server's own facts (`provider`, `generationId`, `meta`,
+    asked for and is priced. The server's own facts (`provider`, `generationId`, `meta`,
     `provider_metadata`, `timings`, …) stand under their own names; ours win over them.
     """
     request = reader.request
@@ -130,7 +132,10 @@ def response_metadata(
 
 
 def additional_kwargs(choice: Choice) -> dict[str, Any]:
-    """What else came with the message: `reasoning_details` whole (P26), annotations, a refusal."""
+    """Return what else came with the message: `reasoning_details` whole, annotations, a refusal.
+
+    See docs/quirks.md#reasoning-details.
+    """
     kwargs = choice.extras | {name: item.whole() for name, item in choice.partial_objects.items()}
     if items := choice.reasoning.details.items:
         kwargs["reasoning_details"] = items
@@ -138,7 +143,7 @@ def additional_kwargs(choice: Choice) -> dict[str, Any]:
 
 
 def alternatives(reader: CompletionReader) -> dict[str, Any]:
-    """The choices beside the streamed one, whole, under `alternatives`; {} if there are none."""
+    """Return the choices that were not streamed, under `alternatives`; {} without any."""
     others = [
         {
             "index": index,
@@ -155,7 +160,9 @@ def alternatives(reader: CompletionReader) -> dict[str, Any]:
 
 
 def finish_reason(choice: Choice, *, done: bool) -> str | None:
-    """The finish reason that agrees with what came (P62); None while nothing ended the answer.
+    """Return the finish reason that agrees with what came; None while nothing ended the answer.
+
+    See docs/quirks.md#finish-reasons-that-disagree.
 
     Calls make a "stop" a "tool_calls" and the other way round. A proper end without any reason
     is read from the content; `notes` say so.
@@ -216,7 +223,10 @@ def _advice_for_an_empty_answer(choice: Choice) -> str:
 
 @cache
 def _warn_of_thoughts(gateway: str, model: str) -> None:
-    """Once for each model of a gateway, for it will do so each time (P58)."""
+    """Once for each model of a gateway, for it will do so each time.
+
+    See docs/quirks.md#reasoning-effort.
+    """
     logger.warning(
         "%s at %s thinks although thinking is switched off; its thoughts are billed.",
         model,
@@ -225,5 +235,5 @@ def _warn_of_thoughts(gateway: str, model: str) -> None:
 
 
 def _empty_answer(choice: Choice) -> bool:
-    """Whether all that came was thinking (P36)."""
+    """Whether all that came was thinking (docs/quirks.md#answers-that-are-all-thinking)."""
     return bool(choice.reasoning.pieces) and not choice.calls and not choice.full_text().strip()

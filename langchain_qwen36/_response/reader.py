@@ -60,7 +60,10 @@ class CompletionReader:
 
     @property
     def failure(self) -> Mapping[str, Any] | None:
-        """The error of a choice that failed with HTTP 200 (gateways.md §6), else None."""
+        """The error of a choice that failed with HTTP 200, else None.
+
+        See docs/quirks.md#errors-within-http-200.
+        """
         return next((c.failure for c in self.choices.values() if c.failure is not None), None)
 
     def feed(self, payload: dict[str, Any]) -> list[Delta]:
@@ -70,8 +73,8 @@ class CompletionReader:
         """
         self.chunks += 1
         choices = payload.get("choices")
-        told = not choices or payload.get("usage") or not payload.keys() <= self._names
-        if told:
+        has_more = not choices or payload.get("usage") or not payload.keys() <= self._names
+        if has_more:
             self._absorb(payload)
         if not isinstance(choices, list):
             return []
@@ -79,7 +82,7 @@ class CompletionReader:
         for choice in choices:
             if not isinstance(choice, dict):
                 continue
-            if not told and _counts_or_ends(choice):
+            if not has_more and _counts_or_ends(choice):
                 self._absorb(payload)  # what is counted at the end may stand where it never stood
             if choice.get("index"):
                 deltas += self._numbered(choice)
@@ -89,7 +92,7 @@ class CompletionReader:
 
     @property
     def plain(self) -> TextKind | None:
-        """The kind of what the last payload said, where it said that and nothing else."""
+        """The kind of what the last payload said, where it held nothing else."""
         return self._first.plain if self._first is not None and len(self.choices) == 1 else None
 
     def append_plain(self, text: str) -> list[Delta]:
@@ -102,11 +105,11 @@ class CompletionReader:
 
         Raises:
             StreamInterruptedError: Neither `done` nor a finish_reason came.
-            UnexpectedResponseError: There is not a single choice, but something else was told.
+            UnexpectedResponseError: There is not a single choice, but something else was has_more.
         """
         ended = done or any(choice.raw_finish for choice in self.choices.values())
-        told = self.metadata.keys() - {*_FIRST_WINS}
-        if not ended and (self.choices or not told):
+        has_more = self.metadata.keys() - {*_FIRST_WINS}
+        if not ended and (self.choices or not has_more):
             raise StreamInterruptedError(
                 f"The stream ended early, after {self.chunks} chunks: neither finish_reason nor "
                 "[DONE] came. What had come is in `partial`.",
@@ -161,7 +164,7 @@ class CompletionReader:
                 self.metadata[name] = value
 
     def _numbered(self, choice: Mapping[str, Any]) -> list[Delta]:
-        """A choice that says which one it is; what is no number above 0 is the first."""
+        """Feed a choice by its index; one that is no number above 0 is the first."""
         index = index_in(choice.get("index"))
         if index is None or index <= 0:
             return self.first.feed(choice)
@@ -182,8 +185,8 @@ def _usages(payload: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Every usage object of a payload: on top, in an object of the gateway's own, in a choice."""
     choices = payload.get("choices")
     chosen = [c for c in choices if isinstance(c, dict)] if isinstance(choices, list) else []
-    said = [c.get("delta") or c.get("message") for c in chosen]
-    for place in (payload, *payload.values(), *chosen, *said):
-        raw = place.get("usage") if isinstance(place, dict) else None
+    messages = [c.get("delta") or c.get("message") for c in chosen]
+    for obj in (payload, *payload.values(), *chosen, *messages):
+        raw = obj.get("usage") if isinstance(obj, dict) else None
         if isinstance(raw, dict) and raw:
             yield raw

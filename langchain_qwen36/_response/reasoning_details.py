@@ -1,4 +1,7 @@
-"""Collects `reasoning_details`, so that they can go back unmodified (P26)."""
+"""Collects `reasoning_details`, so that they can go back unmodified.
+
+See docs/quirks.md#reasoning-details.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-# The fields that come in fragments (gateways.md §4.3); every other field comes whole.
+# The fields that come in fragments every other field comes whole.
+# See docs/quirks.md#reasoning-details.
 _FRAGMENTS = frozenset({"text", "summary", "data", "transcript"})
 _SHOWN = ("text", "summary")
 
@@ -32,7 +36,7 @@ class Item:
                 self.fields[name] = value
 
     def whole(self) -> dict[str, Any]:
-        """What has come so far, as one object."""
+        """Return what has come so far, as one object."""
         return self.fields | {name: "".join(pieces) for name, pieces in self.pieces.items()}
 
 
@@ -65,7 +69,7 @@ class ReasoningDetails:
         return shown
 
     def _item(self, fragment: Mapping[str, Any]) -> Item:
-        """The item that a fragment goes on with, or a new one."""
+        """Return the item that a fragment goes on with, or a new one."""
         index, given_id = fragment.get("index"), fragment.get("id")
         key = (str(fragment.get("type")), str(index))
         item = self._open.get(key)

@@ -1,8 +1,9 @@
 """Server-sent events out of bytes, however the network cut them.
 
 The rules of the WHATWG page, with four differences that real gateways make necessary: one BOM is
-taken off (F31), events without data are skipped (style.md §5), the last event counts without its
-blank line (F42), and a field named `error` is handed over although no specification has it (F26).
+taken off, events without data are skipped
+(docs/quirks.md#server-sent-events-in-the-wild), the last event counts without its
+blank line, and a field named `error` is handed over although no specification has it.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ class Event(NamedTuple):
     name: str
     """What the `event:` field says; `error` for the field of that name; mostly empty."""
     data: bytes
-    """The payload as it came; whether it is UTF-8 is the reader's business (F32)."""
+    """The payload as it came; whether it is UTF-8 is the reader's business."""
 
 
 class SSEDecoder:
     """Feed it bytes, get whole events; linear in the length of the stream.
 
     Args:
-        max_event_bytes: The longest event taken; None is no limit (F45).
+        max_event_bytes: The longest event taken; None is no limit.
     """
 
     def __init__(self, max_event_bytes: int | None = None) -> None:

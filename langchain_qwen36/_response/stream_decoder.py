@@ -128,7 +128,7 @@ class StreamDecoder:
         return deltas
 
     def connection_failed(self, error: QwenError) -> None:
-        """The connection failed, or a clock ran out; after [DONE] neither matters."""
+        """Take a failed connection or a timeout; after [DONE] neither matters."""
         if not self.done:
             self._failure = error
 
@@ -196,7 +196,7 @@ class StreamDecoder:
         return deltas
 
     def _parse_unusual(self, payload: Any, event: Event, deltas: list[Delta]) -> None:
-        """A payload that may be an error; a chunk that has both is a chunk first."""
+        """Take a payload that may be an error; a chunk that has both is a chunk first."""
         certain = event.name == "error"
         if _is_ping(payload, event):
             return
@@ -270,7 +270,7 @@ class StreamDecoder:
         raise failure
 
     def _flush(self) -> None:
-        """The last event counts without its blank line if it is whole."""
+        """Take the last event without its blank line if it is whole."""
         for event in self._decoder.close():
             first = event.data.split(b"\n")[0]
             if _is_json(event.data) or _is_json(first) or _is_done(first):

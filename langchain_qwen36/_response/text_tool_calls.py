@@ -67,7 +67,7 @@ class ToolCallFinder:
         return held[:end]
 
     def held(self) -> str:
-        """What is held back, as text."""
+        """Return what is held back, as text."""
         return "".join(self._parts)
 
     def finish(self, before: str, *, truncated: bool = False) -> tuple[str, list[Found]]:
@@ -81,11 +81,11 @@ class ToolCallFinder:
         self._parts = []
         found: list[Found] = []
         kept: list[str] = []
-        at = seen = 0
+        at = counted_to = 0
         fences = before.count("```")
         start = held.find(_OPEN)
         while start >= 0:
-            fences += held.count("```", seen, start)
+            fences += held.count("```", counted_to, start)
             close = held.find(_CLOSE, start)
             if close < 0 and not truncated:
                 break
@@ -98,7 +98,7 @@ class ToolCallFinder:
                 kept.append(held[at:start])
                 at = end
                 found.append(call)
-            seen, start = start, held.find(_OPEN, end)
+            counted_to, start = start, held.find(_OPEN, end)
         if not found:
             return held, []
         return "".join([*kept, held[at:]]).rstrip(), found
@@ -191,7 +191,7 @@ def _xml_arguments(body: str, schema: Mapping[str, Any]) -> dict[str, Any] | Non
 
 
 def _types(schema: Mapping[str, Any], name: str) -> set[str]:
-    """The JSON types that the schema allows for a parameter; empty when it does not say."""
+    """Return the JSON types that the schema allows for a parameter; empty when it does not say."""
     properties = schema.get("properties")
     own = properties.get(name) if isinstance(properties, dict) else None
     return _types_of(own, schema, depth=0)

@@ -216,8 +216,8 @@ class ThinkTagSplitter:
     def _pair(self, shown: str, held: str) -> Split:
         inner, tag, rest = shown[len(_OPEN) :].partition(_CLOSE)
         known = self._known().strip()
-        seen = inner if tag else inner[: len(inner) - _tail(inner)]
-        is_repeat = known.startswith(seen.strip())
+        received = inner if tag else inner[: len(inner) - _tail(inner)]
+        is_repeat = known.startswith(received.strip())
         max_chars = MAX_HELD_CHARS + min(len(known), _MAX_REPEATED_CHARS)
         if len(inner) > max_chars or not (is_repeat or inner.startswith("\n")):
             return self._end(Split("", held))

@@ -183,7 +183,7 @@ class ToolCallAssembler:
     def _find(
         self, wire: int | None, given_id: str | None, name: str, args: str
     ) -> _PartialToolCall | None:
-        """The call that a delta goes on with; None if it opens a new one."""
+        """Return the call that a delta goes on with; None if it opens a new one."""
         last = self._calls[-1] if self._calls else None
         here = last if wire is None else self._by_wire.get(wire)
         if given_id is not None:
@@ -206,7 +206,7 @@ class ToolCallAssembler:
         return given_id
 
     def _identify(self, call: _PartialToolCall, given_id: str) -> _PartialToolCall:
-        """A call's id came late; or it is a new one on every delta, then the first stays."""
+        """Take a late id; where every delta has a new one, the first stays."""
         if call.given_id is None:
             if not call.opened:
                 call.id = self._own_id(given_id)
@@ -225,7 +225,10 @@ class ToolCallAssembler:
         return call
 
     def _name(self, call: _PartialToolCall, name: str) -> None:
-        """Repeats are ignored, a growing prefix replaces, a fragment is appended (P21)."""
+        """Repeats are ignored, a growing prefix replaces, a fragment is appended.
+
+        See docs/quirks.md#repeated-tool-names.
+        """
         if call.opened or not name or name == call.name:
             return
         call.name = name if name.startswith(call.name) else call.name + name

@@ -15,7 +15,7 @@ _Paths = tuple[tuple[str, ...], ...]
 def _paths(*dotted: str) -> _Paths:
     """Where a count may stand: dotted paths into the usage object, the first number wins.
 
-    Two names for one number (dashscope.md §5.3) therefore never add up.
+    Two names for one number (docs/quirks.md#names-of-cached-tokens) therefore never add up.
     """
     return tuple(tuple(path.split(".")) for path in dotted)
 
@@ -49,9 +49,11 @@ _AUDIO_OUT = _paths("completion_tokens_details.audio_tokens")
 def from_wire(raw: Mapping[str, Any] | None) -> UsageMetadata | None:
     """Read a usage object; None where the server counted nothing.
 
-    All values are ints and none is None, so that sums never fail (T1). The input details are
-    disjoint (T31): `text_tokens` are left out, and so are image, video and audio tokens where
-    they overlap with cached ones. Reasoning is a part of the output, never on top of it (P30).
+    All values are ints and none is None, so that sums never fail
+    (docs/quirks.md#floats-in-usage-metadata). The input details are
+    disjoint: `text_tokens` are left out, and so are image, video and audio tokens where
+    they overlap with cached ones. Reasoning is a part of the output, never on top of it
+    (docs/quirks.md#reasoning-tokens-and-output-tokens).
     """
     if not raw:
         return None
@@ -75,7 +77,10 @@ def from_wire(raw: Mapping[str, Any] | None) -> UsageMetadata | None:
 
 
 def counted(raw: Mapping[str, Any]) -> bool:
-    """Whether a usage object counts anything: all zeros must not replace real numbers (P09)."""
+    """Whether a usage object counts anything: all zeros must not replace real numbers.
+
+    See docs/quirks.md#usage-on-every-chunk.
+    """
     return bool(_first(raw, _INPUT) or _first(raw, _OUTPUT) or _count(raw.get("total_tokens")))
 
 
@@ -95,7 +100,8 @@ def _output_details(raw: Mapping[str, Any], written: int) -> OutputTokenDetails:
     details = OutputTokenDetails()
     reasoning = _first(raw, _REASONING)
     if reasoning is not None:
-        # Some gateways count thoughts beside the answer (gateways.md §0.13); a part cannot be
+        # Some gateways count thoughts beside the answer a part cannot be
+        # See docs/quirks.md#reasoning-tokens-and-output-tokens.
         # more than the whole. The raw numbers stay in response_metadata.
         details["reasoning"] = min(reasoning, written)
     if audio := _first(raw, _AUDIO_OUT):

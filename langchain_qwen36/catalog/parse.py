@@ -251,11 +251,11 @@ def read(text: str, file: str) -> Rows:
 
 def _once(names: Iterable[str], where: str) -> None:
     """Refuse two rows of one thing: the later one would silently win."""
-    seen: set[str] = set()
+    earlier: set[str] = set()
     for n, name in enumerate(names, 1):
-        if name in seen:
+        if name in earlier:
             raise CatalogError(f"{where} {n} ({name}): there is a row of it already")
-        seen.add(name)
+        earlier.add(name)
 
 
 def _first(error: ValidationError, tables: Any) -> str:

@@ -67,14 +67,14 @@ def _lists(options: argparse.Namespace) -> Iterator[ListedPrice]:
         yield from models_dev(_load(options.models_dev), f"models.dev ({options.models_dev})")
 
 
-def _load(place: str) -> dict[str, Any]:
+def _load(source: str) -> dict[str, Any]:
     """Read the JSON of a file, or of a URL that the user gave."""
-    if place.startswith(("http://", "https://")):
-        response = httpx.get(place, timeout=TIMEOUT, follow_redirects=True)
+    if source.startswith(("http://", "https://")):
+        response = httpx.get(source, timeout=TIMEOUT, follow_redirects=True)
         response.raise_for_status()
         text = response.text
     else:
-        text = Path(place).read_text("utf-8")
+        text = Path(source).read_text("utf-8")
     data: dict[str, Any] = json.loads(text)
     return data
 

@@ -87,8 +87,10 @@ class Range:
 
     def __str__(self) -> str:
         bounds = {"at least": self.low, "at most": self.high, "above": self.above}
-        said = [f"{word} {bound}" for word, bound in bounds.items() if bound is not None]
-        return " and ".join([*said, *([] if self.below is None else [f"below {self.below}"])])
+        bounds_text = [f"{word} {bound}" for word, bound in bounds.items() if bound is not None]
+        return " and ".join(
+            [*bounds_text, *([] if self.below is None else [f"below {self.below}"])]
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

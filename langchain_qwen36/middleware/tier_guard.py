@@ -150,7 +150,7 @@ class TierGuardMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             return _Plan(request)
         match self.action:
             case "warn" | "refuse":
-                return _told(request, self.action, tokens, max(crossed))
+                return _report(request, self.action, tokens, max(crossed))
             case "trim" | "summarize":
                 return self._shorter(request, self.action, tokens, max(crossed))
             case never:
@@ -169,7 +169,7 @@ class TierGuardMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         dropped = [message for message in request.messages if id(message) not in stays]
         after = fixed + count(kept)
         if not dropped or after >= tokens:
-            return _told(request, "warn", tokens, bound)
+            return _report(request, "warn", tokens, bound)
         note = _note(request, action, tokens, bound, after)
         shorter = request.override(messages=kept)
         if action == "trim":
@@ -256,7 +256,7 @@ def _asks(unit: Sequence[AnyMessage]) -> bool:
     return begins_turn(unit[0])
 
 
-def _told(
+def _report(
     request: ModelRequest[Any], action: Literal["warn", "refuse"], tokens: int, bound: int
 ) -> _Plan:
     note = _note(request, action, tokens, bound, bound)

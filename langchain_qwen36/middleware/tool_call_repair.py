@@ -53,10 +53,10 @@ class ToolCallRepairMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         if answer is None or not (broken := _answerable(answer)):
             return None
         truncated = answer.response_metadata.get("finish_reason") == "length"
-        results: list[BaseMessage] = [_told(call, truncated=truncated) for call in broken]
+        results: list[BaseMessage] = [_error_result(call, truncated=truncated) for call in broken]
         if _rounds(messages) > self.max_repairs:
             results += [_not_executed(call) for call in answer.tool_calls]
-            return {"messages": [*results, self._given_up(broken)], "jump_to": "end"}
+            return {"messages": [*results, self._final_message(broken)], "jump_to": "end"}
         if answer.tool_calls:
             return {"messages": results}
         return {"messages": results, "jump_to": "model"}
@@ -69,7 +69,7 @@ class ToolCallRepairMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         """`after_model`, async; it waits for nothing."""
         return self.after_model(state, runtime)
 
-    def _given_up(self, broken: Sequence[InvalidToolCall]) -> AIMessage:
+    def _final_message(self, broken: Sequence[InvalidToolCall]) -> AIMessage:
         names = ", ".join(dict.fromkeys(f"`{call['name']}`" for call in broken))
         return AIMessage(
             f"I could not call {names}: the arguments I wrote were not valid JSON, "
@@ -95,7 +95,7 @@ def _rounds(messages: Sequence[BaseMessage]) -> int:
     return sum(1 for _ in takewhile(lambda answer: answer.invalid_tool_calls, answers))
 
 
-def _told(call: InvalidToolCall, *, truncated: bool) -> ToolMessage:
+def _error_result(call: InvalidToolCall, *, truncated: bool) -> ToolMessage:
     args = call["args"] or ""
     reason = "they were cut off by the token limit" if truncated else _fault(args)
     shown = args if len(args) <= _SHOWN else f"{args[:_SHOWN]}…"

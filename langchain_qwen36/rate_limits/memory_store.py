@@ -141,7 +141,9 @@ class MemoryStore(Store):
 
     def _drop_expired(self, now: float, seconds: float) -> None:
         self._remove(slice(0, bisect.bisect_right(self._log, now - seconds, key=_time_of)))
-        if lost := {line for line, asked in self._lines.items() if asked < now - LEASE_SECONDS}:
+        if lost := {
+            line for line, last_request in self._lines.items() if last_request < now - LEASE_SECONDS
+        }:
             self._queue = [waiting for waiting in self._queue if waiting.call.line not in lost]
             for line in lost:
                 del self._lines[line]

@@ -65,7 +65,7 @@ def chat(request: pytest.FixtureRequest, gateway_server: Server) -> Callable[...
 
 
 def stream_of(payloads: list[dict[str, Any]]) -> Raw:
-    """A stream with these payloads."""
+    """Return a stream with these payloads."""
     return Raw(events=payloads)
 
 

@@ -50,7 +50,7 @@ def bare(blocks: list) -> list:
 
 
 def streamed(version: str) -> AIMessageChunk:
-    """What core merges of a stream."""
+    """Return what core merges of a stream."""
     pieces = list(Replay(output_version=version).stream("hi"))
     return sum(pieces[1:], start=pieces[0])
 

@@ -45,7 +45,7 @@ def hidden(payload: dict[str, Any], gateway: str = PLAIN, **options: Any) -> Qwe
 
 
 def coded(code: str, message: str = "No.") -> dict[str, Any]:
-    """The compatible envelope, as DashScope sends it."""
+    """Return the compatible envelope, as DashScope sends it."""
     return {"error": {"message": message, "type": code, "param": None, "code": code}}
 
 

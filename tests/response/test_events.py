@@ -8,7 +8,7 @@ THOUGHT = chunk({"reasoning_content": "hm"})
 
 
 def told(events: list[dict]) -> list[str]:
-    """The events in short: what happens to which block."""
+    """Return the events in short: what happens to which block."""
     lines = []
     for event in events:
         body = event.get("content") or event.get("delta") or {}

@@ -30,7 +30,7 @@ def read(reader, lines):
 
 
 def plain(content="a", **more):
-    """A chunk of text and nothing else."""
+    """Return a chunk of text and nothing else."""
     return chunk({"content": content}, **more)
 
 

@@ -10,7 +10,7 @@ THOUGHT = "Here is a thinking process:\n\n1. The user asks"
 
 
 def both(reasoning: str, pieces: list[str], finish: str = "stop", **said) -> tuple[str, str]:
-    """The reasoning and the text that a stream gives; a whole message must give the same."""
+    """Return the reasoning and the text that a stream gives; a whole message must give the same."""
     stream = [chunk({"reasoning_content": reasoning}), *text_chunks(pieces, finish)]
     message = {"reasoning_content": reasoning, "content": "".join(pieces)}
     streamed = agreed(stream, request(**said))

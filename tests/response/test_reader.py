@@ -25,7 +25,7 @@ from langchain_qwen36.errors import StreamInterruptedError, UnexpectedResponseEr
 
 
 def reader_of(payloads: list[dict], **said) -> CompletionReader:
-    """A reader that has read these payloads and not finished."""
+    """Return a reader that has read these payloads and not finished."""
     reader = CompletionReader(request(**said))
     for payload in payloads:
         reader.feed(payload)

@@ -40,7 +40,7 @@ def replay() -> Iterator[Replay]:
 
 
 def model_on(replay: Replay, file: str, cut: str = "whole", **settings: Any) -> ChatQwen36:
-    """The model on the row whose dialect the recording is."""
+    """Return the model on the row whose dialect the recording is."""
     return ChatQwen36(
         gateway=RECORDINGS[file].row,
         base_url=replay.base_url(file, cut),
@@ -50,12 +50,12 @@ def model_on(replay: Replay, file: str, cut: str = "whole", **settings: Any) -> 
 
 
 def expected(file: str) -> dict[str, Any]:
-    """What the recording says, read without our code."""
+    """Return what the recording says, read without our code."""
     return said(RECORDINGS[file].payloads) | BY_HAND.get(file, {})
 
 
 def whole(chunks: list[AIMessageChunk]) -> AIMessage:
-    """A stream's chunks as LangChain's users add them up."""
+    """Return a stream's chunks as LangChain's users add them up."""
     return add_ai_message_chunks(*chunks)
 
 
@@ -117,7 +117,7 @@ async def test_an_answer_is_the_same_in_every_async_style(replay: Replay, file: 
 
 
 def fine(file: str) -> str:
-    """The finest cut that a recording of that length has time for."""
+    """Return the finest cut that a recording of that length has time for."""
     size = len(RECORDINGS[file].body)
     return "1" if size < 10_000 else "7" if size < 50_000 else "61"
 

@@ -147,20 +147,20 @@ def ask(model: BaseChatModel, file: str) -> AIMessage:
 
 
 def theirs(replay: Replay, file: str) -> AIMessage:
-    """What `ChatOpenAI` makes of it."""
+    """Return what `ChatOpenAI` makes of it."""
     where = {"base_url": replay.base_url(file), "api_key": "no-real-key"}
     return ask(ChatOpenAI(model="qwen3.6-plus", stream_usage=True, max_retries=0, **where), file)
 
 
 def ours(replay: Replay, file: str) -> AIMessage:
-    """What we make of it."""
+    """Return what we make of it."""
     where = {"base_url": replay.base_url(file), "api_key": "no-real-key"}
     recording = RECORDINGS[file]
     return ask(ChatQwen36(gateway=recording.row, **where, **recording.settings), file)
 
 
 def compared(message: AIMessage) -> dict[str, Any]:
-    """The fields that are compared."""
+    """Return the fields that are compared."""
     fields = seen(message)
     fields["calls"] = [call[1:] for call in fields["calls"]]  # it keeps a missing id as it is
     fields["invalid"] = [call[1:] for call in fields["invalid"]]

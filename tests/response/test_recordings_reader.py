@@ -36,12 +36,12 @@ WHOLE = [row["file"] for row in ROWS if row["file"] not in BROKEN_OFF | NO_COMPL
 
 
 def payloads_of(file: str) -> list[dict]:
-    """The payloads of one recording."""
+    """Return the payloads of one recording."""
     return recording(WIRE / file)[0]
 
 
 def written(payloads: list[dict]) -> dict[str, Any]:
-    """What the bytes say of choice 0, read in the plainest way there is."""
+    """Return what the bytes say of choice 0, read in the plainest way there is."""
     said: dict[str, Any] = {
         "content": "",
         "thoughts": "",
@@ -144,7 +144,7 @@ def test_f13_bodies_that_are_no_completion_are_errors(file: str) -> None:
 
 
 def calls_of(file: str) -> tuple:
-    """Calls with their arguments' names, invalid calls and finish reason of one recording."""
+    """Return one recording's calls with their arguments' names, invalid calls and finish reason."""
     answer = agreed(payloads_of(file), request(gateway="openrouter"))
     calls = [(name, *args) for name, args in answer["calls"]]
     return calls, [name for name, _ in answer["invalid"]], answer["finish"]

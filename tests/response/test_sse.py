@@ -19,7 +19,7 @@ RECORDINGS = sorted(WIRE.rglob("*.sse"))
 
 
 def decode(*pieces: bytes) -> list[Event]:
-    """What comes out of a stream that came in these pieces."""
+    """Return what comes out of a stream that came in these pieces."""
     decoder = SSEDecoder()
     return [event for piece in pieces for event in decoder.feed(piece)] + decoder.close()
 

@@ -11,7 +11,7 @@ from langchain_qwen36._response.think_tags import ThinkTagSplitter
 
 
 def split(pieces: list[str], *, lone: bool = False) -> tuple[str, str]:
-    """The thoughts and the answer in these pieces."""
+    """Return the thoughts and the answer in these pieces."""
     splitter = ThinkTagSplitter(lone=lone)
     parts = [*(splitter.feed(piece) for piece in pieces), splitter.finish()]
     return "".join(p.reasoning for p in parts), "".join(p.content for p in parts)

@@ -184,7 +184,7 @@ def test_from_wire(raw: dict | None, expected: dict | None) -> None:
 
 
 def payloads_with(usages: list[dict | None]) -> list[dict]:
-    """A stream that carries these usage objects, the last one on a chunk of its own."""
+    """Return a stream that carries these usage objects, the last one on a chunk of its own."""
     return [
         *(chunk({"content": "a"}, usage=raw) for raw in usages[:-1]),
         chunk(finish="stop"),

@@ -58,7 +58,7 @@ def error_from(
     Args:
         status: The HTTP status; it decides wherever no code of the gateway's does.
         headers: Lower-case names.
-        body: JSON, JSON framed as an event (dashscope.md §6), HTML, or text.
+        body: JSON, JSON framed as an event (docs/quirks.md#errors-within-http-200), HTML, or text.
         gateway: Whose answer this is; its row says what `insufficient_quota` means.
         plan_key: Whether the key was one of a plan.
     """
@@ -74,7 +74,7 @@ def error_in(
     certain: bool = False,
     plan_key: bool = False,
 ) -> QwenError | None:
-    """Read the error that an HTTP 200 carries, or None when it carries none (F12, F24 to F28).
+    """Read the error that an HTTP 200 carries, or None when it carries none.
 
     Args:
         payload: A JSON object: a whole answer or a chunk of a stream.
@@ -90,7 +90,7 @@ def error_in(
 
 
 def request_id(headers: Mapping[str, str], payload: Mapping[str, Any] | None = None) -> str | None:
-    """The id to quote to the gateway's support: a header's, else the body's."""
+    """Return the id to quote to the gateway's support: a header's, else the body's."""
     for name in _REQUEST_ID_HEADERS:
         if value := headers.get(name):
             return value

@@ -1,7 +1,7 @@
 """Which error a code, a status or a text means.
 
-The gateway's code decides, then the status; a text is asked only where neither does (style.md
-§3: a 500 that happens to mention a policy is an outage, no moderation).
+The gateway's code decides, then the status; a text decides only where neither does (a
+500 that happens to mention a policy is an outage, no moderation).
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ _NO_MONEY = ErrorClass(PaymentRequiredError)
 _THROTTLED = ErrorClass(RateLimitError)
 
 _BY_CODE = {
-    # dashscope.md §6, in its native and its compatible spelling
+    # Model Studio, in its native and its compatible spelling
     "datainspectionfailed": _MODERATED,
     "data_inspection_failed": _MODERATED,
     "arrearage": _NO_MONEY,
@@ -75,7 +75,7 @@ _BY_CODE = {
     "throttling.burstrate": _THROTTLED,
     "throttling.concurrency": _THROTTLED,
     "throttling.allocationquota": _THROTTLED,
-    # gateways.md §7
+    # OpenAI-compatible gateways
     "rate_limit_exceeded": _THROTTLED,
     "insufficient_user_quota": _NO_MONEY,
     "insufficient_funds": _NO_MONEY,
@@ -110,7 +110,7 @@ _STATUS_OF_TYPE = {
     "too_many_requests": 429,
     "tool_use_failed": 400,
 }
-"""For an error in an HTTP 200 that names no status: reliability.md §4.5."""
+"""For an error in an HTTP 200 that names no status: docs/quirks.md#errors-within-http-200."""
 
 _BY_STATUS: dict[int, type[QwenError]] = {
     401: AuthenticationError,
@@ -134,7 +134,7 @@ _NO_CREDIT = (
     r"|requires more credits|top.?up your|账户?余额不足|余额不足"
 )
 _TOO_LONG = (
-    r"range of input length should be"  # dashscope.md §6
+    r"range of input length should be"  # Model Studio
     r"|maximum (context|input) length|maximum model length|longer than the model's context"
     r"|context[ _](length|size|window) (is )?(exceeded|too)|exceeds? the (available |model'?s? )?"
     r"(maximum )?context|exceed_context_size|context_length_exceeded"
@@ -174,11 +174,14 @@ _CLIENT_MISTAKES = (
         "The server could not fetch the image: send it as a data URL.",
     ),
 )
-"""A 500 that is the request's fault and comes back every time (reliability.md §4.4)."""
+"""A 500 that is the request's fault and comes back every time.
+
+See docs/quirks.md#a-server-error-that-comes-back-every-time.
+"""
 _GARBLED_TEXT = r"failed to parse input|does not match .{0,40}format"
 _GARBLED = ErrorClass(
     UnexpectedResponseError,
-    "The server could not parse its model's output (P72): a newer llama.cpp, the model's own "
+    "The server could not parse its model's output: a newer llama.cpp, the model's own "
     "chat template or `--reasoning-format none` helps.",
 )
 
@@ -209,7 +212,10 @@ def _says(text: str, pattern: str) -> bool:
 
 
 def _quota(error: ErrorBody, gateway: Gateway) -> ErrorClass:
-    """A rate at one vendor, money at all others (P51)."""
+    """Return what `insufficient_quota` means: a rate at one vendor, money at all others.
+
+    See docs/quirks.md#rate-limits-that-are-no-rate-limits.
+    """
     throttled = gateway.insufficient_quota == "throttled"
     return _THROTTLED if throttled and not _says(error.message, _NO_CREDIT) else _NO_MONEY
 

@@ -35,7 +35,7 @@ class ErrorBody:
 
 
 def truncate(text: str) -> str:
-    """The start of a text, short enough for a message."""
+    """Return the start of a text, short enough for a message."""
     text = text.strip()
     return text if len(text) <= _HEAD else f"{text[:_HEAD]}… ({len(text)} characters)"
 
@@ -77,7 +77,10 @@ def find_embedded_error(payload: Mapping[str, Any], *, certain: bool) -> ErrorBo
 
 
 def _choice_error(choice: Any) -> ErrorBody | None:
-    """A choice may end in an error, with or without words (gateways.md §7)."""
+    """Read the error that a choice ends in, with or without a text.
+
+    See docs/quirks.md#what-a-failed-call-costs.
+    """
     if not isinstance(choice, dict):
         return None
     if choice.get("error"):
@@ -88,7 +91,7 @@ def _choice_error(choice: Any) -> ErrorBody | None:
 
 
 def _is_flat_error(payload: Mapping[str, Any]) -> bool:
-    """`{"code", "message"}` and its kin (F21), but not `{"code": 200, "message": "Success"}`."""
+    """`{"code", "message"}` and its kin, but not `{"code": 200, "message": "Success"}`."""
     if "detail" in payload or "error_code" in payload or payload.get("errors"):
         return True
     code = payload.get("statusCode") or payload.get("code")
@@ -116,11 +119,12 @@ def _parse(payload: Mapping[str, Any]) -> ErrorBody:
 
 
 def _message(inner: Any, error: Mapping[str, Any]) -> str:
-    """The order of reliability.md §4.6."""
+    """Return the first text of an error's fields, the plainest field first."""
     texts = (inner, error.get("message"), error.get("localized_message"), error.get("detail"))
     for text in (*texts, error.get("msg"), error.get("errors"), error.get("error_code")):
         if isinstance(text, str) and text.strip():
-            # A 400 was once seen framed as an event inside its own message (dashscope.md §6).
+            # Some 400s are framed as an event inside their own message:
+            # docs/quirks.md#errors-within-http-200.
             framed = _json(text.removeprefix("data:").strip()) if text[:5] == "data:" else None
             return _parse(framed).message if isinstance(framed, dict) else truncate(text)
         if isinstance(text, list) and text:
@@ -129,7 +133,7 @@ def _message(inner: Any, error: Mapping[str, Any]) -> str:
 
 
 def _detail(item: Any) -> str:
-    """One complaint of several: where it is and what is wrong, as FastAPI says it (F23)."""
+    """One complaint of several: where it is and what is wrong, as FastAPI says it."""
     if not isinstance(item, dict):
         return _text(item)
     loc = item.get("loc")
@@ -145,18 +149,18 @@ def _text(value: Any) -> str:
         return "(nested too deeply)"
 
 
-def _words(*places: Mapping[str, Any]) -> Iterator[str]:
-    for place in places:
+def _words(*objects: Mapping[str, Any]) -> Iterator[str]:
+    for obj in objects:
         for key in ("code", "error_type", "type", "error_code", "provider_code"):
-            value = place.get(key)
+            value = obj.get(key)
             if isinstance(value, str) and value and not value.isdigit():
                 yield value
 
 
-def _first_status(*places: Mapping[str, Any]) -> int | None:
-    for place in places:
+def _first_status(*objects: Mapping[str, Any]) -> int | None:
+    for obj in objects:
         for key in ("status_code", "statusCode", "code", "status"):
-            if (status := _status(place.get(key))) is not None:
+            if (status := _status(obj.get(key))) is not None:
                 return status
     return None
 
@@ -168,7 +172,10 @@ def _status(value: Any) -> int | None:
 
 
 def _with_provider(parsed: ErrorBody, metadata: Mapping[str, Any]) -> ErrorBody:
-    """A router's error says little; the provider's own words are behind it (gateways.md §7)."""
+    """Add the provider's own text, for a router's error says little.
+
+    See docs/quirks.md#what-a-failed-call-costs.
+    """
     raw = metadata.get("raw")
     provider = metadata.get("provider_name")
     message, codes = parsed.message, parsed.codes

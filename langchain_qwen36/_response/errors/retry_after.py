@@ -17,9 +17,10 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait, or None when nothing usable is said.
 
     `retry-after-ms` goes before `retry-after`, which is seconds or an HTTP date. What is negative,
-    past, or no number at all is None and the back-off decides (reliability.md §1); a number too
+    past, or no number at all is None and the back-off decides
+    (docs/quirks.md#back-off); a number too
     large for a float is a very long wait, not a mistake. A date is held against the answer's own
-    `date`, so that a clock that is wrong here does no harm (F77).
+    `date`, so that a clock that is wrong here does no harm.
     """
     for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
         if (seconds := _number(headers.get(name, ""))) is not None:

@@ -50,12 +50,12 @@ def open_stream(target: Target, body: bytes, clock: CallTimeouts) -> Iterator[HT
         UnexpectedResponseError: it redirects to somewhere else.
     """
     with mapped_errors(target, clock):
-        place = parse_url(target.url)
-        response = _send(target, place, body, clock)
-        while there := redirect(response, place):
+        address = parse_url(target.url)
+        response = _send(target, address, body, clock)
+        while there := redirect(response, address):
             response.close()
-            place = follow_redirect(there, place, response.status_code)
-            response = _send(target, place, body, clock)
+            address = follow_redirect(there, address, response.status_code)
+            response = _send(target, address, body, clock)
     try:
         yield HTTPResponse(response, target, clock)
     finally:
@@ -68,43 +68,45 @@ async def aopen_stream(
 ) -> AsyncIterator[AsyncHTTPResponse]:
     """`open_stream`, async."""
     with mapped_errors(target, clock):
-        place = parse_url(target.url)
-        response = await _asend(target, place, body, clock)
-        while there := redirect(response, place):
+        address = parse_url(target.url)
+        response = await _asend(target, address, body, clock)
+        while there := redirect(response, address):
             await response.aclose()
-            place = follow_redirect(there, place, response.status_code)
-            response = await _asend(target, place, body, clock)
+            address = follow_redirect(there, address, response.status_code)
+            response = await _asend(target, address, body, clock)
     try:
         yield AsyncHTTPResponse(response, target, clock)
     finally:
         await response.aclose()
 
 
-def _send(target: Target, place: RequestURL, body: bytes, clock: CallTimeouts) -> Any:
+def _send(target: Target, address: RequestURL, body: bytes, clock: CallTimeouts) -> Any:
     client = target.http_client
     if client is None:
-        transport = clients.sync_transport(pool_key(target, place))
-        return transport.handle_request(_request(target, place, body, clock))
-    return client.send(_users_request(client, target, place, body, clock), **_AS_STREAM)
+        transport = clients.sync_transport(pool_key(target, address))
+        return transport.handle_request(_request(target, address, body, clock))
+    return client.send(_users_request(client, target, address, body, clock), **_AS_STREAM)
 
 
-async def _asend(target: Target, place: RequestURL, body: bytes, clock: CallTimeouts) -> Any:
+async def _asend(target: Target, address: RequestURL, body: bytes, clock: CallTimeouts) -> Any:
     client = target.http_async_client
     if client is None:
-        transport = await clients.async_transport(pool_key(target, place))
-        return await transport.handle_async_request(_request(target, place, body, clock))
-    request = _users_request(client, target, place, body, clock)
+        transport = await clients.async_transport(pool_key(target, address))
+        return await transport.handle_async_request(_request(target, address, body, clock))
+    request = _users_request(client, target, address, body, clock)
     async with within(clock):
         return await client.send(request, **_AS_STREAM)
 
 
-def _request(target: Target, place: RequestURL, body: bytes, clock: CallTimeouts) -> httpx.Request:
+def _request(
+    target: Target, address: RequestURL, body: bytes, clock: CallTimeouts
+) -> httpx.Request:
     timeout = {"connect": clock.connect, "pool": clock.pool, "read": clock, "write": clock}
     # As a stream, to which httpx adds no headers: that takes it as long as all the rest.
     request = httpx.Request(
         "POST",
-        place.url,
-        headers=_headers(target, place),
+        address.url,
+        headers=_headers(target, address),
         stream=httpx.ByteStream(body),
         extensions={"timeout": timeout},
     )
@@ -112,8 +114,8 @@ def _request(target: Target, place: RequestURL, body: bytes, clock: CallTimeouts
     return request
 
 
-def _headers(target: Target, place: RequestURL) -> httpx.Headers:
-    return _encoded(place.origin, tuple(target.headers.items()))
+def _headers(target: Target, address: RequestURL) -> httpx.Headers:
+    return _encoded(address.origin, tuple(target.headers.items()))
 
 
 @functools.lru_cache(maxsize=32)
@@ -129,14 +131,14 @@ def _encoded(origin: str, headers: tuple[tuple[str, str], ...]) -> httpx.Headers
 
 
 def _users_request(
-    client: Any, target: Target, place: RequestURL, body: bytes, clock: CallTimeouts
+    client: Any, target: Target, address: RequestURL, body: bytes, clock: CallTimeouts
 ) -> httpx.Request:
     """Its sockets know nothing of our clock: its reads last as long as the longest wait."""
     read = clock.remaining()
     request: httpx.Request = client.build_request(
         "POST",
-        str(place.url),
-        headers=_headers(target, place),
+        str(address.url),
+        headers=_headers(target, address),
         content=body,
         timeout=(clock.connect, read, read, clock.pool),
     )

@@ -53,9 +53,9 @@ def _origin(url: httpx.URL) -> str:
     return f"{url.scheme}://{url.netloc.decode('ascii')}"
 
 
-def pool_key(target: Target, place: RequestURL) -> PoolKey:
+def pool_key(target: Target, address: RequestURL) -> PoolKey:
     """Whose connections serve this target."""
-    return PoolKey(place.origin, target.proxy, target.max_connections)
+    return PoolKey(address.origin, target.proxy, target.max_connections)
 
 
 def describe_target(target: Target) -> str:
@@ -65,24 +65,24 @@ def describe_target(target: Target) -> str:
     return display_url(target.url, clients.proxy_of(pool_key(target, parse_url(target.url))))
 
 
-def redirect(response: Any, place: RequestURL) -> RequestURL | None:
+def redirect(response: Any, address: RequestURL) -> RequestURL | None:
     """Return where a response redirects to, if it does."""
     if response.status_code not in _REDIRECTS:
         return None
     try:
-        url = place.url.join(response.headers["location"])
-        return RequestURL(url, _origin(url), place.hops + 1)
+        url = address.url.join(response.headers["location"])
+        return RequestURL(url, _origin(url), address.hops + 1)
     except (KeyError, httpx.InvalidURL):
         return None
 
 
-def follow_redirect(there: RequestURL, place: RequestURL, status: int) -> RequestURL:
+def follow_redirect(there: RequestURL, address: RequestURL, status: int) -> RequestURL:
     """Follow a redirect that stays at the origin: the key goes nowhere else."""
-    if status in _SAME_METHOD and there.origin == place.origin and place.hops < _MAX_REDIRECTS:
+    if status in _SAME_METHOD and there.origin == address.origin and address.hops < _MAX_REDIRECTS:
         return there
     raise UnexpectedResponseError(
-        f"{display_url(str(place.url))} redirects to {display_url(str(there.url))}, where neither "
-        "the request nor the key is sent: if that is right, set `base_url=` to it.",
+        f"{display_url(str(address.url))} redirects to {display_url(str(there.url))}, where "
+        "neither the request nor the key is sent: if that is right, set `base_url=` to it.",
         status_code=status,
         is_retryable=False,
     )
