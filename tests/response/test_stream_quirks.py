@@ -52,6 +52,25 @@ def test_an_answer_in_an_odd_frame_is_read(mode: Mode, pieces: list[bytes]) -> N
     assert (outcome.message.text, outcome.finish, outcome.tokens) == ("Hello", "stop", 15)
 
 
+@pytest.mark.parametrize(
+    "ping",
+    [
+        pytest.param(b'event: ping\ndata: {"type": "ping"}\n\n', id="event-and-type"),
+        pytest.param(b'data: {"type": "ping"}\n\n', id="type"),
+        pytest.param(b'data: {"event": "ping"}\n\n', id="event-in-the-json"),
+        pytest.param(b'event: ping\ndata: {"id": "p"}\n\n', id="event-with-other-json"),
+    ],
+)
+def test_a_ping_in_json_leaves_no_trace(mode: Mode, ping: bytes) -> None:
+    """A keep-alive in JSON, as relays copy it from Anthropic's API, changes nothing of a message.
+
+    It was reported at https://github.com/caozhiyuan/copilot-api/pull/88.
+    """
+    outcome = ask(mode, stream([ping, WHOLE[0], ping, *WHOLE[1:]]))
+    assert outcome.error is None
+    assert outcome.message == ask(mode, stream(WHOLE)).message
+
+
 @pytest.mark.parametrize("kind", ["application/json", "text/plain"])
 def test_events_are_events_whatever_the_head_says(mode: Mode, kind: str) -> None:
     """A proxy that keeps the content type of one-shot answers."""
