@@ -1,0 +1,233 @@
+"""Build a Qwen3 model of a few megabytes whose weights are computed, so that real servers play scripts.
+
+How it works. The residual stream holds a random ±1 code of the current token and, in dimensions of
+their own, the scene. One attention head finds the only scene token of the prompt: the key is positive for
+scene tokens and negative for all others, in a slow pair of RoPE, so that distance does not matter.
+It adds the scene's one-hot vector. The output matrix maps (token, scene) to the next token of
+that scene's script; the MLP is zero. The chat template begins the prompt with the scene token that fits
+the conversation (`scripts.py`). Every parser, grammar and check of the server runs as with a trained model.
+
+Within a scene a token has one successor (and one more for each variant), so a script is cut into
+steps that occur once in it: `steps_of`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scripts import (
+    END,
+    GENERATION_PROMPT,
+    NO_THOUGHTS,
+    Script,
+    ToolFormat,
+    chat_template,
+    scene_token,
+    scripts,
+)
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+HIDDEN = 256
+HEAD = 32
+CONTEXT = 8192
+_SLOW = HEAD // 2 - 2
+"""Index of a pair of RoPE that hardly turns at `ROPE_THETA`."""
+ROPE_THETA = 1e30
+NORM_EPSILON = 1e-6
+_TAG = r"</?think>|</?tool_call>|<\|im_end\|>"
+_PIECE = re.compile(rf"{_TAG}|\s+(?={_TAG})|\s*(?:<[^\s<>]*>|[^\s<]+|<)(?:\s+(?={_TAG}))?|\s+")
+
+
+def steps_of(text: str) -> list[str]:
+    """Cut a text into steps, each of which occurs once: repeated pieces grow by what follows them.
+
+    The tags by which servers know thoughts and calls stay steps of their own; of repeated ones, the
+    first `<tool_call>` and the last `</tool_call>`.
+    """
+    pieces = _PIECE.findall(text)
+    first = pieces.index("<tool_call>") if "<tool_call>" in pieces else -1
+    last = len(pieces) - 1 - pieces[::-1].index("</tool_call>") if "</tool_call>" in pieces else -1
+    steps: list[str] = []
+    growing = ""
+    for i, piece in enumerate(pieces):
+        is_repeated_tag = piece.strip("</>") == "tool_call" and i not in {first, last}
+        growing += piece
+        if growing not in steps and not (is_repeated_tag and growing == piece):
+            steps.append(growing)
+            growing = ""
+    if growing:
+        raise ValueError(f"the text ends with a repetition: {growing!r}")
+    return steps
+
+
+@dataclass(frozen=True)
+class ScriptedModel:
+    """A model that plays the scripts of a tool format.
+
+    Args:
+        tool_format: how its tool calls are written.
+    """
+
+    tool_format: ToolFormat
+
+    @property
+    def scripts(self) -> dict[str, Script]:
+        """The scripts by scene."""
+        return scripts(self.tool_format)
+
+    @cached_property
+    def steps(self) -> dict[str, list[tuple[str, list[str]]]]:
+        """The texts of each scene, dearest first: what each goes on from, and its steps."""
+        return {scene: list(self._texts(script)) for scene, script in self.scripts.items()}
+
+    def _texts(self, script: Script) -> Iterator[tuple[str, list[str]]]:
+        yield GENERATION_PROMPT, steps_of(script.thinking())
+        yield NO_THOUGHTS, steps_of(script.not_thinking())
+        for text in script.variants:
+            yield "</think>", steps_of(f"\n\n{text}{END}")
+            yield NO_THOUGHTS, steps_of(f"{text}{END}")
+
+    @cached_property
+    def special(self) -> list[str]:
+        """Control tokens, which no answer shows."""
+        return ["<|endoftext|>", "<|im_start|>", END, *map(scene_token, self.steps)]
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """A byte-level tokenizer without merges, in which each step is one token."""
+        letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+        made = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(letters)}, merges=[]))
+        made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        made.decoder = decoders.ByteLevel()
+        made.add_special_tokens([AddedToken(token, special=True) for token in self.special])
+        every = (step for texts in self.steps.values() for _, text in texts for step in text)
+        steps = [step for step in dict.fromkeys(every) if made.token_to_id(step) is None]
+        made.add_tokens([AddedToken(step, special=False, normalized=False) for step in steps])
+        return made
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """Compute every tensor, named as Transformers names those of `Qwen3ForCausalLM`."""
+        size, scenes = self.tokenizer.get_vocab_size(), list(self.steps)
+        code = HIDDEN - len(scenes) - 2  # token code | scene one-hot | is a scene token | bias
+        is_scene, bias = HIDDEN - 2, HIDDEN - 1
+        embedding = np.zeros((size, HIDDEN), np.float32)
+        embedding[:, :code] = np.random.default_rng(0).choice([-1.0, 1.0], (size, code))
+        embedding[:, bias] = 4.0
+        for i, scene in enumerate(scenes):
+            token = self._id(scene_token(scene))
+            embedding[token, is_scene] = embedding[token, code + i] = 8.0
+        return {
+            "model.embed_tokens.weight": embedding,
+            "lm_head.weight": self._output(embedding, code),
+            "model.norm.weight": np.ones(HIDDEN, np.float32),
+            **self._layer(code, is_scene, bias),
+        }
+
+    def _layer(self, code: int, is_scene: int, bias: int) -> dict[str, np.ndarray]:
+        """Compute the one layer: its attention adds the scene, its MLP nothing."""
+
+        def zeros(rows: int, columns: int) -> np.ndarray:
+            return np.zeros((rows, columns), np.float32)
+
+        query, key, value = (zeros(2 * HEAD, HIDDEN) for _ in range(3))
+        output = zeros(HIDDEN, 2 * HEAD)
+        query[_SLOW, bias] = 1.0
+        key[_SLOW, is_scene], key[_SLOW, bias] = 4.0, -1.0
+        for i in range(len(self.steps)):
+            value[i, code + i], output[code + i, i] = 1.0, 6.0
+        attention = {"q_proj": query, "k_proj": key, "v_proj": value, "o_proj": output}
+        norms = {"q_norm": np.full(HEAD, 6, np.float32), "k_norm": np.full(HEAD, 6, np.float32)}
+        prefix = "model.layers.0"
+        return {
+            **{f"{prefix}.self_attn.{name}.weight": w for name, w in {**attention, **norms}.items()},
+            f"{prefix}.input_layernorm.weight": np.ones(HIDDEN, np.float32),
+            f"{prefix}.post_attention_layernorm.weight": np.ones(HIDDEN, np.float32),
+            f"{prefix}.mlp.gate_proj.weight": zeros(64, HIDDEN),
+            f"{prefix}.mlp.up_proj.weight": zeros(64, HIDDEN),
+            f"{prefix}.mlp.down_proj.weight": zeros(HIDDEN, 64),
+        }
+
+    def _output(self, embedding: np.ndarray, code: int) -> np.ndarray:
+        """Map the code of a token, within a scene, to the step behind it."""
+        weights = np.zeros_like(embedding)
+        for i, scene in enumerate(self.steps):
+            for (before, token), weight in self._successions(scene).items():
+                weights[token, :code] += embedding[before, :code] * weight
+                weights[token, code + i] = 4.0 * code**0.5
+        return weights
+
+    def _successions(self, scene: str) -> dict[tuple[int, int], float]:
+        """Weigh each (token, next token) of a scene; a variant weighs less than what it replaces."""
+        weights: dict[tuple[int, int], float] = {}
+        for rank, (prompt, steps) in enumerate(self.steps[scene]):
+            before = self.tokenizer.encode(prompt).ids[-1]
+            for step in steps:
+                token = self._id(step)
+                weights.setdefault((before, token), 0.5 ** max(0, rank - 1))
+                before = token
+        return weights
+
+    def _id(self, token: str) -> int:
+        found = self.tokenizer.token_to_id(token)
+        assert found is not None, token
+        return found
+
+    def save(self, folder: Path) -> Path:
+        """Write the model as Transformers and vLLM load it; return the folder."""
+        from safetensors.numpy import save_file
+
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(self.weights(), folder / "model.safetensors", metadata={"format": "pt"})
+        self.tokenizer.save(str(folder / "tokenizer.json"))
+        _write(folder / "config.json", self.config())
+        _write(folder / "generation_config.json", {"eos_token_id": self._id(END), "do_sample": False})
+        _write(
+            folder / "tokenizer_config.json",
+            {
+                "tokenizer_class": "PreTrainedTokenizerFast",
+                "eos_token": END,
+                "pad_token": "<|endoftext|>",
+                "clean_up_tokenization_spaces": False,
+                "model_max_length": CONTEXT,
+                "chat_template": chat_template(self.tool_format),
+            },
+        )
+        (folder / "chat_template.jinja").write_text(chat_template(self.tool_format), "utf-8")
+        return folder
+
+    def config(self) -> dict[str, Any]:
+        """Describe the model as `config.json` does."""
+        return {
+            "architectures": ["Qwen3ForCausalLM"],
+            "model_type": "qwen3",
+            "vocab_size": self.tokenizer.get_vocab_size(),
+            "hidden_size": HIDDEN,
+            "intermediate_size": 64,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "num_key_value_heads": 2,
+            "head_dim": HEAD,
+            "max_position_embeddings": CONTEXT,
+            "rope_theta": ROPE_THETA,
+            "rms_norm_eps": NORM_EPSILON,
+            "hidden_act": "silu",
+            "attention_bias": False,
+            "tie_word_embeddings": False,
+            "bos_token_id": None,
+            "eos_token_id": self._id(END),
+            "pad_token_id": self._id("<|endoftext|>"),
+            "torch_dtype": "float32",
+        }
+
+
+def _write(path: Path, value: dict[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=1), "utf-8")
