@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import gguf
-from scripted_model import CONTEXT, HEAD, HIDDEN, NORM_EPSILON, ROPE_THETA
+from scripted_model import CONTEXT, HEAD, NORM_EPSILON, ROPE_THETA
 from scripts import END, chat_template
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ def save_gguf(model: ScriptedModel, path: Path) -> Path:
     writer = gguf.GGUFWriter(path, "qwen3")
     writer.add_name(path.stem)
     writer.add_context_length(CONTEXT)
-    writer.add_embedding_length(HIDDEN)
+    writer.add_embedding_length(model.hidden)
     writer.add_block_count(1)
-    writer.add_feed_forward_length(64)
+    writer.add_feed_forward_length(model.intermediate)
     writer.add_head_count(2)
     writer.add_head_count_kv(2)
     writer.add_key_length(HEAD)

@@ -1,11 +1,12 @@
-"""Build a Qwen3 model of a few megabytes whose weights are computed, so that real servers play scripts.
+"""Build a Qwen3 model of some megabytes whose weights are computed, so that real servers play scripts.
 
-How it works. The residual stream holds a random ±1 code of the current token and, in dimensions of
-their own, the scene. One attention head finds the only scene token of the prompt: the key is positive for
-scene tokens and negative for all others, in a slow pair of RoPE, so that distance does not matter.
-It adds the scene's one-hot vector. The output matrix maps (token, scene) to the next token of
-that scene's script; the MLP is zero. The chat template begins the prompt with the scene token that fits
-the conversation (`scripts.py`). Every parser, grammar and check of the server runs as with a trained model.
+How it works. The residual stream holds a random ±1 code of the current token. One attention head finds
+the only scene token of the prompt: the key is positive for scene tokens and negative for all
+others, in a slow pair of RoPE, so that distance does not matter. It adds the scene's one-hot vector. The
+MLP has a group of units for each scene, which its gate opens: they write the token's code again, with
+signs of that scene's own. The output matrix maps such a code to the step that the scene's script goes on with.
+The chat template begins the prompt with the scene token that fits the conversation (`scripts.py`).
+Every parser, grammar and check of the server runs as with a trained model.
 
 Within a scene a token has one successor (and one more for each variant), so a script is cut into
 steps that occur once in it: `steps_of`.
@@ -36,13 +37,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-HIDDEN = 256
+CODE = 192
+"""Dimensions of a token's code; the residual stream holds it twice, then scenes, then two flags."""
 HEAD = 32
 CONTEXT = 8192
 _SLOW = HEAD // 2 - 2
 """Index of a pair of RoPE that hardly turns at `ROPE_THETA`."""
 ROPE_THETA = 1e30
 NORM_EPSILON = 1e-6
+_ROUNDS = 6
+"""Of corrections; after 4 every step of every script stands out, which a test holds."""
 _TAG = r"</?think>|</?tool_call>|<\|im_end\|>"
 _PIECE = re.compile(rf"{_TAG}|\s+(?={_TAG})|\s*(?:<[^\s<>]*>|[^\s<]+|<)(?:\s+(?={_TAG}))?|\s+")
 
@@ -59,7 +63,10 @@ def steps_of(text: str) -> list[str]:
     steps: list[str] = []
     growing = ""
     for i, piece in enumerate(pieces):
-        is_repeated_tag = piece.strip("</>") == "tool_call" and i not in {first, last}
+        if piece == "</tool_call>" and i != last:
+            growing = steps.pop() + piece
+            continue
+        is_repeated_tag = piece == "<tool_call>" and i != first
         growing += piece
         if growing not in steps and not (is_repeated_tag and growing == piece):
             steps.append(growing)
@@ -114,67 +121,102 @@ class ScriptedModel:
         made.add_tokens([AddedToken(step, special=False, normalized=False) for step in steps])
         return made
 
+    @property
+    def hidden(self) -> int:
+        """The width of the residual stream: code, code of the scene, scene, is a scene token, bias."""
+        return 2 * CODE + len(self.steps) + 2
+
+    @property
+    def intermediate(self) -> int:
+        """The width of the MLP: a group of units for each scene."""
+        return CODE * len(self.steps)
+
     def weights(self) -> dict[str, np.ndarray]:
         """Compute every tensor, named as Transformers names those of `Qwen3ForCausalLM`."""
+        rng = np.random.default_rng(0)
         size, scenes = self.tokenizer.get_vocab_size(), list(self.steps)
-        code = HIDDEN - len(scenes) - 2  # token code | scene one-hot | is a scene token | bias
-        is_scene, bias = HIDDEN - 2, HIDDEN - 1
-        embedding = np.zeros((size, HIDDEN), np.float32)
-        embedding[:, :code] = np.random.default_rng(0).choice([-1.0, 1.0], (size, code))
+        is_scene, bias = self.hidden - 2, self.hidden - 1
+        embedding = np.zeros((size, self.hidden), np.float32)
+        embedding[:, :CODE] = rng.choice([-1.0, 1.0], (size, CODE))
         embedding[:, bias] = 4.0
         for i, scene in enumerate(scenes):
             token = self._id(scene_token(scene))
-            embedding[token, is_scene] = embedding[token, code + i] = 8.0
+            embedding[token, is_scene] = embedding[token, 2 * CODE + i] = 8.0
+        signs = rng.choice([-1.0, 1.0], (len(scenes), CODE)).astype(np.float32)
+        output = np.zeros((size, self.hidden), np.float32)
+        output[:, CODE : 2 * CODE] = self._output(embedding[:, :CODE], signs)
         return {
             "model.embed_tokens.weight": embedding,
-            "lm_head.weight": self._output(embedding, code),
-            "model.norm.weight": np.ones(HIDDEN, np.float32),
-            **self._layer(code, is_scene, bias),
+            "lm_head.weight": output,
+            "model.norm.weight": np.ones(self.hidden, np.float32),
+            **{f"model.layers.0.{name}.weight": w for name, w in self._layer(signs).items()},
         }
 
-    def _layer(self, code: int, is_scene: int, bias: int) -> dict[str, np.ndarray]:
-        """Compute the one layer: its attention adds the scene, its MLP nothing."""
-
-        def zeros(rows: int, columns: int) -> np.ndarray:
-            return np.zeros((rows, columns), np.float32)
-
-        query, key, value = (zeros(2 * HEAD, HIDDEN) for _ in range(3))
-        output = zeros(HIDDEN, 2 * HEAD)
+    def _layer(self, signs: np.ndarray) -> dict[str, np.ndarray]:
+        """Compute the one layer: attention adds the scene, the MLP the code with the scene's signs."""
+        hidden, is_scene, bias = self.hidden, self.hidden - 2, self.hidden - 1
+        query, key, value = (np.zeros((2 * HEAD, hidden), np.float32) for _ in range(3))
+        output = np.zeros((hidden, 2 * HEAD), np.float32)
         query[_SLOW, bias] = 1.0
         key[_SLOW, is_scene], key[_SLOW, bias] = 4.0, -1.0
+        gate, up = (np.zeros((self.intermediate, hidden), np.float32) for _ in range(2))
+        down = np.zeros((hidden, self.intermediate), np.float32)
+        places = np.arange(CODE)
         for i in range(len(self.steps)):
-            value[i, code + i], output[code + i, i] = 1.0, 6.0
-        attention = {"q_proj": query, "k_proj": key, "v_proj": value, "o_proj": output}
-        norms = {"q_norm": np.full(HEAD, 6, np.float32), "k_norm": np.full(HEAD, 6, np.float32)}
-        prefix = "model.layers.0"
+            value[i, 2 * CODE + i], output[2 * CODE + i, i] = 1.0, 6.0
+            units = i * CODE + places
+            gate[units, 2 * CODE + i] = 1.0
+            up[units, places] = 1.0
+            down[CODE + places, units] = signs[i]
+        ones = np.ones(hidden, np.float32)
         return {
-            **{f"{prefix}.self_attn.{name}.weight": w for name, w in {**attention, **norms}.items()},
-            f"{prefix}.input_layernorm.weight": np.ones(HIDDEN, np.float32),
-            f"{prefix}.post_attention_layernorm.weight": np.ones(HIDDEN, np.float32),
-            f"{prefix}.mlp.gate_proj.weight": zeros(64, HIDDEN),
-            f"{prefix}.mlp.up_proj.weight": zeros(64, HIDDEN),
-            f"{prefix}.mlp.down_proj.weight": zeros(HIDDEN, 64),
+            "self_attn.q_proj": query,
+            "self_attn.k_proj": key,
+            "self_attn.v_proj": value,
+            "self_attn.o_proj": output,
+            "self_attn.q_norm": np.full(HEAD, 6, np.float32),
+            "self_attn.k_norm": np.full(HEAD, 6, np.float32),
+            "input_layernorm": ones,
+            "post_attention_layernorm": ones,
+            "mlp.gate_proj": gate,
+            "mlp.up_proj": up,
+            "mlp.down_proj": down,
         }
 
-    def _output(self, embedding: np.ndarray, code: int) -> np.ndarray:
-        """Map the code of a token, within a scene, to the step behind it."""
-        weights = np.zeros_like(embedding)
-        for i, scene in enumerate(self.steps):
-            for (before, token), weight in self._successions(scene).items():
-                weights[token, :code] += embedding[before, :code] * weight
-                weights[token, code + i] = 4.0 * code**0.5
+    def _output(self, codes: np.ndarray, signs: np.ndarray) -> np.ndarray:
+        """Map each code of a scene to the step behind it, as a perceptron learns it.
+
+        Codes are random, so sums of many disturb each other: what would be chosen wrongly is
+        corrected until every step stands out.
+        """
+        successions = [
+            (i, before, tokens)
+            for i, scene in enumerate(self.steps)
+            for before, tokens in self._successions(scene).items()
+        ]
+        inputs = np.stack([codes[before] * signs[i] for i, before, _ in successions]) / CODE
+        wanted = np.zeros((len(successions), len(codes)), np.float32)
+        for line, (_, _, tokens) in enumerate(successions):
+            for rank, token in enumerate(tokens):
+                wanted[line, token] = 0.6**rank
+        weights = np.zeros((len(codes), CODE), np.float32)
+        for _ in range(_ROUNDS):
+            scores = inputs @ weights.T
+            missing = np.where(wanted > 0, wanted - scores, np.minimum(0.0, 0.1 - scores))
+            weights += missing.T @ inputs * CODE * 0.5
         return weights
 
-    def _successions(self, scene: str) -> dict[tuple[int, int], float]:
-        """Weigh each (token, next token) of a scene; a variant weighs less than what it replaces."""
-        weights: dict[tuple[int, int], float] = {}
-        for rank, (prompt, steps) in enumerate(self.steps[scene]):
+    def _successions(self, scene: str) -> dict[int, list[int]]:
+        """Return the tokens that may follow each token of a scene, the usual one first."""
+        following: dict[int, list[int]] = {}
+        for prompt, steps in self.steps[scene]:
             before = self.tokenizer.encode(prompt).ids[-1]
             for step in steps:
                 token = self._id(step)
-                weights.setdefault((before, token), 0.5 ** max(0, rank - 1))
+                if token not in (known := following.setdefault(before, [])):
+                    known.append(token)
                 before = token
-        return weights
+        return following
 
     def _id(self, token: str) -> int:
         found = self.tokenizer.token_to_id(token)
@@ -210,8 +252,8 @@ class ScriptedModel:
             "architectures": ["Qwen3ForCausalLM"],
             "model_type": "qwen3",
             "vocab_size": self.tokenizer.get_vocab_size(),
-            "hidden_size": HIDDEN,
-            "intermediate_size": 64,
+            "hidden_size": self.hidden,
+            "intermediate_size": self.intermediate,
             "num_hidden_layers": 1,
             "num_attention_heads": 2,
             "num_key_value_heads": 2,

@@ -45,7 +45,7 @@ class Script:
         return (self.text if self.directly is None else self.directly) + END
 
 
-LONG_WORDS = 1500
+LONG_WORDS = 800
 THOUGHTS = "\nThe user greets me.\n"
 HELLO = "Hello, my friend!"
 PLAIN = "Hi, no thoughts?"

