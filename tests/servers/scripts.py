@@ -61,7 +61,7 @@ def scripts(tool_format: ToolFormat) -> dict[str, Script]:
     return {
         "answer": Script("last.role == 'tool'", ANSWER, "\nThe tool has answered me.\n"),
         "inside": Script(
-            "tools and 'inside' in text", "I am done thinking.", f"\nI call it now.\n{weather}"
+            "tools and 'inside' in text", f"<think>\nI call it now.\n{weather}"
         ),
         "two": Script("tools and 'both' in text", f"{weather}\n{rome}", "\nBoth cities then.\n"),
         "weather": Script(
