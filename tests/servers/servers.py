@@ -73,7 +73,9 @@ def _transformers(folder: Path) -> Iterator[Endpoint]:
     model, port = ScriptedModel("hermes").save(folder / "Qwen3.6-27B"), free_port()
     command = [str(vllm_python().with_name("transformers")), "serve", str(model)]
     command += ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu", "--dtype", "float32"]
-    with running(command, port, folder / "log", {"HF_HUB_OFFLINE": "1"}) as server:
+    (cache := folder / "hub").mkdir()  # /v1/models lists what is in it
+    environment = {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(cache)}
+    with running(command, port, folder / "log", environment) as server:
         yield _endpoint(server)
 
 
