@@ -10,8 +10,8 @@ pip_in = $(if $(UV),$(UV) pip install --python $(1)/bin/python,$(1)/bin/python -
 PIP := $(call pip_in,.venv)
 RUN ?= python -m
 
-.PHONY: help demo docs docs-images test test-slow test-wheel test-pythons test-lowest coverage mutation \
-  soak soak-mutants record bench bench-quick lint format clean
+.PHONY: help demo docs docs-images test test-all test-servers test-slow test-wheel test-pythons test-lowest \
+  coverage mutation soak soak-mutants record bench bench-quick lint format clean
 
 help:  ## show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
@@ -24,6 +24,9 @@ test: .venv/.test  ## the tests; ARGS="-k name" runs some
 
 test-slow: .venv/.test  ## LangChain's whole suite on the embedded engine
 	$(BIN)/python -m pytest -m slow $(ARGS)
+
+test-servers: .venv/.test  ## real vLLM, llama.cpp, transformers, LiteLLM on a model without weights; ARGS="-k vllm-xml"
+	$(BIN)/python -m pytest tests/servers -m servers -q $(ARGS)
 
 # What is tested is the wheel made from the sdist: its tests run where no checkout is importable.
 # The recordings are looked for beside the project.

@@ -3,25 +3,47 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import re
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import httpx
 from langchain_core.messages import AIMessage, AIMessageChunk, ChatMessage, HumanMessage, ToolMessage
 from scripted_model import ScriptedModel
-from servers import MODEL, SERVERS, Endpoint
+from servers import Endpoint
 
 from langchain_qwen36 import ChatQwen36
 from langchain_qwen36.errors import QwenError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from langchain_core.messages import BaseMessage
 
-Chat = Callable[..., ChatQwen36]
-"""Makes a model at the server under test, with further settings."""
+
+
+@dataclass(frozen=True)
+class Chat:
+    """Makes models at the server under test."""
+
+    gateway: str
+    endpoint: Endpoint
+
+    def __call__(self, **settings: Any) -> ChatQwen36:
+        """Return a model with these settings beside the server's own."""
+        return ChatQwen36(
+            **{
+                "model": self.endpoint.model,
+                "gateway": self.gateway,
+                "base_url": self.endpoint.base_url,
+                "api_key": self.endpoint.api_key,
+                "temperature": 0,
+                "max_retries": 0,
+                "max_tokens": 300,
+                "timeout": 60,
+                **settings,
+            }
+        )
+
 
 CITY = {
     "title": "City",
@@ -322,6 +344,22 @@ def image_to_a_text_model(chat: Chat) -> str:
     return attempt(lambda: describe(chat(force=True).invoke([HumanMessage(content)])))
 
 
+def client_leaves(chat: Chat) -> str:
+    """A stream that is left after three chunks: whether the server stops writing."""
+    stream = chat(enable_thinking=False, max_tokens=800).stream("Count")
+    for _ in range(3):
+        next(stream)
+    stream.close()
+    if chat.endpoint.has_aborted is None:
+        return "the server tells nobody"
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        if chat.endpoint.has_aborted():
+            return "the server stops"
+        time.sleep(0.2)
+    return "the server goes on"
+
+
 def usage(chat: Chat) -> str:
     """Whether the counted tokens are those of the script."""
     message = chat().invoke("Hello")
@@ -337,7 +375,7 @@ BEHAVIORS: dict[str, Callable[[Chat], str]] = {
         preserve_thinking, tools_auto, tools_any, tools_by_name, tools_none, tools_parallel,
         tools_without_thinking, call_inside_reasoning, agent, structured_function_calling,
         structured_json_schema, structured_json_mode, logprobs, two_choices, stop, seed,
-        cut_in_reasoning, cut_in_text, cut_in_call, lone_closing_tag, long_answer,
+        cut_in_reasoning, cut_in_text, cut_in_call, lone_closing_tag, long_answer, client_leaves,
         context_overflow, unknown_model, wrong_key, bad_role, image_to_a_text_model, usage,
     )
 }  # fmt: skip

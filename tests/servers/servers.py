@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+import httpx
 from installed import litellm_python, vllm_python
 from scripted_gguf import save_gguf
 from scripted_model import CONTEXT, ScriptedModel
@@ -33,6 +35,9 @@ class Endpoint:
     base_url: str
     api_key: str
     log: Callable[[], str]
+    model: str = MODEL
+    has_aborted: Callable[[], bool] | None = None
+    """Whether a request was ended before its answer was; None: the server does not tell."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +70,11 @@ def _vllm(folder: Path, tool_format: ToolFormat, parser: str) -> Iterator[Endpoi
         "HF_HUB_OFFLINE": "1",
     }
     with running(command, port, folder / "log", environment) as server:
-        yield _endpoint(server)
+        metrics = f"http://127.0.0.1:{port}/metrics"
+        aborted = re.compile(r'vllm:request_success_total{.*finished_reason="abort".*} [1-9]')
+        yield replace(
+            _endpoint(server), has_aborted=lambda: bool(aborted.search(httpx.get(metrics).text))
+        )
 
 
 @contextmanager
@@ -76,7 +85,8 @@ def _transformers(folder: Path) -> Iterator[Endpoint]:
     (cache := folder / "hub").mkdir()  # /v1/models lists what is in it
     environment = {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(cache)}
     with running(command, port, folder / "log", environment) as server:
-        yield _endpoint(server)
+        # It serves one model, under the path that it was started with.
+        yield replace(_endpoint(server), model=str(model))
 
 
 @contextmanager
@@ -84,7 +94,12 @@ def _llamacpp(folder: Path, tool_format: ToolFormat) -> Iterator[Endpoint]:
     gguf = save_gguf(ScriptedModel(tool_format), folder / "scripted.gguf")
     with LocalEngine(gguf, context_tokens=CONTEXT, threads=1) as engine:
         key = engine.api_key.get_secret_value()
-        yield Endpoint(base_url=engine.base_url, api_key=key, log=engine.log_tail)
+        yield Endpoint(
+            base_url=engine.base_url,
+            api_key=key,
+            log=engine.log_tail,
+            has_aborted=lambda: "cancel task" in engine.log_tail(),
+        )
 
 
 @contextmanager
@@ -105,7 +120,7 @@ def _litellm(folder: Path) -> Iterator[Endpoint]:
         command = [str(litellm_python().with_name("litellm")), "--config", str(folder / "config.yaml")]
         command += ["--host", "127.0.0.1", "--port", str(port)]
         with running(command, port, folder / "log", {"LITELLM_TELEMETRY": "False"}) as server:
-            yield _endpoint(server)
+            yield replace(_endpoint(server), has_aborted=engine.has_aborted)
 
 
 def _endpoint(server: RunningServer) -> Endpoint:
@@ -134,7 +149,7 @@ SERVERS = {
         start=partial(_vllm, tool_format="hermes", parser="hermes"),
     ),
     "transformers": Server(
-        title="transformers serve", gateway="openai-compatible", start=_transformers
+        title="transformers serve", gateway="vllm", start=_transformers
     ),
     "litellm": Server(
         title="LiteLLM's proxy before llama.cpp", gateway="openai-compatible", start=_litellm

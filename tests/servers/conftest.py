@@ -1,0 +1,69 @@
+"""Start each real server once, and collect what was seen for the table."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from servers import SERVERS  # noqa: E402
+from server_table import render, write_page  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from servers import Endpoint
+
+Seen = dict[str, dict[str, str]]
+"""What was seen, by server and behavior."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that writes docs/servers.md from what a run has seen."""
+    parser.addoption("--write-servers", action="store_true", help="write docs/servers.md anew")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make room for what is seen."""
+    config.stash[_SEEN] = {}
+
+
+_SEEN: pytest.StashKey[Seen] = pytest.StashKey()
+
+
+@pytest.fixture(scope="session")
+def seen(request: pytest.FixtureRequest) -> Seen:
+    """What was seen up to now."""
+    return request.config.stash[_SEEN]
+
+
+@pytest.fixture(scope="session")
+def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Endpoint]]:
+    """Start a server by name, the one before it ended: two cores carry one at a time."""
+    with ExitStack() as stack:
+        current: dict[str, Endpoint] = {}
+
+        def start(name: str) -> Endpoint:
+            if name not in current:
+                stack.close()
+                current.clear()
+                folder = tmp_path_factory.mktemp(name)
+                current[name] = stack.enter_context(SERVERS[name].start(folder))
+            return current[name]
+
+        yield start
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print the table server × behavior; write the page where asked."""
+    found = config.stash[_SEEN]
+    if found:
+        terminalreporter.section("what was seen, server by behavior")
+        terminalreporter.write(render(found))
+    if config.getoption("--write-servers"):
+        write_page(found)
