@@ -12,7 +12,7 @@ from scripted_model import ScriptedModel
 from servers import Endpoint
 
 from langchain_qwen36 import ChatQwen36
-from langchain_qwen36.errors import QwenError
+from langchain_qwen36.errors import QwenError, UnsupportedSettingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -110,7 +110,7 @@ def attempt(call: Callable[[], str]) -> str:
     """Return what a call returns, or the name of its error."""
     try:
         return call()
-    except QwenError as error:
+    except (QwenError, UnsupportedSettingError) as error:
         return type(error).__name__
 
 
