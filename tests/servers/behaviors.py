@@ -319,7 +319,7 @@ def long_answer(chat: Chat) -> str:
 
 def context_overflow(chat: Chat) -> str:
     """A prompt above the context window."""
-    return in_every_style(chat(), "Hello " * 9000)
+    return in_every_style(chat(), "Hello " * 1500)
 
 
 def unknown_model(chat: Chat) -> str:

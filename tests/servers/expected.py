@@ -1,0 +1,146 @@
+"""What is expected of each server, behavior by behavior: "*" of all, else of the server by name.
+
+What a server cannot do is the error's name. Reviewed by hand: a difference between call styles, or a call
+that was not made whole, is a fault of ours unless a comment says whose it is.
+"""
+
+# ruff: noqa: E501 (what was seen, in one line)
+from __future__ import annotations
+
+EXPECTED: dict[str, dict[str, str]] = {
+    "chat": {
+        "*": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 10 tokens",
+    },
+    "thinking_off": {
+        "*": "text 'Hi, no thoughts?', stop, 4 tokens",
+        "litellm": "!! UnsupportedSettingError: `gateway='openai-compatible'` has no known switch for thinking: name yours by `gateway=`, or pass its own field in `extra_body`.",
+    },
+    "thinking_budget": {
+        "*": "reasoning 'The user', text 'Hello, my friend!', stop, 9 tokens",
+        "llamacpp-hermes": "reasoning 'The user', text 'Hello, my friend!', stop, 8 tokens",
+        "transformers": 'InvalidRequestError',
+        "litellm": "!! UnsupportedSettingError: `gateway='openai-compatible'` has no known switch for thinking: name yours by `gateway=`, or pass its own field in `extra_body`.",
+    },
+    "effort_none": {
+        "*": "text 'Hi, no thoughts?', stop, 4 tokens",
+        "litellm": "!! UnsupportedSettingError: `gateway='openai-compatible'` has no known switch for thinking: name yours by `gateway=`, or pass its own field in `extra_body`.",
+    },
+    "effort_low": {
+        "*": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 10 tokens",
+        "transformers": 'InvalidRequestError',
+        "litellm": "!! UnsupportedSettingError: `gateway='openai-compatible'` has no known switch for thinking: name yours by `gateway=`, or pass its own field in `extra_body`.",
+    },
+    "reasoning_sent_back": {
+        "*": 'the prompt holds it',
+        "transformers": 'not in the prompt: [53, 53]',
+    },
+    "preserve_thinking": {
+        "*": 'the prompt holds it',
+        "transformers": 'not in the prompt: [53, 53]',
+    },
+    "tools_auto": {
+        "*": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 15 tokens",
+    },
+    "tools_any": {
+        "*": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 15 tokens",
+    },
+    "tools_by_name": {
+        "*": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 15 tokens",
+    },
+    "tools_none": {
+        "*": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 15 tokens",
+    },
+    "tools_parallel": {
+        "*": "reasoning 'Both cities then.', call get_weather({'city': 'Paris'}), call get_weather({'city': 'Rome'}), tool_calls, 17 tokens",
+    },
+    "tools_without_thinking": {
+        "*": "call get_weather({'city': 'Paris'}), tool_calls, 8 tokens",
+        "litellm": "!! UnsupportedSettingError: `gateway='openai-compatible'` has no known switch for thinking: name yours by `gateway=`, or pass its own field in `extra_body`.",
+    },
+    "call_inside_reasoning": {
+        "*": "reasoning 'I call it now.', call get_weather({'city': 'Paris'}), tool_calls, 13 tokens",
+        "llamacpp-hermes": 'reasoning \'I call it now.\\n<tool_call>\\n{"name": "get_weather", "arguments": {"city": "Paris"}}\\n</tool_call>\', stop, 13 tokens',
+        "transformers": 'reasoning \'I call it now.\\n<tool_call>\\n{"name": "get_weather", "arguments": {"city": "Paris"}}\\n</tool_call><|im_end|>\', stop, 13 tokens',
+    },
+    "agent": {
+        "*": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 15 tokens → tool '18 degrees in Paris' → reasoning 'The tool has answered me.', text 'It is 18 degrees in Paris today.', stop, 15 tokens",
+    },
+    "structured_function_calling": {
+        "*": "{'city': 'Paris', 'population': 2100000}",
+    },
+    "structured_json_schema": {
+        "*": "{'city': 'Paris', 'population': 2100000}",
+    },
+    "structured_json_mode": {
+        "*": "{'city': 'Paris', 'population': 2100000}",
+    },
+    "logprobs": {
+        "*": 'for 10 tokens',
+        "transformers": 'none',
+    },
+    "two_choices": {
+        "*": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 10 tokens | reasoning 'The user greets me.', text 'Hello, my friend!', stop, None tokens",
+        "transformers": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 10 tokens",
+    },
+    "stop": {
+        "*": "reasoning 'The user greets me.', text 'Hello,', stop, 8 tokens",
+        "transformers": "reasoning 'The user greets me.', text 'Hello, my', stop, 8 tokens",
+    },
+    "seed": {
+        "*": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 10 tokens",
+    },
+    "cut_in_reasoning": {
+        "*": "reasoning 'The user greets', length, 4 tokens",
+    },
+    "cut_in_text": {
+        "*": "text 'Hi, no', length, 2 tokens",
+        "litellm": "!! UnsupportedSettingError: `gateway='openai-compatible'` has no known switch for thinking: name yours by `gateway=`, or pass its own field in `extra_body`.",
+    },
+    "cut_in_call": {
+        "*": "reasoning 'I need a tool.', invalid call get_weather, length, 10 tokens",
+        "transformers": "invoke: ServerError; stream: reasoning 'I need a tool.', length, 10 tokens; events: reasoning 'I need a tool.', length, 10 tokens; ainvoke: ServerError; astream: reasoning 'I need a tool.', length, 10 tokens; aevents: reasoning 'I need a tool.', length, 10 tokens",
+    },
+    "lone_closing_tag": {
+        "*": "reasoning 'Only a closing tag.', text 'The end.', stop, 8 tokens",
+        "litellm": "text 'Only a closing tag.\\n</think>\\n\\nThe end.', stop, 8 tokens",
+    },
+    "long_answer": {
+        "*": "text 'n0 n1 n2 n3 n4 n5 n6 n7 n8 n9 … n294 n295 n296 n297 n298 n299', length, 300 tokens",
+        "litellm": "!! UnsupportedSettingError: `gateway='openai-compatible'` has no known switch for thinking: name yours by `gateway=`, or pass its own field in `extra_body`.",
+    },
+    "client_leaves": {
+        "*": 'the server stops',
+        "transformers": 'the server tells nobody',
+        "litellm": "!! UnsupportedSettingError: `gateway='openai-compatible'` has no known switch for thinking: name yours by `gateway=`, or pass its own field in `extra_body`.",
+    },
+    "context_overflow": {
+        "*": 'ContextOverflowError',
+        "transformers": 'GatewayTimeoutError',
+    },
+    "unknown_model": {
+        "*": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 10 tokens",
+        "transformers": 'InvalidRequestError',
+        "litellm": 'InvalidRequestError',
+    },
+    "wrong_key": {
+        "*": 'AuthenticationError',
+        "transformers": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 10 tokens",
+        "litellm": 'InvalidRequestError',
+    },
+    "bad_role": {
+        "*": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 10 tokens",
+    },
+    "image_to_a_text_model": {
+        "*": 'InvalidRequestError',
+        "transformers": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 10 tokens",
+    },
+    "usage": {
+        "*": 'as many as the script has',
+    },
+}
+
+
+def expected(behavior: str, server: str) -> str:
+    """Return what is expected of a server."""
+    by_server = EXPECTED[behavior]
+    return by_server.get(server, by_server["*"])
