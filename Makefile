@@ -25,6 +25,9 @@ test: .venv/.test  ## the tests; ARGS="-k name" runs some
 test-slow: .venv/.test  ## LangChain's whole suite on the embedded engine
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
+test-all: .venv/.test  ## the tests with the long ones
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not servers" $(ARGS)
+
 test-servers: .venv/.test  ## real vLLM, llama.cpp, transformers, LiteLLM on a model without weights; ARGS="-k vllm-xml"
 	$(BIN)/python -m pytest tests/servers -m servers -q $(ARGS)
 

@@ -11,6 +11,8 @@ import pytest
 pytest.importorskip("langchain_openai")
 ROOT = Path(__file__).parents[2]
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory):

@@ -7,9 +7,14 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.messages import AIMessage, AIMessageChunk, ChatMessage, HumanMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    ChatMessage,
+    HumanMessage,
+    ToolMessage,
+)
 from scripted_model import ScriptedModel
-from servers import Endpoint
 
 from langchain_qwen36 import ChatQwen36
 from langchain_qwen36.errors import QwenError, UnsupportedSettingError
@@ -18,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from langchain_core.messages import BaseMessage
-
+    from servers import Endpoint
 
 
 @dataclass(frozen=True)
@@ -53,9 +58,7 @@ CITY = {
     "required": ["city", "population"],
 }
 # A red pixel.
-PNG = (
-    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
-)
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg=="
 
 
 def get_weather(city: str) -> str:
@@ -81,7 +84,9 @@ def describe(message: AIMessage) -> str:
     parts += [f"invalid call {call['name']}" for call in message.invalid_tool_calls]
     usage = message.usage_metadata
     tokens = usage["output_tokens"] if usage else None
-    return ", ".join([*parts, str(message.response_metadata.get("finish_reason")), f"{tokens} tokens"])
+    return ", ".join(
+        [*parts, str(message.response_metadata.get("finish_reason")), f"{tokens} tokens"]
+    )
 
 
 def shortened(text: str, size: int = 60) -> str:
@@ -232,7 +237,9 @@ def agent(chat: Chat) -> str:
     """`create_agent`: a call, its result, the answer."""
     from langchain.agents import create_agent
 
-    result = create_agent(chat(), [get_weather]).invoke({"messages": [("user", "weather in Paris")]})
+    result = create_agent(chat(), [get_weather]).invoke(
+        {"messages": [("user", "weather in Paris")]}
+    )
     messages = result["messages"]
     return " → ".join(
         f"tool {message.content!r}" if isinstance(message, ToolMessage) else describe(message)
@@ -266,7 +273,9 @@ def logprobs(chat: Chat) -> str:
     """`logprobs=True`: for how many tokens they come."""
 
     def ask() -> str:
-        found = chat(logprobs=True, top_logprobs=1).invoke("Hello").response_metadata.get("logprobs")
+        found = (
+            chat(logprobs=True, top_logprobs=1).invoke("Hello").response_metadata.get("logprobs")
+        )
         return "none" if not found else f"for {len(found['content'])} tokens"
 
     return attempt(ask)
@@ -340,7 +349,10 @@ def bad_role(chat: Chat) -> str:
 
 def image_to_a_text_model(chat: Chat) -> str:
     """An image, our own check lifted."""
-    content = [{"type": "image", "base64": PNG, "mime_type": "image/png"}, {"type": "text", "text": "Hello"}]
+    content = [
+        {"type": "image", "base64": PNG, "mime_type": "image/png"},
+        {"type": "text", "text": "Hello"},
+    ]
     return attempt(lambda: describe(chat(force=True).invoke([HumanMessage(content)])))
 
 

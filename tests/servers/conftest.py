@@ -11,8 +11,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from servers import SERVERS  # noqa: E402
-from server_table import render, write_page  # noqa: E402
+from server_table import render, write_page
+from servers import SERVERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,8 +59,10 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
         yield start
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Print the table server × behavior; write the page where asked."""
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Print the table of behaviors by server; write the page where asked."""
     found = config.stash[_SEEN]
     if found:
         terminalreporter.section("what was seen, server by behavior")

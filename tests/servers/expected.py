@@ -13,49 +13,54 @@ EXPECTED: dict[str, dict[str, str]] = {
     },
     "thinking_off": {
         "*": "text 'Hi, no thoughts?', stop, 4 tokens",
-        "litellm": "!! UnsupportedSettingError: `gateway='openai-compatible'` has no known switch for thinking: name yours by `gateway=`, or pass its own field in `extra_body`.",
+        "litellm": "UnsupportedSettingError",
     },
     "thinking_budget": {
-        "*": "reasoning 'The user', text 'Hello, my friend!', stop, 9 tokens",
-        "llamacpp-hermes": "reasoning 'The user', text 'Hello, my friend!', stop, 8 tokens",
-        "transformers": 'InvalidRequestError',
-        "litellm": "!! UnsupportedSettingError: `gateway='openai-compatible'` has no known switch for thinking: name yours by `gateway=`, or pass its own field in `extra_body`.",
+        "*": "reasoning 'The user', text 'Hello, my friend!', stop, 8 tokens",
+        "llamacpp-xml": "reasoning 'The user', text 'Hello, my friend!', stop, 9 tokens",
+        "transformers": "InvalidRequestError",
+        "litellm": "UnsupportedSettingError",
     },
     "effort_none": {
         "*": "text 'Hi, no thoughts?', stop, 4 tokens",
-        "litellm": "!! UnsupportedSettingError: `gateway='openai-compatible'` has no known switch for thinking: name yours by `gateway=`, or pass its own field in `extra_body`.",
+        "litellm": "UnsupportedSettingError",
     },
     "effort_low": {
         "*": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 10 tokens",
-        "transformers": 'InvalidRequestError',
-        "litellm": "!! UnsupportedSettingError: `gateway='openai-compatible'` has no known switch for thinking: name yours by `gateway=`, or pass its own field in `extra_body`.",
+        "transformers": "InvalidRequestError",
+        "litellm": "UnsupportedSettingError",
     },
     "reasoning_sent_back": {
-        "*": 'the prompt holds it',
-        "transformers": 'not in the prompt: [53, 53]',
+        "*": "the prompt holds it",
+        "transformers": "not in the prompt: [53, 53]",
     },
     "preserve_thinking": {
-        "*": 'the prompt holds it',
-        "transformers": 'not in the prompt: [53, 53]',
+        "*": "the prompt holds it",
+        "transformers": "not in the prompt: [53, 53]",
     },
     "tools_auto": {
         "*": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 15 tokens",
     },
     "tools_any": {
         "*": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 15 tokens",
+        "vllm-xml": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 14 tokens",
     },
     "tools_by_name": {
         "*": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 15 tokens",
+        "vllm-xml": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 14 tokens",
     },
     "tools_none": {
-        "*": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 15 tokens",
+        "*": "reasoning 'I need a tool.', text '<tool_call>\\n<function=get_weat…eter>\\n</function>\\n</tool_call>', stop, 15 tokens",
+        "llamacpp-hermes": 'reasoning \'I need a tool.\', text \'<tool_call>\\n{"name": "get_weat…"city": "Paris"}}\\n</tool_call>\', stop, 15 tokens',
+        "vllm-xml": "reasoning 'I need a tool.', stop, 15 tokens",
+        "transformers": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 15 tokens",
     },
     "tools_parallel": {
         "*": "reasoning 'Both cities then.', call get_weather({'city': 'Paris'}), call get_weather({'city': 'Rome'}), tool_calls, 17 tokens",
     },
     "tools_without_thinking": {
         "*": "call get_weather({'city': 'Paris'}), tool_calls, 8 tokens",
-        "litellm": "!! UnsupportedSettingError: `gateway='openai-compatible'` has no known switch for thinking: name yours by `gateway=`, or pass its own field in `extra_body`.",
+        "litellm": "UnsupportedSettingError",
     },
     "call_inside_reasoning": {
         "*": "reasoning 'I call it now.', call get_weather({'city': 'Paris'}), tool_calls, 13 tokens",
@@ -75,16 +80,16 @@ EXPECTED: dict[str, dict[str, str]] = {
         "*": "{'city': 'Paris', 'population': 2100000}",
     },
     "logprobs": {
-        "*": 'for 10 tokens',
-        "transformers": 'none',
+        "*": "for 10 tokens",
+        "transformers": "none",
     },
     "two_choices": {
         "*": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 10 tokens | reasoning 'The user greets me.', text 'Hello, my friend!', stop, None tokens",
+        "vllm-xml": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 20 tokens | reasoning 'The user greets me.', text 'Hello, my friend!', stop, None tokens",
         "transformers": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 10 tokens",
     },
     "stop": {
         "*": "reasoning 'The user greets me.', text 'Hello,', stop, 8 tokens",
-        "transformers": "reasoning 'The user greets me.', text 'Hello, my', stop, 8 tokens",
     },
     "seed": {
         "*": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 10 tokens",
@@ -94,11 +99,10 @@ EXPECTED: dict[str, dict[str, str]] = {
     },
     "cut_in_text": {
         "*": "text 'Hi, no', length, 2 tokens",
-        "litellm": "!! UnsupportedSettingError: `gateway='openai-compatible'` has no known switch for thinking: name yours by `gateway=`, or pass its own field in `extra_body`.",
+        "litellm": "UnsupportedSettingError",
     },
     "cut_in_call": {
         "*": "reasoning 'I need a tool.', invalid call get_weather, length, 10 tokens",
-        "transformers": "invoke: ServerError; stream: reasoning 'I need a tool.', length, 10 tokens; events: reasoning 'I need a tool.', length, 10 tokens; ainvoke: ServerError; astream: reasoning 'I need a tool.', length, 10 tokens; aevents: reasoning 'I need a tool.', length, 10 tokens",
     },
     "lone_closing_tag": {
         "*": "reasoning 'Only a closing tag.', text 'The end.', stop, 8 tokens",
@@ -106,36 +110,32 @@ EXPECTED: dict[str, dict[str, str]] = {
     },
     "long_answer": {
         "*": "text 'n0 n1 n2 n3 n4 n5 n6 n7 n8 n9 … n294 n295 n296 n297 n298 n299', length, 300 tokens",
-        "litellm": "!! UnsupportedSettingError: `gateway='openai-compatible'` has no known switch for thinking: name yours by `gateway=`, or pass its own field in `extra_body`.",
+        "litellm": "UnsupportedSettingError",
     },
     "client_leaves": {
-        "*": 'the server stops',
-        "transformers": 'the server tells nobody',
-        "litellm": "!! UnsupportedSettingError: `gateway='openai-compatible'` has no known switch for thinking: name yours by `gateway=`, or pass its own field in `extra_body`.",
+        "*": "the server stops",
+        "litellm": "UnsupportedSettingError",
     },
     "context_overflow": {
-        "*": 'ContextOverflowError',
-        "transformers": 'GatewayTimeoutError',
+        "*": "ContextOverflowError",
     },
     "unknown_model": {
         "*": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 10 tokens",
-        "transformers": 'InvalidRequestError',
-        "litellm": 'InvalidRequestError',
+        "vllm-xml": "NotFoundError",
+        "litellm": "InvalidRequestError",
     },
     "wrong_key": {
-        "*": 'AuthenticationError',
-        "transformers": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 10 tokens",
-        "litellm": 'InvalidRequestError',
+        "*": "AuthenticationError",
+        "litellm": "InvalidRequestError",
     },
     "bad_role": {
         "*": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 10 tokens",
     },
     "image_to_a_text_model": {
-        "*": 'InvalidRequestError',
-        "transformers": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 10 tokens",
+        "*": "InvalidRequestError",
     },
     "usage": {
-        "*": 'as many as the script has',
+        "*": "as many as the script has",
     },
 }
 

@@ -76,7 +76,7 @@ def _add_tokenizer(writer: gguf.GGUFWriter, model: ScriptedModel) -> None:
     writer.add_token_merges(["\u0100 \u0101"])
     writer.add_eos_token_id(ids[END])
     writer.add_pad_token_id(ids["<|endoftext|>"])
-    writer.add_add_bos_token(False)  # noqa: FBT003 - gguf's own signature
+    writer.add_add_bos_token(False)
     writer.add_chat_template(chat_template(model.tool_format))
 
 

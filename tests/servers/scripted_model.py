@@ -112,7 +112,9 @@ class ScriptedModel:
     def tokenizer(self) -> Tokenizer:
         """A byte-level tokenizer without merges, in which each step is one token."""
         letters = sorted(pre_tokenizers.ByteLevel.alphabet())
-        made = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(letters)}, merges=[]))
+        made = Tokenizer(
+            models.BPE(vocab={letter: i for i, letter in enumerate(letters)}, merges=[])
+        )
         made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
         made.decoder = decoders.ByteLevel()
         made.add_special_tokens([AddedToken(token, special=True) for token in self.special])
@@ -231,7 +233,9 @@ class ScriptedModel:
         save_file(self.weights(), folder / "model.safetensors", metadata={"format": "pt"})
         self.tokenizer.save(str(folder / "tokenizer.json"))
         _write(folder / "config.json", self.config())
-        _write(folder / "generation_config.json", {"eos_token_id": self._id(END), "do_sample": False})
+        _write(
+            folder / "generation_config.json", {"eos_token_id": self._id(END), "do_sample": False}
+        )
         _write(
             folder / "tokenizer_config.json",
             {

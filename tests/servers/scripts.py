@@ -60,9 +60,7 @@ def scripts(tool_format: ToolFormat) -> dict[str, Script]:
     as_json, arguments = json.dumps(city), json.dumps({"city": "Paris"})
     return {
         "answer": Script("last.role == 'tool'", ANSWER, "\nThe tool has answered me.\n"),
-        "inside": Script(
-            "tools and 'inside' in text", f"<think>\nI call it now.\n{weather}"
-        ),
+        "inside": Script("tools and 'inside' in text", f"<think>\nI call it now.\n{weather}"),
         "two": Script("tools and 'both' in text", f"{weather}\n{rome}", "\nBoth cities then.\n"),
         "weather": Script(
             "tools and 'weather' in text",
@@ -111,7 +109,7 @@ def scene_token(scene: str) -> str:
 
 _CALLS = {
     "hermes": (
-        "{{- '<tool_call>\\n{\"name\": \"' + c.function.name + '\", \"arguments\": ' }}"
+        '{{- \'<tool_call>\\n{"name": "\' + c.function.name + \'", "arguments": \' }}'
         "{{- c.function.arguments if c.function.arguments is string "
         "else c.function.arguments | tojson }}"
         "{{- '}\\n</tool_call>' }}"

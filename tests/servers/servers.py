@@ -117,7 +117,11 @@ def _litellm(folder: Path) -> Iterator[Endpoint]:
         }
         (folder / "config.yaml").write_text(json.dumps(config), "utf-8")  # YAML reads JSON
         port = free_port()
-        command = [str(litellm_python().with_name("litellm")), "--config", str(folder / "config.yaml")]
+        command = [
+            str(litellm_python().with_name("litellm")),
+            "--config",
+            str(folder / "config.yaml"),
+        ]
         command += ["--host", "127.0.0.1", "--port", str(port)]
         with running(command, port, folder / "log", {"LITELLM_TELEMETRY": "False"}) as server:
             yield replace(_endpoint(server), has_aborted=engine.has_aborted)
@@ -148,9 +152,7 @@ SERVERS = {
         gateway="vllm",
         start=partial(_vllm, tool_format="hermes", parser="hermes"),
     ),
-    "transformers": Server(
-        title="transformers serve", gateway="vllm", start=_transformers
-    ),
+    "transformers": Server(title="transformers serve", gateway="vllm", start=_transformers),
     "litellm": Server(
         title="LiteLLM's proxy before llama.cpp", gateway="openai-compatible", start=_litellm
     ),

@@ -10,9 +10,9 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from behaviors import BEHAVIORS, Chat, attempt  # noqa: E402
-from expected import expected  # noqa: E402
-from servers import SERVERS  # noqa: E402
+from behaviors import BEHAVIORS, Chat, attempt
+from expected import expected
+from servers import SERVERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

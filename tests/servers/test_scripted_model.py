@@ -10,8 +10,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from scripted_model import CODE, ScriptedModel, steps_of  # noqa: E402
-from scripts import END  # noqa: E402
+from scripted_model import CODE, ScriptedModel, steps_of
+from scripts import END
 
 
 @pytest.mark.parametrize(
@@ -56,6 +56,6 @@ def test_the_output_matrix_plays_each_script(tool_format):
 def test_a_model_is_the_same_each_time():
     """Nothing in it is left to chance: two builds have equal weights."""
     first, second = ScriptedModel("xml").weights(), ScriptedModel("xml").weights()
-    assert {name: np.array_equal(weight, second[name]) for name, weight in first.items()} == {
-        name: True for name in first
-    }
+    assert {
+        name: np.array_equal(weight, second[name]) for name, weight in first.items()
+    } == dict.fromkeys(first, True)
