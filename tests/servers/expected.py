@@ -4,7 +4,7 @@ What a server cannot do is the error's name. Reviewed by hand: a difference betw
 that was not made whole, is a fault of ours unless a comment says whose it is.
 """
 
-# ruff: noqa: E501 (what was seen, in one line)
+
 from __future__ import annotations
 
 EXPECTED: dict[str, dict[str, str]] = {
