@@ -22,7 +22,7 @@ CITY = {
 }
 WEATHER = {
     "type": "function",
-    "function": {"name": "weather", "description": "Look it up.", "parameters": CITY},
+    "function": {"name": "weather", "description": "Looks it up.", "parameters": CITY},
 }
 
 
