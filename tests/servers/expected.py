@@ -4,7 +4,6 @@ What a server cannot do is the error's name. Reviewed by hand: a difference betw
 that was not made whole, is a fault of ours unless a comment says whose it is.
 """
 
-
 from __future__ import annotations
 
 EXPECTED: dict[str, dict[str, str]] = {
