@@ -106,7 +106,7 @@ ERRORS = {
     "local": ("AuthenticationError", 401, "authentication_error"),
     "ollama": ("NotFoundError", 404, "not_found_error"),
     "openrouter": ("PaymentRequiredError", 402, "payment_required"),
-    "sglang": ("ContextOverflowError", 400, "BadRequest"),
+    "sglang": ("InvalidRequestError", 400, "BadRequest"),
     "vercel": ("NotFoundError", 404, "model_not_found"),
     "vllm": ("NotFoundError", 404, "NotFoundError"),
 }
