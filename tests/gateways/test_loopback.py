@@ -63,6 +63,8 @@ REASONING = {
     "vercel": {"reasoning", "reasoning_details"},
     "vllm": {"reasoning"},
     "ollama": {"reasoning"},
+    "together": {"reasoning"},
+    "wandb": {"reasoning"},
 }
 
 
