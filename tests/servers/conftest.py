@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,11 +22,6 @@ if TYPE_CHECKING:
 
 Seen = dict[str, dict[str, str]]
 """What was seen, by server and behavior."""
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option that writes docs/servers.md from what a run has seen."""
-    parser.addoption("--write-servers", action="store_true", help="write docs/servers.md anew")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -67,5 +63,5 @@ def pytest_terminal_summary(
     if found:
         terminalreporter.section("what was seen, server by behavior")
         terminalreporter.write(render(found))
-    if config.getoption("--write-servers"):
+    if os.environ.get("WRITE_SERVERS"):
         write_page(found)

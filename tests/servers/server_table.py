@@ -12,7 +12,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "servers.md"
 _HEAD = """\
 # Real servers
 
-<!-- Written by `make test-servers ARGS=--write-servers`: do not edit. -->
+<!-- Written by `WRITE_SERVERS=1 make test-servers`: do not edit. -->
 
 Every release is tested on real servers that run a scripted model: a Qwen3 model of some megabytes
 whose weights are computed, so that the server's own parsers, grammars and checks run and the
