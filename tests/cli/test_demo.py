@@ -63,6 +63,8 @@ def test_a_refusal_is_one_line(server, capsys):
 def test_without_key_and_engine_it_says_what_to_install(monkeypatch, capsys):
     """Who installed only the wheel is told of the extra and of the keys."""
     monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    # An engine that another test started would serve this one as well.
+    monkeypatch.setattr("langchain_qwen36.local.engine._shared", {})
     assert main(["demo"]) == 1
     error = capsys.readouterr().err
     assert "langchain-qwen36[local]" in error

@@ -73,7 +73,7 @@ def test_batch_chat_never_streams():
 def test_batch_chat_sends_no_cache_marks():
     """Batch and cache discounts do not combine, so a mark would only cost its write."""
     sent: list[dict[str, Any]] = []
-    with pytest.warns(UserWarning, match="marks"):
+    with pytest.warns(UserWarning, match="no markers added"):
         model(BATCH, sent, prompt_cache="auto").invoke("word " * 3_000)
     assert b"cache_control" not in sent[0]["body"]
 
