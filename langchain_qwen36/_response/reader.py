@@ -92,7 +92,7 @@ class CompletionReader:
 
     @property
     def plain(self) -> TextKind | None:
-        """The kind of what the last payload said, where it held nothing else."""
+        """The kind of text of the last payload, None where it held anything else."""
         return self._first.plain if self._first is not None and len(self.choices) == 1 else None
 
     def append_plain(self, text: str) -> list[Delta]:

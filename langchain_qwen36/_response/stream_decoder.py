@@ -236,7 +236,7 @@ class StreamDecoder:
             ) from error
 
     def _after_done(self, event: Event) -> None:
-        """Nothing after [DONE] counts but usage."""
+        """Read a payload after [DONE], of which only usage counts."""
         if not self.done:
             self.done = True
             return

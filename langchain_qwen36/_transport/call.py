@@ -122,7 +122,7 @@ class Attempts:
         return seconds
 
     def log_success(self, status: int, id_: str | None) -> None:
-        """Return the answer is there, whole."""
+        """Log the attempt whose response came whole."""
         self._log(status, id_)
 
     def _exceeds_deadline(self, seconds: float) -> bool:

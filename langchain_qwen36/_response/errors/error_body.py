@@ -79,7 +79,7 @@ def find_embedded_error(payload: Mapping[str, Any], *, certain: bool) -> ErrorBo
 def _choice_error(choice: Any) -> ErrorBody | None:
     """Read the error that a choice ends in, with or without a text.
 
-    See docs/quirks.md#what-a-failed-call-costs.
+    See docs/quirks.md#errors-within-http-200.
     """
     if not isinstance(choice, dict):
         return None
@@ -174,7 +174,7 @@ def _status(value: Any) -> int | None:
 def _with_provider(parsed: ErrorBody, metadata: Mapping[str, Any]) -> ErrorBody:
     """Add the provider's own text, for a router's error says little.
 
-    See docs/quirks.md#what-a-failed-call-costs.
+    See docs/quirks.md#errors-within-http-200.
     """
     raw = metadata.get("raw")
     provider = metadata.get("provider_name")

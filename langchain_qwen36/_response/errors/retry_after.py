@@ -14,13 +14,12 @@ _INFINITY = frozenset({"inf", "+inf", "infinity", "+infinity"})
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, or None when nothing usable is said.
+    """Read the seconds to wait from headers; None where no header holds a usable number.
 
-    `retry-after-ms` goes before `retry-after`, which is seconds or an HTTP date. What is negative,
-    past, or no number at all is None and the back-off decides
-    (docs/quirks.md#back-off); a number too
-    large for a float is a very long wait, not a mistake. A date is held against the answer's own
-    `date`, so that a clock that is wrong here does no harm.
+    `retry-after-ms` goes before `retry-after`, which is seconds or an HTTP date. A negative number,
+    a past date or no number is None, and the back-off decides (docs/quirks.md#back-off). A number
+    too large for a float is a very long wait. A date is compared with the response's own `date`
+    header, so that a wrong clock on this machine does no harm.
     """
     for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
         if (seconds := _number(headers.get(name, ""))) is not None:
