@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from answers import WEATHER, chunk, request, tool_delta
+from growth import assert_grows_linearly, cpu_seconds
 
 from langchain_qwen36._response.arguments import decode_arguments, unrepairable_suffix
 from langchain_qwen36._response.errors.classify import classify
@@ -85,13 +85,6 @@ PARSERS: dict[str, Callable[[str], Any]] = {
 }
 
 
-def seconds(parse: Callable[[str], Any], text: str) -> float:
-    """CPU time, which other processes do not lengthen."""
-    started = time.process_time()
-    parse(text)
-    return time.process_time() - started
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("parser", PARSERS)
@@ -99,8 +92,9 @@ def seconds(parse: Callable[[str], Any], text: str) -> float:
 def test_time_grows_with_the_text(parser: str, kind: str) -> None:
     """Eight times the text takes about eight times as long: 64 times would be a square."""
     text = TEXTS[kind] * (LONG // len(TEXTS[kind]))
-    short = seconds(PARSERS[parser], text[:SHORT])
-    assert seconds(PARSERS[parser], text) < 24 * short + 0.5
+    assert_grows_linearly(
+        lambda size: cpu_seconds(lambda: PARSERS[parser](text[:size])), small=SHORT, large=LONG
+    )
 
 
 def _read(deltas: list[dict]) -> None:
@@ -129,7 +123,9 @@ def test_time_grows_with_the_stream(kind: str) -> None:
         {"tool_calls": [tool_delta('{"x": "', index=i, id=f"c{i}", name="f")]} for i in range(2)
     ]
     start = opener if "tool_calls" in STREAMS[kind](0) else []
-    short, long = (
-        seconds(_read, [*start, *map(STREAMS[kind], range(count))]) for count in (2_500, 10_000)
-    )
-    assert long < 9 * short + 0.1
+
+    def seconds(count: int) -> float:
+        deltas = [*start, *map(STREAMS[kind], range(count))]
+        return cpu_seconds(lambda: _read(deltas))
+
+    assert_grows_linearly(seconds, small=2_500, large=10_000, slack=0.1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
-import time
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import pytest
 from answers import call_chunks, chunk, completion, tool_delta
 from fault_calls import DONE, FINISH, USED, sse, text
 from fault_server import FaultServer, stream, whole
+from growth import assert_grows_linearly, cpu_seconds
 
 from langchain_qwen36 import ChatQwen36
 from langchain_qwen36.errors import (
@@ -161,11 +161,12 @@ def test_an_event_of_64_mib_is_read_in_linear_time(
         event = text("x" * size)
         pieces = [event[at : at + 16_384] for at in range(0, len(event), 16_384)]
         with FaultServer(stream([*pieces, FINISH, DONE])) as server:
-            started = time.process_time()
-            assert len(read(model(server)).text) == size
-            return time.process_time() - started
+            return cpu_seconds(lambda: read_whole(server, size))
 
-    assert seconds(64 * MIB) < 8 * seconds(16 * MIB) + 0.5
+    def read_whole(server: FaultServer, size: int) -> None:
+        assert len(read(model(server)).text) == size
+
+    assert_grows_linearly(seconds, small=16 * MIB, large=64 * MIB)
 
 
 @pytest.mark.parametrize(
@@ -185,13 +186,14 @@ def test_ten_thousand_pieces_of_a_tool_call_are_read_in_linear_time(
         rest = [tool_delta("x", index=0) for _ in range(count)]
         payloads = call_chunks(first, *rest, tool_delta('"}', index=0))
         with FaultServer(stream([b"".join(map(sse, payloads)), DONE])) as server:
-            started = time.process_time()
-            message = ask(model(server, streaming=True))
-            assert message.tool_calls[0]["args"] == {"a": "x" * count}
-            return time.process_time() - started
+            return cpu_seconds(lambda: read_whole(server, count))
+
+    def read_whole(server: FaultServer, count: int) -> None:
+        message = ask(model(server, streaming=True))
+        assert message.tool_calls[0]["args"] == {"a": "x" * count}
 
     seconds(100)
-    assert seconds(10_000) < 8 * seconds(2_500) + 0.5
+    assert_grows_linearly(seconds, small=2_500, large=10_000)
 
 
 @pytest.mark.parametrize(
