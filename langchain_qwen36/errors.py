@@ -20,8 +20,8 @@
     │   └── ModelFileError         the GGUF file is missing, damaged or no GGUF
     ├── LedgerError                the spend ledger cannot be used as it is set up
     │   └── LedgerUnavailableError it cannot be reached now; may be retried
-
-
+    ├── BulkInputError             rows of a bulk run cannot be read; nothing was sent
+    ├── JournalError               the journal of a bulk run cannot be read or written
     ├── RateLimitStorageError      the rate limits cannot be looked up; may be retried
     └── BudgetExceededError        the budget is spent; the call was not made
     MissingKeyError                no key for any gateway (a ValueError)
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AuthenticationError",
     "BudgetExceededError",
+    "BulkInputError",
     "CertificateError",
     "Clock",
     "ContentFilterError",
@@ -57,6 +58,7 @@ __all__ = [
     "GatewayConnectionError",
     "GatewayTimeoutError",
     "InvalidRequestError",
+    "JournalError",
     "LedgerError",
     "LedgerUnavailableError",
     "MessageError",
@@ -229,6 +231,14 @@ class LedgerUnavailableError(LedgerError):
 
     is_retryable: ClassVar[bool] = True  # type: ignore[misc]
     """Always: nothing was sent."""
+
+
+class BulkInputError(QwenError, ValueError):
+    """Rows of a bulk run cannot be read or sent; the message names their lines."""
+
+
+class JournalError(QwenError, ValueError):
+    """The journal of a bulk run cannot be read or written."""
 
 
 class RateLimitStorageError(QwenError, ConnectionError):

@@ -1,0 +1,21 @@
+"""Bulk runs: a million prompts from a file, a journal that loses none, a report of the cost."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from langchain_qwen36.bulk.journal import Journal
+    from langchain_qwen36.bulk.types import BulkReport, Row
+
+__all__ = ["BulkReport", "Journal", "Row"]
+
+_MODULES = {"BulkReport": "types", "Journal": "journal", "Row": "types"}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a name's module when it is asked for."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

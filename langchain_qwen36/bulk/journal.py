@@ -1,0 +1,361 @@
+"""The journal: a SQLite file in which every row stands with its answer before the next is sent."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import orjson
+
+from langchain_qwen36.bulk import schema
+from langchain_qwen36.bulk.types import Outcome, Row, Run
+from langchain_qwen36.errors import JournalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from langchain_qwen36.bulk.types import Candidate, Turn
+
+_COLUMNS = (
+    "key",
+    "position",
+    "line",
+    "id",
+    "state",
+    "attempts",
+    "answer",
+    "usage",
+    "cost",
+    "currency",
+    "error",
+    "fields",
+    "batch",
+)
+_JSON = ("answer", "usage", "error", "fields")
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM bulk_row"  # noqa: S608 - names of ours
+_BUSY_SECONDS = 15
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # an answer is durable when its commit returns
+    "PRAGMA cache_size = -8000",
+    "PRAGMA temp_store = MEMORY",
+)
+_PAGE = 500
+"""Rows read at once; no transaction stays open between pages."""
+
+
+class Journal:
+    """The rows of bulk runs, and how each ended; one process at a time writes.
+
+        with Journal("out.jsonl.journal") as journal:
+            run = journal.begin_run("fingerprint", {})
+            rows = journal.admit(run, [Candidate(key, 0, 1, "a")])
+            journal.apply([Turn(begun=key)])
+            journal.apply([Turn(Outcome(key=key, state="done", answer={"answer": "…"}))])
+
+    Its methods may be called from any thread; each is one transaction.
+    """
+
+    def __init__(self, path: str | Path, *, read_only: bool = False) -> None:
+        """Open a journal, and make it where there is none.
+
+        Args:
+            path: Its file; SQLite keeps `-wal`, `-shm` and our `-lock` beside it.
+            read_only: Only look: the journal must be there, and another process may be writing.
+
+        Raises:
+            JournalError: It cannot be opened, another process is writing it, or it is no journal.
+        """
+        self.path = Path(path)
+        self._lock = threading.RLock()
+        self._guard: sqlite3.Connection | None = None
+        self._repeats: dict[str, int] = {}
+        """How often a request was met in this run; only those met twice."""
+        if read_only and not self.path.exists():
+            raise JournalError(f"There is no journal {self.path}.")
+        try:
+            if not read_only:
+                self._guard = _guard(self.path)
+            self._database = _connect(self.path)
+            if not read_only:
+                schema.migrate(self._database)
+        except sqlite3.Error as error:
+            self._release()
+            raise JournalError(f"The journal {self.path} cannot be opened: {error}") from error
+        except JournalError:
+            self._release()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._lock:
+            self._database.close()
+            self._release()
+
+    def _release(self) -> None:
+        if self._guard is not None:
+            self._guard.close()
+            self._guard = None
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Hold the write lock: all of the block is durable when it is left, or none of it.
+
+        Raises:
+            JournalError: The disk is full, or the file cannot be written.
+        """
+        with self._lock:
+            try:
+                self._database.execute("BEGIN IMMEDIATE")
+                try:
+                    yield self._database
+                    self._database.execute("COMMIT")
+                except BaseException:
+                    if self._database.in_transaction:
+                        self._database.execute("ROLLBACK")
+                    raise
+            except sqlite3.Error as error:
+                raise JournalError(
+                    f"The journal {self.path} cannot be written: {error}. What was committed "
+                    "before is safe; run it again when that is mended."
+                ) from error
+
+    # Runs.
+
+    def begin_run(self, fingerprint: str, settings: Mapping[str, Any]) -> Run:
+        """Begin a run: rows that an earlier one left under way are pending again.
+
+        Args:
+            fingerprint: Of what decides the output: input, prompt and model. Runs of the same
+                one belong together.
+            settings: What `bulk retry` needs to begin again; no secrets.
+        """
+        self._repeats.clear()
+        with self.transaction() as database:
+            (number,) = database.execute("SELECT COUNT(*) + 1 FROM bulk_run").fetchone()
+            known = database.execute(
+                "SELECT MAX(generation) FROM bulk_run WHERE fingerprint = ?", (fingerprint,)
+            ).fetchone()[0]
+            in_flight = database.execute(
+                "UPDATE bulk_row SET state = 'pending' WHERE state = 'sent'"
+            ).rowcount
+            generation = known or number
+            database.execute(
+                "INSERT INTO bulk_run (number, generation, fingerprint, settings, started)"
+                " VALUES (?, ?, ?, ?, ?)",
+                (number, generation, fingerprint, _text(settings), _now()),
+            )
+        return Run(number, generation, in_flight)
+
+    def end_run(self, run: Run, ending: str, *, read_whole_input: bool) -> None:
+        """End a run.
+
+        Args:
+            run: The run.
+            ending: Why: `complete`, or what stopped it.
+            read_whole_input: Then rows that it did not read are no longer part of the output;
+                their answers stay in the journal.
+        """
+        with self.transaction() as database:
+            if read_whole_input:
+                database.execute(
+                    "UPDATE bulk_row SET generation = 0 WHERE generation = ? AND run < ?",
+                    (run.generation, run.number),
+                )
+            database.execute(
+                "UPDATE bulk_run SET ended = ?, ending = ? WHERE number = ?",
+                (_now(), ending, run.number),
+            )
+
+    def last_run(self) -> dict[str, Any] | None:
+        """Return the newest run, its settings read; None: there was none."""
+        with self._lock:
+            cursor = self._database.execute("SELECT * FROM bulk_run ORDER BY number DESC LIMIT 1")
+            found = cursor.fetchone()
+            if found is None:
+                return None
+            names = [column[0] for column in cursor.description]
+        run = dict(zip(names, found, strict=True))
+        return {**run, "settings": orjson.loads(run["settings"])}
+
+    # Rows.
+
+    def admit(self, run: Run, candidates: Sequence[Candidate]) -> list[Row]:
+        """Note rows that a run has read; return each as the journal has it, answers left out.
+
+        A key that the run has met before is another row of the same request: it becomes
+        `KEY-2`, `KEY-3`, …, in the order of the input.
+        """
+        with self.transaction() as database:
+            return [_admit(database, run, each, self._repeats) for each in candidates]
+
+    def apply(self, turns: Sequence[Turn]) -> None:
+        """Write what ended and what begins; all of it is durable when this returns."""
+        ended = [_outcome_values(turn.ended) for turn in turns if turn.ended is not None]
+        begun = [(turn.begun,) for turn in turns if turn.begun is not None]
+        with self.transaction() as database:
+            database.executemany(_END, ended)
+            database.executemany(_BEGIN, begun)
+
+    def rows(self, generation: int | None = None, *, state: str | None = None) -> Iterator[Row]:
+        """Yield rows in the order of the input, a page at a time.
+
+        Args:
+            generation: Whose; the newest run's where left out.
+            state: Only those in this state.
+        """
+        if generation is None:
+            generation = (self.last_run() or {}).get("generation", 0)
+        chosen = " AND state = ?" if state else ""
+        query = f"{_SELECT} WHERE generation = ? AND position > ?{chosen} ORDER BY position LIMIT ?"
+        last = -1
+        while True:
+            values = (generation, last, *((state,) if state else ()), _PAGE)
+            with self._lock:
+                page = self._database.execute(query, values).fetchall()
+            yield from map(_row, page)
+            if len(page) < _PAGE:
+                return
+            last = page[-1][1]
+
+    def counts(self, generation: int | None = None) -> dict[str, int]:
+        """Return how many rows are in each state."""
+        if generation is None:
+            generation = (self.last_run() or {}).get("generation", 0)
+        with self._lock:
+            return dict(
+                self._database.execute(
+                    "SELECT state, COUNT(*) FROM bulk_row WHERE generation = ? GROUP BY state",
+                    (generation,),
+                )
+            )
+
+
+def _admit(
+    database: sqlite3.Connection, run: Run, candidate: Candidate, repeats: dict[str, int]
+) -> Row:
+    values = (run.generation, run.number, candidate.position, candidate.line, candidate.id)
+    key, found = candidate.key, database.execute(_LOOK, (candidate.key,)).fetchone()
+    if found is not None and found[0] == run.number:
+        repeats[key] = repeats.get(key, 1) + 1
+        key = f"{key}-{repeats[key]}"
+        found = database.execute(_LOOK, (key,)).fetchone()
+    database.execute(
+        "UPDATE bulk_row SET generation = 0 WHERE generation = ? AND position = ? AND key <> ?",
+        (run.generation, candidate.position, key),
+    )
+    if found is None:
+        database.execute(_INSERT, (key, *values))
+        return Row(
+            key=key,
+            position=candidate.position,
+            line=candidate.line,
+            id=candidate.id,
+            state="pending",
+        )
+    database.execute(_RENEW, (*values, key))
+    _, state, attempts, error = found
+    return Row(
+        key=key,
+        position=candidate.position,
+        line=candidate.line,
+        id=candidate.id,
+        state=state,
+        attempts=attempts,
+        error=None if error is None else orjson.loads(error),
+    )
+
+
+_LOOK = "SELECT run, state, attempts, error FROM bulk_row WHERE key = ?"
+_INSERT = (
+    "INSERT INTO bulk_row (key, generation, run, position, line, id, state)"
+    " VALUES (?, ?, ?, ?, ?, ?, 'pending')"
+)
+_RENEW = "UPDATE bulk_row SET generation = ?, run = ?, position = ?, line = ?, id = ? WHERE key = ?"
+_BEGIN = "UPDATE bulk_row SET state = 'sent', attempts = attempts + 1 WHERE key = ?"
+_END = (
+    "UPDATE bulk_row SET state = ?, answer = ?, usage = ?,"
+    " cost = CASE WHEN ? IS NULL THEN cost ELSE COALESCE(cost, 0) + ? END,"
+    " currency = CASE WHEN ? = '' THEN currency ELSE ? END, error = ?, fields = ?, ended = ?"
+    " WHERE key = ?"
+)
+
+
+def _outcome_values(outcome: Outcome) -> tuple[Any, ...]:
+    return (
+        outcome.state,
+        _text(outcome.answer),
+        _text(outcome.usage),
+        outcome.cost,
+        outcome.cost,
+        outcome.currency,
+        outcome.currency,
+        _text(outcome.error),
+        _text(outcome.fields),
+        _now(),
+        outcome.key,
+    )
+
+
+def _row(values: tuple[Any, ...]) -> Row:
+    named = dict(zip(_COLUMNS, values, strict=True))
+    for name in _JSON:
+        if named[name] is not None:
+            named[name] = orjson.loads(named[name])
+    return Row(**named)
+
+
+def _text(value: Mapping[str, Any] | None) -> str | None:
+    if value is None:
+        return None
+    options = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
+    return orjson.dumps(value, default=str, option=options).decode()
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(
+        path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    try:
+        for pragma in _PRAGMAS:
+            database.execute(pragma)
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _guard(path: Path) -> sqlite3.Connection:
+    """Hold the right to write a journal: a lock of the system, which ends with the process.
+
+    Raises:
+        JournalError: Another process has it.
+    """
+    guard = sqlite3.connect(
+        f"{path}-lock", timeout=0, isolation_level=None, check_same_thread=False
+    )
+    try:
+        guard.execute("BEGIN EXCLUSIVE")
+    except sqlite3.OperationalError as error:
+        guard.close()
+        if "locked" not in str(error):
+            raise
+        raise JournalError(
+            f"Another process is writing the journal {path}: wait for it, or give this run "
+            "another `output=` or `state=`."
+        ) from None
+    return guard
