@@ -16,6 +16,7 @@ import httpx
 from langchain_qwen36._model.fields import QwenFields
 from langchain_qwen36._model.user_warnings import QwenWarning
 from langchain_qwen36._transport.http import Timeouts
+from langchain_qwen36._user_line import user_line
 from langchain_qwen36.catalog import find_model
 from langchain_qwen36.gateways import gateway_of_host
 
@@ -121,9 +122,11 @@ def _limit(url: str, changed: Mapping[str, Any]) -> str:
 def _warn(name: str, left: Mapping[str, Any]) -> None:
     if left:
         listed = ", ".join(f"{key}={value!r}" for key, value in left.items())
-        warnings.warn(
+        line = user_line()
+        warnings.warn_explicit(
             f"These settings of {name} have no counterpart and were left behind: {listed}. What "
             "the gateway itself takes may go into `extra_body`.",
             QwenWarning,
-            stacklevel=4,
+            *line[:2],
+            module=line.module,
         )

@@ -98,7 +98,8 @@ class BaseChatQwen(TypedCalls):
         A key from the environment is left out too: the copy reads the variable where it runs.
         """
         state = super().__getstate__()
-        left_out = dict.fromkeys(("http_client", "http_async_client", "_dumped", "_located"))
+        own = ("http_client", "http_async_client", "_dumped", "_located", "_made_at")
+        left_out = dict.fromkeys(own)
         return {**state, "__dict__": {**state["__dict__"], **left_out}}
 
     def _resolve_model_profile(self) -> ModelProfile | None:

@@ -27,6 +27,7 @@ from langchain_qwen36._model.setting_hints import unknown_setting
 from langchain_qwen36._model.settings import ModelSettings  # noqa: TC001
 from langchain_qwen36._model.translated_settings import FOREIGN_NAMES, translate
 from langchain_qwen36._request.types import Effort, ForcedToolChoice, PromptCache
+from langchain_qwen36._user_line import constructing_line
 from langchain_qwen36._version import __version__
 from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.gateways import GATEWAYS, Gateway
@@ -205,6 +206,8 @@ class QwenFields(BaseChatModel):
         hide_secrets(cast("dict[str, Any]", settings))
         check_names(type(self), settings, type(self).__name__)
         super().__init__(**translate(settings))
+        # In `__dict__`, as core's cached properties: equality of models leaves it out.
+        self.__dict__["_made_at"] = constructing_line()
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:

@@ -112,7 +112,7 @@ def prepare_call(
     settings = call_settings.merge(fields, wire_id(prices, name), stop, kwargs, offer)
     request = wire_request.build(messages, settings, gateway, find_model(name), stream=stream)
     if request.notes:
-        warn_of_changes(request.notes)
+        warn_of_changes(request.notes, fields.__dict__.get("_made_at"))
     api_call = _api_call(fields, endpoint, key, request, kwargs)
     return PreparedCall(request, api_call, has_functions)
 

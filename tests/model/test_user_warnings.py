@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import warnings
 
 import pytest
+from builders import model_on
+from langchain.agents import create_agent
+from langchain.agents.structured_output import ToolStrategy
 from pydantic import BaseModel
 
 from langchain_qwen36 import ChatQwen36, QwenWarning
@@ -37,12 +41,123 @@ def test_it_points_at_the_line_that_called(gateway_server):
     assert (given[0].filename, given[0].lineno) == (__file__, called)
 
 
-async def test_an_async_call_points_at_no_file_of_a_library(gateway_server):
-    """LangChain runs it in a task of its own, on whose stack the user's line does not stand."""
+async def ainvoke(model):
+    """Call once."""
+    await model.ainvoke("Paris?")
+
+
+async def abatch(model):
+    """Call twice at once."""
+    await model.abatch(["Paris?", "Rome?"])
+
+
+async def astream(model):
+    """Read a stream."""
+    async for _ in model.astream("Paris?"):
+        pass
+
+
+async def gathered(model):
+    """Call twice, in tasks of the user's own coroutine."""
+    await asyncio.gather(ainvoke(model), ainvoke(model))
+
+
+async def in_a_task_group(model):
+    """Call in a task that the user made."""
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(ainvoke(model))
+
+
+def lines_of(function) -> range:
+    """Return the line numbers of a function."""
+    source, first = inspect.getsourcelines(function)
+    return range(first, first + len(source))
+
+
+@pytest.mark.parametrize(
+    ("call", "pointed_at"),
+    [
+        (ainvoke, ainvoke),
+        (abatch, abatch),
+        (astream, astream),
+        (gathered, ainvoke),
+        (in_a_task_group, ainvoke),
+    ],
+)
+async def test_an_async_call_is_pointed_at_too(gateway_server, call, pointed_at):
+    """LangChain runs it in tasks of its own; the user's line stands in one that awaits them."""
     asked = structured(gateway_server("dashscope"))
     with pytest.warns(QwenWarning) as given:
-        await asked.ainvoke("Paris?")
-    assert given[0].filename in {__file__, "sys", "<string>"}  # the last is xdist's worker
+        await call(asked)
+    assert {warning.filename for warning in given} == {__file__}
+    assert len({warning.lineno for warning in given}) == len(given) == 1
+    assert given[0].lineno in lines_of(pointed_at)
+
+
+def weather(city: str) -> str:
+    """Tell the weather in a city."""
+    return f"sunny in {city}"
+
+
+def agent_on(server):
+    """Return an agent that has to answer with a schema, which a thinking model cannot be forced to.
+
+    The model asks for the weather first, so that it is called twice.
+    """
+    return create_agent(model_on(server), [weather], response_format=ToolStrategy(City))
+
+
+def invoke_an_agent(agent):
+    """Run it in this thread."""
+    agent.invoke({"messages": "How is the weather in Paris?"})
+
+
+async def ainvoke_an_agent(agent):
+    """Run it on the event loop."""
+    await agent.ainvoke({"messages": "How is the weather in Paris?"})
+
+
+async def astream_an_agent(agent):
+    """Read its messages as they come."""
+    async for _ in agent.astream(
+        {"messages": "How is the weather in Paris?"}, stream_mode="messages"
+    ):
+        pass
+
+
+@pytest.mark.parametrize("run", [invoke_an_agent, ainvoke_an_agent, astream_an_agent])
+async def test_an_agent_warns_once_at_the_line_that_runs_it(gateway_server, run):
+    """Its loop calls the model again and again, and the user has no line in it."""
+    server = gateway_server("dashscope")
+    agent = agent_on(server)
+    with pytest.warns(QwenWarning) as given:  # noqa: PT031
+        running = run(agent)
+        if inspect.isawaitable(running):
+            await running
+    assert len(server.bodies) > 1
+    assert [warning.filename for warning in given] == [__file__]
+    assert given[0].lineno in lines_of(run)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        pytest.param(lambda model: model.batch(["Paris?", "Rome?"]), id="batch"),
+        pytest.param(lambda model: asyncio.run(_read_events(model)), id="astream_events"),
+    ],
+)
+def test_the_line_that_made_the_model_is_pointed_at_where_no_other_is_known(gateway_server, call):
+    """A thread of LangChain's, or a task that nobody awaits, does not tell who began it."""
+    asked = structured(gateway_server("dashscope"))
+    with pytest.warns(QwenWarning) as given:
+        call(asked)
+    assert [warning.filename for warning in given] == [__file__]
+    assert given[0].lineno in lines_of(structured)
+
+
+async def _read_events(model):
+    async for _ in model.astream_events("Paris?", version="v2"):
+        pass
 
 
 def test_it_says_which_setting_was_changed_and_how_to_silence_it(gateway_server):

@@ -13,6 +13,7 @@ import httpx
 from langchain_qwen36._transport.http import connections as clients
 from langchain_qwen36._transport.http.connections import PoolKey
 from langchain_qwen36._transport.http.exceptions import display_url
+from langchain_qwen36._user_line import user_line
 from langchain_qwen36.errors import InvalidRequestError, UnexpectedResponseError
 
 if TYPE_CHECKING:
@@ -92,7 +93,9 @@ def follow_redirect(there: RequestURL, address: RequestURL, status: int) -> Requ
 def warn_of_plain_http(origin: str) -> None:
     """Say once that a key crosses the open network unencrypted."""
     if origin.startswith("http:") and is_public(urlsplit(origin).hostname or ""):
-        warnings.warn(f"The key goes to {origin} unencrypted: use https.", stacklevel=2)
+        line = user_line()
+        text = f"The key goes to {origin} unencrypted: use https."
+        warnings.warn_explicit(text, UserWarning, *line[:2], module=line.module)
 
 
 def is_public(host: str) -> bool:
