@@ -65,6 +65,7 @@ class Choice:
         self.extras: dict[str, Any] = {}
         self.partial_objects: dict[str, Item] = {}
         self.metadata: dict[str, Any] = {}
+        self.name: str | None = None
         self.raw_finish: str | None = None
         self.native_finish: str | None = None
         self.failure: Mapping[str, Any] | None = None
@@ -317,6 +318,8 @@ class Choice:
                 self.extras[name] = self.extras.get(name, "") + value
             elif name == "provider_metadata" and value:
                 self.metadata[name] = value
+            elif name == "name" and isinstance(value, str):
+                self.name = value or None
             elif name in _KNOWN or not value:
                 continue
             elif isinstance(value, list):

@@ -60,6 +60,7 @@ class ChunkWriter:
         return ChatGenerationChunk(
             message=AIMessageChunk(
                 content="",
+                name=reader.first.name,
                 additional_kwargs=additional_kwargs(reader.first),
                 response_metadata=metadata,
                 usage_metadata=counted,

@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any, assert_never
 from langchain_qwen36._content.messages import PROVIDER
 from langchain_qwen36._response import usage
 from langchain_qwen36._response.citations import with_citations
-from langchain_qwen36._response.message import additional_kwargs, alternatives, response_metadata
+from langchain_qwen36._response.message import (
+    FINISH_FIELDS,
+    additional_kwargs,
+    alternatives,
+    response_metadata,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,6 +83,7 @@ class EventWriter:
             "event": "message-finish",
             "metadata": metadata,
             "additional_kwargs": kwargs,
+            **{name: metadata[name] for name in FINISH_FIELDS if name in metadata},
         }
         if counted:
             end["usage"] = counted

@@ -83,6 +83,7 @@ def ai_message(
     blocks = [call.block for call in choice.finished_calls(interrupted=interrupted)]
     return AIMessage(
         content=choice.full_text(),
+        name=choice.name,
         additional_kwargs=kwargs,
         response_metadata=dict(metadata),
         tool_calls=[block for block in blocks if block["type"] == "tool_call"],
@@ -173,17 +174,27 @@ def finish_reason(choice: Choice, *, done: bool) -> str | None:
     return reason
 
 
-_NORMALIZED = {"stop", "length", "content_filter"}
+FINISH_FIELDS = ("finish_reason", "normalized_finish_reason")
+"""What langchain-core 1.8.4 reads of `response_metadata`, and of a `message-finish` event.
+
+Its third field, `finish_state`, tells whether Anthropic's servers wait for more; no Qwen server
+has such a state: docs/quirks.md#finish-reasons-that-disagree.
+"""
+_NORMALIZED = {
+    "stop": "stop",
+    "length": "length",
+    "tool_calls": "tool_call",
+    "content_filter": "content_filter",
+    "error": "error",
+}
 
 
 def _normalized(choice: Choice, *, done: bool) -> str | None:
-    """Return the finish reason in langchain-core's words (1.8.4); None where it has none."""
+    """Return the finish reason in langchain-core's words; None while nothing ended the answer."""
     if choice.extras.get("refusal"):
         return "refusal"
     reason = finish_reason(choice, done=done)
-    if reason == "tool_calls":
-        return "tool_call"
-    return reason if reason in _NORMALIZED else None
+    return _NORMALIZED.get(reason, "other") if reason else None
 
 
 def _notes(reader: CompletionReader, choice: Choice) -> dict[str, str]:
