@@ -143,7 +143,7 @@ class FakeQwen(BaseChatModel):
         for message in self._chunks():
             time.sleep(self.pause)
             chunk = ChatGenerationChunk(message=message)
-            if run_manager is not None:  # v3 only, as in ChatQwen36 (T9)
+            if run_manager is not None:  # v3 only, as in ChatQwen36
                 run_manager.on_llm_new_token(message.text, chunk=chunk)
             yield chunk
 

@@ -84,7 +84,7 @@ def test_an_agent_uses_a_tool_and_answers(gateway_server: Server, row: str, thin
 async def test_an_agent_gives_a_structure(
     gateway_server: Server, row: str, strategy: Any, thinks: bool
 ) -> None:
-    """P05: every strategy ends with the object, thinking or not, and nothing is refused."""
+    """Every strategy ends with the object, thinking or not, and nothing is refused."""
     server = gateway_server(row)
     agent = create_agent(model_on(server, enable_thinking=thinks), response_format=strategy)
     asked = ask("The city 'Paris' has 2100000 people.")
@@ -110,7 +110,7 @@ def test_a_structure_comes_after_tools(gateway_server: Server, strategy: Any, th
     [pytest.param("dashscope", "tool", id="json"), pytest.param("vllm", "provider", id="schema")],
 )
 def test_the_profile_chooses_the_strategy(gateway_server: Server, row: str, strategy: str) -> None:
-    """P38: a bare schema goes to the server only where the server keeps to it."""
+    """A bare schema goes to the server only where the server keeps to it."""
     server = gateway_server(row)
     create_agent(model_on(server), response_format=City).invoke(ask("The city 'Paris', 1."))
     sent = "provider" if "response_format" in server.bodies[0] else "tool"
@@ -118,14 +118,14 @@ def test_the_profile_chooses_the_strategy(gateway_server: Server, row: str, stra
 
 
 def test_no_empty_list_of_tools_is_sent(gateway_server: Server) -> None:
-    """T17: an agent without tools binds an empty list; the body has none."""
+    """An agent without tools binds an empty list; the body has none."""
     server = gateway_server("vllm")
     create_agent(model_on(server), response_format=ProviderStrategy(City)).invoke(ask("'Paris' 1"))
     assert "tools" not in server.bodies[0]
 
 
 def test_parallel_calls_are_answered_in_one_turn(gateway_server: Server) -> None:
-    """P56: both tools are called at once, and both results go back together."""
+    """Both tools are called at once, and both results go back together."""
     server = gateway_server("dashscope")
     messages = create_agent(model_on(server), [add, get_weather]).invoke(ask(BOTH))["messages"]
     assert [call["name"] for call in said(messages)[0].tool_calls] == ["add", "get_weather"]
@@ -241,7 +241,7 @@ def summarising(model: Any, **settings: Any) -> Any:
 def test_a_long_history_is_summarised_by_the_windows_fraction(
     gateway_server: Server, tokens: int, summarised: bool
 ) -> None:
-    """P38: the profile's `max_input_tokens` is what the fraction is of."""
+    """The profile's `max_input_tokens` is what the fraction is of."""
     server = gateway_server("dashscope")
     model = model_on(server)
     window = model.profile["max_input_tokens"]
@@ -252,7 +252,7 @@ def test_a_long_history_is_summarised_by_the_windows_fraction(
 
 
 def test_the_reported_tokens_of_the_last_answer_trigger(gateway_server: Server) -> None:
-    """T18: what the gateway counted is believed, for provider and model have one name."""
+    """What the gateway counted is believed, for provider and model have one name."""
     server = gateway_server("dashscope")
     model = model_on(server)
     last = model.invoke("Hello").model_copy(
@@ -298,7 +298,7 @@ def test_a_summarys_own_call_leaves_the_history_alone(gateway_server: Server) ->
 
 
 def test_a_system_message_of_the_history_is_folded(gateway_server: Server) -> None:
-    """P08: an agent's prompt and one inside the history both arrive, in front."""
+    """An agent's prompt and one inside the history both arrive, in front."""
     server = gateway_server("dashscope")
     agent = create_agent(model_on(server), system_prompt="Be brief.")
     agent.invoke({"messages": [HumanMessage("Hi"), SystemMessage("Be kind."), HumanMessage("So")]})
@@ -319,7 +319,7 @@ async def test_a_tool_selector_uses_a_small_model(gateway_server: Server) -> Non
 
 
 def test_retries_are_langchains_by_our_classes(gateway_server: Server) -> None:
-    """T15: an error that says it may be retried is, one that says it may not is not."""
+    """An error that says it may be retried is, one that says it may not is not."""
     server = gateway_server("dashscope")
     retry = ModelRetryMiddleware(max_retries=1, initial_delay=0, jitter=False, on_failure="error")
     agent = create_agent(model_on(server, max_retries=0), middleware=[retry])

@@ -140,7 +140,7 @@ def test_retries_around_the_model(gateway_server: Server) -> None:
 
 @pytest.mark.parametrize("name", ["model_name", "model"])
 def test_a_configurable_model(gateway_server: Server, name: str) -> None:
-    """T12, T13: by either name the model changes, and nothing else does."""
+    """By either name the model changes, and nothing else does."""
     server = gateway_server("dashscope")
     model = model_on(server, temperature=0.3).configurable_fields(
         model_name=ConfigurableField(id=name)
@@ -164,7 +164,7 @@ def test_a_configurable_setting(gateway_server: Server) -> None:
 
 
 def test_the_profile_follows_a_configurable_model(gateway_server: Server) -> None:
-    """T12: the window is that of the model that is asked."""
+    """The window is that of the model that is asked."""
     model = model_on(gateway_server()).configurable_fields(model_name=ConfigurableField(id="model"))
     prepared, _ = model.prepare({"configurable": {"model": "qwen3.6-plus"}})  # type: ignore[attr-defined]
     assert prepared.profile["max_input_tokens"] == 983_616
@@ -201,7 +201,7 @@ def test_a_placeholder_for_the_history(gateway_server: Server) -> None:
 
 
 def test_langchains_cache_answers(gateway_server: Server) -> None:
-    """T11, T14: the same question once, another setting anew, and a hit costs nothing."""
+    """The same question once, another setting anew, and a hit costs nothing."""
     server = gateway_server()
     cache = InMemoryCache()
     model = model_on(server, cache=cache)

@@ -1,4 +1,4 @@
-"""A conversation that changes its model: ours, ChatOpenAI and ChatAnthropic read each other (P60).
+"""A conversation that changes its model: ours, ChatOpenAI and ChatAnthropic read each other.
 
 Messages are made by the other packages' own code from answers of a server of ours, or are the
 shapes those packages document.

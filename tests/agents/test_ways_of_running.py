@@ -1,4 +1,4 @@
-"""One agent, run in every way LangGraph has: the same answer, thoughts and usage (P41, P42)."""
+"""One agent, run in every way LangGraph has: the same answer, thoughts and usage."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ async def test_every_way_says_the_same(gateway_server: Server, way: Way, row: st
 @WAYS
 @ROWS
 async def test_every_way_counts_the_same(gateway_server: Server, way: Way, row: str) -> None:
-    """P41: what the messages say, what LangChain's handler counts, and what ours does."""
+    """What the messages say, what LangChain's handler counts, and what ours does."""
     # A gateway of its own for each run: an earlier one would have left its prompt in the cache.
     expected = create_agent(model_on(gateway_server(row)), [get_weather]).invoke(ask(WEATHER))
     agent = create_agent(model_on(gateway_server(row)), [get_weather])
@@ -173,7 +173,7 @@ async def test_every_way_reports_the_cost(gateway_server: Server, way: Way) -> N
 
 
 def test_chunks_show_thoughts_in_both_shapes(gateway_server: Server) -> None:
-    """P43: UIs read the old key or the standard block; both are filled in each chunk."""
+    """UIs read the old key or the standard block; both are filled in each chunk."""
     agent = create_agent(model_on(gateway_server()), [get_weather])
     parts = agent.stream(ask(WEATHER), stream_mode="messages")
     chunks = [m for m, _ in parts if isinstance(m, AIMessageChunk)]
@@ -183,7 +183,7 @@ def test_chunks_show_thoughts_in_both_shapes(gateway_server: Server) -> None:
 
 
 def test_blocks_end_before_the_next_begins(gateway_server: Server) -> None:
-    """P42: a UI may close the thought when the text opens."""
+    """A UI may close the thought when the text opens."""
     agent = create_agent(model_on(gateway_server()), [get_weather])
     with agent.stream_events(ask(WEATHER), version="v3") as run:
         order = [
@@ -232,7 +232,7 @@ def test_the_other_modes_run_to_the_end(gateway_server: Server, mode: Any) -> No
 
 
 def test_content_of_version_1_goes_back_unchanged(gateway_server: Server) -> None:
-    """T20: what v3 left in the history is sent as what it was."""
+    """What v3 left in the history is sent as what it was."""
     server = gateway_server()
     agent = create_agent(model_on(server), [get_weather])
     with agent.stream_events(ask(WEATHER), version="v3") as run:

@@ -1,4 +1,4 @@
-"""A budget stops the call after it is spent, and nothing pays around it (P47)."""
+"""A budget stops the call after it is spent, and nothing pays around it."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_calls_at_the_same_time_share_the_budget():
     ],
 )
 def test_an_agents_middleware_does_not_pay_around_it(wrap):
-    """The fallback middleware catches every error (T15); its own call is refused too."""
+    """The fallback middleware catches every error; its own call is refused too."""
     model, other = FakeQwen(), FakeQwen()
     agent = create_agent(model, middleware=[wrap(other)])
     question = {"messages": [("user", PROMPT)]}

@@ -1,4 +1,4 @@
-"""Every way for a call to end: the table of langchain.md §3, and what each costs."""
+"""Every way for a call to end, and what each costs."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _abandon_v3(model):
     ],
 )
 def test_a_cut_call_is_billed_by_what_was_seen_of_it(use, ending, seen):
-    """Prompt and text so far are counted, priced, and marked as an estimate (P31)."""
+    """Prompt and text so far are counted, priced, and marked as an estimate."""
     model = FakeQwen(hangs_after=seen)
     with get_qwen_cost_callback() as cb:
         use(model)
@@ -107,7 +107,7 @@ def test_a_cut_call_is_billed_by_what_was_seen_of_it(use, ending, seen):
 
 
 def test_a_cancelled_call_that_streamed_inside_counts_the_text_so_far():
-    """Nobody is told of the end of a cancelled `ainvoke` (T3), but its chunks were seen."""
+    """Nobody is told of the end of a cancelled `ainvoke`, but its chunks were seen."""
     model = FakeQwen(hangs_after=1)
     with get_qwen_cost_callback() as cb:
         asyncio.run(_cancel_ainvoke(model, stream=True))
@@ -134,7 +134,7 @@ async def _leave_v3(model):
 
 
 def test_a_left_v3_stream_runs_to_its_end_and_is_billed_whole():
-    """Breaking out of an async v3 stream does not stop its producer (langchain.md §3)."""
+    """Breaking out of an async v3 stream does not stop its producer."""
     with get_qwen_cost_callback() as cb:
         asyncio.run(_leave_v3(FakeQwen(pause=0.01)))
 
@@ -203,7 +203,7 @@ FINISHED = PARTIAL.model_copy(update={"response_metadata": {"finish_reason": "le
     ],
 )
 def test_a_failed_call_costs_what_may_be_billed(error, source, estimated, counted):
-    """A refusal costs 0; what was accepted costs its last usage or an estimate (P31)."""
+    """A refusal costs 0; what was accepted costs its last usage or an estimate."""
     prompt = tokens.count_messages([HumanMessage(PROMPT)])
     with get_qwen_cost_callback() as cb, pytest.raises(type(error)):
         FakeQwen(error=error).invoke(PROMPT)
@@ -227,7 +227,7 @@ def test_a_failed_call_costs_what_may_be_billed(error, source, estimated, counte
     ],
 )
 def test_a_timeout_costs_money_once_the_request_was_sent(clock, source):
-    """Gateways run and bill a request that was left alone (gateways.md §7)."""
+    """Gateways run and bill a request that was left alone."""
     error = GatewayTimeoutError("late")
     error.clock = clock
     with get_qwen_cost_callback() as cb, pytest.raises(GatewayTimeoutError):
@@ -245,7 +245,7 @@ def test_a_timeout_costs_money_once_the_request_was_sent(clock, source):
     ],
 )
 def test_an_error_within_a_stream_bills_the_text_before_it(use):
-    """The chunks were seen even where the error event carries none (langchain.md §3)."""
+    """The chunks were seen even where the error event carries none."""
     model = FakeQwen(error=ConnectionError("reset"), fails_after=2)
     with get_qwen_cost_callback() as cb, pytest.raises(ConnectionError):
         use(model)
@@ -256,7 +256,7 @@ def test_an_error_within_a_stream_bills_the_text_before_it(use):
 
 
 def test_a_sync_batch_that_fails_later_keeps_its_first_call():
-    """LangChain never tells of the end of the items before the failing one (T4)."""
+    """LangChain never tells of the end of the items before the failing one."""
     cb = QwenCostCallbackHandler()
     with pytest.raises(RateLimitError):
         _FailsSecond().generate([[HumanMessage(PROMPT)], [HumanMessage("fail")]], callbacks=[cb])
@@ -408,7 +408,7 @@ PIECE = {"name": "weather", "args": '{"city"', "id": "1", "index": 0}
     ],
 )
 def test_all_that_was_written_is_counted(messages, text):
-    """Thoughts and calls are billed as output, each once (P30, T20)."""
+    """Thoughts and calls are billed as output, each once."""
     assert summarize_messages(messages).text == text
 
 

@@ -86,7 +86,7 @@ def test_every_way_to_call_costs_the_same(call):
 
 
 def test_fifty_threads_and_fifty_tasks_count_exactly():
-    """No call is lost or doubled, whichever thread or task it ends in (P46)."""
+    """No call is lost or doubled, whichever thread or task it ends in."""
 
     async def tasks(model):
         await asyncio.gather(*(model.ainvoke(PROMPT) for _ in range(50)))
@@ -145,7 +145,7 @@ def test_a_handler_given_twice_counts_once():
 
 
 def test_the_context_hook_is_registered_once():
-    """LangChain keeps hooks for ever, so a block must not add one (T30)."""
+    """LangChain keeps hooks for ever, so a block must not add one."""
     before = len(core_context._configure_hooks)
     for _ in range(3):
         with get_qwen_cost_callback():
@@ -218,7 +218,7 @@ def test_runs_are_forgotten_when_they_end():
     ],
 )
 def test_a_copy_takes_the_records_along_and_counts_on_its_own(copied):
-    """Locks stay behind (P66)."""
+    """Locks stay behind."""
     with get_qwen_cost_callback(budget="1 USD", price_as="dashscope-intl") as handler:
         FakeQwen().invoke(PROMPT)
         twin = copied(handler)
@@ -246,7 +246,7 @@ def test_each_record_is_handed_on_as_it_is_booked():
 
 
 def test_the_block_takes_every_setting_of_the_handler():
-    """Two lists of the same keywords must not drift apart; T28 sets one aside."""
+    """Two lists of the same keywords must not drift apart."""
     keywords = set(inspect.signature(QwenCostCallbackHandler).parameters)
 
     assert set(CostSettings.__annotations__) == keywords - {"trace_costs"}

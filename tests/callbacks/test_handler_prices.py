@@ -18,7 +18,7 @@ from langchain_qwen36.pricing import Money, cost, cost_record
 
 
 def test_a_reported_bill_goes_before_the_list():
-    """What the gateway says it charged is the cost, and the record says so (P28)."""
+    """What the gateway says it charged is the cost, and the record says so."""
     with get_qwen_cost_callback() as cb:
         FakeQwen(gateway="openrouter", reported="0.0123").invoke(PROMPT)
 
@@ -26,7 +26,7 @@ def test_a_reported_bill_goes_before_the_list():
 
 
 def test_an_unknown_model_has_no_price_and_says_so_once(caplog):
-    """The total of unpriced calls is None, never 0 (P12)."""
+    """The total of unpriced calls is None, never 0."""
     with get_qwen_cost_callback() as cb:
         for _ in range(3):
             FakeQwen(model_name="gpt-9").invoke(PROMPT)
@@ -190,7 +190,7 @@ def test_settings_that_cannot_be_are_refused_at_once(settings):
 
 
 def test_several_answers_to_one_call_are_billed_once():
-    """With n > 1 the usage stands on the first answer (T26)."""
+    """With n > 1 the usage stands on the first answer."""
     with get_qwen_cost_callback() as cb:
         FakeQwen(n=3).invoke(PROMPT)
 
@@ -198,7 +198,7 @@ def test_several_answers_to_one_call_are_billed_once():
 
 
 def test_an_llm_cache_hit_costs_nothing_and_is_counted_apart():
-    """Two equal calls cost one (P45)."""
+    """Two equal calls cost one."""
     model = FakeQwen(cache=InMemoryCache())
     with get_qwen_cost_callback() as cb:
         model.invoke(PROMPT)
@@ -210,7 +210,7 @@ def test_an_llm_cache_hit_costs_nothing_and_is_counted_apart():
 
 
 def test_currencies_are_never_added():
-    """Dollars and yuan keep a sum each, and the one total refuses (P68)."""
+    """Dollars and yuan keep a sum each, and the one total refuses."""
     with get_qwen_cost_callback() as cb:
         FakeQwen().invoke(PROMPT)
         FakeQwen(gateway="dashscope").invoke(PROMPT)
@@ -221,7 +221,7 @@ def test_currencies_are_never_added():
 
 
 def test_the_stock_usage_callback_still_adds_up_beside_ours():
-    """Nothing is written into the messages (T1)."""
+    """Nothing is written into the messages."""
     with get_usage_metadata_callback() as stock, get_qwen_cost_callback():
         FakeQwen().batch([PROMPT] * 3)
 
@@ -310,7 +310,7 @@ def test_a_book_that_lacks_the_offer_leaves_the_bill_of_the_message():
 
 
 def test_a_bill_that_another_class_lifted_out_is_read():
-    """ChatOpenRouter puts the number beside the usage (T1)."""
+    """ChatOpenRouter puts the number beside the usage."""
     with get_qwen_cost_callback() as cb:
         FakeQwen(says_cost=False, extra={"cost": 0.0123}).invoke(PROMPT)
 
@@ -318,7 +318,7 @@ def test_a_bill_that_another_class_lifted_out_is_read():
 
 
 def test_hits_in_an_explicit_cache_are_cheaper():
-    """The raw usage says which cache it was (P29)."""
+    """The raw usage says which cache it was."""
     usage = {**USAGE, "input_token_details": {"cache_read": 1000}}
     raw = {"prompt_tokens_details": {"cache_type": "ephemeral"}}
     costs = []
@@ -331,7 +331,7 @@ def test_hits_in_an_explicit_cache_are_cheaper():
 
 
 def test_a_free_call_is_no_cache_hit():
-    """LangChain's mark is the integer 0 (T14); a traced cost of nothing is a float."""
+    """LangChain's mark is the integer 0; a traced cost of nothing is a float."""
     with get_qwen_cost_callback() as cb:
         FakeQwen(usage={**USAGE, "total_cost": 0.0}).invoke(PROMPT)
 
@@ -358,7 +358,7 @@ def test_the_start_of_a_call_names_its_gateway(kwargs, params, metadata, expecte
 
 
 def test_two_requests_on_one_message_are_not_priced_as_one():
-    """Each paid its own tier (P11); their usages together would pay the next one."""
+    """Each paid its own tier; their usages together would pay the next one."""
     usage = {"input_tokens": 400_000, "output_tokens": 0, "total_tokens": 400_000}
     each = cost({"input_tokens": 200_000}, find_offer("dashscope-intl", "qwen3.6-plus"))
     bill = {**cost_record(each, None), "total": float(2 * each.total)}

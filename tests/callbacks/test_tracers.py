@@ -1,4 +1,4 @@
-"""What LangSmith is told of a call, read from what its client posts to a real socket (P67)."""
+"""What LangSmith is told of a call, read from what its client posts to a real socket."""
 
 from __future__ import annotations
 
@@ -52,14 +52,14 @@ def test_a_trace_holds_usage_and_the_whole_bill(langsmith, use):
 
 
 def test_a_model_may_write_costs_into_a_whole_messages_usage(langsmith):
-    """Three floats in `usage_metadata` reach the place LangSmith takes costs from (T1)."""
+    """Three floats in `usage_metadata` reach the place LangSmith takes costs from."""
     run = langsmith(lambda: FakeQwen(trace_costs=True).invoke(PROMPT))
 
     assert run["extra"]["metadata"]["usage_metadata"] == {**USAGE, **COSTS}
 
 
 def test_a_model_must_not_write_costs_into_a_chunks_usage():
-    """LangChain merges a stream's chunks with integers only: the user's loop would raise (T1)."""
+    """LangChain merges a stream's chunks with integers only: the user's loop would raise."""
     with pytest.raises(ValueError, match="Only dict and int"):
         list(FakeQwen(trace_costs=True).stream(PROMPT))
 
@@ -104,7 +104,7 @@ def test_langsmith_is_told_dollars_that_are_known(langsmith, model, costs):
 
 
 def test_our_handler_is_right_where_costs_are_traced(langsmith):
-    """The floats that break LangChain's own sums (T1) are not read by ours."""
+    """The floats that break LangChain's own sums are not read by ours."""
     model = FakeQwen(trace_costs=True)
     with get_qwen_cost_callback() as cb:
         langsmith(lambda: model.batch([PROMPT] * 3))
@@ -182,7 +182,7 @@ def test_chatqwen36_tells_langsmith_known_dollars(langsmith, gateway_server, gat
 
 
 def test_several_answers_do_not_break_the_trace(langsmith, gateway_server):
-    """LangChain's tracer sums over them: one bill for all, on the first (T26)."""
+    """LangChain's tracer sums over them: one bill for all, on the first."""
     model = chat_model(gateway_server("dashscope-intl"), n=2, enable_thinking=False)
     run = langsmith(lambda: model.generate([[HumanMessage(PROMPT)]]))
     assert len(run["outputs"]["generations"][0]) == 2

@@ -122,7 +122,7 @@ def test_the_errors() -> None:
 @pytest.mark.parametrize(
     ("gateway", "currency", "rates"),
     [
-        # dashscope.md §3, gateways.md §3: the first tier of qwen3.6-plus, for a million tokens
+        # the first tier of qwen3.6-plus, for a million tokens
         pytest.param("dashscope", "CNY", ("2", "12"), id="dashscope"),
         pytest.param("dashscope-intl", "USD", ("0.50", "3.00"), id="dashscope-intl"),
         pytest.param("apiyi", "USD", ("0.30", "1.80"), id="apiyi"),

@@ -74,7 +74,6 @@ def test_a_name_that_is_no_spelling_finds_nothing(name):
 @pytest.mark.parametrize(
     ("gateway", "name", "expected"),
     [
-        # gateways.md §2, cell by cell
         pytest.param("openrouter", "qwen3.6-plus", "qwen/qwen3.6-plus", id="or-plus"),
         pytest.param("openrouter", "qwen3.6-flash", "qwen/qwen3.6-flash", id="or-flash"),
         pytest.param("openrouter", "qwen3.6-max-preview", "qwen/qwen3.6-max-preview", id="or-max"),
@@ -129,14 +128,14 @@ def test_a_gateway_is_sent_its_own_spelling(gateway, name, expected):
     ],
 )
 def test_a_gateway_may_think_by_default_where_the_model_does_not(name, expected):
-    """One gateway turns thinking on by default for three models only (gateways.md §4.1)."""
+    """One gateway turns thinking on by default for three models only."""
     offer = find_offer("openrouter", name)
     assert offer is not None
     assert (expected, "on") == (offer.thinking, offer.model.thinking)
 
 
 def test_the_closed_plus_model_is_as_its_maker_prints_it():
-    """Limits and switches of qwen3.6-plus, from the maker's tables (dashscope.md §2, §4)."""
+    """Limits and switches of qwen3.6-plus, from the maker's tables."""
     model = find_model("qwen3.6-plus")
     assert model is not None
     printed = (1_000_000, 991_808, 983_616, 65_536, 81_920)
@@ -248,7 +247,7 @@ def test_the_models_of_the_brief_all_have_rows():
 
 
 class TestProfile:
-    """LangChain's profile of a model (P38)."""
+    """LangChain's profile of a model."""
 
     def test_holds_keys_of_langchain_only(self):
         """No key is our own: LangChain warns of those."""

@@ -156,7 +156,7 @@ async def test_the_same_lines_do_the_same_async(gateway_server: Server, row: str
 
 @ALL_ROWS
 def test_thoughts_go_back_while_tools_are_used(gateway_server: Server, row: str) -> None:
-    """P02, P26: in a tool loop the thoughts are sent, as text or as the items they came in."""
+    """In a tool loop the thoughts are sent, as text or as the items they came in."""
     server = gateway_server(row)
     model = model_on(server).bind_tools([add])
     called = model.invoke(SUM)
@@ -172,7 +172,7 @@ SWITCHABLE = [name for name in ROWS if GATEWAYS[name].thinking != "unsupported"]
 
 @pytest.mark.parametrize("row", SWITCHABLE)
 def test_thinking_can_be_switched_off(gateway_server: Server, row: str) -> None:
-    """P14: one setting, wherever the gateway reads it; in one shot and streamed."""
+    """One setting, wherever the gateway reads it; in one shot and streamed."""
     model = model_on(gateway_server(row), enable_thinking=False)
     head, *chunks = model.stream(SKY)
     for message in (model.invoke(SKY), sum(chunks, head)):
@@ -195,7 +195,7 @@ READS_NO_CHOICE = pytest.mark.xfail(
     ],
 )
 def test_an_agent_ends_with_its_structure(gateway_server: Server, row: str) -> None:
-    """P05: `create_agent` binds the schema as a tool and forces one, thinking or not."""
+    """`create_agent` binds the schema as a tool and forces one, thinking or not."""
     model = model_on(gateway_server(row))
     agent = create_agent(model, [get_weather], response_format=ToolStrategy(City))
     asked = {"messages": [HumanMessage("What is the weather in Paris, with its 2100000 people?")]}

@@ -104,7 +104,7 @@ KEY_VARIABLES = {name for row in GATEWAYS.values() for name in row.key_env}
     ],
 )
 def test_an_endpoint_is_chosen_in_the_documented_order(gateway, base_url, env, expected):
-    """Name, host, `QWEN36_GATEWAY`, first key: the earlier one wins (DESIGN §4.4)."""
+    """Name, host, `QWEN36_GATEWAY`, first key: the earlier one wins."""
     endpoint = select_endpoint(gateway, base_url, has_key=False, env=env)
 
     assert expected == (endpoint.gateway.name, endpoint.base_url, endpoint.key)

@@ -92,7 +92,7 @@ def test_thinking_is_off_where_the_row_says_so(gateway_server: Server, row: str)
 def test_a_self_hosted_server_does_not_see_the_top_level_switch(
     gateway_server: Server, row: str
 ) -> None:
-    """P14: enable_thinking at the wrong place leaves thinking on."""
+    """`enable_thinking` at the wrong place leaves thinking on."""
     found = message(post(gateway_server(row), body_of(row, enable_thinking=False)))
     assert found.get("reasoning") or found.get("reasoning_content")
 
@@ -215,7 +215,7 @@ def streamed_call(server: LoopbackGateway, row: str) -> list[dict[str, Any]]:
 
 
 def test_alibaba_continues_a_tool_call_with_an_empty_id(gateway_server: Server) -> None:
-    """dashscope.md §0.7: no name on continuations, no finish_reason key on the last."""
+    """No name on continuations, no finish_reason key on the last."""
     choices = streamed_call(gateway_server("dashscope"), "dashscope")
     pieces = [choice["delta"]["tool_calls"][0] for choice in choices]
     assert pieces[0]["function"] == {"name": "add", "arguments": ""}
@@ -239,7 +239,7 @@ def test_ollama_sends_a_tool_call_whole(gateway_server: Server) -> None:
 
 
 def test_openrouter_sends_comments_and_repeats_the_finish_reason(gateway_server: Server) -> None:
-    """gateways.md §0.2: the usage chunk has a choice that says finish_reason again."""
+    """The usage chunk has a choice that says finish_reason again."""
     response = post(gateway_server("openrouter"), body_of("openrouter", stream=True))
     *_, finish, usage = chunks(response)
     assert response.text.startswith(": OPENROUTER PROCESSING")
@@ -249,7 +249,7 @@ def test_openrouter_sends_comments_and_repeats_the_finish_reason(gateway_server:
 
 
 def test_openrouter_thoughts_come_twice(gateway_server: Server) -> None:
-    """gateways.md §4.3: `reasoning` and an item of `reasoning_details`, the same text."""
+    """OpenRouter sends `reasoning` and an item of `reasoning_details`, the same text."""
     first = chunks(post(gateway_server("openrouter"), body_of("openrouter", stream=True)))[0]
     delta = first["choices"][0]["delta"]
     item = {"type": "reasoning.text", "text": "The", "format": "unknown", "index": 0}
@@ -262,7 +262,7 @@ def test_openrouter_thoughts_come_twice(gateway_server: Server) -> None:
 
 
 def test_vercel_puts_usage_and_money_into_the_last_choice(gateway_server: Server) -> None:
-    """gateways.md §0.3: there is no chunk of usage alone."""
+    """There is no chunk of usage alone."""
     last = chunks(post(gateway_server("vercel"), body_of("vercel", stream=True)))[-1]
     money = last["choices"][0]["delta"]["provider_metadata"]["gateway"]["cost"]
     assert last["choices"][0]["finish_reason"] == "stop"
@@ -273,7 +273,7 @@ def test_vercel_puts_usage_and_money_into_the_last_choice(gateway_server: Server
 
 
 def test_aimlapi_reports_money_in_meta_and_ends_without_done(gateway_server: Server) -> None:
-    """gateways.md §5, §6: `meta.usage` in the last chunk, no `[DONE]`."""
+    """AI/ML API sends `meta.usage` in the last chunk, no `[DONE]`."""
     body = body_of("aimlapi", stream=True, stream_options={"include_usage": True})
     response = post(gateway_server("aimlapi"), body)
     assert chunks(response)[-1]["meta"]["usage"]["usd_spent"] > 0
@@ -281,7 +281,7 @@ def test_aimlapi_reports_money_in_meta_and_ends_without_done(gateway_server: Ser
 
 
 def test_aimlapi_reports_money_in_headers_of_one_shot_answers(gateway_server: Server) -> None:
-    """gateways.md §1: credits and dollars, and its own name of the id."""
+    """Credits and dollars, and its own name of the id."""
     response = post(gateway_server("aimlapi"), body_of("aimlapi"))
     spent = response.json()["meta"]["usage"]["usd_spent"]
     assert float(response.headers["x-aimlapi-usd-spent"]) == spent
@@ -291,7 +291,7 @@ def test_aimlapi_reports_money_in_headers_of_one_shot_answers(gateway_server: Se
 
 @pytest.mark.parametrize("row", ["dashscope", "aimlapi", "vllm", "llamacpp", "openai-compatible"])
 def test_a_stream_has_usage_only_when_asked(gateway_server: Server, row: str) -> None:
-    """P10: without include_usage no chunk has usage; with it the last one has no choices."""
+    """Without include_usage no chunk has usage; with it the last one has no choices."""
     server = gateway_server(row)
     without = chunks(post(server, body_of(row, stream=True)))
     asked = body_of(row, stream=True, stream_options={"include_usage": True})
@@ -302,7 +302,7 @@ def test_a_stream_has_usage_only_when_asked(gateway_server: Server, row: str) ->
 
 
 def test_dashscope_deltas_have_the_documented_keys(gateway_server: Server) -> None:
-    """dashscope.md §5.2: the role on the first chunk only, null beside text and thoughts."""
+    """The role on the first chunk only, null beside text and thoughts."""
     server = gateway_server("dashscope")
     server.script(Reply("Hey", "Hmm"))
     found = chunks(post(server, body_of("dashscope", stream=True)))
@@ -342,7 +342,7 @@ THOUGHTS = {
     "usage.completion_tokens_details.text_tokens",
     "usage.prompt_tokens_details.text_tokens",
 }
-"""Documented (dashscope.md §5), on no recording of Alibaba's own server."""
+"""Documented, on no recording of Alibaba's own server."""
 CALLS = {
     f"choices[].message.tool_calls{rest}"
     for rest in ("", "[].id", "[].type", *(f"[].function{r}" for r in ("", ".name", ".arguments")))
@@ -448,7 +448,7 @@ TWO = [{"role": "user", "content": "Use add for 3 and 4, then get_weather in Par
 @pytest.mark.parametrize(
     ("row", "more", "expected"),
     [
-        pytest.param("dashscope", {}, ["add"], id="one-by-default"),  # P56
+        pytest.param("dashscope", {}, ["add"], id="one-by-default"),
         pytest.param(
             "dashscope", {"parallel_tool_calls": True}, ["add", "get_weather"], id="asked"
         ),
@@ -475,7 +475,7 @@ def test_results_are_quoted_and_no_tool_is_called_again(gateway_server: Server) 
 
 
 def test_a_picture_behind_a_tool_result_is_no_new_question(gateway_server: Server) -> None:
-    """P53: where clients put the picture of a tool result."""
+    """Where clients put the picture of a tool result."""
     messages = [*TWO, call(), RESULT, {"role": "user", "content": [IMAGE]}]
     body = body_of("vllm", messages=messages, tools=[ADD], **off("vllm"))
     assert message(post(gateway_server("vllm"), body))["content"] == "The tools say: 3"
@@ -510,14 +510,14 @@ def test_limits_cut_the_answer(
 def test_whether_thoughts_count_as_output(
     gateway_server: Server, row: str, limit: dict[str, int], text: str
 ) -> None:
-    """dashscope.md §0.4: max_tokens does not cap the thoughts there."""
+    """`max_tokens` does not cap the thoughts there."""
     body = body_of(row, "qwen3.6-plus" if row == "dashscope" else "qwen3.6-27b", **limit)
     choice = post(gateway_server(row), body).json()["choices"][0]
     assert (choice["message"]["content"], choice["finish_reason"]) == (text, "length")
 
 
 def test_a_call_that_is_cut_has_broken_arguments(gateway_server: Server) -> None:
-    """F57: what a client must never run."""
+    """What a client must never run."""
     asked = [{"role": "user", "content": "add 3 and 4"}]
     body = body_of("dashscope", messages=asked, tools=[ADD], max_tokens=4, **off("dashscope"))
     choice = post(gateway_server("dashscope"), body).json()["choices"][0]
@@ -526,7 +526,7 @@ def test_a_call_that_is_cut_has_broken_arguments(gateway_server: Server) -> None
 
 
 def test_a_budget_cuts_the_thoughts(gateway_server: Server) -> None:
-    """dashscope.md §4.1: the reasoning is cut and the answer starts."""
+    """The reasoning is cut and the answer starts."""
     found = post(gateway_server(), body_of("dashscope", "qwen3.6-plus", thinking_budget=2)).json()
     assert found["choices"][0]["message"]["reasoning_content"] == "The user"
     assert found["usage"]["completion_tokens_details"] == {"reasoning_tokens": 2, "text_tokens": 6}
@@ -631,7 +631,7 @@ def test_a_repeated_prompt_is_read_from_the_implicit_cache(gateway_server: Serve
 
 
 def test_a_marked_prompt_is_written_once_and_read_then(gateway_server: Server) -> None:
-    """dashscope.md §4.5, §5.3: one number under two names, cache_type ephemeral."""
+    """One number under two names, cache_type ephemeral."""
     server = gateway_server("dashscope")
     part = {"type": "text", "text": "word " * 1100, "cache_control": {"type": "ephemeral"}}
     body = body_of("dashscope", messages=[{"role": "user", "content": [part]}], **off("dashscope"))

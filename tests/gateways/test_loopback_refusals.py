@@ -59,7 +59,6 @@ MT = "qwen-mt-plus"
 TWO_USERS = [*HI, *HI]
 
 REFUSALS = [
-    # P04
     *[
         refused(
             f"forced-{kind}",
@@ -79,7 +78,6 @@ REFUSALS = [
         )
         for row in ("dashscope", "apiyi")
     ],
-    # P34, P35
     *[
         refused(
             "json-thinking",
@@ -113,7 +111,6 @@ REFUSALS = [
     refused(
         "json-schema-thinking", "openrouter", 400, rules.JSON_WHILE_THINKING, response_format=SCHEMA
     ),
-    # P07
     *[
         refused("one-shot", row, 400, rules.ONE_SHOT)
         for row in ("dashscope", "dashscope-us", "apiyi")
@@ -178,7 +175,6 @@ REFUSALS = [
         )
         for row in ("openrouter", "vercel")
     ],
-    # P03, P17, P53
     *[
         refused(
             "null-content",
@@ -249,7 +245,6 @@ REFUSALS = [
         )
         for row in ("dashscope", "openrouter", "vllm", "llamacpp", "ollama")
     ],
-    # P08
     *[
         refused("two-system", row, 400, rules.SYSTEM_FIRST, messages=TWO_SYSTEM, **off(row))
         for row in ("vllm", "sglang", "llamacpp", "ollama", "dashscope")

@@ -40,7 +40,7 @@ def one_shot(turn: Turn, replies: list[Reply], count: Count) -> JSONObject:
 
 
 def money_headers(turn: Turn, count: Count) -> dict[str, str]:
-    """Return what AI/ML API says of money in the headers of one-shot answers (gateways.md §1)."""
+    """Return what AI/ML API says of money in the headers of one-shot answers."""
     if turn.dialect.usage != "aimlapi":
         return {}
     return {
@@ -82,7 +82,7 @@ def _thought(dialect: Dialect, text: str) -> JSONObject:
 
 
 def _finish(dialect: Dialect, reason: str | None) -> JSONObject:
-    """`tool_calls` from Alibaba arrives with the native reason `stop` (gateways.md §0.5)."""
+    """`tool_calls` from Alibaba arrives with the native reason `stop`."""
     if not dialect.native_finish:
         return {"finish_reason": reason}
     native = "stop" if reason == "tool_calls" else reason
@@ -90,7 +90,7 @@ def _finish(dialect: Dialect, reason: str | None) -> JSONObject:
 
 
 def _logprobs(turn: Turn, tokens: list[str]) -> JSONObject:
-    """Alibaba's own servers have none for these models (dashscope.md §4.2)."""
+    """Alibaba's own servers have none for these models."""
     if not turn.body.get("logprobs") or turn.dialect.usage == "dashscope":
         return {"logprobs": None} if turn.dialect.null_logprobs else {}
     return {"logprobs": {"content": [_logprob(turn, token) for token in tokens]}}
@@ -169,7 +169,7 @@ def _money(turn: Turn, count: Count) -> JSONObject:
 
 
 def _repeated(turn: Turn, reply: Reply) -> JSONObject:
-    """Return the choice beside usage that says finish_reason a second time (gateways.md §0.2)."""
+    """Return the choice beside usage that says finish_reason a second time."""
     delta = {"role": "assistant", "content": ""}
     return {"index": 0, "delta": delta, **_finish(turn.dialect, reply.finish_reason)}
 
@@ -188,7 +188,7 @@ def _choice_chunks(turn: Turn, place: int, reply: Reply) -> Iterator[JSONObject]
         is_closer = dialect.tool_deltas == "empty_ids" and tokens is None
         said = role | delta if dialect.role == "every" or first else delta
         first = False
-        if is_closer:  # dashscope.md §0.7: without finish_reason and logprobs
+        if is_closer:  # without finish_reason and logprobs
             yield {"index": place, "delta": said}
         else:
             yield _delta_choice(turn, place, said, tokens or [])
@@ -233,14 +233,14 @@ def _call_deltas(turn: Turn, place: int, call: Call) -> Iterator[JSONObject]:
 
 
 def _continued(dialect: Dialect) -> JSONObject:
-    """Return what a continuation repeats: Alibaba an empty id and the type (dashscope.md §0.7)."""
+    """Return what a continuation repeats: Alibaba an empty id and the type."""
     return {"id": "", "type": "function"} if dialect.tool_deltas == "empty_ids" else {}
 
 
 def envelope(  # noqa: PLR0911 - one return for each shape
     dialect: Dialect, refusal: Refusal, number: int, path: str
 ) -> JSONObject:
-    """Return a refusal in the gateway's own shape (dashscope.md §6, gateways.md §7, recordings)."""
+    """Return a refusal in the gateway's own shape (recordings)."""
     error: JSONObject = {"message": refusal.message, "type": refusal.type}
     coded = error | {"param": None, "code": refusal.code}
     rid = request_id(number)

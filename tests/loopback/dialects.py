@@ -1,6 +1,6 @@
 """How each gateway words its answers, and which models it knows: facts, no behaviour.
 
-Shapes are those of the recordings (`../shared/wire`) and of dashscope.md §5, gateways.md §4-§6.
+Shapes are those of the recordings (`../shared/wire`) and of the vendors' pages.
 What a gateway accepts is not here: that is the row's.
 """
 
@@ -29,7 +29,7 @@ Envelope = Literal[
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Model:
-    """What is known of a model (dashscope.md §2); the catalogue under test is not asked."""
+    """What is known of a model; the catalogue under test is not asked."""
 
     thinks: Literal["on", "off", "always"] = "on"
     max_thinking: int = 81_920
@@ -83,7 +83,7 @@ class Dialect:
     """`listed`: the ids above; `any_spelling`: under any usual name; `open_weights`: those of them
     that are open; `anything`: not looked at."""
     answers_as: Literal["asked", "dated", "bare"] = "asked"
-    """Which spelling of the model comes back (gateways.md §0.9)."""
+    """Which spelling of the model comes back."""
 
     id_prefix: str = "chatcmpl-"
     id_header: str = "x-request-id"
@@ -133,7 +133,7 @@ class Dialect:
     """Whether several tools are called when the request does not say."""
     max_tokens_caps_thoughts: bool = True
     content_required: bool = False
-    """Whether an assistant message must have non-null content (P03)."""
+    """Whether an assistant message must have non-null content."""
 
 
 _DASHSCOPE = Dialect(
@@ -227,7 +227,7 @@ DIALECTS: Mapping[str, Dialect] = {
     "vllm": Dialect(
         envelope="vllm",
         served="open_weights",
-        reasoning="reasoning",  # P13: since 0.16 no longer reasoning_content
+        reasoning="reasoning",  # since 0.16 no longer reasoning_content
         silent_content=None,
         cache_from=16,
     ),

@@ -1,7 +1,7 @@
 """What a gateway accepts, and the refusals of what it does not.
 
-The conditions are the row's facts; the texts are the documented ones (dashscope.md §6, the
-recordings) where a source prints one. Those that no source prints say `(wording assumed)`.
+The conditions are the row's facts; the texts are the documented ones (the vendor's pages,
+the recordings) where a source prints one. Those that no source prints say `(wording assumed)`.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _order(turn: Turn) -> Iterator[Refusal]:
 
 
 def _continues(turn: Turn, last: dict[str, Any]) -> bool:
-    """Whether a last assistant message is taken as the beginning of the answer (P61)."""
+    """Whether a last assistant message is taken as the beginning of the answer."""
     match turn.row.prefill:
         case "bare":
             return True

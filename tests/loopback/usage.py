@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 IMAGE = 258
 """Tokens of one picture."""
 EXPLICIT_FROM = 1024
-"""Tokens from which an explicit cache marker is honoured (dashscope.md §4.5)."""
+"""Tokens from which an explicit cache marker is honoured."""
 INPUT_RATE, OUTPUT_RATE = 0.325e-6, 1.95e-6
 """USD per token at the gateways that report money."""
 CREDITS = 2_000_000
-"""AI/ML API's credits for one dollar (gateways.md §3)."""
+"""AI/ML API's credits for one dollar."""
 
 
 class Count(NamedTuple):
@@ -102,7 +102,7 @@ def _prompt(turn: Turn) -> tuple[list[str], list[int]]:
 
 
 def usage(turn: Turn, count: Count) -> dict[str, Any]:  # noqa: PLR0911 - one for each shape
-    """Return the `usage` object as this gateway writes it (dashscope.md §5.3, gateways.md §5)."""
+    """Return the `usage` object as this gateway writes it."""
     totals = {
         "prompt_tokens": count.prompt,
         "completion_tokens": count.completion,

@@ -1,4 +1,4 @@
-"""A budget of money per run, thread or user (P47)."""
+"""A budget of money per run, thread or user."""
 
 from __future__ import annotations
 
@@ -283,7 +283,7 @@ def test_nothing_is_kept_of_a_run_that_has_ended(gateway_server: Server) -> None
 
 
 def test_retries_and_fallbacks_are_inside(gateway_server: Server) -> None:
-    """T15: a spent budget is neither retried nor paid to a fallback."""
+    """A spent budget is neither retried nor paid to a fallback."""
     server, other = gateway_server(), gateway_server("openrouter")
     server.script(*ENDLESS)
     inner = [ModelFallbackMiddleware(model_on(other)), ModelRetryMiddleware(max_retries=2)]
@@ -330,7 +330,7 @@ def test_other_errors_go_through(gateway_server: Server) -> None:
 
 
 async def test_a_cancelled_call_is_counted(gateway_server: Server) -> None:
-    """T3: what was sent is paid, though nobody waits for it any more."""
+    """What was sent is paid, though nobody waits for it any more."""
     server = gateway_server(chunk_delay=0.05)
     middleware = budget("1 USD", per="user", user_of=lambda _: "me")
     agent = create_agent(model_on(server, streaming=True), middleware=[middleware])

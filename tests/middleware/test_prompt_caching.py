@@ -1,4 +1,4 @@
-"""The middleware that has marks set (P64); where they go is in test_prompt_cache.py."""
+"""The middleware that has marks set; where they go is in test_prompt_cache.py."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def test_other_models_are_left_alone(gateway_server: Server) -> None:
 
 
 def test_marks_survive_a_fallback_to_us(gateway_server: Server) -> None:
-    """T16: LangChain strips marks on the way to a fallback; ours are set behind that."""
+    """LangChain strips marks on the way to a fallback; ours are set behind that."""
     first, second = gateway_server("dashscope"), gateway_server("dashscope-intl")
     first.script(Refusal(400, "bad"))
     one, other = (

@@ -1,4 +1,4 @@
-"""Requests are kept out of dearer tiers, or it is said what they cost (P11)."""
+"""Requests are kept out of dearer tiers, or it is said what they cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Broken tool calls go back to the model (P19)."""
+"""Broken tool calls go back to the model."""
 
 from __future__ import annotations
 

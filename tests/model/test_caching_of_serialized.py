@@ -28,7 +28,7 @@ class TestTheTracedForm:
         assert asked._serialized is asked._serialized
 
     def test_it_follows_a_changed_setting(self):
-        """T11: core's own would stay what it was."""
+        """Core's own would stay what it was."""
         asked = model(temperature=0.1)
         before = asked._serialized["kwargs"]["temperature"]
         asked.temperature = 0.2

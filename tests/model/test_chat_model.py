@@ -35,7 +35,7 @@ class TestConstructor:
         ],
     )
     def test_a_misspelt_keyword_names_the_nearest(self, misspelt, nearest):
-        """T13: pydantic would drop it in silence."""
+        """Pydantic would drop it in silence."""
         with pytest.raises(TypeError, match=f"{misspelt}.*{nearest}"):
             model(**{misspelt: 1})
 
@@ -107,7 +107,7 @@ class TestSecrets:
         assert CANARY not in say(model(default_headers={"x-secret": CANARY}))
 
     def test_headers_of_a_call_stay_out_of_traces(self):
-        """T21: a key may stand in them."""
+        """A key may stand in them."""
         params = model()._get_invocation_params(extra_headers={"authorization": CANARY})
         assert CANARY not in str(params)
 
@@ -123,17 +123,17 @@ class TestCopies:
         ],
     )
     def test_a_copy_is_equal(self, duplicate):
-        """P66: no client, socket or lock is part of a model."""
+        """No client, socket or lock is part of a model."""
         original = model(temperature=0.5, timeout=Timeouts(gap=9))
         assert duplicate(original) == original
 
     def test_a_copy_with_another_model_gets_its_profile(self):
-        """T12: summarising middleware would act on the wrong window."""
+        """Summarising middleware would act on the wrong window."""
         changed = model(model="qwen3.6-plus").model_copy(update={"model": "qwen3.6-27b"})
         assert (changed.model, changed.profile["max_input_tokens"]) == ("qwen3.6-27b", 262_144)
 
     def test_a_copy_with_other_settings_has_another_cache_key(self):
-        """T11: core would give the first configuration's cached answer."""
+        """Core would give the first configuration's cached answer."""
         original = model(temperature=0)
         before = original._get_llm_string()
         assert original.model_copy(update={"temperature": 1})._get_llm_string() != before
@@ -187,7 +187,7 @@ async def test_the_key_may_be_an_async_function(gateway_server):
 
 
 def test_what_is_done_otherwise_is_warned_of_and_noted(gateway_server):
-    """P04: thinking is off for the forced call only, and the message says so."""
+    """Thinking is off for the forced call only, and the message says so."""
     server = gateway_server("dashscope")
     asked = ChatQwen36(gateway="dashscope", base_url=server.base_url, api_key=server.key)
 
@@ -320,8 +320,9 @@ def test_what_no_header_can_carry_is_refused_by_name(settings, call):
     assert "caf" not in str(refused.value)
 
 
+@pytest.mark.pain("P36")
 @pytest.mark.parametrize("ask", ["invoke", "stream"])
-def test_p36_an_answer_that_was_all_thinking_is_warned_of(gateway_server, caplog, ask):
+def test_an_answer_that_was_all_thinking_is_warned_of(gateway_server, caplog, ask):
     """With advice, in every call style; the message is marked."""
     server = gateway_server("openrouter")
     server.script(Reply(reasoning="Hm, so many words.", text="", finish="length"))
@@ -331,7 +332,8 @@ def test_p36_an_answer_that_was_all_thinking_is_warned_of(gateway_server, caplog
     assert "thinking_budget" in caplog.text
 
 
-def test_p58_thoughts_that_were_switched_off_are_warned_of_once(gateway_server, caplog):
+@pytest.mark.pain("P58")
+def test_thoughts_that_were_switched_off_are_warned_of_once(gateway_server, caplog):
     """They are paid for; twice the same line would help nobody."""
     server = gateway_server("openrouter")
     server.script(*[Reply(reasoning="I think all the same.", text="Yes.")] * 2)

@@ -1,4 +1,4 @@
-"""The faults of a life: reliability.md §3, cases 58 to 79, as far as the transport goes."""
+"""The faults in the life of a process, as far as the transport goes."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def slow(wire: Wire) -> None:
         wire.wait(0.02)
 
 
-def test_f58_breaking_out_of_a_sync_stream() -> None:
+def test_breaking_out_of_a_sync_stream() -> None:
     """Three early breaks leave no open connection, closed or merely dropped."""
     with FaultServer(stream(HELLO, slow)) as server:
         with closing(begun(stream_to(server))):
@@ -94,7 +94,7 @@ def test_f58_breaking_out_of_a_sync_stream() -> None:
         assert server.connections == 3
 
 
-async def test_f59_breaking_out_of_an_async_stream() -> None:
+async def test_breaking_out_of_an_async_stream() -> None:
     """Closed or merely dropped, the connection goes."""
     with FaultServer(stream(HELLO, slow)) as server:
         async with aclosing(await abegun(stream_to(server))):
@@ -105,7 +105,7 @@ async def test_f59_breaking_out_of_an_async_stream() -> None:
         assert await server.until_open(0) == 0
 
 
-async def test_f60_cancelled_in_mid_stream() -> None:
+async def test_cancelled_in_mid_stream() -> None:
     """CancelledError goes through unchanged, and the connection's place is free at once."""
     one = {"target": {"max_connections": 1}, "timeouts": Timeouts(pool=0.5)}
     with FaultServer(stream(HELLO, slow), ANSWER) as server:
@@ -125,7 +125,7 @@ async def test_f60_cancelled_in_mid_stream() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.001, 0.01, 0.03, 0.06])
-async def test_f60_cancelled_anywhere(seconds: float) -> None:
+async def test_cancelled_anywhere(seconds: float) -> None:
     """Wherever the cancel hits, no connection and no place is lost."""
     few = {"target": {"max_connections": 2}, "timeouts": Timeouts(pool=2)}
 
@@ -145,7 +145,7 @@ async def test_f60_cancelled_anywhere(seconds: float) -> None:
         assert await server.until_open(2) <= 2
 
 
-async def test_f61_the_callers_own_timeout() -> None:
+async def test_the_callers_own_timeout() -> None:
     """It is his TimeoutError, not ours."""
     with FaultServer(stream(HELLO, slow)) as server:
         call = call_to(server.url)
@@ -164,7 +164,7 @@ class Interrupted(CompletionReader):
         raise KeyboardInterrupt
 
 
-def test_f62_keyboard_interrupt() -> None:
+def test_keyboard_interrupt() -> None:
     """It goes through unchanged, and the connection is closed."""
     with FaultServer(stream(HELLO, slow)) as server:
         with pytest.raises(KeyboardInterrupt):
@@ -172,7 +172,7 @@ def test_f62_keyboard_interrupt() -> None:
         assert server.wait_until_open(0) == 0
 
 
-def test_f64_errors_give_their_connection_back(mode: Mode) -> None:
+def test_errors_give_their_connection_back(mode: Mode) -> None:
     """Twenty throttled stream requests over one connection at most."""
     few = {"target": {"max_connections": 1}, "max_retries": 0, "timeouts": Timeouts(pool=0.5)}
     with FaultServer(whole(429, {"error": {"message": "slow"}})) as server:
@@ -183,7 +183,7 @@ def test_f64_errors_give_their_connection_back(mode: Mode) -> None:
             assert server.connections == 1
 
 
-def test_f65_an_error_body_that_never_ends(mode: Mode) -> None:
+def test_an_error_body_that_never_ends(mode: Mode) -> None:
     """The status is worth more than the end of the body, and more than all of it."""
 
     def stall(wire: Wire) -> None:
@@ -206,7 +206,7 @@ def test_f65_an_error_body_that_never_ends(mode: Mode) -> None:
     assert outcome.seconds < 1
 
 
-def test_f66_pool_exhausted_sync() -> None:
+def test_pool_exhausted_sync() -> None:
     """The error names the clock, and that it is this process's own connections."""
     one = {"target": {"max_connections": 1}, "max_retries": 0, "timeouts": Timeouts(pool=0.2)}
     with FaultServer(stream(HELLO, slow)) as server, closing(begun(stream_to(server, **one))):
@@ -217,7 +217,7 @@ def test_f66_pool_exhausted_sync() -> None:
     assert "connections came free" in str(error)
 
 
-async def test_f66_pool_exhausted_async() -> None:
+async def test_pool_exhausted_async() -> None:
     """The same, async; and who waits in time gets the connection."""
     one = {"target": {"max_connections": 1}, "max_retries": 0, "timeouts": Timeouts(pool=0.2)}
     patient = {**one, "timeouts": Timeouts(pool=5)}
@@ -231,7 +231,7 @@ async def test_f66_pool_exhausted_async() -> None:
         assert (await waiting)[0].content
 
 
-def test_f67_many_threads() -> None:
+def test_many_threads() -> None:
     """Sixteen threads share the connections: no error, no request too many."""
     with FaultServer(ANSWER) as server:
         with ThreadPoolExecutor(16) as threads:
@@ -240,7 +240,7 @@ def test_f67_many_threads() -> None:
         assert server.connections <= 16
 
 
-def test_f67_no_lock_is_held_while_waiting() -> None:
+def test_no_lock_is_held_while_waiting() -> None:
     """Eight slow calls at once take as long as one."""
 
     def late(wire: Wire) -> None:
@@ -253,7 +253,7 @@ def test_f67_no_lock_is_held_while_waiting() -> None:
         assert time.monotonic() - started < 1.0
 
 
-def test_f68_loops_one_after_another() -> None:
+def test_loops_one_after_another() -> None:
     """Five `asyncio.run` in a row: five requests, five connections, none left."""
     with FaultServer(ANSWER) as server:
         for _ in range(5):
@@ -262,7 +262,7 @@ def test_f68_loops_one_after_another() -> None:
         assert server.wait_until_open(0) == 0
 
 
-def test_f68_loops_in_threads() -> None:
+def test_loops_in_threads() -> None:
     """Six threads with three loops each: eighteen times two requests, one connection a loop."""
 
     async def twice(url: str) -> None:
@@ -281,7 +281,7 @@ def test_f68_loops_in_threads() -> None:
         assert server.wait_until_open(0) == 0
 
 
-def test_f68_nothing_is_kept_of_a_loop() -> None:
+def test_nothing_is_kept_of_a_loop() -> None:
     """A loop that ended is forgotten; one that was only closed is, at the next one's first call."""
     with FaultServer(ANSWER) as server:
         asyncio.run(apost(call_to(server.url)))
@@ -310,7 +310,7 @@ with FaultServer(ANSWER, ANSWER, GOOD) as server:
 """
 
 
-def test_f69_the_end_of_the_interpreter() -> None:
+def test_the_end_of_the_interpreter() -> None:
     """No loop that is closed, no warning of anything unclosed, however strict Python is."""
     done = subprocess.run(  # noqa: S603
         [sys.executable, "-X", "dev", "-W", "error", "-c", LIFE],
@@ -323,7 +323,7 @@ def test_f69_the_end_of_the_interpreter() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
-def test_f70_fork_after_use() -> None:
+def test_fork_after_use() -> None:
     """The child opens its own connection, and the parent's goes on working."""
     with FaultServer(ANSWER) as server:
         post(call_to(server.url))
@@ -343,8 +343,8 @@ def test_f70_fork_after_use() -> None:
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
-def test_f72_proxy_variables(mode: Mode, variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are honoured, by our own transport too (P50)."""
+def test_proxy_variables(mode: Mode, variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are honoured, by our own transport too."""
     # A name of its own: the way to an origin is kept, and ports come again.
     url = f"http://{mode}-{variable.encode().hex()}.test/v1/chat/completions"
     with FaultServer(ANSWER) as proxy:
@@ -353,7 +353,7 @@ def test_f72_proxy_variables(mode: Mode, variable: str, monkeypatch: pytest.Monk
         assert [wire.path for wire in proxy.requests] == [url]
 
 
-def test_f72_no_proxy(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_proxy(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
     """And so are their exceptions; the empty string is one for everything."""
     with FaultServer(ANSWER) as proxy, FaultServer(ANSWER) as server:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
@@ -363,7 +363,7 @@ def test_f72_no_proxy(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
         assert (len(proxy.requests), len(server.requests)) == (0, 2)
 
 
-def test_f72_a_proxy_of_its_own(mode: Mode) -> None:
+def test_a_proxy_of_its_own(mode: Mode) -> None:
     """`proxy=` needs no environment, and streams go through it under the same clocks."""
     with FaultServer(stream(HELLO, slow_comments)) as proxy, FaultServer(ANSWER) as server:
         outcome = streamed(mode, server, target={"proxy": proxy.url})
@@ -379,7 +379,7 @@ def slow_comments(wire: Wire) -> None:
         wire.wait(0.05)
 
 
-def test_f72_a_broken_proxy(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_proxy(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names the proxy, without its password."""
     monkeypatch.setenv("HTTPS_PROXY", "http://me:secret@127.0.0.1:9")
     with FaultServer(ANSWER) as server:
@@ -389,13 +389,13 @@ def test_f72_a_broken_proxy(mode: Mode, monkeypatch: pytest.MonkeyPatch) -> None
     assert "secret" not in str(outcome.error)
 
 
-def test_f73_a_host_with_a_dead_address(mode: Mode) -> None:
+def test_a_host_with_a_dead_address(mode: Mode) -> None:
     """The next address is tried: localhost may be ::1 first, where nobody listens here."""
     with FaultServer(ANSWER) as server:
         assert posted_to(mode, server.url.replace("127.0.0.1", "localhost")).error is None
 
 
-def test_f74_no_such_host(mode: Mode) -> None:
+def test_no_such_host(mode: Mode) -> None:
     """The error names the host; it is retried, for name servers fail too."""
     outcome = posted_to(mode, "https://no-such-host.invalid/v1/chat/completions")
     assert type(outcome.error) is GatewayConnectionError
@@ -425,9 +425,7 @@ def tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path,
     clients._ssl_context.cache_clear()
 
 
-def test_f75_a_certificate_that_does_not_verify(
-    mode: Mode, tls: tuple[Path, ssl.SSLContext]
-) -> None:
+def test_a_certificate_that_does_not_verify(mode: Mode, tls: tuple[Path, ssl.SSLContext]) -> None:
     """It is not retried, and the error says what to set."""
     with FaultServer(ANSWER, tls=tls[1]) as server:
         outcome = posted(mode, server)
@@ -436,7 +434,7 @@ def test_f75_a_certificate_that_does_not_verify(
     assert "SSL_CERT_FILE" in str(outcome.error)
 
 
-def test_f75_a_certificate_of_ones_own(
+def test_a_certificate_of_ones_own(
     mode: Mode, tls: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With SSL_CERT_FILE it verifies; the clocks run and connections are kept as without TLS."""
@@ -449,7 +447,7 @@ def test_f75_a_certificate_of_ones_own(
         assert server.connections == 1
 
 
-def test_f75_tls_to_a_plain_port(mode: Mode) -> None:
+def test_tls_to_a_plain_port(mode: Mode) -> None:
     """A server that speaks no TLS is not reached, and the error names it."""
     with FaultServer(ANSWER, greeting=b"SSH-2.0-OpenSSH_9\r\n") as server:
         outcome = posted_to(mode, server.url.replace("http:", "https:"))
@@ -457,7 +455,7 @@ def test_f75_tls_to_a_plain_port(mode: Mode) -> None:
     assert str(outcome.error).startswith("https://127.0.0.1:")
 
 
-def test_f76_http_1_only(
+def test_http_1_only(
     mode: Mode, tls: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """HTTP/2 is not offered, so no GOAWAY can come."""
@@ -472,13 +470,13 @@ def test_f76_http_1_only(
     [("Fri, 29 Sep 2023 16:26:27 GMT", 2), ("Fri, 29 Sep 2223 16:26:27 GMT", 1)],
     ids=["in the past", "in two hundred years"],
 )
-def test_f77_a_clock_that_jumps(mode: Mode, date: str, requests: int) -> None:
+def test_a_clock_that_jumps(mode: Mode, date: str, requests: int) -> None:
     """A wait that is over is none; one that has no end is not begun."""
     outcome = ask(mode, whole(429, {}, retry_after=date), GOOD)
     assert outcome.requests == requests
 
 
-def test_f78_retries_spread_out() -> None:
+def test_retries_spread_out() -> None:
     """A hundred who were throttled together do not come back together, nor at once."""
     waits = sorted(delay(RateLimitError(), 1, 2) or 0 for _ in range(100))
     assert waits[0] < 0.2
@@ -487,7 +485,7 @@ def test_f78_retries_spread_out() -> None:
     assert 10 <= told[0] < told[-1] <= 11
 
 
-async def test_f78_retries_are_bounded() -> None:
+async def test_retries_are_bounded() -> None:
     """A hundred calls that are throttled make three hundred requests, and no more."""
     with FaultServer(whole(429, {})) as server, no_waiting():
         calls = (apost(call_to(server.url)) for _ in range(100))
@@ -496,7 +494,7 @@ async def test_f78_retries_are_bounded() -> None:
         assert len(server.requests) == 300
 
 
-def test_f78_the_total_deadline_holds_across_retries(mode: Mode) -> None:
+def test_the_total_deadline_holds_across_retries(mode: Mode) -> None:
     """A wait that would end after it is not begun: the error comes at once."""
     timeouts = Timeouts(total=0.5)
     outcome = ask(mode, whole(429, {}, retry_after="1"), timeouts=timeouts)
@@ -504,7 +502,7 @@ def test_f78_the_total_deadline_holds_across_retries(mode: Mode) -> None:
     assert (outcome.requests, outcome.seconds < 0.4) == (1, True)
 
 
-def test_f78_the_total_deadline_counts_all_attempts(mode: Mode) -> None:
+def test_the_total_deadline_counts_all_attempts(mode: Mode) -> None:
     """The second attempt has only what the first has left."""
 
     def drop(wire: Wire) -> None:
@@ -520,15 +518,15 @@ def test_f78_the_total_deadline_counts_all_attempts(mode: Mode) -> None:
     assert outcome.seconds < 0.7
 
 
-def test_f79_never_twice(mode: Mode) -> None:
+def test_never_twice(mode: Mode) -> None:
     """After the first text nothing is sent again by itself, and the error counts the chunks."""
     outcome = ask(mode, stream(HELLO[:1], Wire.rst), GOOD)
     assert type(outcome.error) is StreamInterruptedError
     assert (outcome.requests, outcome.text, outcome.error.chunks) == (1, "Hel", 1)
 
 
-def test_f79_invoke_begins_again(mode: Mode) -> None:
-    """Who hands nothing out may ask again: the answer is whole, and there once (P52)."""
+def test_invoke_begins_again(mode: Mode) -> None:
+    """Who hands nothing out may ask again: the answer is whole, and there once."""
     outcome = ask(mode, stream(HELLO, Wire.rst), GOOD, restart=True)
     assert outcome.error is None
     assert outcome.message is not None
@@ -552,7 +550,7 @@ async def test_four_async_streams_need_one_connection() -> None:
 
 
 async def test_the_connection_is_free_before_the_last_list() -> None:
-    """Code after the last list may never run (T19)."""
+    """Code after the last list may never run."""
     one = {"target": {"max_connections": 1}, "timeouts": Timeouts(pool=0.5)}
     last = stream([b"".join([*HELLO, FINISH, DONE])])
     with FaultServer(last, ANSWER) as server:

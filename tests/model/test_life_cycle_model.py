@@ -32,7 +32,7 @@ def on(server) -> ChatQwen36:
     return ChatQwen36(gateway=server.row.name, base_url=server.base_url, api_key=server.key)
 
 
-def test_f63_an_error_in_a_callback_goes_through_and_frees_the_connection(gateway_server):
+def test_an_error_in_a_callback_goes_through_and_frees_the_connection(gateway_server):
     """The stream is closed, the error is the callback's own, and the next call works."""
     server = gateway_server("openrouter")
     model = on(server)
@@ -43,7 +43,7 @@ def test_f63_an_error_in_a_callback_goes_through_and_frees_the_connection(gatewa
     assert len(server.requests) == 4
 
 
-async def test_f63_in_async_code_too(gateway_server):
+async def test_in_async_code_too(gateway_server):
     """The same through astream."""
     server = gateway_server("openrouter")
     model = on(server)
@@ -63,7 +63,7 @@ async def test_f63_in_async_code_too(gateway_server):
         pytest.param(copy.deepcopy, id="deepcopy"),
     ],
 )
-async def test_f71_a_copy_calls_on_its_own(gateway_server, duplicate, used):
+async def test_a_copy_calls_on_its_own(gateway_server, duplicate, used):
     """Clients are made again where they are needed; no socket is part of a model's state."""
     server = gateway_server("openrouter")
     model = on(server)

@@ -76,7 +76,7 @@ def test_a_key_of_the_environment_is_read_anew(monkeypatch: pytest.MonkeyPatch) 
     ],
 )
 def test_no_secret_is_dumped(settings: dict[str, Any]) -> None:
-    """T10, T21: not in the dump, not in what traces show, not in the printed model."""
+    """Not in the dump, not in what traces show, not in the printed model."""
     model = model_of(**{"api_key": "x", **settings})
     shown = [dumps(model), model._serialized, model._identifying_params, model, str(model)]
     shown += [model._get_invocation_params(extra_headers={"authorization": SECRET})]
@@ -139,7 +139,7 @@ COPIES = pytest.mark.parametrize(
 async def test_a_copy_works(
     gateway_server: Server, how: Callable[[ChatQwen36], ChatQwen36], used: bool
 ) -> None:
-    """T23: before and after connections are open, sync and async."""
+    """Before and after connections are open, sync and async."""
     server = gateway_server()
     model = model_of(base_url=server.base_url, api_key=server.key, temperature=0.3)
     if used:
@@ -171,7 +171,7 @@ def test_a_price_book_is_copied_whole() -> None:
 
 
 def test_a_copy_may_change_the_model(gateway_server: Server) -> None:
-    """T11, T12: profile, cache key and body are those of the new one."""
+    """Profile, cache key and body are those of the new one."""
     server = gateway_server()
     where = {"base_url": server.base_url, "api_key": server.key, "cache": InMemoryCache()}
     model = model_of(**where)
@@ -184,7 +184,7 @@ def test_a_copy_may_change_the_model(gateway_server: Server) -> None:
 
 
 def test_a_changed_attribute_asks_anew(gateway_server: Server) -> None:
-    """T11: an answer of the cache is of these settings, not of those before."""
+    """An answer of the cache is of these settings, not of those before."""
     server = gateway_server()
     model = model_of(base_url=server.base_url, api_key=server.key, cache=InMemoryCache())
     model.invoke("Hi")
@@ -220,15 +220,15 @@ def test_a_profile_of_ones_own_stays() -> None:
 
 
 def test_a_used_model_goes_through_three_event_loops(gateway_server: Server) -> None:
-    """T22: async connections belong to their loop."""
+    """Async connections belong to their loop."""
     server = gateway_server()
     model = model_of(base_url=server.base_url, api_key=server.key)
     said = [asyncio.run(model.ainvoke("Hi")).text for _ in range(3)]
     assert said == ["You said: Hi"] * 3
 
 
-def test_t21_the_cache_key_tells_headers_apart_and_holds_none() -> None:
-    """T21: another tenant's header is another question, and a cache may be a file."""
+def test_the_cache_key_tells_headers_apart_and_holds_none() -> None:
+    """Another tenant's header is another question, and a cache may be a file."""
     model = model_of(api_key="x")
     mine, theirs = (
         model._get_llm_string(extra_headers={"Authorization": f"Bearer {key}"})

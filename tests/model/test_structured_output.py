@@ -1,4 +1,4 @@
-"""Structured answers: where one is looked for, and what is said where there is none (P35, P36)."""
+"""Structured answers: where one is looked for, and what is said where there is none."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def model(**settings) -> ChatQwen36:
     ],
 )
 def test_an_answer_is_found_wherever_it_stands(message):
-    """Qwen does not always answer a forced call with a call (P35)."""
+    """Qwen does not always answer a forced call with a call."""
     assert parser().invoke(message) == City(name="Paris")
 
 
@@ -82,7 +82,7 @@ def test_an_answer_is_found_wherever_it_stands(message):
     ],
 )
 def test_no_answer_is_an_error_that_says_what_was_there(message, words):
-    """P36: the reader need not print the message to see why."""
+    """The reader need not print the message to see why."""
     with pytest.raises(OutputParserException, match=f"(?s){words}") as failed:
         parser().invoke(message)
     assert failed.value.llm_output == message.text

@@ -1,7 +1,7 @@
 """Our OpenRouter prices against genai-prices: they agree, or the difference stands here.
 
 The package prices what the gateway's list said on a day. Where it has less than other sources
-(gateways.md §3) our row has the higher price, or none.
+our row has the higher price, or none.
 """
 
 from __future__ import annotations

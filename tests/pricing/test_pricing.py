@@ -182,7 +182,7 @@ def priced_daily(*days):
     ],
 )
 def test_a_call_costs_its_rates_times_its_tokens(gateway, model, used, expected, tier):
-    """One tier for the whole request, chosen by all that went in (P11)."""
+    """One tier for the whole request, chosen by all that went in."""
     bill = price(gateway, model, used)
     assert (bill.total, bill.tier.label) == (expected, tier)
 
@@ -214,7 +214,7 @@ def test_the_day_of_a_call_is_today_in_utc(far_zone):
 
 
 class TestCache:
-    """Plain input, hits and writes are disjoint and have their own rates (P29)."""
+    """Plain input, hits and writes are disjoint and have their own rates."""
 
     def test_the_parts_add_up_to_the_input(self):
         """100 in, 64 read, 20 written: 16 are plain."""
@@ -278,7 +278,7 @@ class TestCache:
 
 
 class TestThinking:
-    """Reasoning is a part of the output; few models have a rate of their own for it (P30)."""
+    """Reasoning is a part of the output; few models have a rate of their own for it."""
 
     def test_reasoning_is_not_added_to_the_output(self):
         """100 out of which 70 are reasoning cost 100."""
@@ -286,7 +286,7 @@ class TestThinking:
         assert bill.total == mtok("1.80", 100)
 
     def test_reasoning_above_the_output_is_kept_at_the_output(self):
-        """Real gateways send 61 reasoning tokens in an output of 9 (gateways.md §0.13)."""
+        """Real gateways send 61 reasoning tokens in an output of 9."""
         tokens = BilledTokens.of(usage(28, 9, reasoning=61))
         assert (tokens.output, tokens.reasoning) == (9, 9)
 
@@ -302,7 +302,7 @@ class TestThinking:
         ],
     )
     def test_the_whole_answer_pays_the_rate_of_its_mode(self, reasoning, thinking, rate):
-        """qwen-plus has two output rates; the reply decides, then the setting (dashscope.md §3)."""
+        """qwen-plus has two output rates; the reply decides, then the setting."""
         used = usage(0, 100, reasoning=reasoning)
         bill = price("dashscope-intl", "qwen-plus", used, thinking=thinking)
         assert bill.total == mtok(rate, 100)
@@ -339,7 +339,7 @@ class TestFactors:
             price("apiyi", "qwen3.6-plus", usage(1), discount=discount)
 
     def test_a_batch_call_costs_half_and_gets_no_cache_discount(self):
-        """The two discounts do not combine (dashscope.md §3)."""
+        """The two discounts do not combine."""
         bill = price("dashscope", "qwen3.6-plus", usage(1_000, 100, read=400), batch=True)
         assert bill.total == (mtok("2", 1_000) + mtok("12", 100)) / 2
 
@@ -349,7 +349,7 @@ class TestFactors:
 
 
 class TestUnknown:
-    """What is not known is None, never 0 and never too low (P12)."""
+    """What is not known is None, never 0 and never too low."""
 
     @pytest.mark.parametrize(
         ("gateway", "model", "tokens"),
@@ -389,7 +389,7 @@ class TestUnknown:
 
 
 class TestMoney:
-    """Amounts know their currency (P68)."""
+    """Amounts know their currency."""
 
     def test_dollars_and_yuan_are_not_added(self):
         """The message names the way to sum."""
@@ -565,7 +565,7 @@ class TestNextTier:
     ],
 )
 def test_reported_money_is_read_by_its_shape(raw, extra, expected):
-    """Each gateway writes its bill elsewhere, as printed; half a bill is not believed (P28)."""
+    """Each gateway writes its bill elsewhere, as printed; half a bill is not believed."""
     found = reported_cost(raw, extra)
     assert (found and (str(found.amount), found.source, found.byok)) == expected
 

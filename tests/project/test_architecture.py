@@ -164,7 +164,7 @@ def test_exports_are_sorted_and_there(name):
     ],
 )
 def test_importing_the_package_does_not_load(heavy):
-    """P65: what only some users need is loaded when they need it."""
+    """What only some users need is loaded when they need it."""
     program = f"import sys, langchain_qwen36; sys.exit({heavy!r} in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0  # noqa: S603
 

@@ -63,7 +63,8 @@ class TestBody:
             **params,
         }
 
-    def test_p10_usage_is_asked_for_in_streams_only(self):
+    @pytest.mark.pain("P10")
+    def test_usage_is_asked_for_in_streams_only(self):
         """Unless the user does not want it, or the row does not take it."""
         wanted = {"stream": True, "stream_options": {"include_usage": True}}
         silent = replace(PLAIN, stream_usage=False)
@@ -73,12 +74,13 @@ class TestBody:
         assert ask(PLAIN, stream=True, stream_usage=False).body == alike | {"stream": True}
         assert ask(silent, stream=True).body == alike | {"stream": True}
 
-    def test_t17_no_tools_leave_no_trace(self):
+    def test_no_tools_leave_no_trace(self):
         """An empty list is refused by servers; a choice without tools too."""
         body = ask(PLAIN, tools=[], tool_choice="auto", parallel_tool_calls=True).body
 
         assert body.keys() == {"model", "messages"}
 
+    @pytest.mark.pain("P56")
     @pytest.mark.parametrize(
         ("gateway", "said", "expected"),
         [
@@ -87,15 +89,14 @@ class TestBody:
             pytest.param(PLAIN, None, None, id="nothing"),
         ],
     )
-    def test_p56_parallel_calls_are_asked_for_where_the_default_is_one(
-        self, gateway, said, expected
-    ):
+    def test_parallel_calls_are_asked_for_where_the_default_is_one(self, gateway, said, expected):
         """DashScope gives one call a turn unless told otherwise."""
         body = ask(gateway, tools=[tool("f")], parallel_tool_calls=said).body
 
         assert body.get("parallel_tool_calls") is expected
 
-    def test_p14_the_user_s_own_body_wins(self):
+    @pytest.mark.pain("P14")
+    def test_the_user_s_own_body_wins(self):
         """Last and over everything, objects key by key; nothing of his is written to."""
         extra = {
             "temperature": 1,
@@ -120,7 +121,8 @@ class TestBody:
             },
         }
 
-    def test_p14_thinking_switched_off_in_the_user_s_own_body_is_believed(self):
+    @pytest.mark.pain("P14")
+    def test_thinking_switched_off_in_the_user_s_own_body_is_believed(self):
         """The idiom of those who come from ChatOpenAI."""
         request = ask(
             tools=[tool("f")], tool_choice=named("f"), extra_body={"enable_thinking": False}
@@ -138,7 +140,8 @@ class TestBody:
         assert (request.body["enable_thinking"], request.body["tool_choice"]) == (True, "auto")
         assert not request.retry_if_no_tool_call
 
-    def test_p70_refs_are_written_out_where_the_template_shows_the_schema(self):
+    @pytest.mark.pain("P70")
+    def test_refs_are_written_out_where_the_template_shows_the_schema(self):
         """On servers with Qwen's own template; elsewhere the schema goes as it is."""
         parameters = {
             "properties": {"a": {"$ref": "#/$defs/A"}},
@@ -151,14 +154,16 @@ class TestBody:
         assert ask(DASHSCOPE, tools=tools).body["tools"] == tools
         assert ask(DASHSCOPE, tools=tools).tools == {"f": written}
 
-    def test_p64_a_tool_s_cache_mark_goes_only_where_it_is_read(self):
+    @pytest.mark.pain("P64")
+    def test_a_tool_s_cache_mark_goes_only_where_it_is_read(self):
         """It changes no answer, so it is left out elsewhere."""
         marked = tool("f") | {"cache_control": {"type": "ephemeral"}}
 
         assert ask(DASHSCOPE, tools=[marked]).body["tools"] == [marked]
         assert ask(VLLM, tools=[marked]).body["tools"] == [tool("f")]
 
-    def test_p44_the_request_remembers_the_name_it_was_asked_by(self):
+    @pytest.mark.pain("P44")
+    def test_the_request_remembers_the_name_it_was_asked_by(self):
         """The gateway's spelling goes out; ours prices it."""
         call = Settings(model="qwen3.6-plus", wire_model="qwen/qwen3.6-plus")
         request = build(HI, call, OPENROUTER, find_model("qwen3.6-plus"), stream=False)
@@ -166,14 +171,16 @@ class TestBody:
         assert request.body["model"] == "qwen/qwen3.6-plus"
         assert request.requested_model == "qwen3.6-plus"
 
-    def test_p23_the_request_remembers_the_ids_of_the_history(self):
+    @pytest.mark.pain("P23")
+    def test_the_request_remembers_the_ids_of_the_history(self):
         """An answer must not use one again."""
         ai = AIMessage("", tool_calls=[{"name": "f", "args": {}, "id": "c1"}])
 
         assert ask(messages=[*HI, ai, ToolMessage("ok", tool_call_id="c1")]).used_ids == {"c1"}
 
-    def test_p27_kept_thoughts_are_all_sent_back(self):
-        """With tools on a model that keeps them; another provider's still stay out (P60)."""
+    @pytest.mark.pain("P27")
+    def test_kept_thoughts_are_all_sent_back(self):
+        """With tools on a model that keeps them; another provider's still stay out."""
         old = AIMessage("old", additional_kwargs={"reasoning_content": "mine"})
         theirs = AIMessage(
             "old",
@@ -192,11 +199,12 @@ class TestBody:
 
 
 class TestForcedChoice:
-    """P04, P05: a forced choice while thinking is a 400 on Qwen's own servers."""
+    """A forced choice while thinking is a 400 on Qwen's own servers."""
 
     TWO = (tool("f"), tool("g"))
 
-    def test_p04_thinking_goes_off_for_this_call_and_it_is_said(self):
+    @pytest.mark.pain("P04")
+    def test_thinking_goes_off_for_this_call_and_it_is_said(self):
         """The default; budget and kept thoughts go with it."""
         request = ask(
             tools=self.TWO, tool_choice=named("g"), thinking=Thinking(budget=5, preserve=True)
@@ -213,7 +221,8 @@ class TestForcedChoice:
             "preserve_thinking",
         } == {"enable_thinking"}
 
-    def test_p04_left_to_the_model_only_the_named_tool_is_offered(self):
+    @pytest.mark.pain("P04")
+    def test_left_to_the_model_only_the_named_tool_is_offered(self):
         """One tool and "auto" is the nearest to forcing it."""
         request = ask(tools=self.TWO, tool_choice=named("g"), forced_tool_choice="auto")
 
@@ -221,13 +230,15 @@ class TestForcedChoice:
         assert request.body["tools"] == [tool("g")]
         assert request.retry_if_no_tool_call
 
+    @pytest.mark.pain("P04")
     @pytest.mark.parametrize("choice", ["required", named("f")], ids=["some", "named"])
-    def test_p04_or_it_is_an_error(self, choice):
+    def test_or_it_is_an_error(self, choice):
         """That names the ways out."""
         with pytest.raises(UnsupportedSettingError, match="enable_thinking=False"):
             ask(tools=self.TWO, tool_choice=choice, forced_tool_choice="error")
 
-    def test_p05_some_tool_of_many_is_left_to_the_model(self):
+    @pytest.mark.pain("P05")
+    def test_some_tool_of_many_is_left_to_the_model(self):
         """The server takes no "required" at all; with thinking off nothing is left to try."""
         thinking = ask(tools=self.TWO, tool_choice="required")
         silent = ask(tools=self.TWO, tool_choice="required", thinking=OFF)
@@ -235,6 +246,7 @@ class TestForcedChoice:
         assert (thinking.body["tool_choice"], thinking.retry_if_no_tool_call) == ("auto", True)
         assert (silent.body["tool_choice"], silent.retry_if_no_tool_call) == ("auto", False)
 
+    @pytest.mark.pain("P04")
     @pytest.mark.parametrize(
         ("model", "thinking"),
         [
@@ -243,13 +255,14 @@ class TestForcedChoice:
             pytest.param("qwen3-coder-plus", Thinking(), id="a-model-that-never-thinks"),
         ],
     )
-    def test_p04_without_thinking_it_goes_as_asked(self, model, thinking):
+    def test_without_thinking_it_goes_as_asked(self, model, thinking):
         """And nothing is said, for nothing was changed."""
         request = ask(model=model, tools=self.TWO, tool_choice=named("g"), thinking=thinking)
 
         assert (request.body["tool_choice"], request.notes) == (named("g"), {})
 
-    def test_p04_a_model_that_always_thinks_is_left_the_choice(self):
+    @pytest.mark.pain("P04")
+    def test_a_model_that_always_thinks_is_left_the_choice(self):
         """There is no thinking to switch off."""
         request = ask(model="qwq-plus", tools=self.TWO, tool_choice=named("g"))
 
@@ -272,9 +285,10 @@ class TestForcedChoice:
 
 
 class TestFormat:
-    """P34, P35: JSON is refused while thinking, and without the word."""
+    """JSON is refused while thinking, and without the word."""
 
-    def test_p34_the_word_is_put_into_the_system_message_of_the_copy(self):
+    @pytest.mark.pain("P34")
+    def test_the_word_is_put_into_the_system_message_of_the_copy(self):
         """The caller's messages stay as they are."""
         messages = [SystemMessage("s"), *HI]
         before = deepcopy(messages)
@@ -286,7 +300,8 @@ class TestFormat:
         }
         assert messages == before
 
-    def test_p34_marked_parts_keep_their_marks(self):
+    @pytest.mark.pain("P34")
+    def test_marked_parts_keep_their_marks(self):
         """The words come behind what is cached."""
         part = {"type": "text", "text": "s", "cache_control": {"type": "ephemeral"}}
         body = ask(messages=[SystemMessage([part]), *HI], response_format=JSON).body
@@ -296,6 +311,7 @@ class TestFormat:
             {"type": "text", "text": "\n\nAnswer with one JSON object and nothing else."},
         ]
 
+    @pytest.mark.pain("P34")
     @pytest.mark.parametrize(
         "messages",
         [
@@ -304,14 +320,15 @@ class TestFormat:
             pytest.param([HumanMessage(["hi", {"type": "text", "text": "as json"}])], id="part"),
         ],
     )
-    def test_p34_a_word_that_is_there_is_not_repeated(self, messages):
+    def test_a_word_that_is_there_is_not_repeated(self, messages):
         """In whatever case and place."""
         silent = ask(messages=messages, thinking=OFF).body
         asked = ask(messages=messages, thinking=OFF, response_format=JSON).body
 
         assert asked == silent | {"response_format": JSON}
 
-    def test_p34_letters_in_a_picture_are_no_word(self):
+    @pytest.mark.pain("P34")
+    def test_letters_in_a_picture_are_no_word(self):
         """Base64 may hold them by chance."""
         data = packed(JPEG + bytes(-len(JPEG) % 3)) + "json" * 4
         image = {"type": "image", "base64": data, "mime_type": "image/png"}
@@ -319,7 +336,8 @@ class TestFormat:
 
         assert body["messages"][0]["role"] == "system"
 
-    def test_p34_other_servers_need_no_word(self):
+    @pytest.mark.pain("P34")
+    def test_other_servers_need_no_word(self):
         """Nothing is added where nothing is asked for."""
         assert len(ask(VLLM, response_format=JSON).body["messages"]) == 1
 
@@ -330,7 +348,8 @@ class TestFormat:
 
         assert orjson.dumps(SCHEMA).decode() in body["messages"][0]["content"]
 
-    def test_p35_a_schema_that_the_server_does_not_take_is_told_in_words(self):
+    @pytest.mark.pain("P35")
+    def test_a_schema_that_the_server_does_not_take_is_told_in_words(self):
         """And it is said that it was."""
         wanted = {"type": "json_schema", "json_schema": {"name": "A", "schema": SCHEMA}}
         request = ask(response_format=wanted)
@@ -339,7 +358,8 @@ class TestFormat:
         assert orjson.dumps(SCHEMA).decode() in request.body["messages"][0]["content"]
         assert request.notes.keys() == {"response_format", "thinking"}
 
-    def test_p35_a_model_that_takes_schemas_gets_its_own(self):
+    @pytest.mark.pain("P35")
+    def test_a_model_that_takes_schemas_gets_its_own(self):
         """The model's row knows better than the gateway's."""
         wanted = {"type": "json_schema", "json_schema": {"name": "A", "schema": SCHEMA}}
         request = ask(model="qwen3-max", response_format=wanted)
@@ -347,7 +367,8 @@ class TestFormat:
         assert request.body["response_format"] == wanted
         assert len(request.body["messages"]) == 1
 
-    def test_p35_a_model_that_always_thinks_is_refused(self):
+    @pytest.mark.pain("P35")
+    def test_a_model_that_always_thinks_is_refused(self):
         """Before its server does."""
         with pytest.raises(UnsupportedSettingError, match="function_calling"):
             ask(model="qwq-plus", response_format=JSON)
@@ -402,7 +423,7 @@ class TestLimits:
         ],
     )
     def test_several_answers_need_a_plain_call(self, said):
-        """`n` above 1 only without thinking and tools (dashscope.md §4.2)."""
+        """`n` above 1 only without thinking and tools."""
         with pytest.raises(UnsupportedSettingError, match="n=2"):
             ask(params={"n": 2}, **said)
 
@@ -412,7 +433,7 @@ class TestLimits:
         assert ask(VLLM, params={"n": 2}, tools=[tool("f")]).body["n"] == 2
 
     def test_a_cap_that_would_be_passed_over_is_refused(self):
-        """max-preview takes none (dashscope.md §0.4): the answer would cost more than allowed."""
+        """max-preview takes none: the answer would cost more than allowed."""
         cap = {"max_completion_tokens": 100}
         with pytest.raises(UnsupportedSettingError, match="thinking_budget"):
             ask(model="qwen3.6-max-preview", params=cap)
@@ -421,14 +442,15 @@ class TestLimits:
         assert ask(VLLM, model="qwen3.6-27b", params=cap).body["max_completion_tokens"] == 100
 
     def test_a_fifth_cache_mark_is_refused(self):
-        """Four count; the server would forget the first without a word (dashscope.md §4.5)."""
+        """Four count; the server would forget the first without a word."""
         part = {"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}
 
         assert ask(messages=[HumanMessage([part] * 4)]).body
         with pytest.raises(MessageError, match="5 blocks"):
             ask(messages=[HumanMessage([part] * 5)])
 
-    def test_p61_a_begun_answer_needs_thinking_off_on_some_servers(self):
+    @pytest.mark.pain("P61")
+    def test_a_begun_answer_needs_thinking_off_on_some_servers(self):
         """llama.cpp refuses a prefill while thinking."""
         begun = [*HI, AIMessage("Once", additional_kwargs={"partial": True})]
         with pytest.raises(MessageError, match="enable_thinking=False"):
@@ -436,17 +458,18 @@ class TestLimits:
 
         assert ask(GATEWAYS["llamacpp"], messages=begun, thinking=OFF).body
 
+    @pytest.mark.pain("P61")
     @pytest.mark.parametrize(
         "row", [name for name, row in GATEWAYS.items() if row.prefill in ("partial", "bare")]
     )
-    def test_p61_a_begun_answer_is_continued_while_thinking_on_others(self, row):
+    def test_a_begun_answer_is_continued_while_thinking_on_others(self, row):
         """Where a row knows no such refusal, thinking is left as it is."""
         begun = [*HI, AIMessage("Once", additional_kwargs={"partial": True})]
 
         assert ask(GATEWAYS[row], messages=begun).body["messages"][-1]["content"] == "Once"
 
     def test_a_translation_is_one_user_message(self):
-        """Translation models take nothing else (dashscope.md §4.3)."""
+        """Translation models take nothing else."""
         params = {"translation_options": {"source_lang": "auto", "target_lang": "English"}}
         with pytest.raises(MessageError, match="one user message"):
             ask(model="qwen-mt-plus", messages=[SystemMessage("s"), *HI], params=params)
@@ -454,6 +477,7 @@ class TestLimits:
         assert ask(model="qwen-mt-plus", params=params).body.items() >= params.items()
 
 
+@pytest.mark.pain("P07")
 @pytest.mark.parametrize(
     ("gateway", "said", "expected"),
     [
@@ -468,8 +492,8 @@ class TestLimits:
         pytest.param(VLLM, {}, False, id="any-server-without-the-rule"),
     ],
 )
-def test_p07_invoke_streams_inside_where_thinking_needs_it(gateway, said, expected):
-    """Non-stream thinking is a 400 there, and long answers are cut (dashscope.md §0.10)."""
+def test_invoke_streams_inside_where_thinking_needs_it(gateway, said, expected):
+    """Non-stream thinking is a 400 there, and long answers are cut."""
     assert ask(gateway, **said).body.get("stream", False) is expected
 
 
@@ -667,6 +691,7 @@ class TestAnAnswerInAForm:
 
     ENDED = (HumanMessage("Weather?"), AIMessage("It is sunny."))
 
+    @pytest.mark.pain("P61")
     @pytest.mark.parametrize(
         "form",
         [
@@ -678,8 +703,8 @@ class TestAnAnswerInAForm:
         ],
     )
     @pytest.mark.parametrize("gateway", [DASHSCOPE, OPENROUTER, VLLM])
-    def test_p61_a_user_asks_for_it(self, gateway, form):
-        """P61: no server answers an answer; what is added is noted, the messages stay."""
+    def test_a_user_asks_for_it(self, gateway, form):
+        """No server answers an answer; what is added is noted, the messages stay."""
         request = ask(gateway, messages=self.ENDED, **form)
         roles = [message["role"] for message in request.body["messages"]]
         assert [role for role in roles if role != "system"] == ["user", "assistant", "user"]

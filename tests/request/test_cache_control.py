@@ -1,4 +1,4 @@
-"""`prompt_cache`: marks set on what goes out, where they pay (P64, T16)."""
+"""`prompt_cache`: marks set on what goes out, where they pay."""
 
 from __future__ import annotations
 
@@ -309,7 +309,7 @@ def test_a_fifth_mark_of_ones_own_is_refused(gateway_server: Server) -> None:
 
 
 def test_the_thread_and_the_callers_messages_have_no_marks(gateway_server: Server) -> None:
-    """T16: they are of one request; a checkpoint keeps what was said."""
+    """They are of one request; a checkpoint keeps what was said."""
 
     def add(a: int, b: int) -> int:
         """Add two numbers."""

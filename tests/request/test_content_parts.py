@@ -75,13 +75,13 @@ def user_part(block, gateway=DASHSCOPE, **kwargs):
         ),
     ],
 )
-def test_t20_an_image_has_one_shape_on_the_wire(block):
+def test_an_image_has_one_shape_on_the_wire(block):
     """Whoever's shape it came in; the type is the one that the bytes show."""
     assert user_part(block) == IMAGE
 
 
 def test_pixel_bounds_stand_beside_the_image():
-    """Siblings of `image_url`, from the block or its extras (dashscope.md §4.6)."""
+    """Siblings of `image_url`, from the block or its extras."""
     block = {
         "type": "image",
         "url": "https://x/y.png",
@@ -98,6 +98,7 @@ def test_pixel_bounds_stand_beside_the_image():
     }
 
 
+@pytest.mark.pain("P55")
 @pytest.mark.parametrize(
     ("block", "expected"),
     [
@@ -153,7 +154,7 @@ def test_pixel_bounds_stand_beside_the_image():
         ),
     ],
 )
-def test_p55_a_video_is_a_video_url_or_its_frames(block, expected):
+def test_a_video_is_a_video_url_or_its_frames(block, expected):
     """All peers raise on LangChain's video block."""
     assert user_part(block) == expected
 
@@ -281,7 +282,8 @@ def test_one_text_block_is_a_string():
     ]
 
 
-def test_p64_a_mark_goes_only_where_it_is_read():
+@pytest.mark.pain("P64")
+def test_a_mark_goes_only_where_it_is_read():
     """It changes no answer, so it is left out elsewhere."""
     block = {"type": "text", "text": "x", "cache_control": MARK}
 
@@ -492,7 +494,7 @@ FRAMES = {"type": "video", "video": ["https://x/1.png"] * 4}
     ],
 )
 def test_a_number_that_the_gateway_refuses_is_named(block, words):
-    """Model Studio's limits (dashscope.md §4.6); elsewhere only nonsense is refused."""
+    """Model Studio's limits; elsewhere only nonsense is refused."""
     with pytest.raises(MessageError) as refused:
         user_part(block)
 
@@ -578,7 +580,7 @@ def test_a_v0_file_may_be_named_by_its_id():
     ],
 )
 def test_every_part_is_measured(block):
-    """The server counts each, however the bytes are packed (dashscope.md §4.6)."""
+    """The server counts each, however the bytes are packed."""
     small = replace(DASHSCOPE, max_base64=16)
     with pytest.raises(MessageError, match="MB is more than"):
         user_part(block, small)

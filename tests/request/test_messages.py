@@ -88,7 +88,7 @@ class TestRoles:
         ],
     )
     def test_a_chat_message_is_read_by_its_role(self, role, expected):
-        """`ChatMessage` says its role in words; developer is system here (P08)."""
+        """`ChatMessage` says its role in words; developer is system here."""
         wire = to_wire([ChatMessage("x", role=role), HumanMessage("hi")], PLAIN)
 
         assert wire[0] == {"role": expected, "content": "x"}
@@ -114,7 +114,7 @@ class TestRoles:
         assert [word for word in words if word not in str(refused.value)] == []
 
     def test_an_assistant_message_without_content_says_nothing(self):
-        """P03: null is refused by Alibaba; a stored message may hold it."""
+        """Null is refused by Alibaba; a stored message may hold it."""
         ai = AIMessage.model_construct(
             content=None, tool_calls=[], invalid_tool_calls=[], additional_kwargs={}
         )
@@ -147,9 +147,10 @@ class TestRoles:
 
 
 class TestSystem:
-    """P08: Qwen's template refuses a second system message, or one that is not first."""
+    """Qwen's template refuses a second system message, or one that is not first."""
 
-    def test_p08_all_system_messages_become_one_at_the_front(self):
+    @pytest.mark.pain("P08")
+    def test_all_system_messages_become_one_at_the_front(self):
         """In their order, a blank line between."""
         messages = [
             SystemMessage("A"),
@@ -166,7 +167,8 @@ class TestSystem:
             USER,
         ]
 
-    def test_p08_a_valid_order_stays_byte_for_byte(self):
+    @pytest.mark.pain("P08")
+    def test_a_valid_order_stays_byte_for_byte(self):
         """One system message in front is what a server without the rule gets too."""
         messages = [SystemMessage("A", name="n"), HumanMessage("hi")]
 
@@ -178,7 +180,8 @@ class TestSystem:
 
         assert [message["role"] for message in wire] == ["user", "system"]
 
-    def test_p64_a_marked_block_survives_the_folding(self):
+    @pytest.mark.pain("P64")
+    def test_a_marked_block_survives_the_folding(self):
         """`cache_control` needs parts; the texts stay apart by the same blank line."""
         marked = {"type": "text", "text": "B", "cache_control": MARK}
         wire = to_wire([SystemMessage("A"), SystemMessage([marked]), HumanMessage("hi")], DASHSCOPE)
@@ -188,7 +191,8 @@ class TestSystem:
             {"type": "text", "text": "\n\nB", "cache_control": MARK},
         ]
 
-    def test_p54_text_blocks_become_a_string(self):
+    @pytest.mark.pain("P54")
+    def test_text_blocks_become_a_string(self):
         """String-only servers take a list of blocks as one text."""
         blocks = ["a", {"type": "text", "text": "b", "index": 0}]
 
@@ -202,7 +206,7 @@ class TestSystem:
         assert [m["role"] for m in wire] == ["system", "user", "assistant", "tool"]
 
     def test_uploaded_files_stand_behind_the_system_message(self):
-        """A document is named by a system message of its own (dashscope.md §4.6)."""
+        """A document is named by a system message of its own."""
         block = {"type": "file", "file_id": "file-fe-1"}
         wire = to_wire(
             [
@@ -223,18 +227,20 @@ class TestSystem:
 
 
 class TestCalls:
-    def test_p03_an_assistant_turn_of_calls_only_has_an_empty_content(self):
+    @pytest.mark.pain("P03")
+    def test_an_assistant_turn_of_calls_only_has_an_empty_content(self):
         """Null or a missing key is refused by Alibaba, through resellers too."""
         assert to_wire(loop(), DASHSCOPE)[1]["content"] == ""
 
     def test_calls_carry_their_index_where_the_row_says(self):
-        """dashscope.md §0.14 documents it as required in histories."""
+        """DashScope documents it as required in histories."""
         ai = AIMessage("", tool_calls=[call(), call("g", "c2")])
         results = [ToolMessage("ok", tool_call_id=key) for key in ("c1", "c2")]
         wire = to_wire([HumanMessage("hi"), ai, *results], DASHSCOPE)
 
         assert [c["index"] for c in wire[1]["tool_calls"]] == [0, 1]
 
+    @pytest.mark.pain("P17")
     @pytest.mark.parametrize(
         ("args", "expected"),
         [
@@ -246,7 +252,7 @@ class TestCalls:
             pytest.param({"x": {1}}, {"x": [1]}, id="set"),
         ],
     )
-    def test_p17_arguments_are_a_json_object_whatever_they_hold(self, args, expected):
+    def test_arguments_are_a_json_object_whatever_they_hold(self, args, expected):
         """Python objects of a history made by hand are said as well as JSON can."""
         ai = AIMessage("", tool_calls=[{"name": "f", "args": args, "id": "c1"}])
         function = to_wire(loop(ai=ai), PLAIN)[1]["tool_calls"][0]["function"]
@@ -254,7 +260,8 @@ class TestCalls:
 
         assert json.loads(function["arguments"]) == expected
 
-    def test_p17_broken_arguments_are_replaced_and_the_id_kept(self):
+    @pytest.mark.pain("P17")
+    def test_broken_arguments_are_replaced_and_the_id_kept(self):
         """One truncated call in the history would make every later request fail."""
         ai = AIMessage(
             "",
@@ -272,8 +279,9 @@ class TestCalls:
         ]
         assert wire[2]["tool_call_id"] == "c1"
 
-    def test_p17_a_broken_call_that_nobody_answered_is_left_out(self):
-        """An agent that stopped at it (P19) can be asked on."""
+    @pytest.mark.pain("P17")
+    def test_a_broken_call_that_nobody_answered_is_left_out(self):
+        """An agent that stopped at it can be asked on."""
         ai = AIMessage(
             "so",
             tool_calls=[call()],
@@ -286,7 +294,8 @@ class TestCalls:
         assert [c["id"] for c in wire[1]["tool_calls"]] == ["c1"]
         assert without[1] == {"role": "assistant", "content": "so"}
 
-    def test_p23_missing_and_repeated_ids_are_paired_in_order(self):
+    @pytest.mark.pain("P23")
+    def test_missing_and_repeated_ids_are_paired_in_order(self):
         """Servers leave ids out or repeat them; each result goes to its own call."""
         ai = AIMessage(
             "", tool_calls=[call(call_id=None), call("g", ""), call("h", "x"), call("i", "x")]
@@ -312,7 +321,7 @@ class TestCalls:
         ],
     )
     def test_a_call_in_the_blocks_is_said_once(self, block):
-        """Whether or not `tool_calls` repeats it (T20)."""
+        """Whether or not `tool_calls` repeats it."""
         both = AIMessage([block], tool_calls=[call()])
         blocks_only = AIMessage([block])
 
@@ -360,12 +369,12 @@ class TestCalls:
 
 
 class TestBegunAnswer:
-    """P61: an answer that was begun is only sent when it is marked as one."""
+    """An answer that was begun is only sent when it is marked as one."""
 
     MESSAGES = (HumanMessage("hi"), AIMessage("Once", additional_kwargs={"partial": True}))
 
     def test_it_is_marked_where_the_row_says(self):
-        """`partial: true` on the last message (dashscope.md §4.3)."""
+        """`partial: true` on the last message."""
         assert to_wire(self.MESSAGES, DASHSCOPE)[-1] == {
             "role": "assistant",
             "content": "Once",
@@ -412,7 +421,7 @@ class TestPicturesOfAnswers:
         assert [message["role"] for message in wire] == ["user", "assistant", "tool", "user"]
 
     def test_a_picture_at_the_end_is_no_question(self):
-        """An answer cannot be answered, with or without one (P61)."""
+        """An answer cannot be answered, with or without one."""
         with pytest.raises(MessageError, match="add a HumanMessage"):
             to_wire([HumanMessage("Draw"), AIMessage([IMAGE])], DASHSCOPE, names=strict(DASHSCOPE))
 
@@ -424,13 +433,15 @@ class TestPicturesOfAnswers:
 
 
 class TestResults:
-    def test_p54_text_blocks_become_a_string(self):
+    @pytest.mark.pain("P54")
+    def test_text_blocks_become_a_string(self):
         """MCP adapters give lists; string-only servers refuse them."""
         blocks = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
 
         assert to_wire(loop(tool=blocks), DASHSCOPE)[2]["content"] == "a\nb"
 
-    def test_p53_an_image_moves_behind_all_results_of_the_turn(self):
+    @pytest.mark.pain("P53")
+    def test_an_image_moves_behind_all_results_of_the_turn(self):
         """Tool content must be a string; the picture follows from the user."""
         ai = AIMessage("", tool_calls=[call("shot"), call("g", "c2")])
         wire = to_wire(
@@ -455,13 +466,15 @@ class TestResults:
             },
         ]
 
-    def test_p53_a_result_that_is_only_an_image_still_says_something(self):
+    @pytest.mark.pain("P53")
+    def test_a_result_that_is_only_an_image_still_says_something(self):
         """An empty tool result reads as a failure."""
         wire = to_wire(loop(tool=[{"type": "image", "url": "https://x/y.png"}]), VLLM)
 
         assert wire[2]["content"] == "The result is in the next user message."
 
-    def test_p53_an_image_in_anthropics_result_moves_too(self):
+    @pytest.mark.pain("P53")
+    def test_an_image_in_anthropics_result_moves_too(self):
         """Their results stand in a user's message, the image in a `source`."""
         source = {"type": "base64", "media_type": "image/png", "data": PNG}
         result = {
@@ -488,7 +501,8 @@ class TestResults:
             {"role": "tool", "tool_call_id": "c1", "content": "a\nb"}
         ]
 
-    def test_p53_a_moved_image_begins_no_turn(self):
+    @pytest.mark.pain("P53")
+    def test_a_moved_image_begins_no_turn(self):
         """Thoughts of the loop go on being sent."""
         ai = AIMessage("", tool_calls=[call()], additional_kwargs={"reasoning_content": "hm"})
         image = [{"type": "image", "url": "https://x/y.png"}]
@@ -531,7 +545,7 @@ class TestResults:
         assert to_wire([*loop()[:2], tool], PLAIN)[2]["content"] == expected
 
     def test_a_marked_result_keeps_its_part(self):
-        """P64: a long result may be cached."""
+        """A long result may be cached."""
         part = {"type": "text", "text": "long", "cache_control": MARK}
 
         assert to_wire(loop(tool=[part]), DASHSCOPE)[2]["content"] == [part]
@@ -561,7 +575,7 @@ class TestResults:
 
 
 class TestThoughts:
-    """P02: the thoughts of a tool loop go back, or Qwen loops with empty arguments."""
+    """The thoughts of a tool loop go back, or Qwen loops with empty arguments."""
 
     THINKING = AIMessage("", tool_calls=[call()], additional_kwargs={"reasoning_content": "hm"})
     OLD = AIMessage("old", additional_kwargs={"reasoning_content": "old thought"})
@@ -571,6 +585,7 @@ class TestThoughts:
         """Return an old turn, and a tool loop that goes on."""
         return [HumanMessage("before"), TestThoughts.OLD, *loop(ai=TestThoughts.THINKING)]
 
+    @pytest.mark.pain("P02")
     @pytest.mark.parametrize(
         ("replay", "expected"),
         [
@@ -579,12 +594,13 @@ class TestThoughts:
             pytest.param("never", [None, None], id="never"),
         ],
     )
-    def test_p02_the_policy_says_which_go_back(self, replay, expected):
+    def test_the_policy_says_which_go_back(self, replay, expected):
         """Since the last user message, all, or none."""
         wire = to_wire(self.history(), DASHSCOPE, replay=replay)
 
         assert [m.get("reasoning_content") for m in wire if m["role"] == "assistant"] == expected
 
+    @pytest.mark.pain("P13")
     @pytest.mark.parametrize(
         ("gateway", "field"),
         [
@@ -593,7 +609,7 @@ class TestThoughts:
             pytest.param(OPENROUTER, "reasoning", id="openrouter"),
         ],
     )
-    def test_p13_they_go_back_under_the_server_s_name(self, gateway, field):
+    def test_they_go_back_under_the_server_s_name(self, gateway, field):
         """Servers read one name or the other."""
         assert to_wire(self.history(), gateway)[3][field] == "hm"
 
@@ -638,13 +654,14 @@ class TestThoughts:
             ),
         ],
     )
-    def test_t20_they_are_taken_from_one_place(self, message):
+    def test_they_are_taken_from_one_place(self, message):
         """v3 messages carry them twice; blocks never land in the text."""
         wire = to_wire(loop(ai=message), DASHSCOPE)[1]
 
         assert (wire["reasoning_content"], wire["content"]) == ("hm", "")
 
-    def test_p26_details_go_back_unmodified_and_alone(self):
+    @pytest.mark.pain("P26")
+    def test_details_go_back_unmodified_and_alone(self):
         """All item types, in order; the plain text would say them twice."""
         details = [
             {"type": "reasoning.text", "text": "a", "format": "unknown", "index": 0},
@@ -660,7 +677,8 @@ class TestThoughts:
         assert wire["reasoning_details"] == details
         assert "reasoning" not in wire
 
-    def test_p60_another_provider_s_thoughts_go_only_when_asked(self):
+    @pytest.mark.pain("P60")
+    def test_another_provider_s_thoughts_go_only_when_asked(self):
         """A Qwen model need not be told what another one thought."""
         ai = self.THINKING.model_copy(update={"response_metadata": {"model_provider": "other"}})
 
@@ -670,7 +688,7 @@ class TestThoughts:
         )
 
     def test_our_own_thoughts_need_no_asking(self):
-        """Every message of ours is signed with the one provider name (T18)."""
+        """Every message of ours is signed with the one provider name."""
         ai = self.THINKING.model_copy(update={"response_metadata": {"model_provider": "qwen36"}})
 
         assert to_wire(loop(ai=ai), DASHSCOPE)[1]["reasoning_content"] == "hm"
@@ -685,7 +703,8 @@ class TestThoughts:
         )
 
 
-def test_p64_a_marked_answer_keeps_its_part_where_marks_are_read():
+@pytest.mark.pain("P64")
+def test_a_marked_answer_keeps_its_part_where_marks_are_read():
     """History is cached up to a mark; elsewhere the text is enough."""
     part = {"type": "text", "text": "a", "cache_control": MARK}
     messages = [HumanMessage("hi"), AIMessage([part]), HumanMessage("hi")]
@@ -694,7 +713,8 @@ def test_p64_a_marked_answer_keeps_its_part_where_marks_are_read():
     assert to_wire(messages, VLLM)[1]["content"] == "a"
 
 
-def test_p60_blocks_of_other_vendors_leave_the_assistant_s_message():
+@pytest.mark.pain("P60")
+def test_blocks_of_other_vendors_leave_the_assistant_s_message():
     """Text stays, joined as `.text` joins it; what only its maker can read goes."""
     ai = AIMessage(
         [

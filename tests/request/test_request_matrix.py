@@ -774,7 +774,7 @@ Answer with one JSON object and nothing else. It must fit this JSON schema:
 
 @pytest.mark.parametrize("gateway", MATRIX)
 def test_each_gateway_gets_its_own_dialect(gateway):
-    """The same ten lines of user code, in the words each server understands (P14)."""
+    """The same ten lines of user code, in the words each server understands."""
     assert row(gateway) == MATRIX[gateway]
 
 

@@ -178,7 +178,7 @@ async def test_a_stream_gives_the_other_answers_whole_at_its_end(
 
 @pytest.mark.parametrize("row", ["vllm", "dashscope"])
 async def test_generate_gives_them_all_and_counts_once(gateway_server: Server, row: str) -> None:
-    """T26: usage is the request's; on each answer it would be summed as often."""
+    """Usage is the request's; on each answer it would be summed as often."""
     model = ours(gateway_server(row), n=2, enable_thinking=False)
     asked = [[HumanMessage(HI)]]
     for result in (model.generate(asked), await model.agenerate(asked)):

@@ -77,20 +77,22 @@ SWITCH_ONLY = Gateway(name="switch-only", thinking="enable_thinking")
     ],
 )
 def test_what_was_said_becomes_the_row_s_fields(said, gateway, expected):
-    """P14, P57, P58: one knob, each server's spelling."""
+    """One knob, each server's spelling."""
     assert plan(said, GATEWAYS[gateway], PLUS).fields == expected
 
 
+@pytest.mark.pain("P58")
 @pytest.mark.parametrize(
     ("effort", "share"),
     [("minimal", 8_192), ("low", 16_384), ("medium", 40_960), ("high", 65_536), ("xhigh", 77_824)],
 )
-def test_p58_an_effort_becomes_a_share_of_the_longest_thought(effort, share):
-    """10, 20, 50, 80 and 95 % of the model's 81,920 tokens (gateways.md §4.1)."""
+def test_an_effort_becomes_a_share_of_the_longest_thought(effort, share):
+    """10, 20, 50, 80 and 95 % of the model's 81,920 tokens."""
     assert plan(Thinking(effort=effort), DASHSCOPE, PLUS).fields["thinking_budget"] == share
 
 
-def test_p57_a_budget_above_the_maximum_is_clamped_and_noted():
+@pytest.mark.pain("P57")
+def test_a_budget_above_the_maximum_is_clamped_and_noted():
     """The server would refuse it with a 400."""
     asked = plan(Thinking(budget=10**6), DASHSCOPE, MAX)
 
@@ -170,7 +172,7 @@ def test_a_budget_within_bounds_is_sent_as_it_is(model):
     ],
 )
 def test_what_cannot_be_done_is_refused_by_name(said, gateway, model, words):
-    """The setting, the gateway or model, and what to use instead (P58)."""
+    """The setting, the gateway or model, and what to use instead."""
     with pytest.raises(UnsupportedSettingError) as refused:
         plan(said, gateway, model)
 
@@ -203,10 +205,11 @@ def test_a_model_that_never_thinks_gets_no_switch(said):
 
 
 class TestPreserve:
-    """P27: without `preserve_thinking` older thoughts are dropped, and agents lose their plan."""
+    """Without `preserve_thinking` older thoughts are dropped, and agents lose their plan."""
 
     ON = {"preserve_thinking": True}  # noqa: RUF012
 
+    @pytest.mark.pain("P27")
     @pytest.mark.parametrize(
         ("said", "gateway", "model", "with_tools", "expected"),
         [
@@ -230,12 +233,11 @@ class TestPreserve:
             pytest.param(Thinking(preserve=True), OPENROUTER, PLUS, True, {}, id="by-replay"),
         ],
     )
-    def test_p27_it_is_sent_where_the_row_takes_it(
-        self, said, gateway, model, with_tools, expected
-    ):
+    def test_it_is_sent_where_the_row_takes_it(self, said, gateway, model, with_tools, expected):
         """On with tools where the model can; the user's word wins."""
         assert plan(said, gateway, model, with_tools=with_tools).fields == expected
 
+    @pytest.mark.pain("P27")
     @pytest.mark.parametrize(
         ("said", "gateway", "expected"),
         [
@@ -246,7 +248,7 @@ class TestPreserve:
             pytest.param(Thinking(enabled=False), DASHSCOPE, False, id="not-while-off"),
         ],
     )
-    def test_p27_what_is_kept_is_sent_back_whole(self, said, gateway, expected):
+    def test_what_is_kept_is_sent_back_whole(self, said, gateway, expected):
         """The server can only keep what it gets."""
         asked = plan(said, gateway, PLUS, with_tools=True)
 
@@ -261,6 +263,7 @@ class TestPreserve:
             plan(Thinking(preserve=True), DASHSCOPE, PLUS, replay="never")
 
 
+@pytest.mark.pain("P14")
 @pytest.mark.parametrize(
     ("body", "expected"),
     [
@@ -274,7 +277,7 @@ class TestPreserve:
         pytest.param({"reasoning": None}, None, id="null"),
     ],
 )
-def test_p14_a_body_of_the_user_s_own_is_read(body, expected):
+def test_a_body_of_the_user_s_own_is_read(body, expected):
     """It goes over every setting, so it also decides what we believe."""
     assert thinking_override(body) is expected
 

@@ -98,7 +98,8 @@ def test_strict_is_passed_on():
     assert wire["function"]["parameters"]["additionalProperties"] is False
 
 
-def test_p64_a_tool_s_cache_mark_stays():
+@pytest.mark.pain("P64")
+def test_a_tool_s_cache_mark_stays():
     """LangChain keeps it in `extras`, a dict beside the name."""
     marked = tool(weather)
     marked.extras = {"cache_control": {"type": "ephemeral"}}
@@ -160,7 +161,7 @@ def test_every_way_to_choose_has_one_wire_form(given, expected):
 
 @pytest.mark.parametrize("given", ["any", "required", True, {"type": "any"}], ids=str)
 def test_some_tool_of_one_is_that_tool(given):
-    """More servers take a name than "required" (dashscope.md §4.3)."""
+    """More servers take a name than "required"."""
     assert choice_to_wire(given, to_wire([weather])) == named("weather")
 
 
@@ -190,7 +191,7 @@ def test_a_choice_that_names_no_tool_is_refused(given, tools, words):
 
 
 class TestRefs:
-    """P70: Qwen's parsers read types from the schema as it stands; `$ref` has none."""
+    """Qwen's parsers read types from the schema as it stands; `$ref` has none."""
 
     NESTED = {  # noqa: RUF012
         "type": "object",
@@ -205,7 +206,8 @@ class TestRefs:
     }
     PLACE = {"type": "object", "properties": {"at": {"type": "number"}}}  # noqa: RUF012
 
-    def test_p70_refs_are_written_out(self):
+    @pytest.mark.pain("P70")
+    def test_refs_are_written_out(self):
         """In depth; what stands beside a `$ref` stays beside."""
         given = deepcopy(self.NESTED)
 
@@ -288,7 +290,7 @@ class TestRefs:
         assert tools == before
 
     def test_the_reader_s_schemas_have_no_refs(self):
-        """Who reads the answer need not follow them (P24)."""
+        """Who reads the answer need not follow them."""
 
         class Inner(BaseModel):
             n: int

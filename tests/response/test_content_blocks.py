@@ -1,4 +1,4 @@
-"""Standard content blocks in every style, and core's merging of them (T2)."""
+"""Standard content blocks in every style, and core's merging of them."""
 
 from __future__ import annotations
 
@@ -55,14 +55,14 @@ def streamed(version: str) -> AIMessageChunk:
     return sum(pieces[1:], start=pieces[0])
 
 
-def test_t2_v1_streams_keep_thoughts_and_calls_apart() -> None:
-    """T2: core's numbering fused thoughts with the first call; our indexes keep them apart."""
+def test_v1_streams_keep_thoughts_and_calls_apart() -> None:
+    """Core's numbering fused thoughts with the first call; our indexes keep them apart."""
     message = streamed("v1")
     assert bare(message.content) == EXPECTED
     assert {"c1", "c2"} == {call["id"] for call in message.tool_calls}
 
 
-def test_t2_v0_streams_give_the_same_blocks() -> None:
+def test_v0_streams_give_the_same_blocks() -> None:
     """Merged v0 chunks stay strings and give the same blocks when asked."""
     message = streamed("v0")
     assert message.content == "Let me."

@@ -106,7 +106,7 @@ def test_status_decides(status: int, error: type[QwenError], is_retryable: bool)
     ],
 )
 def test_code_goes_before_status(status: int, code: str, error: type[QwenError]) -> None:
-    """A gateway's own code decides (dashscope.md §6, gateways.md §7)."""
+    """A gateway's own code decides."""
     found = refuse(status, coded(code))
     assert (type(found), found.code) == (error, code)
 
@@ -120,7 +120,7 @@ def test_code_goes_before_status(status: int, code: str, error: type[QwenError])
     ],
 )
 def test_insufficient_quota(gateway: str, message: str, error: type[QwenError]) -> None:
-    """The same code is a rate at one vendor and money elsewhere (P51)."""
+    """The same code is a rate at one vendor and money elsewhere."""
     assert type(refuse(429, coded("insufficient_quota", message), gateway)) is error
 
 
@@ -147,7 +147,7 @@ def test_a_throttle_by_code_may_be_no_money_by_text() -> None:
     ],
 )
 def test_overflow_by_text(status: int, message: str) -> None:
-    """Servers without a code for it say it in words (P37)."""
+    """Servers without a code for it say it in words."""
     assert type(refuse(status, {"error": {"message": message}}, PLAIN)) is ContextOverflowError
 
 
@@ -194,19 +194,19 @@ def test_overflow_by_code(body: dict[str, Any]) -> None:
     ],
 )
 def test_moderation(status: int, message: str, side: str) -> None:
-    """Moderation says whose text it was (P59)."""
+    """Moderation says whose text it was."""
     found = refuse(status, {"error": {"message": message}})
     assert isinstance(found, ContentFilterError)
     assert (found.side, found.is_retryable) == (side, False)
 
 
 def test_an_outage_that_mentions_a_policy_is_an_outage() -> None:
-    """A text is asked only where the status does not decide (style.md §3)."""
+    """A text is asked only where the status does not decide."""
     assert type(refuse(503, {"error": {"message": "content policy service down"}})) is ServerError
 
 
 def test_no_credits_is_no_matter_of_permission() -> None:
-    """One gateway says 403 for an empty purse (gateways.md §0.10)."""
+    """One gateway says 403 for an empty purse."""
     body = {"message": "You've run out of credits. Please top up your balance.", "statusCode": 403}
     assert type(refuse(403, body, "aimlapi")) is PaymentRequiredError
 
@@ -221,7 +221,7 @@ def test_no_credits_is_no_matter_of_permission() -> None:
     ],
 )
 def test_server_errors_that_are_the_requests_fault(message: str, words: str) -> None:
-    """They would come back every time, so they are not retried (reliability.md §4.4)."""
+    """They would come back every time, so they are not retried."""
     found = refuse(500, {"error": {"code": 500, "message": message, "type": "server_error"}})
     assert (type(found), found.is_retryable) == (InvalidRequestError, False)
     assert message in str(found)
@@ -233,7 +233,7 @@ def test_server_errors_that_are_the_requests_fault(message: str, words: str) -> 
     ["Failed to parse input at pos 12: <tool", "output does not match the peg-native format"],
 )
 def test_an_answer_that_its_server_could_not_parse(message: str) -> None:
-    """It is no overload: the error says what to do about the server (P72)."""
+    """It is no overload: the error says what to do about the server."""
     found = refuse(500, {"error": {"code": 500, "message": message}}, "llamacpp")
     assert (type(found), found.is_retryable) == (UnexpectedResponseError, True)
     assert "chat template" in str(found)
@@ -350,7 +350,7 @@ def test_the_body_is_kept() -> None:
 def test_errors_within_an_http_200(
     payload: dict[str, Any], error: type[QwenError], status: int | None, message: str
 ) -> None:
-    """They have the class that the same error has with a status of its own (P33)."""
+    """They have the class that the same error has with a status of its own."""
     found = hidden(payload)
     assert found is not None
     assert (type(found), found.status_code) == (error, status)
@@ -384,14 +384,14 @@ def test_no_error(payload: dict[str, Any]) -> None:
 
 
 def test_what_its_frame_calls_an_error_is_one() -> None:
-    """An event named error is an error whatever it says (F25)."""
+    """An event named error is an error whatever it says."""
     found = hidden({"message": "m"}, certain=True)
     assert found is not None
     assert str(found).startswith("m (")
 
 
 def test_availability_is_the_authority() -> None:
-    """A router that says whether to try again, and when, is believed (gateways.md §7)."""
+    """A router that says whether to try again, and when, is believed."""
     availability = {"code": "capacity_exhausted", "retryable": False, "retry_after": 7}
     found = refuse(429, {"error": {"message": "m", "availability": availability}}, "openrouter")
     assert (found.is_retryable, found.retry_after) == (False, 7.0)
@@ -402,7 +402,7 @@ def test_availability_is_the_authority() -> None:
     [(404, "true", True), (500, "false", False), (500, "perhaps", True), (404, "", False)],
 )
 def test_x_should_retry(status: int, header: str, is_retryable: bool) -> None:
-    """The header wins over the status, both ways (F20)."""
+    """The header wins over the status, both ways."""
     assert refuse(status, {}, headers={"x-should-retry": header}).is_retryable is is_retryable
 
 
@@ -434,7 +434,7 @@ NOW = "Fri, 29 Sep 2023 16:26:27 GMT"
     ],
 )
 def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
-    """Three spellings; what is no time to wait is None (reliability.md §1)."""
+    """Three spellings; what is no time to wait is None."""
     assert retry_after({"date": NOW, **headers}) == seconds
 
 

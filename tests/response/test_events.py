@@ -1,7 +1,8 @@
-"""Protocol events (v3): order, boundaries, and what closes a message (P42, T5, T19)."""
+"""Protocol events (v3): order, boundaries, and what closes a message."""
 
 from __future__ import annotations
 
+import pytest
 from answers import USAGE, WEATHER, call_chunks, chunk, read, request, text_chunks, tool_delta
 
 THOUGHT = chunk({"reasoning_content": "hm"})
@@ -21,8 +22,9 @@ def told(events: list[dict]) -> list[str]:
     return lines
 
 
-def test_p42_thoughts_end_before_the_answer_starts() -> None:
-    """P42: thoughts, then text, then the call, each closed before the next but the calls."""
+@pytest.mark.pain("P42")
+def test_thoughts_end_before_the_answer_starts() -> None:
+    """Thoughts, then text, then the call, each closed before the next but the calls."""
     payloads = [
         THOUGHT,
         chunk({"content": "Let me look."}),
@@ -62,7 +64,7 @@ def test_thoughts_between_two_calls_are_their_own_block() -> None:
 
 
 def test_the_message_starts_at_once_and_names_the_model() -> None:
-    """The first delta opens the message; its id is left to LangChain (T24)."""
+    """The first delta opens the message; its id is left to LangChain."""
     start = read(text_chunks(["a"])).events[0]
     expected = {
         "event": "message-start",
@@ -74,7 +76,7 @@ def test_the_message_starts_at_once_and_names_the_model() -> None:
 
 
 def test_the_end_carries_usage_metadata_and_thoughts() -> None:
-    """T5, P43: all that is said once stands on message-finish."""
+    """All that is said once stands on message-finish."""
     payloads = [THOUGHT, *text_chunks(["a"]), {"choices": [], "usage": USAGE}]
     end = read(payloads).events[-1]
     assert end["usage"] == {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
@@ -105,13 +107,13 @@ def test_a_call_opens_with_id_and_name_and_deltas_carry_arguments() -> None:
 
 
 def test_a_call_without_arguments_says_so() -> None:
-    """P22: an empty object goes out, and the call can be run."""
+    """An empty object goes out, and the call can be run."""
     events = read(call_chunks(tool_delta("", index=0, id="c", name="f"))).events
     assert (events[2]["delta"]["args"], events[3]["content"]["args"]) == ("{}", {})
 
 
 def test_a_recovered_call_is_a_call_block() -> None:
-    """P24: a call that was text comes as a tool call, and no text block holds it."""
+    """A call that was text comes as a tool call, and no text block holds it."""
     text = '<tool_call>{"name": "get_weather", "arguments": {"city": "Rome"}}</tool_call>'
     events = read(text_chunks([text]), request(tools=WEATHER)).events
     assert told(events)[1:3] == ["start 0 tool_call_chunk", "delta 0 tool-call-delta"]

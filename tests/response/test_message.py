@@ -1,4 +1,4 @@
-"""Whole answers: what a message says beside its content (P25, P26, P44, P62, T1, T24 to T26)."""
+"""Whole answers: what a message says beside its content."""
 
 from __future__ import annotations
 
@@ -68,14 +68,14 @@ def test_the_whole_metadata_of_an_answer() -> None:
     assert expected == {name: value for name, value in v3.items() if name != "output_version"}
 
 
-def test_t24_no_message_has_an_id_of_its_own() -> None:
-    """T24: LangChain gives the ids; the server's is in the metadata."""
+def test_no_message_has_an_id_of_its_own() -> None:
+    """LangChain gives the ids; the server's is in the metadata."""
     answer = read(text_chunks(["a"]))
     assert {None} == {answer.invoke.id, answer.v3.id, *(c.message.id for c in answer.chunks)}
 
 
-def test_t7_t25_chunks_carry_one_thing_and_the_last_one_the_rest() -> None:
-    """T7, T25: metadata comes once, on an empty last chunk; only the provider is on each."""
+def test_chunks_carry_one_thing_and_the_last_one_the_rest() -> None:
+    """Metadata comes once, on an empty last chunk; only the provider is on each."""
     payloads = [chunk({"reasoning_content": "t", "content": "a"}), chunk(finish="stop")]
     *early, last = [c.message for c in read(payloads).chunks]
     assert [(m.content, m.additional_kwargs) for m in early] == [
@@ -86,6 +86,7 @@ def test_t7_t25_chunks_carry_one_thing_and_the_last_one_the_rest() -> None:
     assert (last.content, last.chunk_position) == ("", "last")
 
 
+@pytest.mark.pain("P62")
 @pytest.mark.parametrize(
     ("payloads", "finish", "native", "noted"),
     [
@@ -117,10 +118,10 @@ def test_t7_t25_chunks_carry_one_thing_and_the_last_one_the_rest() -> None:
         ),
     ],
 )  # fmt: skip
-def test_p62_the_finish_reason_agrees_with_what_came(
+def test_the_finish_reason_agrees_with_what_came(
     payloads: list[dict], finish: str, native: str | None, noted: bool
 ) -> None:
-    """P25, P62: once, in known words, in accord with the calls; the server's own word is kept."""
+    """Once, in known words, in accord with the calls; the server's own word is kept."""
     metadata = read(payloads).merged.response_metadata
     assert (finish, native) == (
         metadata["finish_reason"],
@@ -136,6 +137,7 @@ def test_native_finish_reason_of_the_model_behind_a_gateway() -> None:
     assert read([payload]).invoke.response_metadata["native_finish_reason"] == "end_turn"
 
 
+@pytest.mark.pain("P44")
 @pytest.mark.parametrize(
     ("model", "expected"),
     [
@@ -144,13 +146,14 @@ def test_native_finish_reason_of_the_model_behind_a_gateway() -> None:
         pytest.param("", "qwen3.6-plus", id="server-says-empty"),
     ],
 )
-def test_p44_a_model_name_is_always_there(model: str | None, expected: str) -> None:
-    """P44: the served name where there is one, the requested one is kept beside it."""
+def test_a_model_name_is_always_there(model: str | None, expected: str) -> None:
+    """The served name where there is one, the requested one is kept beside it."""
     metadata = read([completion({"content": "a"}, model=model)]).invoke.response_metadata
     assert (expected, "qwen3.6-plus") == (metadata["model_name"], metadata["requested_model"])
 
 
-def test_p25_facts_that_change_midway_are_kept_from_the_first_chunk() -> None:
+@pytest.mark.pain("P25")
+def test_facts_that_change_midway_are_kept_from_the_first_chunk() -> None:
     """A gateway that changes id and time within a stream gives one id and one time."""
     payloads = [chunk({"content": "a"}), chunk(finish="stop", id="gen-2", created=2)]
     metadata = read(payloads).merged.response_metadata
@@ -172,8 +175,9 @@ def test_facts_that_come_late_are_kept() -> None:
     ) == ("flex", "Alibaba", {"results": [1]})
 
 
-def test_p28_the_gateways_own_money_is_kept() -> None:
-    """P28: in the usage object, beside it, or in the message, wherever a gateway puts it."""
+@pytest.mark.pain("P28")
+def test_the_gateways_own_money_is_kept() -> None:
+    """In the usage object, beside it, or in the message, wherever a gateway puts it."""
     money = {"provider_metadata": {"gateway": {"cost": "0.001"}}}
     payloads = [
         chunk({"content": "a"}),
@@ -208,10 +212,11 @@ def test_an_unknown_price_is_no_entry() -> None:
     assert "cost" not in answer.invoke.response_metadata
 
 
+@pytest.mark.pain("P13")
 @pytest.mark.parametrize("names", [("reasoning_content",), ("reasoning",),
                                    ("reasoning", "reasoning_content")])  # fmt: skip
-def test_p13_thoughts_have_many_names(names: tuple[str, ...]) -> None:
-    """P01, P13: every name is read, and the same text under two names counts once."""
+def test_thoughts_have_many_names(names: tuple[str, ...]) -> None:
+    """Every name is read, and the same text under two names counts once."""
     payloads = [chunk({**dict.fromkeys(names, t), "content": None}) for t in ("th", "ink")]
     assert agreed([*payloads, *text_chunks(["a"])])["thoughts"] == "think"
     assert agreed([completion({**dict.fromkeys(names, "think"), "content": "a"})])["text"] == "a"
@@ -222,8 +227,9 @@ def detail(text: str, **said) -> dict:
     return {"type": "reasoning.text", "text": text, "format": "qwen", "index": 0, **said}
 
 
-def test_p26_reasoning_details_come_whole() -> None:
-    """P26: fragments are joined by type and index, no field doubles, text is told once."""
+@pytest.mark.pain("P26")
+def test_reasoning_details_come_whole() -> None:
+    """Fragments are joined by type and index, no field doubles, text is told once."""
     payloads = [
         chunk({"reasoning": "a", "reasoning_details": [detail("a")]}),
         chunk({"reasoning": "b", "reasoning_details": [detail("b", signature=None)]}),
@@ -240,8 +246,9 @@ def test_p26_reasoning_details_come_whole() -> None:
     assert (expected, "ab") == (answer["details"], answer["thoughts"])
 
 
-def test_p26_a_null_is_kept_and_erases_nothing() -> None:
-    """P26: unmodified means nulls too; a later value wins over an earlier one, a null does not."""
+@pytest.mark.pain("P26")
+def test_a_null_is_kept_and_erases_nothing() -> None:
+    """Unmodified means nulls too; a later value wins over an earlier one, a null does not."""
     items = [detail("a", id=None, status="begun"), detail("b", id=None, status="done")]
     payloads = [chunk({"reasoning_details": [item]}) for item in items]
     null = {"index": 0, "type": "reasoning.text", "status": None}
@@ -250,6 +257,7 @@ def test_p26_a_null_is_kept_and_erases_nothing() -> None:
     assert expected == agreed([*payloads, *text_chunks(["c"])])["details"]
 
 
+@pytest.mark.pain("P26")
 @pytest.mark.parametrize(
     ("second", "count"),
     [
@@ -259,8 +267,8 @@ def test_p26_a_null_is_kept_and_erases_nothing() -> None:
         pytest.param(detail("b", id=None), 1, id="unknown-id"),
     ],
 )
-def test_p26_items_are_told_apart(second: dict, count: int) -> None:
-    """P26: another index or id, or none at all, is another item."""
+def test_items_are_told_apart(second: dict, count: int) -> None:
+    """Another index or id, or none at all, is another item."""
     payload = completion({"reasoning_details": [detail("a", id="rs_1"), second], "content": "c"})
     answer = agreed([payload])
     assert (count, "ab") == (len(answer["details"]), answer["thoughts"])
@@ -348,7 +356,7 @@ def test_n2_streams_the_first_choice_and_keeps_the_other() -> None:
 
 
 def test_n2_the_other_choice_is_settled_too() -> None:
-    """P15, P24: the kept choice is read with the same care as the streamed one."""
+    """The kept choice is read with the same care as the streamed one."""
     text = '<think>t</think><tool_call>{"name": "get_weather"}</tool_call>'
     logprobs = {"content": [{"token": "t"}]}
     others = choice(1, text) | {"logprobs": logprobs}
@@ -365,8 +373,8 @@ def test_n2_the_other_choice_is_settled_too() -> None:
     }
 
 
-def test_t26_n2_is_two_generations_with_usage_on_the_first() -> None:
-    """T26: usage stands once, or LangSmith sums it."""
+def test_n2_is_two_generations_with_usage_on_the_first() -> None:
+    """Usage stands once, or LangSmith sums it."""
     choices = [
         {"index": i, "message": {"content": "ab"[i]}, "finish_reason": "stop"} for i in (0, 1)
     ]
@@ -407,14 +415,15 @@ def test_generations_say_why_they_ended() -> None:
         pytest.param({"choices": [None]}, id="null-in-it"),
     ],
 )
-def test_f13_what_is_no_completion_is_an_error(payload: dict) -> None:
-    """F13, P33: a body without choices is no empty answer."""
+def test_what_is_no_completion_is_an_error(payload: dict) -> None:
+    """A body without choices is no empty answer."""
     with pytest.raises(UnexpectedResponseError, match="no choices"):
         read_completion(payload, request(), TransportInfo())
 
 
-def test_p36_an_answer_that_was_all_thinking_is_flagged() -> None:
-    """P36: the flag is set, and only then."""
+@pytest.mark.pain("P36")
+def test_an_answer_that_was_all_thinking_is_flagged() -> None:
+    """The flag is set, and only then."""
     thought = read([completion({"reasoning_content": "t", "content": "\n"}, "stop")])
     call = [tool_delta("{}", id="c", name="f")]
     called = read([completion({"reasoning_content": "t", "tool_calls": call})])
@@ -435,7 +444,7 @@ def test_what_was_read_is_not_changed_by_its_message() -> None:
 
 
 def test_merging_chunks_one_by_one_gives_the_same() -> None:
-    """Users add chunks with `+`; numbers are not added and words are not doubled (T25)."""
+    """Users add chunks with `+`; numbers are not added and words are not doubled."""
     payloads = [*text_chunks(["a", "b"]), {"choices": [], "usage": USAGE}]
     chunks = [c.message for c in read(payloads).chunks]
     total = chunks[0]

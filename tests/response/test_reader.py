@@ -1,4 +1,4 @@
-"""The reader's state: what it is fed, how a stream may end, what an error carries (F3, F46-F57)."""
+"""The reader's state: what it is fed, how a stream may end, what an error carries."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def reader_of(payloads: list[dict], **said) -> CompletionReader:
         pytest.param({"choices": [{"delta": {}, "logprobs": [1]}]}, id="logprobs-a-list"),
     ],
 )
-def test_f49_to_f51_chunks_of_nothing_are_skipped(odd: dict) -> None:
+def test_to_f51_chunks_of_nothing_are_skipped(odd: dict) -> None:
     """A chunk that says nothing, before, amid and after an answer, changes nothing."""
     first, second, end = text_chunks(["a", "b"])
     expected = agreed([first, second, end])
@@ -147,7 +147,7 @@ def test_a_message_beside_a_delta_is_not_read() -> None:
 
 
 def test_one_delta_with_everything() -> None:
-    """Thoughts, text, a call and the end in one delta come apart, in this order (T7)."""
+    """Thoughts, text, a call and the end in one delta come apart, in this order."""
     payload = chunk(
         {
             "tool_calls": [tool_delta("{}", id="c", name="f")],
@@ -178,12 +178,12 @@ def test_space_before_a_call_is_dropped() -> None:
     ],
 )
 def test_evidence_of_an_end_is_enough(payloads: list[dict], done: bool) -> None:
-    """reliability.md §4.2: a finish_reason or [DONE] is success."""
+    """A finish_reason or [DONE] is success."""
     assert agreed(payloads, done=done)["text"] == "a"
 
 
-def test_f3_a_stream_without_an_end_is_an_error_with_what_came() -> None:
-    """F3: neither finish_reason nor [DONE]: never a success; the partial message has it all."""
+def test_a_stream_without_an_end_is_an_error_with_what_came() -> None:
+    """Neither finish_reason nor [DONE]: never a success; the partial message has it all."""
     payloads = [
         chunk({"reasoning_content": "t"}, usage=USAGE),
         chunk({"content": "half"}),
@@ -229,7 +229,7 @@ def test_a_partial_message_has_what_is_held_and_changes_nothing(
 
 
 def test_a_call_without_arguments_is_cut_in_a_partial_message() -> None:
-    """F57: nobody knows whether its arguments would have come."""
+    """Nobody knows whether its arguments would have come."""
     partial = partial_message(reader_of([chunk({"tool_calls": [tool_delta(id="c", name="f")]})]))
     assert (partial.tool_calls, len(partial.invalid_tool_calls)) == ([], 1)
 
@@ -248,7 +248,7 @@ def test_nothing_came_is_no_partial_message() -> None:
 
 
 def test_a_proper_end_of_nothing_is_an_error() -> None:
-    """F15: [DONE] alone is no answer."""
+    """[DONE] alone is no answer."""
     with pytest.raises(UnexpectedResponseError):
         CompletionReader(request()).finish(done=True)
 
@@ -263,6 +263,7 @@ def test_what_was_told_instead_of_an_answer_is_in_the_error() -> None:
     assert (error.gateway, error.body, error.chunks) == ("dashscope", said, 1)
 
 
+@pytest.mark.pain("P33")
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
@@ -271,8 +272,8 @@ def test_what_was_told_instead_of_an_answer_is_in_the_error() -> None:
         pytest.param(None, {"message": ""}, id="nothing"),
     ],
 )
-def test_p33_a_choice_that_failed_says_so(error, expected: dict) -> None:
-    """P33: finish_reason "error" with HTTP 200; the caller raises what the reader found."""
+def test_a_choice_that_failed_says_so(error, expected: dict) -> None:
+    """`finish_reason` "error" with HTTP 200; the caller raises what the reader found."""
     payload = completion({"content": "a"}, "error")
     payload["choices"][0]["error"] = error
     assert expected == reader_of([payload]).failure

@@ -213,9 +213,10 @@ def test_what_came_before_a_break_is_not_lost(replay: Replay, file: str, style: 
     assert len(chunks) == caught.value.chunks
 
 
+@pytest.mark.pain("P52")
 @pytest.mark.parametrize("file", BROKEN)
-def test_p52_an_invoke_that_streams_inside_begins_again(replay: Replay, file: str) -> None:
-    """P52: nobody has seen a part of the answer, so it is asked for again where that may help."""
+def test_an_invoke_that_streams_inside_begins_again(replay: Replay, file: str) -> None:
+    """Nobody has seen a part of the answer, so it is asked for again where that may help."""
     model = ChatQwen36(gateway="dashscope", base_url=replay.base_url(file), api_key="no-real-key")
     with no_waiting(), pytest.raises(REFUSED[file].error) as caught:
         model.invoke("Hi")

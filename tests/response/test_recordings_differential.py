@@ -1,6 +1,6 @@
 """The same recorded bytes through `ChatOpenAI`: both agree, or the table says why not.
 
-Thoughts are compared apart, for it has none at all (P01). Details of the usage count where they
+Thoughts are compared apart, for it has none at all. Details of the usage count where they
 are not zero: it writes some zeros that no server said.
 """
 
@@ -35,33 +35,29 @@ class Fault(NamedTuple):
     """Given our value and its value."""
 
 
-FINISH_DOUBLED = Fault("P25: the reason came twice and was added up", lambda o, t: t == o * 2)
+FINISH_DOUBLED = Fault("the reason came twice and was added up", lambda o, t: t == o * 2)
 USAGE_SUMMED = Fault(
-    "P09: usage on several chunks was added up",
+    "usage on several chunks was added up",
     lambda o, t: (
         t["input_tokens"] > o["input_tokens"] and not t["input_tokens"] % o["input_tokens"]
     ),
 )
-TAGS_LEFT = Fault("P15: thoughts between tags stayed in the text", lambda o, t: "<think>" in t)
-NAME_REPEATED = Fault(
-    "P21: the name came twice and was added up", lambda o, t: t[0][0] == o[0][0] * 2
-)
+TAGS_LEFT = Fault("thoughts between tags stayed in the text", lambda o, t: "<think>" in t)
+NAME_REPEATED = Fault("the name came twice and was added up", lambda o, t: t[0][0] == o[0][0] * 2)
 CUT_CALL_REPAIRED = Fault(
-    "F57: arguments cut by max_tokens were closed, and the call can be run",
+    "arguments cut by max_tokens were closed, and the call can be run",
     lambda o, t: len(t) > len(o),
 )
-CUT_CALL_HIDDEN = Fault("F57: so no call counts as broken", lambda o, t: bool(o) and not t)
+CUT_CALL_HIDDEN = Fault("so no call counts as broken", lambda o, t: bool(o) and not t)
 CHOICES_MIXED = Fault("n=2: both choices were added up", lambda o, t: t.startswith(o[:5] * 2))
-REASON_UNKNOWN = Fault("P62: the server ended properly and gave no reason", lambda o, t: t is None)
-REASON_OF_SERVER = Fault(
-    "P62: the server's own word for `stop`", lambda o, t: t in ("eos", "eos_token")
-)
+REASON_UNKNOWN = Fault("the server ended properly and gave no reason", lambda o, t: t is None)
+REASON_OF_SERVER = Fault("the server's own word for `stop`", lambda o, t: t in ("eos", "eos_token"))
 PART_ABOVE_WHOLE = Fault(
-    "T1: more reasoning tokens than output tokens",
+    "more reasoning tokens than output tokens",
     lambda o, t: t["output_token_details"]["reasoning"] > t["output_tokens"],
 )
 VIDEO_DROPPED = Fault(
-    "P29: tokens of the video are left out",
+    "tokens of the video are left out",
     lambda o, t: o["input_token_details"].keys() == {"video"} and "input_token_details" not in t,
 )
 
@@ -129,7 +125,7 @@ SWALLOWED = {
     "issue-excerpts/vllm-qwen3-14b-toolcall-tag-in-content.sse",
     "issue-excerpts/aliyun-proxy-qwen35-35b-delta-and-message.sse",
 }
-"""Answers that broke off, or failed in words, and that it takes for whole (F3, F26)."""
+"""Answers that broke off, or failed in words, and that it takes for whole."""
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +175,7 @@ def compared(message: AIMessage) -> dict[str, Any]:
 def test_both_agree_or_it_is_known_why_not(replay: Replay, file: str) -> None:
     """Text, calls, usage and finish reason; each difference has its fault, and shows it."""
     we, they = compared(ours(replay, file)), compared(theirs(replay, file))
-    assert they.pop("thoughts") == ""  # P01, and the one claim that could end this exception
+    assert they.pop("thoughts") == ""  # the one claim that could end this exception
     del we["thoughts"]
     differing = {field for field in we if we[field] != they[field]}
     faults = FAULTS.get(file, {})

@@ -119,8 +119,8 @@ def test_a_stream_as_one_shot_is_the_same_answer(file: str) -> None:
 
 
 @pytest.mark.parametrize("file", sorted(BROKEN_OFF))
-def test_f3_streams_that_break_off_are_errors_with_what_came(file: str) -> None:
-    """F3: a recorded stream without an end is never a success."""
+def test_streams_that_break_off_are_errors_with_what_came(file: str) -> None:
+    """A recorded stream without an end is never a success."""
     payloads, done = recording(WIRE / file)
     reader = CompletionReader(request())
     for payload in payloads:
@@ -137,8 +137,8 @@ def test_f3_streams_that_break_off_are_errors_with_what_came(file: str) -> None:
 
 
 @pytest.mark.parametrize("file", sorted(NO_COMPLETION))
-def test_f13_bodies_that_are_no_completion_are_errors(file: str) -> None:
-    """F13: HTTP 200 with something else in it."""
+def test_bodies_that_are_no_completion_are_errors(file: str) -> None:
+    """HTTP 200 with something else in it."""
     with pytest.raises(UnexpectedResponseError):
         read(payloads_of(file))
 
@@ -151,7 +151,7 @@ def calls_of(file: str) -> tuple:
 
 
 def test_recorded_tool_calls() -> None:
-    """P20 to P25, F52 to F57: the recorded oddities of tool calls, one by one."""
+    """The recorded oddities of tool calls, one by one."""
     files = [
         "dashscope/qwen-turbo-tool-stream-14-deltas.sse",
         "openrouter/qwen3-max--object-streaming.sse",
@@ -221,7 +221,7 @@ def test_recorded_tool_calls() -> None:
 
 
 def test_recorded_reasoning_details() -> None:
-    """P26: recorded items come out whole and in order: types, their fields, and no doubled word."""
+    """Recorded items come out whole and in order: types, their fields, and no doubled word."""
     files = [
         "openrouter/gpt5-encrypted-reasoning-tool-stream.sse",
         "openrouter/gemini3-reasoning-tool-stream.sse",
@@ -289,7 +289,7 @@ def test_recorded_reasoning_details() -> None:
 
 
 def test_recorded_money_ids_and_additions() -> None:
-    """P28: what gateways add to an answer is kept in its metadata or additional_kwargs."""
+    """What gateways add to an answer is kept in its metadata or additional_kwargs."""
     file = "vercel-gateway/gemini3-thinking-stream.sse"
     metadata = read(payloads_of(file)).merged.response_metadata
     assert (metadata["generationId"], metadata["provider_metadata"]["gateway"]["cost"]) == snapshot(

@@ -70,6 +70,7 @@ def test_a_reason_of_null_is_no_end() -> None:
     assert reader.response_metadata["notes"]["finish_reason"] == "inferred: the server sent none"
 
 
+@pytest.mark.pain("P01")
 @pytest.mark.parametrize(
     "deltas",
     [
@@ -105,8 +106,8 @@ def test_a_reason_of_null_is_no_end() -> None:
         ),
     ],
 )
-def test_p01_thoughts_are_found(deltas: list[dict]) -> None:
-    """P01: whatever their name, and they are no part of the answer."""
+def test_thoughts_are_found(deltas: list[dict]) -> None:
+    """Whatever their name, and they are no part of the answer."""
     found = agreed([*map(chunk, deltas), *text_chunks(["Hello"])])
     assert {"thoughts": "hm", "text": "Hello"}.items() <= found.items()
 
@@ -188,6 +189,7 @@ def test_two_choices_of_one_index_are_one_answer() -> None:
     assert expected == (found["text"], found["calls"])
 
 
+@pytest.mark.pain("P10")
 @pytest.mark.parametrize(
     "end",
     [
@@ -196,8 +198,8 @@ def test_two_choices_of_one_index_are_one_answer() -> None:
         pytest.param(chunk(finish="stop", own={"id": "req_1", "usage": USAGE}), id="own-object"),
     ],
 )
-def test_p10_usage_is_found(end: dict) -> None:
-    """P10: where the end of the answer carries it, in objects that earlier chunks had as well."""
+def test_usage_is_found(end: dict) -> None:
+    """Where the end of the answer carries it, in objects that earlier chunks had as well."""
     first = chunk({"content": "Hi"}, own={"id": "req_1"})
     usage = agreed([first, end])["usage"]
     assert usage == {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
@@ -230,8 +232,8 @@ def test_a_spoken_answer_comes_whole() -> None:
     assert [whole] * 3 == [message.additional_kwargs["audio"] for message in answer[:3]]
 
 
-def test_t25_logprobs_that_cannot_be_added_are_left_out() -> None:
-    """T25: a number beside the lists would make adding the chunks up fail."""
+def test_logprobs_that_cannot_be_added_are_left_out() -> None:
+    """A number beside the lists would make adding the chunks up fail."""
     payloads = [
         said({"delta": {"content": text}, "logprobs": {"content": [{"token": text}], "mean": 0.1}})
         for text in "ab"
@@ -258,9 +260,10 @@ def test_choices_that_are_no_list_are_none() -> None:
     assert agreed([first, end]) == agreed([first, odd, end])
 
 
+@pytest.mark.pain("P26")
 @pytest.mark.parametrize("odd", [{"type": ["x"]}, {"index": {"x": 1}}, {"id": ["x"]}])
-def test_p26_an_odd_detail_is_kept_as_it_is(odd: dict) -> None:
-    """P26: whatever is in it goes back unmodified."""
+def test_an_odd_detail_is_kept_as_it_is(odd: dict) -> None:
+    """Whatever is in it goes back unmodified."""
     detail = {"type": "reasoning.text", "text": "hm", "index": 0} | odd
     found = agreed([chunk({"reasoning_details": [detail]}), *text_chunks(["Hello"])])
     assert [detail] == found["details"]

@@ -49,14 +49,16 @@ CASES = [
     pytest.param(b"id: 7\ndata: a\nretry: 3\n\n", data(b"a"), id="retry and id beside data"),
     pytest.param(b"event: ping\n\ndata: a\n\n", data(b"a"), id="a name without data"),
     pytest.param(b"event: error\ndata: a\n\n", [Event("error", b"a")], id="a name"),
-    pytest.param(b'error: {"detail":1}\n\n', [Event("error", b'{"detail":1}')], id="F26"),
+    pytest.param(
+        b'error: {"detail":1}\n\n', [Event("error", b'{"detail":1}')], id="a field that is no data"
+    ),
     pytest.param(b"data: a\n\n\n\n\ndata: b\n\n", data(b"a", b"b"), id="many blank lines"),
     pytest.param(b"\n\ndata: a\n\n", data(b"a"), id="blank lines first"),
-    pytest.param(b"data: a\n\ndata: b", data(b"a", b"b"), id="no end at all (F41)"),
-    pytest.param(b"data: a\n\ndata: b\n", data(b"a", b"b"), id="no blank line (F42)"),
+    pytest.param(b"data: a\n\ndata: b", data(b"a", b"b"), id="no end at all"),
+    pytest.param(b"data: a\n\ndata: b\n", data(b"a", b"b"), id="no blank line"),
     pytest.param(b"data: a\xe2\x80\xa8b\xc2\x85\n\n", data(b"a\xe2\x80\xa8b\xc2\x85"), id="U+2028"),
-    pytest.param("data: 喵🥌\n\n".encode(), data("喵🥌".encode()), id="UTF-8 (F33)"),
-    pytest.param(b"data: \xff\n\n", data(b"\xff"), id="no UTF-8 (F32)"),
+    pytest.param("data: 喵🥌\n\n".encode(), data("喵🥌".encode()), id="UTF-8"),
+    pytest.param(b"data: \xff\n\n", data(b"\xff"), id="no UTF-8"),
     pytest.param(b"", [], id="nothing"),
 ]
 

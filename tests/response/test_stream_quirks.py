@@ -94,10 +94,8 @@ def test_a_whole_answer_behind_a_mark_is_read(mode: Mode) -> None:
         pytest.param(rb"a\ud83d", "a\ufffd", id="half-an-emoji"),
     ],
 )
-def test_f32_what_json_forbids_in_a_text_is_no_end(
-    mode: Mode, inside: bytes, expected: str
-) -> None:
-    """F32: replaced where nothing could write it out again, and the stream goes on."""
+def test_what_json_forbids_in_a_text_is_no_end(mode: Mode, inside: bytes, expected: str) -> None:
+    """Replaced where nothing could write it out again, and the stream goes on."""
     odd = b'data: {"choices":[{"delta":{"content":"%b"}}]}\n\n' % inside
     outcome = ask(mode, stream([odd, FINISH, USED]))
     assert outcome.error is None
@@ -112,6 +110,7 @@ def test_words_in_place_of_a_stream_are_told(mode: Mode, kind: str) -> None:
     assert "upstream connect error" in outcome.error.message
 
 
+@pytest.mark.pain("P33")
 @pytest.mark.parametrize(
     ("payload", "error"),
     [
@@ -121,18 +120,18 @@ def test_words_in_place_of_a_stream_are_told(mode: Mode, kind: str) -> None:
         pytest.param({"errors": [{"message": "bad"}]}, ServerError, id="errors"),
     ],
 )  # fmt: skip
-def test_p33_a_flat_error_amid_a_stream_is_an_error(
+def test_a_flat_error_amid_a_stream_is_an_error(
     mode: Mode, payload: dict, error: type[QwenError]
 ) -> None:
-    """P33: also where the payload has a place for choices; what came before is kept."""
+    """Also where the payload has a place for choices; what came before is kept."""
     outcome = ask(mode, stream([sse(chunk({"content": "Hi"})), sse(payload)]), max_retries=0)
     assert type(outcome.error) is error
     assert outcome.error.message.startswith("bad")
     assert outcome.error.partial.text == "Hi"
 
 
-def test_f29_what_looks_like_no_sign_of_life_is_an_error(mode: Mode) -> None:
-    """F29: words that say something are never skipped."""
+def test_what_looks_like_no_sign_of_life_is_an_error(mode: Mode) -> None:
+    """Words that say something are never skipped."""
     outcome = ask(mode, stream([text("Hi"), b"data: [ERROR] out of memory\n\n"]), max_retries=0)
     assert isinstance(outcome.error, UnexpectedResponseError)
     assert "out of memory" in outcome.error.message

@@ -1,4 +1,4 @@
-"""Tool calls that a server left as text (P24)."""
+"""Tool calls that a server left as text."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ CALL = [("get_weather", {"city": "Paris"})]
 BOUND = request(tools=WEATHER)
 
 
+@pytest.mark.pain("P24")
 @pytest.mark.parametrize(
     ("text", "calls", "rest"),
     [
@@ -57,8 +58,8 @@ BOUND = request(tools=WEATHER)
         ),
     ],
 )
-def test_p24_whole_blocks_become_calls(text: str, calls: list, rest: str) -> None:
-    """P24: a whole block that names a bound tool is a call; it is noted and leaves the text."""
+def test_whole_blocks_become_calls(text: str, calls: list, rest: str) -> None:
+    """A whole block that names a bound tool is a call; it is noted and leaves the text."""
     answer = agreed(text_chunks([text]), BOUND)
     assert (calls, rest, "tool_calls") == (answer["calls"], answer["text"], answer["finish"])
     assert answer == agreed(text_chunks(list(text)), BOUND)
@@ -66,6 +67,7 @@ def test_p24_whole_blocks_become_calls(text: str, calls: list, rest: str) -> Non
     assert notes == {"tool_calls": "recovered from the text of the answer"}
 
 
+@pytest.mark.pain("P24")
 @pytest.mark.parametrize(
     "text",
     [
@@ -83,20 +85,22 @@ def test_p24_whole_blocks_become_calls(text: str, calls: list, rest: str) -> Non
         pytest.param("a < b \n", id="a-lone-bracket"),
     ],
 )
-def test_p24_everything_else_is_text(text: str) -> None:
-    """P24: prose, unknown tools, quotations and half blocks stay untouched."""
+def test_everything_else_is_text(text: str) -> None:
+    """Prose, unknown tools, quotations and half blocks stay untouched."""
     answer = agreed(text_chunks([text]), BOUND)
     assert (text, [], []) == (answer["text"], answer["calls"], answer["invalid"])
     assert answer == agreed(text_chunks(list(text)), BOUND)
 
 
-def test_p24_needs_bound_tools() -> None:
+@pytest.mark.pain("P24")
+def test_needs_bound_tools() -> None:
     """Without tools there is nothing to call, and nothing is held."""
     chunks = read(text_chunks(["<tool_", "call>"])).chunks
     assert [c.message.content for c in chunks[:2]] == ["<tool_", "call>"]
 
 
-def test_p24_structured_calls_win() -> None:
+@pytest.mark.pain("P24")
+def test_structured_calls_win() -> None:
     """A structured call beside the text means that the text is only text, not a second call."""
     payloads = [
         chunk({"content": XML}),
@@ -107,7 +111,8 @@ def test_p24_structured_calls_win() -> None:
     assert (answer["text"], answer["calls"]) == (XML, [("get_weather", {"city": "Rome"})])
 
 
-def test_p24_thoughts_are_not_searched() -> None:
+@pytest.mark.pain("P24")
+def test_thoughts_are_not_searched() -> None:
     """A call in the thoughts is a thought."""
     answer = agreed([completion({"reasoning_content": XML, "content": "ok"})], BOUND)
     assert (answer["thoughts"], answer["text"], answer["calls"]) == (XML, "ok", [])
@@ -154,6 +159,7 @@ SCHEMA = {
 }
 
 
+@pytest.mark.pain("P24")
 @pytest.mark.parametrize(
     ("name", "written", "expected"),
     [
@@ -173,8 +179,8 @@ SCHEMA = {
         pytest.param("unknown", "7", "7", id="no-schema-is-text"),
     ],
 )
-def test_p24_xml_parameters_are_typed_by_the_schema(name: str, written: str, expected) -> None:
-    """P24: XML knows only text; the tool's schema says what it is."""
+def test_xml_parameters_are_typed_by_the_schema(name: str, written: str, expected) -> None:
+    """XML knows only text; the tool's schema says what it is."""
     parameter = f"<parameter={name}>\n{written}\n</parameter>"
     text = f"<tool_call><function=f>{parameter}</function></tool_call>"
     answer = agreed(text_chunks([text]), request(tools={"f": SCHEMA}))

@@ -1,4 +1,4 @@
-"""Thoughts between tags, however the text is cut (P15)."""
+"""Thoughts between tags, however the text is cut."""
 
 from __future__ import annotations
 
@@ -76,8 +76,9 @@ def test_thoughts_stream_while_they_come() -> None:
     assert shown == ["", "one ", "two"]
 
 
-def test_p15_a_lone_tag_over_chunk_borders() -> None:
-    """P15: a self-hosted server without a reasoning parser."""
+@pytest.mark.pain("P15")
+def test_a_lone_tag_over_chunk_borders() -> None:
+    """A self-hosted server without a reasoning parser."""
     said = request(gateway="vllm")
     answer = agreed(text_chunks(["dra", "ft</th", "ink>\n\nans"]), said)
     assert (answer["thoughts"], answer["text"]) == ("draft", "ans")
@@ -103,14 +104,15 @@ def test_structured_thoughts_end_the_search_for_tags() -> None:
     assert [c.message.content for c in answer.chunks[:3]] == ["", "see </think>", "."]
 
 
-def test_p36_thoughts_cut_by_the_limit_stay_thoughts() -> None:
-    """P15, P36: an unclosed tag at finish length is thought, and the empty answer is flagged."""
+@pytest.mark.pain("P36")
+def test_thoughts_cut_by_the_limit_stay_thoughts() -> None:
+    """An unclosed tag at finish length is thought, and the empty answer is flagged."""
     answer = read(text_chunks(["<think>", "so ", "far"], finish="length"))
     assert (answer.invoke.additional_kwargs["reasoning_content"], answer.v3.text) == ("so far", "")
     assert answer.merged.response_metadata["empty_answer"] is True
 
 
 def test_a_one_shot_answer_is_split_the_same_way() -> None:
-    """P15: DashScope's leak in one-shot answers."""
+    """DashScope's leak in one-shot answers."""
     answer = agreed([completion({"content": "<think>\nhm\n</think>\n\nyes"})])
     assert (answer["thoughts"], answer["text"]) == ("hm", "yes")

@@ -1,4 +1,4 @@
-"""The assembler of tool calls: one test or row per recorded server (P18 to P23, F52 to F57)."""
+"""The assembler of tool calls: one test or row per recorded server."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ ONE = [("f", {"a": 1})]
 TWO = [("f", {"a": 1}), ("g", {"b": 2})]
 
 
+@pytest.mark.pain("P20")
 @pytest.mark.parametrize(
     ("entries", "expected"),
     [
@@ -214,20 +215,21 @@ TWO = [("f", {"a": 1}), ("g", {"b": 2})]
         ),
     ],
 )
-def test_p20_to_p23_deltas_become_the_right_calls(entries: list[dict], expected: list) -> None:
+def test_to_p23_deltas_become_the_right_calls(entries: list[dict], expected: list) -> None:
     """Each server's deltas give the right calls, in all styles, with distinct ids."""
     answer = agreed(call_chunks(*entries))
     assert (expected, []) == (answer["calls"], answer["invalid"])
 
 
 def test_several_calls_in_one_delta() -> None:
-    """F55: calls in one delta without ids or indexes are told apart by their places."""
+    """Calls in one delta without ids or indexes are told apart by their places."""
     openers = [tool_delta('{"a"', name="f"), tool_delta('{"b"', name="g")]
     rests = [tool_delta(": 1}"), tool_delta(": 2}")]
     payloads = [chunk({"tool_calls": openers}), chunk({"tool_calls": rests})]
     assert agreed([*payloads, chunk(finish="tool_calls")])["calls"] == TWO
 
 
+@pytest.mark.pain("P23")
 @pytest.mark.parametrize(
     "entries",
     [
@@ -236,14 +238,15 @@ def test_several_calls_in_one_delta() -> None:
         pytest.param([{"name": "f", "id": "c", "index": 0}, {"name": "f", "index": 0}], id="index"),
     ],
 )
-def test_p23_each_entry_of_a_finished_message_is_a_call(entries: list[dict]) -> None:
+def test_each_entry_of_a_finished_message_is_a_call(entries: list[dict]) -> None:
     """A one-shot message repeats nothing, so every entry is a call with an id of its own."""
     calls = [tool_delta(**entry) for entry in entries]
     answer = agreed([completion({"content": None, "tool_calls": calls}, "tool_calls")])
     assert answer["calls"] == [("f", {}), ("f", {})]
 
 
-def test_p23_a_good_id_is_kept_and_a_used_one_is_not() -> None:
+@pytest.mark.pain("P23")
+def test_a_good_id_is_kept_and_a_used_one_is_not() -> None:
     """Ids come through; one that the conversation has used already is replaced."""
     entries = [
         tool_delta(index=0, id="call_new", name="f"),
@@ -255,6 +258,7 @@ def test_p23_a_good_id_is_kept_and_a_used_one_is_not() -> None:
     assert replaced["id"] != "call_0"
 
 
+@pytest.mark.pain("P23")
 @pytest.mark.parametrize(
     ("first", "kept"),
     [
@@ -262,7 +266,7 @@ def test_p23_a_good_id_is_kept_and_a_used_one_is_not() -> None:
         pytest.param(tool_delta('{"a"', index=0, name="f"), False, id="after-it"),
     ],
 )
-def test_p23_an_id_that_comes_late(first: dict, kept: bool) -> None:
+def test_an_id_that_comes_late(first: dict, kept: bool) -> None:
     """A late id is taken while nothing went out; later the call keeps ours, and is still known."""
     rest = first["function"]["arguments"]
     late = tool_delta('{"a": 1}'.removeprefix(rest), index=0, id="late")
@@ -273,8 +277,8 @@ def test_p23_an_id_that_comes_late(first: dict, kept: bool) -> None:
     assert call["id"] == answer.invoke.tool_calls[0]["id"] == answer.v3.tool_calls[0]["id"]
 
 
-def test_t6_id_and_name_go_out_once() -> None:
-    """T6: a name sent with every delta stands on one chunk only, and whole."""
+def test_id_and_name_go_out_once() -> None:
+    """A name sent with every delta stands on one chunk only, and whole."""
     entries = [
         tool_delta(index=0, id="c1", name="get"),
         tool_delta('{"a', index=0, id="c1", name="get_x"),
@@ -294,6 +298,7 @@ def test_calls_keep_their_order_when_the_first_has_no_arguments() -> None:
     assert agreed(call_chunks(*entries))["calls"] == [("f", {}), ("g", {"b": 2})]
 
 
+@pytest.mark.pain("P18")
 @pytest.mark.parametrize(
     ("args", "expected"),
     [
@@ -318,8 +323,8 @@ def test_calls_keep_their_order_when_the_first_has_no_arguments() -> None:
         pytest.param("a=1", None, id="no-json"),
     ],
 )
-def test_p18_arguments_are_an_object_or_the_call_is_invalid(args, expected: dict | None) -> None:
-    """P18, T8: nothing is repaired, nothing raises; one-shot, cut in pieces, all styles agree."""
+def test_arguments_are_an_object_or_the_call_is_invalid(args, expected: dict | None) -> None:
+    """Nothing is repaired, nothing raises; one-shot, cut in pieces, all styles agree."""
     whole = agreed([completion({"tool_calls": [tool_delta(args, id="c", name="f")]})])
     pieces = [tool_delta(p, index=0) for p in args or ""]
     cut = agreed(call_chunks(tool_delta(index=0, id="c", name="f"), *pieces))
@@ -334,8 +339,8 @@ def test_a_list_as_arguments_keeps_its_text() -> None:
 
 
 @pytest.mark.parametrize("finish", ["length", "max_tokens", "content_filter", "abort"])
-def test_f57_a_cut_call_cannot_be_run(finish: str) -> None:
-    """F57, T8: a call cut before or within its arguments is invalid, a whole one before it runs."""
+def test_a_cut_call_cannot_be_run(finish: str) -> None:
+    """A call cut before or within its arguments is invalid, a whole one before it runs."""
     entries = [
         tool_delta(ARGS, index=0, id="c1", name="f"),
         tool_delta('{"b": 2', index=1, id="c2", name="g"),
@@ -363,8 +368,8 @@ JSON_PIECES = ["{", "}", "[", "]", '"', "\\", ":", ",", " ", "\n", "1", "a", '"a
 @example('{"a": ["b')
 @example('{"a": 1}')
 @example("[1")
-def test_t8_a_seal_stops_core_from_repairing(raw: str) -> None:
-    """T8: whatever the arguments, core reads no object from the sealed ones."""
+def test_a_seal_stops_core_from_repairing(raw: str) -> None:
+    """Whatever the arguments, core reads no object from the sealed ones."""
     text = raw + unrepairable_suffix(raw)
     try:
         value = parse_partial_json(text) if text else {}

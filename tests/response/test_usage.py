@@ -1,4 +1,4 @@
-"""Usage objects of every spelling, and usage over a stream (P09, P29, P30, T1, T31)."""
+"""Usage objects of every spelling, and usage over a stream."""
 
 from __future__ import annotations
 
@@ -195,6 +195,7 @@ def payloads_with(usages: list[dict | None]) -> list[dict]:
 ZERO = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
 
 
+@pytest.mark.pain("P09")
 @pytest.mark.parametrize(
     "usages",
     [
@@ -211,15 +212,15 @@ ZERO = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
         pytest.param([USAGE, "none", ["none"]], id="another-shape-last"),
     ],
 )
-def test_p09_the_last_count_is_the_count(usages: list[dict | None]) -> None:
+def test_the_last_count_is_the_count(usages: list[dict | None]) -> None:
     """Usage on several chunks is never summed, and zeros replace nothing."""
     expected = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
     assert expected == agreed(payloads_with(usages))["usage"]
 
 
 @pytest.mark.parametrize("name", ["prompt_tokens", "completion_tokens", "total_tokens"])
-def test_f48_any_count_goes_before_zeros(name: str) -> None:
-    """F48: a server that counts only one thing has counted."""
+def test_any_count_goes_before_zeros(name: str) -> None:
+    """A server that counts only one thing has counted."""
     answer = read(payloads_with([ZERO, {name: 5}, ZERO]))
     assert answer.invoke.response_metadata["gateway_usage"] == {name: 5}
 

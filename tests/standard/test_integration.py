@@ -82,7 +82,7 @@ class Suite(ChatModelIntegrationTests):
 
     @property
     def supports_image_tool_message(self) -> bool:
-        """P53: the picture goes behind the result."""
+        """The picture goes behind the result."""
         return True
 
     @property
@@ -97,7 +97,7 @@ class Suite(ChatModelIntegrationTests):
 
     @property
     def supports_anthropic_inputs(self) -> bool:
-        """T20."""
+        """Anthropic's tool blocks in a history are read as tool calls."""
         return True
 
     @property
@@ -168,7 +168,7 @@ class TestNotThinking(RequiredRefused):
 
 
 class TestOpenWeights(RequiredRefused):
-    """A model that must be streamed inside while it thinks (P07)."""
+    """A model that must be streamed inside while it thinks."""
 
     row = "dashscope"
     name = "qwen3.6-27b"

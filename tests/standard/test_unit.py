@@ -22,7 +22,7 @@ class TestUnit(ChatModelUnitTests):
 
     @pytest.fixture(autouse=True)
     def _readable_back(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """T10: `loads(allowed_objects="all")` knows a fixed list of classes, and no others."""
+        """`loads(allowed_objects="all")` knows a fixed list of classes, and no others."""
         load = import_module("langchain_core.load.load")
         monkeypatch.setitem(load.ALL_SERIALIZABLE_MAPPINGS, PATH, PATH)
         monkeypatch.setattr(load, "_default_class_paths_cache", {})

@@ -32,7 +32,7 @@ _KEPT_HEADERS = frozenset(
         "retry-after",
         "retry-after-ms",
         "x-should-retry",
-        # gateways.md §1: what the answer cost
+        # what the answer cost
         "x-aimlapi-credits-used",
         "x-aimlapi-usd-spent",
     }
@@ -85,7 +85,7 @@ _LOOKS_LIKE_ONE = re.compile(
 )
 _PLACEHOLDER = re.compile(r"scrubbed-\d+")
 _WORKSPACE_HOST = re.compile(r"[^.]+(?=\.[\w-]+\.maas\.aliyuncs\.com$)")
-"""dashscope.md §1: a workspace's own host name."""
+"""A workspace's own host name."""
 _SHORTEST = 6
 """Shorter values are replaced where they stand only: they may be part of any word."""
 

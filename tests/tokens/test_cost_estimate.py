@@ -59,7 +59,7 @@ def test_a_discount_is_taken_off_the_crossing_too():
     [pytest.param(True, "4.00", id="thinking"), pytest.param(None, "1.20", id="by itself not")],
 )
 def test_a_model_that_is_told_to_think_is_reckoned_at_the_rate_for_it(thinks, rate):
-    """qwen-plus has two prices for its answers (dashscope.md §3)."""
+    """qwen-plus has two prices for its answers."""
     asked = ChatQwen36(
         model="qwen-plus", gateway="dashscope-intl", api_key="sk-none", enable_thinking=thinks
     )
@@ -154,6 +154,6 @@ def test_the_count_holds_the_reasoning_that_the_request_sends(gateway, history, 
     ],
 )
 def test_the_model_counts_tokens_for_trimming(text):
-    """`trim_messages(token_counter=model)` gets a number with no download (P39)."""
+    """`trim_messages(token_counter=model)` gets a number with no download."""
     counted = model().get_num_tokens_from_messages([HumanMessage(text)])
     assert counted == count_messages([HumanMessage(text)])

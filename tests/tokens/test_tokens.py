@@ -1,4 +1,4 @@
-"""Token counts before the call: close without a download, exact with the extra (P39, P40)."""
+"""Token counts before the call: close without a download, exact with the extra."""
 
 from __future__ import annotations
 
@@ -227,7 +227,7 @@ def data_url(data: bytes) -> str:
 
 
 class TestMedia:
-    """Images and videos: a token is 32 by 32 pixels (dashscope.md §4.6)."""
+    """Images and videos: a token is 32 by 32 pixels."""
 
     @pytest.mark.parametrize(
         ("width", "height", "tokens"),
@@ -332,7 +332,7 @@ class TestMedia:
         assert media_tokens(block | settings) == tokens + 2
 
     def test_high_resolution_fixes_the_bound(self):
-        """`vl_high_resolution_images` passes over what a part says (dashscope.md §4.6)."""
+        """`vl_high_resolution_images` passes over what a part says."""
         known = {"type": "image", "base64": packed(png(8192, 8192)), "max_pixels": 65_536}
         seen = [media_tokens(block, high_resolution=True) for block in (known, {"image": "u"})]
         assert seen == [16_384 + 2, 16_384 + 2]

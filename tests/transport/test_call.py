@@ -142,7 +142,7 @@ def test_no_waiting_ends_with_its_block() -> None:
 def test_stream_options_are_left_out_where_they_are_refused(
     mode: Mode, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A second body without them, no crash, and a word in the log (P10)."""
+    """A second body without them, no crash, and a word in the log."""
     refusal = whole(400, {"error": {"message": "Unknown field: stream_options"}})
     with FaultServer(refusal, GOOD) as server:
         outcome = streamed(mode, server, max_retries=0)
@@ -258,7 +258,7 @@ def test_a_reset_after_the_finish_reason_is_an_end(mode: Mode) -> None:
 
 
 def test_moderation_in_mid_stream(mode: Mode) -> None:
-    """What the model had said was flagged: the output's side, with what had come (P59)."""
+    """What the model had said was flagged: the output's side, with what had come."""
     flagged = {"error": {"code": "data_inspection_failed", "message": "Inappropriate content."}}
     with FaultServer(stream([*HELLO, sse(flagged)])) as server:
         error = streamed(mode, server).error

@@ -1,4 +1,4 @@
-"""The faults of the wire: reliability.md §3, cases 1 to 57, each in sync and async."""
+"""The faults of the wire, each in sync and async."""
 
 from __future__ import annotations
 
@@ -95,41 +95,41 @@ def comments(wire: Wire) -> None:
 # A. Connection and body
 
 
-def test_f01_reset_in_mid_stream(mode: Mode) -> None:
+def test_reset_in_mid_stream(mode: Mode) -> None:
     """What came was handed out; then one retryable error, and no second request."""
     error = cut_short(ask(mode, stream(HELLO, Wire.rst)), StreamInterruptedError)
     assert error.is_retryable
 
 
-def test_f02_fin_in_mid_stream(mode: Mode) -> None:
+def test_fin_in_mid_stream(mode: Mode) -> None:
     """A missing end of the chunked body is a broken stream."""
     error = cut_short(ask(mode, stream(HELLO, Wire.fin)), StreamInterruptedError)
     assert error.is_retryable
 
 
-def test_f03_clean_end_in_mid_answer(mode: Mode) -> None:
+def test_clean_end_in_mid_answer(mode: Mode) -> None:
     """An end without finish_reason or [DONE] is no success."""
     cut_short(ask(mode, stream(HELLO)), StreamInterruptedError)
 
 
-def test_f04_end_after_finish_reason(mode: Mode) -> None:
+def test_end_after_finish_reason(mode: Mode) -> None:
     """A finish_reason is evidence enough."""
     hello(ask(mode, stream([*HELLO, FINISH, USED])))
 
 
-def test_f05_connection_dropped_before_the_answer(mode: Mode) -> None:
+def test_connection_dropped_before_the_answer(mode: Mode) -> None:
     """Nothing was received, so it is asked again, at once."""
     outcome = ask(mode, Wire.fin, GOOD)
     hello(outcome)
     assert (outcome.requests, outcome.attempts) == (2, 2)
 
 
-def test_f05_dropped_every_time(mode: Mode) -> None:
+def test_dropped_every_time(mode: Mode) -> None:
     """It is not asked for ever."""
     failed(ask(mode, Wire.fin), GatewayConnectionError, requests=3)
 
 
-def test_f06_no_headers(mode: Mode) -> None:
+def test_no_headers(mode: Mode) -> None:
     """The first-event clock ends it, each of three times."""
     outcome = ask(mode, silence)
     error = failed(outcome, GatewayTimeoutError, requests=3)
@@ -138,7 +138,7 @@ def test_f06_no_headers(mode: Mode) -> None:
     assert outcome.seconds < 3 * 0.4 + 1
 
 
-def test_f07_silence_in_mid_stream(mode: Mode) -> None:
+def test_silence_in_mid_stream(mode: Mode) -> None:
     """The gap clock ends it, and what came is not asked for again."""
     outcome = ask(mode, stream(HELLO, silence))
     error = cut_short(outcome, GatewayTimeoutError)
@@ -147,7 +147,7 @@ def test_f07_silence_in_mid_stream(mode: Mode) -> None:
     assert outcome.seconds < STALL
 
 
-def test_f08_comments_do_not_reset_the_gap(mode: Mode) -> None:
+def test_comments_do_not_reset_the_gap(mode: Mode) -> None:
     """A lively connection with a dead model is a stall."""
     outcome = ask(mode, stream(HELLO, comments))
     error = cut_short(outcome, GatewayTimeoutError)
@@ -156,7 +156,7 @@ def test_f08_comments_do_not_reset_the_gap(mode: Mode) -> None:
     assert outcome.seconds < STALL
 
 
-def test_f08_comments_before_the_first_event(mode: Mode) -> None:
+def test_comments_before_the_first_event(mode: Mode) -> None:
     """Before the first event the longer clock runs, and comments do not reset it either."""
 
     def queue(wire: Wire) -> None:
@@ -173,7 +173,7 @@ def test_f08_comments_before_the_first_event(mode: Mode) -> None:
     assert error.clock == "first_event"
 
 
-def test_f08_total(mode: Mode) -> None:
+def test_total(mode: Mode) -> None:
     """The total deadline ends a stream that never stalls."""
 
     def babble(wire: Wire) -> None:
@@ -188,7 +188,7 @@ def test_f08_total(mode: Mode) -> None:
 
 
 @pytest.mark.parametrize("evidence", [True, False], ids=["ended", "not ended"])
-def test_f09_content_length_too_long(mode: Mode, evidence: bool) -> None:
+def test_content_length_too_long(mode: Mode, evidence: bool) -> None:
     """A length that lies does no harm to an answer that ended, and hides no end."""
 
     def lie(wire: Wire) -> None:
@@ -204,7 +204,7 @@ def test_f09_content_length_too_long(mode: Mode, evidence: bool) -> None:
         cut_short(outcome, StreamInterruptedError)
 
 
-def test_f10_not_http(mode: Mode) -> None:
+def test_not_http(mode: Mode) -> None:
     """The error names the URL."""
 
     def garbage(wire: Wire) -> None:
@@ -215,7 +215,7 @@ def test_f10_not_http(mode: Mode) -> None:
     assert "http://127.0.0.1:" in str(error)
 
 
-def test_f11_redirect_to_another_origin(mode: Mode) -> None:
+def test_redirect_to_another_origin(mode: Mode) -> None:
     """Neither key nor question goes there, and the error says where it would have gone."""
     with FaultServer(GOOD) as other:
         outcome = ask(mode, whole(307, b"", location=other.url))
@@ -224,7 +224,7 @@ def test_f11_redirect_to_another_origin(mode: Mode) -> None:
         assert f"redirects to {other.url}" in str(error)
 
 
-def test_f11_redirect_at_home(mode: Mode) -> None:
+def test_redirect_at_home(mode: Mode) -> None:
     """A new path at the same origin is followed, with body and key."""
     with FaultServer(whole(308, b"", location="/v2/chat"), GOOD) as server:
         hello(streamed(mode, server))
@@ -234,18 +234,18 @@ def test_f11_redirect_at_home(mode: Mode) -> None:
 
 
 @pytest.mark.parametrize("status", [301, 302, 303])
-def test_f11_redirect_that_drops_the_body(mode: Mode, status: int) -> None:
+def test_redirect_that_drops_the_body(mode: Mode, status: int) -> None:
     """These would turn the question into a GET, so they are refused."""
     failed(ask(mode, whole(status, b"", location="/v2/chat")), UnexpectedResponseError)
 
 
-def test_f11_redirect_to_no_address(mode: Mode) -> None:
+def test_redirect_to_no_address(mode: Mode) -> None:
     """It leads nowhere, so the redirect is the answer, and a refusal."""
     outcome = ask(mode, whole(307, b"", location="http://[::1"))
     assert failed(outcome, InvalidRequestError).status_code == 307
 
 
-def test_f11_redirect_for_ever(mode: Mode) -> None:
+def test_redirect_for_ever(mode: Mode) -> None:
     """Three are followed, no more."""
     outcome = ask(mode, whole(307, b"", location="/v1/chat/completions"))
     assert type(outcome.error) is UnexpectedResponseError
@@ -258,21 +258,21 @@ BOTH = pytest.mark.parametrize("asked", [ask, ask_whole], ids=["stream", "whole"
 
 
 @BOTH
-def test_f12_error_body_in_http_200(mode: Mode, asked: Any) -> None:
+def test_error_body_in_http_200(mode: Mode, asked: Any) -> None:
     """It is what it says: a 429, retried like one."""
     body = whole(200, {"error": {"code": 429, "message": "slow down"}})
     error = failed(asked(mode, body), RateLimitError, requests=3)
     assert (error.status_code, "slow down" in str(error)) == (429, True)
 
 
-def test_f12_success_after_it(mode: Mode) -> None:
-    """P33: twice throttled in a 200, then an answer."""
+def test_success_after_it(mode: Mode) -> None:
+    """Twice throttled in a 200, then an answer."""
     body = whole(200, {"error": {"code": 429, "message": "slow down"}})
     hello(ask(mode, body, body, GOOD))
 
 
 @BOTH
-def test_f13_json_that_is_no_completion(mode: Mode, asked: Any) -> None:
+def test_json_that_is_no_completion(mode: Mode, asked: Any) -> None:
     """The error quotes the body and the URL; asking again would change nothing."""
     error = failed(asked(mode, whole(200, {"message": "Success"})), UnexpectedResponseError)
     assert '{"message": "Success"}' in str(error)
@@ -280,32 +280,32 @@ def test_f13_json_that_is_no_completion(mode: Mode, asked: Any) -> None:
 
 
 @BOTH
-def test_f14_html_in_http_200(mode: Mode, asked: Any) -> None:
+def test_html_in_http_200(mode: Mode, asked: Any) -> None:
     """A login page is no answer."""
     error = failed(asked(mode, whole(200, PAGE)), UnexpectedResponseError)
     assert "<title>502" in str(error)
 
 
 @BOTH
-def test_f15_empty_body(mode: Mode, asked: Any) -> None:
+def test_empty_body(mode: Mode, asked: Any) -> None:
     """Nothing came, so it is asked for once more."""
     empty = whole(200, b"", content_type="application/json")
     failed(asked(mode, empty), UnexpectedResponseError, requests=2)
 
 
-def test_f15_empty_stream(mode: Mode) -> None:
+def test_empty_stream(mode: Mode) -> None:
     """An event stream without an event is one that broke off."""
     failed(ask(mode, stream([])), StreamInterruptedError, requests=3)
 
 
 @BOTH
-def test_f16_502_every_time(mode: Mode, asked: Any) -> None:
+def test_502_every_time(mode: Mode, asked: Any) -> None:
     """The status and the page's title come through, after the retries."""
     error = failed(asked(mode, whole(502, PAGE)), ServerError, requests=3)
     assert (error.status_code, "'502 Bad Gateway'" in str(error)) == (502, True)
 
 
-def test_f17_502_once(mode: Mode) -> None:
+def test_502_once(mode: Mode) -> None:
     """One retry, success."""
     outcome = ask(mode, whole(502, PAGE), GOOD)
     hello(outcome)
@@ -313,7 +313,7 @@ def test_f17_502_once(mode: Mode) -> None:
     assert ask_whole(mode, whole(502, PAGE), ANSWER).attempts == 2
 
 
-def test_f18_retry_after(mode: Mode) -> None:
+def test_retry_after(mode: Mode) -> None:
     """The wait that is asked for is kept; see test_call.py for its length."""
     outcome = ask(mode, whole(429, {}, retry_after="1"), GOOD)
     hello(outcome)
@@ -321,13 +321,13 @@ def test_f18_retry_after(mode: Mode) -> None:
 
 
 @BOTH
-def test_f19_retry_after_five_minutes(mode: Mode, asked: Any) -> None:
+def test_retry_after_five_minutes(mode: Mode, asked: Any) -> None:
     """Nobody sleeps for five minutes in silence: the error says it at once."""
     error = failed(asked(mode, whole(429, {}, retry_after="300")), RateLimitError)
     assert error.retry_after == 300.0
 
 
-def test_f20_x_should_retry(mode: Mode) -> None:
+def test_x_should_retry(mode: Mode) -> None:
     """The header is obeyed both ways."""
     hello(ask(mode, whole(404, {}, x_should_retry="true"), GOOD))
     failed(ask(mode, whole(500, {}, x_should_retry="false")), ServerError)
@@ -335,7 +335,7 @@ def test_f20_x_should_retry(mode: Mode) -> None:
 
 
 @BOTH
-def test_f21_flat_error_body(mode: Mode, asked: Any) -> None:
+def test_flat_error_body(mode: Mode, asked: Any) -> None:
     """The message is found without an envelope."""
     body = {"code": "InvalidParameter", "message": "Boom", "request_id": "r-1"}
     error = failed(asked(mode, whole(400, body)), InvalidRequestError)
@@ -344,7 +344,7 @@ def test_f21_flat_error_body(mode: Mode, asked: Any) -> None:
 
 
 @BOTH
-def test_f22_401(mode: Mode, asked: Any) -> None:
+def test_401(mode: Mode, asked: Any) -> None:
     """Not retried, and the key that the gateway quotes is not in the error."""
     body = {"error": {"message": f"Incorrect API key provided: {KEY}"}}
     error = failed(asked(mode, whole(401, body)), AuthenticationError)
@@ -353,7 +353,7 @@ def test_f22_401(mode: Mode, asked: Any) -> None:
 
 
 @BOTH
-def test_f23_fastapi_422(mode: Mode, asked: Any) -> None:
+def test_fastapi_422(mode: Mode, asked: Any) -> None:
     """The details come through."""
     body = {"detail": [{"loc": ["body", "messages"], "msg": "Field required", "type": "missing"}]}
     error = failed(asked(mode, whole(422, body)), InvalidRequestError)
@@ -363,7 +363,7 @@ def test_f23_fastapi_422(mode: Mode, asked: Any) -> None:
 # C. Errors inside a stream
 
 
-def test_f24_error_beside_choices(mode: Mode) -> None:
+def test_error_beside_choices(mode: Mode) -> None:
     """What came is handed out, the chunk's own content too; then the error."""
     chunk_with_error = {
         **chunk({"content": "lo"}, "error"),
@@ -373,32 +373,32 @@ def test_f24_error_beside_choices(mode: Mode) -> None:
     assert (error.status_code, str(error).startswith("Boom")) == (502, True)
 
 
-def test_f25_event_named_error(mode: Mode) -> None:
+def test_event_named_error(mode: Mode) -> None:
     """Its own status counts."""
     event = b"event: error\n" + sse({"error": {"message": "Boom", "status_code": 400}})
     error = cut_short(ask(mode, stream([*HELLO, event])), InvalidRequestError)
     assert str(error).startswith("Boom")
 
 
-def test_f26_field_named_error(mode: Mode) -> None:
+def test_field_named_error(mode: Mode) -> None:
     """The one unknown field that is read."""
     error = cut_short(ask(mode, stream([*HELLO, b'error: {"detail":"Boom"}\n\n'])), ServerError)
     assert str(error).startswith("Boom")
 
 
-def test_f26_field_named_error_without_json(mode: Mode) -> None:
+def test_field_named_error_without_json(mode: Mode) -> None:
     """A sentence is an error as well."""
     error = cut_short(ask(mode, stream([*HELLO, b"error: Boom\n\n"])), ServerError)
     assert str(error).startswith("Boom")
 
 
-def test_f27_error_is_a_string(mode: Mode) -> None:
+def test_error_is_a_string(mode: Mode) -> None:
     """The string is the message."""
     error = cut_short(ask(mode, stream([*HELLO, sse({"error": "overloaded"})])), ServerError)
     assert str(error).startswith("overloaded")
 
 
-def test_f28_vllm_error_object(mode: Mode) -> None:
+def test_vllm_error_object(mode: Mode) -> None:
     """It has no key named error."""
     event = sse({"object": "error", "message": "Boom", "type": "X", "code": 500})
     error = cut_short(ask(mode, stream([*HELLO, event, DONE])), ServerError)
@@ -414,43 +414,43 @@ def test_errors_before_the_first_delta_are_retried(mode: Mode) -> None:
 # D. Events and encodings
 
 
-def test_f29_truncated_json(mode: Mode) -> None:
+def test_truncated_json(mode: Mode) -> None:
     """The error names the chunk and quotes it; it is never skipped."""
     outcome = ask(mode, stream([*HELLO, b'data: {"choices": [{"del\n\n', DONE]))
     error = cut_short(outcome, UnexpectedResponseError)
     assert str(error).startswith('Chunk 3 of the stream is no JSON: \'{"choices"')
 
 
-def test_f30_two_objects_in_one_event(mode: Mode) -> None:
+def test_two_objects_in_one_event(mode: Mode) -> None:
     """Line by line they are JSON."""
     joined = HELLO[0].rstrip() + b"\n" + HELLO[1]
     hello(ask(mode, stream([joined, FINISH, USED, DONE])))
 
 
-def test_f31_bom(mode: Mode) -> None:
+def test_bom(mode: Mode) -> None:
     """The first event is not lost."""
     hello(ask(mode, stream([b"\xef\xbb\xbf" + WHOLE[0], *WHOLE[1:]])))
 
 
-def test_f32_invalid_utf8(mode: Mode) -> None:
+def test_invalid_utf8(mode: Mode) -> None:
     """It is replaced, and what is around it stays."""
     outcome = ask(mode, stream([text("a?b").replace(b"?", b"\xff"), FINISH, DONE]))
     assert (outcome.text, outcome.finish) == ("a\ufffdb", "stop")
 
 
-def test_f33_every_byte_by_itself(mode: Mode) -> None:
+def test_every_byte_by_itself(mode: Mode) -> None:
     """Characters of four bytes come whole."""
     body = b"".join([text("喵🥌"), FINISH, DONE])
     outcome = ask(mode, stream(body[i : i + 1] for i in range(len(body))))
     assert (outcome.text, outcome.finish) == ("喵🥌", "stop")
 
 
-def test_f34_crlf(mode: Mode) -> None:
+def test_crlf(mode: Mode) -> None:
     """Line ends of another kind."""
     hello(ask(mode, stream(event.replace(b"\n", b"\r\n") for event in WHOLE)))
 
 
-def test_f35_no_space(mode: Mode) -> None:
+def test_no_space(mode: Mode) -> None:
     """`data:` and at once the payload."""
     hello(ask(mode, stream(event.replace(b"data: ", b"data:", 1) for event in WHOLE)))
 
@@ -462,7 +462,7 @@ def gzipped(pieces: list[bytes]) -> list[bytes]:
     return [*flushed, squeeze.flush()]
 
 
-def test_f36_gzip(mode: Mode) -> None:
+def test_gzip(mode: Mode) -> None:
     """It is undone piece by piece: the first is there while the server is still silent."""
     hello(ask(mode, stream(gzipped(WHOLE), content_encoding="gzip")))
     outcome = ask(mode, stream(gzipped(HELLO), silence, content_encoding="gzip"))
@@ -470,28 +470,28 @@ def test_f36_gzip(mode: Mode) -> None:
 
 
 @pytest.mark.parametrize("wbits", [15, -15], ids=["with its header", "without"])
-def test_f37_deflate(mode: Mode, wbits: int) -> None:
+def test_deflate(mode: Mode, wbits: int) -> None:
     """Both things that servers call deflate."""
     squeeze = zlib.compressobj(wbits=wbits)
     body = squeeze.compress(b"".join(WHOLE)) + squeeze.flush()
     hello(ask(mode, stream([body[:9], body[9:]], content_encoding="deflate")))
 
 
-def test_f38_zstd(mode: Mode) -> None:
+def test_zstd(mode: Mode) -> None:
     """It was not asked for, so it is named as what the server may not send."""
     body = b"\x28\xb5\x2f\xfd" + b"".join(WHOLE)
     error = failed(ask(mode, stream([body], content_encoding="zstd")), UnexpectedResponseError)
     assert "Unsupported content-encoding 'zstd'" in str(error)
 
 
-def test_f38_unknown_encoding(mode: Mode) -> None:
+def test_unknown_encoding(mode: Mode) -> None:
     """A clear error, no mojibake."""
     error = failed(ask(mode, stream([b"\x1b\x03"], content_encoding="br")), UnexpectedResponseError)
     assert "Unsupported content-encoding 'br'" in str(error)
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
-def test_f39_says_it_is_encoded(mode: Mode, encoding: str) -> None:
+def test_says_it_is_encoded(mode: Mode, encoding: str) -> None:
     """A plain body under that header is a typed error, asked for once more and not for ever."""
     lie = stream(WHOLE, content_encoding=encoding)
     error = failed(ask(mode, lie), UnexpectedResponseError, requests=2)
@@ -521,49 +521,49 @@ def test_encodings_one_over_the_other_are_undone(mode: Mode) -> None:
     hello(ask(mode, stream([body], content_encoding="gzip, gzip")))
 
 
-def test_f40_cut_gzip(mode: Mode) -> None:
+def test_cut_gzip(mode: Mode) -> None:
     """The answer's own end decides, not that of its encoding."""
     hello(ask(mode, stream(gzipped(WHOLE)[:-1], content_encoding="gzip")))
     cut = stream(gzipped(HELLO)[:-1], content_encoding="gzip")
     cut_short(ask(mode, cut), StreamInterruptedError)
 
 
-def test_f41_done_without_a_newline(mode: Mode) -> None:
+def test_done_without_a_newline(mode: Mode) -> None:
     """The end of the stream ends the line."""
     hello(ask(mode, stream([*WHOLE[:-1], b"data: [DONE]"])))
 
 
-def test_f42_finish_reason_without_its_blank_line(mode: Mode) -> None:
+def test_finish_reason_without_its_blank_line(mode: Mode) -> None:
     """The last event counts when it is whole."""
     outcome = ask(mode, stream([*HELLO, FINISH.rstrip()]))
     assert (outcome.text, outcome.finish, outcome.error) == ("Hello", "stop", None)
 
 
-def test_f42_half_an_event_at_the_end(mode: Mode) -> None:
+def test_half_an_event_at_the_end(mode: Mode) -> None:
     """And does not count when it is not."""
     cut_short(ask(mode, stream([*HELLO, FINISH[:20]])), StreamInterruptedError)
 
 
-def test_f43_done_twice(mode: Mode) -> None:
+def test_done_twice(mode: Mode) -> None:
     """The second is one too many, and ignored."""
     hello(ask(mode, stream([*WHOLE, DONE])))
     hello(ask(mode, stream([b"".join([*WHOLE, DONE])])))
 
 
-def test_f44_usage_after_done(mode: Mode) -> None:
+def test_usage_after_done(mode: Mode) -> None:
     """It is taken all the same, from the same read or the next."""
     hello(ask(mode, stream([*HELLO, FINISH, DONE + USED])))
     hello(ask(mode, stream([*HELLO, FINISH, DONE, USED])))
 
 
-def test_f44_nonsense_after_done(mode: Mode) -> None:
+def test_nonsense_after_done(mode: Mode) -> None:
     """What comes after the end cannot spoil it."""
     hello(ask(mode, stream([*WHOLE, b"data: {no json\n\n", text("more")])))
     hello(ask(mode, stream(WHOLE, Wire.rst)))
     assert ask(mode, stream(WHOLE, silence)).seconds < 0.5
 
 
-def test_f45_two_megabytes_in_one_event(mode: Mode) -> None:
+def test_two_megabytes_in_one_event(mode: Mode) -> None:
     """There is no limit that is not set."""
     huge = text("x" * 2_000_000)
     outcome = ask(mode, stream([huge[i : i + 9999] for i in range(0, len(huge), 9999)] + [FINISH]))
@@ -576,7 +576,7 @@ def test_f45_two_megabytes_in_one_event(mode: Mode) -> None:
 # E. Chunk contents
 
 
-def test_f46_finish_reason_twice(mode: Mode) -> None:
+def test_finish_reason_twice(mode: Mode) -> None:
     """It is "stop", not "stopstop"."""
     hello(ask(mode, stream([*HELLO, FINISH, sse(chunk({}, "stop", usage=USAGE)), DONE])))
 
@@ -587,14 +587,14 @@ def with_usage(count: int, piece: str = "", finish: str | None = None) -> bytes:
     return sse(chunk({"content": piece}, finish, usage=usage if count else dict.fromkeys(usage, 0)))
 
 
-def test_f47_cumulative_usage(mode: Mode) -> None:
+def test_cumulative_usage(mode: Mode) -> None:
     """The last one wins; they are no summands."""
     events = [with_usage(5, "Hel"), with_usage(6, "lo"), with_usage(7, "", "stop"), DONE]
     outcome = ask(mode, stream(events))
     assert (outcome.text, outcome.tokens) == ("Hello", 7)
 
 
-def test_f48_zero_usage(mode: Mode) -> None:
+def test_zero_usage(mode: Mode) -> None:
     """A count of nothing is no count."""
     events = [with_usage(0, "Hel"), with_usage(7, "lo", "stop"), with_usage(0), DONE]
     assert ask(mode, stream(events)).tokens == 7
@@ -610,7 +610,7 @@ def test_f48_zero_usage(mode: Mode) -> None:
         pytest.param([], id="no object"),
     ],
 )
-def test_f49_f50_f51_chunks_that_say_nothing(mode: Mode, odd: Any) -> None:
+def test_chunks_that_say_nothing(mode: Mode, odd: Any) -> None:
     """They are passed over."""
     hello(ask(mode, stream([sse(odd), WHOLE[0], sse(odd), *WHOLE[1:]])))
 
@@ -627,7 +627,7 @@ def calls(outcome: Outcome) -> list[tuple[str, dict[str, Any]]]:
     return [(call["name"], call["args"]) for call in outcome.message.tool_calls]
 
 
-def test_f52_tool_deltas_of_dashscope(mode: Mode) -> None:
+def test_tool_deltas_of_dashscope(mode: Mode) -> None:
     """An empty id, an empty name and null arguments change nothing."""
     script = called(
         [tool_delta('{"a": ', index=0, id="call_1", name="f")],
@@ -640,27 +640,27 @@ def test_f52_tool_deltas_of_dashscope(mode: Mode) -> None:
     assert outcome.message.tool_calls[0]["id"] == "call_1"
 
 
-def test_f53_name_and_id_repeated(mode: Mode) -> None:
+def test_name_and_id_repeated(mode: Mode) -> None:
     """The name is f, not ff."""
     pieces = ['{"a"', ": 1}"]
     script = called(*([tool_delta(p, index=0, id="call_1", name="f")] for p in pieces))
     assert calls(ask(mode, script)) == [("f", {"a": 1})]
 
 
-def test_f54_tool_call_without_finish_reason(mode: Mode) -> None:
+def test_tool_call_without_finish_reason(mode: Mode) -> None:
     """[DONE] came, so the call stands."""
     script = called([tool_delta("{}", index=0, id="call_1", name="f")], finish=None)
     outcome = ask(mode, script)
     assert (calls(outcome), outcome.finish) == ([("f", {})], "tool_calls")
 
 
-def test_f55_two_calls_in_one_delta(mode: Mode) -> None:
+def test_two_calls_in_one_delta(mode: Mode) -> None:
     """Both are called."""
     both = [tool_delta("{}", index=i, id=f"c{i}", name=name) for i, name in enumerate("fg")]
     assert calls(ask(mode, called(both))) == [("f", {}), ("g", {})]
 
 
-def test_f56_tool_delta_without_index(mode: Mode) -> None:
+def test_tool_delta_without_index(mode: Mode) -> None:
     """One call; a new id is a new one."""
     script = called([tool_delta('{"a":', id="c1", name="f")], [tool_delta("1}", id="c1")])
     assert calls(ask(mode, script)) == [("f", {"a": 1})]
@@ -668,7 +668,7 @@ def test_f56_tool_delta_without_index(mode: Mode) -> None:
     assert calls(ask(mode, script)) == [("f", {}), ("g", {})]
 
 
-def test_f57_arguments_cut_by_length(mode: Mode) -> None:
+def test_arguments_cut_by_length(mode: Mode) -> None:
     """A call that was cut must never be run."""
     script = called([tool_delta('{"a": "x', index=0, id="c1", name="f")], finish="length")
     outcome = ask(mode, script)

@@ -107,7 +107,7 @@ def test_no_usage_takes_the_answer_away(
 def test_a_server_that_does_not_count_thoughts_is_billed_as_it_was_asked(
     thinking: bool, rate: float
 ) -> None:
-    """qwen-plus has two prices for its answers; the usage mostly says which (dashscope.md §3)."""
+    """qwen-plus has two prices for its answers; the usage mostly says which."""
     with FaultServer(stream([text("Hello"), FINISH, USED, DONE])) as server:
         answer = _streamed(model(server, model="qwen-plus", enable_thinking=thinking))
     rates = answer.response_metadata["cost"]["rates"]

@@ -466,7 +466,7 @@ async def connected(listening: socket.socket) -> tuple[AsyncioStream, socket.soc
 
 
 async def test_cancelled_while_connecting_leaves_no_socket(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is closed at once, not by the garbage collector (F69)."""
+    """It is closed at once, not by the garbage collector."""
     opened: asyncio.Future[socket.socket] = asyncio.get_running_loop().create_future()
 
     async def slow(sock: socket.socket, _: Any) -> None:
@@ -558,7 +558,7 @@ async def test_a_connection_handed_to_who_was_just_cancelled_goes_on() -> None:
 
 
 async def test_what_comes_back_to_a_closed_pool_is_closed() -> None:
-    """The loop is about to end: nothing may stay open on it (F68)."""
+    """The loop is about to end: nothing may stay open on it."""
     pool = AsyncPool(ssl_context=PLAIN, max_connections=1, keepalive_expiry=60)
     with FaultServer(ANSWER) as server:
         answer = await pool.handle_async_request(asking(server))
