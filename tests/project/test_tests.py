@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 TESTS = Path(__file__).parents[1]
 MODULES = sorted(TESTS.rglob("test_*.py"))
@@ -20,12 +17,15 @@ CODE = re.compile(r"\b[PTF]\d{2}\b|DESIGN §|\b\w+\.md §")
 """Numbers of lists outside the repository; the marker `pain` keeps the one of a first report."""
 
 
-def functions_of(module: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
-    """Yield the test functions of a file."""
-    for node in ast.walk(ast.parse(module.read_text("utf-8"))):
-        is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        if is_function and node.name.startswith("test_"):
-            yield node
+@cache
+def functions_of(module: Path) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """Return the test functions of a file."""
+    return [
+        node
+        for node in ast.walk(ast.parse(module.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.name.startswith("test_")
+    ]
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(TESTS)))
