@@ -1,9 +1,9 @@
 """Server-sent events out of bytes, however the network cut them.
 
 The rules of the WHATWG page, with four differences that real gateways make necessary: one BOM is
-taken off, events without data are skipped
-(docs/quirks.md#server-sent-events-in-the-wild), the last event counts without its
-blank line, and a field named `error` is handed over although no specification has it.
+taken off, events without data are skipped, the last event counts without its blank line, and a
+field named `error` is handed over although no specification has it:
+docs/quirks.md#server-sent-events-in-the-wild.
 """
 
 from __future__ import annotations

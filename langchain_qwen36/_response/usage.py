@@ -49,11 +49,11 @@ _AUDIO_OUT = _paths("completion_tokens_details.audio_tokens")
 def from_wire(raw: Mapping[str, Any] | None) -> UsageMetadata | None:
     """Read a usage object; None where the server counted nothing.
 
-    All values are ints and none is None, so that sums never fail
-    (docs/quirks.md#floats-in-usage-metadata). The input details are
-    disjoint: `text_tokens` are left out, and so are image, video and audio tokens where
-    they overlap with cached ones. Reasoning is a part of the output, never on top of it
-    (docs/quirks.md#reasoning-tokens-and-output-tokens).
+    All values are ints and none is None, so that sums never fail:
+    docs/quirks.md#floats-in-usage-metadata. The input details are disjoint: `text_tokens` are
+    left out, and so are image, video and audio tokens where they overlap with cached ones.
+    Reasoning is a part of the output, never on top of it:
+    docs/quirks.md#reasoning-tokens-and-output-tokens.
     """
     if not raw:
         return None
@@ -100,9 +100,8 @@ def _output_details(raw: Mapping[str, Any], written: int) -> OutputTokenDetails:
     details = OutputTokenDetails()
     reasoning = _first(raw, _REASONING)
     if reasoning is not None:
-        # Some gateways count thoughts beside the answer a part cannot be
-        # See docs/quirks.md#reasoning-tokens-and-output-tokens.
-        # more than the whole. The raw numbers stay in response_metadata.
+        # Some gateways count reasoning beside the output; a part cannot exceed the whole. The raw
+        # numbers stay in response_metadata: docs/quirks.md#reasoning-tokens-and-output-tokens.
         details["reasoning"] = min(reasoning, written)
     if audio := _first(raw, _AUDIO_OUT):
         details["audio"] = audio

@@ -63,10 +63,9 @@ _HEAD = "What was said before, in short:\n\n"
 class TierGuardMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     """Keeps requests out of the dearer price tiers, where the whole request pays more.
 
-    One token above 128K or 256K makes all tokens of a request dearer
-    (docs/quirks.md#one-price-tier-for-a-whole-request). Before each call the
-    request's input is estimated; if it crosses a bound of the model's price list at its gateway,
-    one of these is done:
+    One token above 128K or 256K makes all tokens of a request dearer:
+    docs/quirks.md#one-price-tier-for-a-whole-request. Before each call the request's input is
+    estimated; if it crosses a bound of the model's price list at its gateway, one of these is done:
 
     - `trim`: the oldest turns are left out of this request; the thread keeps them.
     - `summarize`: they are replaced by a summary, in the thread too.
