@@ -155,9 +155,9 @@ def _document(block: Mapping[str, Any], target: MediaTarget) -> Part:
             return {"type": "file", "file": {"data": data, "media_type": mime, "filename": name}}
         case "fileid":
             raise MessageError(
-                f"`gateway={row.name!r}` takes no document in a message: upload it "
-                'with purpose "file-extract" and send `{"type": "file", "file_id": …}`, or send '
-                "its text."
+                f"`gateway={row.name!r}` takes no document in a message: upload it with "
+                "`langchain_qwen36.files.QwenFiles().upload(path)` and send its `.content_block`, "
+                "or send its text."
             )
         case "data" | "unsupported":
             raise MessageError(

@@ -77,22 +77,44 @@ def parse_completion(context: ResponseContext, body: HTTPBody) -> dict[str, Any]
     Raises:
         QwenError: it is an error, by its status or within an HTTP 200, or no completion.
     """
+    payload = parse_object(context, body)
+    if not isinstance(payload.get("choices"), list) or not payload["choices"]:
+        raise unexpected_response(context, body)
+    return payload
+
+
+def parse_object(
+    context: ResponseContext, body: HTTPBody, expected: str = "chat completion"
+) -> dict[str, Any]:
+    """Parse a response that is a JSON object.
+
+    Args:
+        context: Of its request.
+        body: The response.
+        expected: What an error says is missing, such as `list of embeddings`.
+
+    Raises:
+        QwenError: it is an error, by its status or within an HTTP 200, or no JSON object.
+    """
+    check_status(context, body)
+    try:
+        payload = loads(body.content)
+    except ValueError:
+        raise unexpected_response(context, body, expected) from None
+    if not isinstance(payload, dict):
+        raise unexpected_response(context, body, expected)
+    if error := embedded_error(context, payload, body.headers):
+        raise error
+    return payload
+
+
+def check_status(context: ResponseContext, body: HTTPBody) -> None:
+    """Raise the `QwenError` that a response is by its status."""
     if body.status >= HTTP_ERROR_FROM:
         content = context.redact(body.content)
         raise error_from(
             body.status, body.headers, content, gateway=context.gateway, plan_key=context.plan_key
         )
-    try:
-        payload = loads(body.content)
-    except ValueError:
-        raise _not_a_completion(context, body) from None
-    if not isinstance(payload, dict):
-        raise _not_a_completion(context, body)
-    if error := embedded_error(context, payload, body.headers):
-        raise error
-    if not isinstance(payload.get("choices"), list) or not payload["choices"]:
-        raise _not_a_completion(context, body)
-    return payload
 
 
 def embedded_error(
@@ -137,12 +159,14 @@ def loads(data: bytes, joiner: SurrogateJoiner | None = None) -> Any:
         raise ValueError("The JSON is nested too deeply.") from None
 
 
-def _not_a_completion(context: ResponseContext, body: HTTPBody) -> UnexpectedResponseError:
+def unexpected_response(
+    context: ResponseContext, body: HTTPBody, expected: str = "chat completion"
+) -> UnexpectedResponseError:
     """Return the error: final for another kind of server, retryable for a body that is cut."""
     text = truncate(context.redact(body.content).decode("utf-8", "replace"))
     is_other = text.startswith("<") or (text.startswith("{") and text.endswith("}"))
     return UnexpectedResponseError(
-        f"{context.url} answered with no chat completion, but with "
+        f"{context.url} answered with no {expected}, but with "
         f"{text or 'nothing'!r}. Check `base_url=`.",
         status_code=body.status,
         request_id=request_id(body.headers),

@@ -27,6 +27,7 @@ from langchain_qwen36.tokens import count_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from langchain_qwen36._transport.http.client import RequestBody
     from langchain_qwen36.gateways import Gateway
 
 logger = logger_for(__name__)
@@ -37,8 +38,8 @@ class ApiCall:
     """Everything that one model call sends, and how long and how often it tries."""
 
     target: Target
-    body: bytes
-    """JSON."""
+    body: RequestBody
+    """JSON; or a form with a file, which is read while it is sent."""
     gateway: Gateway
     model: str
     """For the log."""
@@ -134,12 +135,13 @@ class Attempts:
         See docs/quirks.md#servers-that-refuse-stream_options.
         """
         named = isinstance(error, InvalidRequestError) and "stream_options" in error.message
-        if not named or b'"stream_options"' not in self.body:
+        body = self.body
+        if not named or not isinstance(body, bytes) or b'"stream_options"' not in body:
             return False
-        body = orjson.loads(self.body)
-        if body.pop("stream_options", None) is None:
+        payload = orjson.loads(body)
+        if payload.pop("stream_options", None) is None:
             return False
-        self.body = orjson.dumps(body)
+        self.body = orjson.dumps(payload)
         logger.warning(
             "Gateway %r refuses `stream_options`: this stream will tell no usage.",
             self._call.gateway.name,

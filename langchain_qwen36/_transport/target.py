@@ -39,6 +39,7 @@ class Target:
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """With the key in it; over those that the transport sets itself."""
+    method: str = "POST"
     proxy: str | None = None
     """None takes the environment's, "" none at all."""
     max_connections: int = 1000

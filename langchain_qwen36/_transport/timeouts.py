@@ -119,6 +119,10 @@ class CallTimeouts:
         self._name = "gap"
         self._until = _after(self.timeouts.gap)
 
+    def restart(self) -> None:
+        """Start the wait for the response anew: the peer took a piece of the request."""
+        self._until = _after(self.timeouts.first_event)
+
     def cap(self, seconds: float) -> None:
         """End the call's reads within so many seconds from now, event or not."""
         self._until = _min(self._until, time.monotonic() + seconds)

@@ -5,7 +5,7 @@ What a fact of a row means is written once, where it is read: in `langchain_qwen
 `Gateway(name="mine", base_url="https://…/v1")`.
 """
 
-from langchain_qwen36.gateways.gateway import Gateway, Range, ServerFeature
+from langchain_qwen36.gateways.gateway import Gateway, Range, ServerFeature, UploadLimit
 from langchain_qwen36.gateways.registry import GATEWAYS
 from langchain_qwen36.gateways.resolve import Endpoint, gateway_of_host, select_endpoint
 
@@ -15,6 +15,7 @@ __all__ = [
     "Gateway",
     "Range",
     "ServerFeature",
+    "UploadLimit",
     "gateway_of_host",
     "select_endpoint",
 ]

@@ -94,6 +94,16 @@ class Range:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class UploadLimit:
+    """How large a file of some formats may be at a gateway."""
+
+    max_bytes: int
+    """The largest file."""
+    endings: frozenset[str]
+    """How the names of such files end, lower-case with the dot."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Gateway:
     """How one gateway speaks Chat Completions.
 
@@ -229,6 +239,10 @@ class Gateway:
     """How an `input_audio` part carries its sound; `url` takes a data URL too."""
     files: FilePart = "unsupported"
     """How a document is sent."""
+    uploads: Mapping[str, tuple[UploadLimit, ...]] | None = None
+    """What its `/files` takes, by purpose; None: the gateway judges."""
+    temporary_urls: bool = False
+    """Whether it takes `oss://` URLs of its own temporary storage."""
     local_files: bool = False
     """Whether a `file://` URL is followed: the server reads files of its own machine."""
     max_base64: int | None = None

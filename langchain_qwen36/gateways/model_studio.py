@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import get_args
 
-from langchain_qwen36.gateways.gateway import Gateway, Range, ServerFeature
+from langchain_qwen36.errors import UnsupportedSettingError
+from langchain_qwen36.gateways.gateway import Gateway, Range, ServerFeature, UploadLimit
 
 # Its pages on chat completions and on image and video understanding; of all its models' limits the
 # widest, for a row is no model.
@@ -20,6 +21,18 @@ _MODEL_STUDIO_MEDIA = {
     "images": Range(high=2_048),
     "base64_images": Range(high=250),
     "videos": Range(high=64),
+}
+
+# https://help.aliyun.com/zh/model-studio/openai-file-interface and …/long-context-qwen-long, read
+# 2026-12-01; their MB are taken as MiB.
+_TEXTS = frozenset({".txt", ".docx", ".pdf", ".xlsx", ".epub", ".mobi", ".md", ".csv", ".json"})
+_IMAGES = frozenset({".bmp", ".png", ".jpg", ".jpeg", ".gif"})
+_MODEL_STUDIO_UPLOADS = {
+    "file-extract": (
+        UploadLimit(max_bytes=150 * 2**20, endings=_TEXTS),
+        UploadLimit(max_bytes=20 * 2**20, endings=_IMAGES),
+    ),
+    "batch": (UploadLimit(max_bytes=500 * 2**20, endings=frozenset({".jsonl"})),),
 }
 
 _ALIBABA = Gateway(
@@ -70,6 +83,9 @@ def _dashscope(name: str, *hosts: str) -> Gateway:
         video="video_url_or_frames",
         audio="url",
         files="fileid",
+        uploads=_MODEL_STUDIO_UPLOADS,
+        # https://help.aliyun.com/zh/model-studio/get-temporary-file-url: Beijing only.
+        temporary_urls=name == "dashscope",
         max_base64=20 * 2**20,  # what its servers were seen to take and to refuse
         media_limits=_MODEL_STUDIO_MEDIA,
         cache_control=True,
@@ -152,3 +168,17 @@ APIYI = replace(
     server_features=frozenset(get_args(ServerFeature)) - {"enable_search", "search_options"},
 )
 """A relay that hands Model Studio's API through, at prices of its own."""
+
+
+def native_url(base_url: str, path: str) -> str:
+    """Return a URL of Model Studio's own API, beside the compatible one.
+
+    Raises:
+        UnsupportedSettingError: `base_url` is not that of the compatible API.
+    """
+    host, found, _ = base_url.partition("/compatible-mode/")
+    if not found:
+        raise UnsupportedSettingError(
+            f"`base_url={base_url!r}` does not end in /compatible-mode/v1, as Model Studio's does."
+        )
+    return f"{host}/api/v1/{path}"

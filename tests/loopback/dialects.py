@@ -57,6 +57,7 @@ MODELS: Mapping[str, Model] = {
     "qwen3.6-35b-a3b": Model(open_weights=True),
     "qwen3.5-plus": Model(one_shot_thinking=True, max_completion_tokens=True),
     "qwen3.5-flash": Model(one_shot_thinking=True, max_completion_tokens=True),
+    "qwen-long": Model(thinks="off", images=False),
     "qwen3-max": Model(thinks="off", images=False, json_schema=True),
     "qwq-plus": Model(thinks="always", max_thinking=32_768, images=False),
     "qwen-mt-plus": Model(thinks="off", images=False, translates=True, repeats=True),

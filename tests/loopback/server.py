@@ -12,12 +12,13 @@ from collections import deque
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Literal, Self
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from langchain_qwen36.gateways import GATEWAYS, Gateway
 from loopback import answers
 from loopback.brain import Reply, answer
 from loopback.dialects import dialect_of
+from loopback.files import FilesApi, Seen, read_form
 from loopback.rules import refusal_of
 from loopback.turn import Refusal, Turn, turn_of
 from loopback.usage import PromptCache
@@ -74,6 +75,8 @@ class LoopbackGateway:
         self.chunk_delay = chunk_delay
         self.requests: list[Captured] = []
         """What came, refused requests included, in order."""
+        self.files = FilesApi(self.key)
+        """Its `/files`."""
         self._checks_key = self.row.needs_key or key is not None
         self._path = urlsplit(self.row.base_url or "/v1").path
         if self.row.base_url is None and self.row.thinking == "enable_thinking":
@@ -84,7 +87,8 @@ class LoopbackGateway:
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
-        self._server = _Server(self._respond, self.chunk_delay)
+        self._server = _Server(self._respond, self._respond_of_files, self.chunk_delay)
+        self.files.origin = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
         return self
@@ -117,6 +121,12 @@ class LoopbackGateway:
             found = self._decide(path, headers, body, number)
             self.requests.append(Captured(path, headers, body, found.status))
             return found
+
+    def _respond_of_files(self, seen: Seen) -> _Answer:
+        with self._lock:
+            status, body = self.files.respond(seen)
+        data = json.dumps(body).encode() if isinstance(body, dict) else body or b""
+        return _Answer(status, {}, data)
 
     def _decide(
         self, path: str, headers: Mapping[str, str], body: dict[str, Any], number: int
@@ -193,9 +203,13 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 1024
 
     def __init__(
-        self, respond: Callable[[str, Mapping[str, str], dict[str, Any]], _Answer], delay: float
+        self,
+        respond: Callable[[str, Mapping[str, str], dict[str, Any]], _Answer],
+        respond_of_files: Callable[[Seen], _Answer],
+        delay: float,
     ) -> None:
         self.respond = respond
+        self.respond_of_files = respond_of_files
         self.delay = delay
         self.closing = threading.Event()
         self._open: set[socket.socket] = set()
@@ -235,7 +249,21 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("content-length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self._send(self.server.respond(self.path, headers, json.loads(raw)))
+        if headers.get("content-type", "").startswith("multipart/"):
+            self._send_of_files(headers, read_form(headers["content-type"], raw))
+        else:
+            self._send(self.server.respond(self.path, headers, json.loads(raw)))
+
+    def do_GET(self) -> None:
+        self._send_of_files({name.lower(): value for name, value in self.headers.items()}, {})
+
+    do_DELETE = do_GET  # noqa: N815  # the base class calls it
+
+    def _send_of_files(self, headers: Mapping[str, str], form: dict[str, bytes]) -> None:
+        url = urlsplit(self.path)
+        query = {name: values[0] for name, values in parse_qs(url.query).items()}
+        seen = Seen(self.command, url.path, query, headers, form)
+        self._send(self.server.respond_of_files(seen))
 
     def _send(self, answer: _Answer) -> None:
         self.close_connection = self.close_connection or answer.cut

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import httpcore
@@ -22,6 +23,7 @@ from langchain_qwen36._transport.http.idle import (
     check_is_quiet,
     died_while_idle,
 )
+from langchain_qwen36._transport.http.upload import UploadBody
 
 if TYPE_CHECKING:
     import ssl
@@ -54,7 +56,7 @@ class AsyncPool:
         """Send a request over an idle connection, or a new one, or the next that comes free."""
         timeouts = request.extensions["timeout"]
         clock: CallTimeouts = timeouts["read"]
-        body = b"".join([part async for part in request.stream])  # type: ignore[union-attr]
+        body = await _body_of(request)
         stream = await self._acquire(timeouts.get("pool"))
         try:
             stream, exchange, head = self._idle.take(stream), Exchange(request), None
@@ -148,7 +150,7 @@ class AsyncPool:
 
 
 async def _send_kept(
-    stream: AsyncioStream, exchange: Exchange, body: bytes, clock: CallTimeouts
+    stream: AsyncioStream, exchange: Exchange, body: bytes | UploadBody, clock: CallTimeouts
 ) -> Head | None:
     """Send over a kept connection; return None if it was already dead, and close it then."""
     try:
@@ -161,13 +163,37 @@ async def _send_kept(
 
 
 async def _send(
-    stream: AsyncioStream, exchange: Exchange, body: bytes, clock: CallTimeouts
+    stream: AsyncioStream, exchange: Exchange, body: bytes | UploadBody, clock: CallTimeouts
 ) -> Head:
     """Send a request and read the head of its response."""
-    await stream.write(exchange.head_bytes + body)
+    if isinstance(body, bytes):
+        await stream.write(exchange.head_bytes + body)
+    else:
+        exchange.is_sent = await _upload(stream, exchange.head_bytes, body, clock)
     while (head := exchange.head(await stream.read(READ_BYTES, clock))) is None:
         clock.check()
     return head
+
+
+async def _upload(
+    stream: AsyncioStream, head: bytes, body: UploadBody, clock: CallTimeouts
+) -> bool:
+    """Send piece by piece; False when the peer answers, or hangs up, before it has them all."""
+    await stream.write(head)
+    async with aclosing(aiter(body)) as pieces:
+        async for piece in pieces:
+            await stream.write(piece)
+            if not await stream.drain(clock):
+                return False
+            clock.restart()
+    return True
+
+
+async def _body_of(request: httpcore.Request) -> bytes | UploadBody:
+    body = request.stream
+    if isinstance(body, UploadBody):
+        return body
+    return b"".join([part async for part in body])  # type: ignore[union-attr]
 
 
 class _Body:

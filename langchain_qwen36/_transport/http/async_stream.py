@@ -35,10 +35,13 @@ class AsyncioStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
 
     def __init__(self) -> None:
         self._paused = False
+        self._write_paused = False
         self._unread = bytearray()
         self._ended = False
         self._error: Exception | None = None
         self._reader: asyncio.Future[bool] | None = None
+        self._writer: asyncio.Future[bool] | None = None
+        """Waits, in an upload, for the peer to take more or to answer."""
         self._has_session_tickets = False
         """Whether TLS may send some behind the handshake, which are no bytes of the peer's."""
 
@@ -71,6 +74,16 @@ class AsyncioStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
             self._paused = True
             self._transport.pause_reading()
         _wake(self._reader)
+        _wake(self._writer)
+
+    def pause_writing(self) -> None:
+        """Note that the peer takes no more for now."""
+        self._write_paused = True
+
+    def resume_writing(self) -> None:
+        """Note that the peer takes more."""
+        self._write_paused = False
+        _wake(self._writer)
 
     def eof_received(self) -> bool:
         """Note that the peer sends no more.
@@ -81,6 +94,7 @@ class AsyncioStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         """
         self._ended = True
         _wake(self._reader)
+        _wake(self._writer)
         is_plain = self._transport.get_extra_info("ssl_object") is None
         return is_plain and self._transport.get_write_buffer_size() > 0
 
@@ -89,6 +103,7 @@ class AsyncioStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         self._ended = True
         self._error = exc
         _wake(self._reader)
+        _wake(self._writer)
 
     async def read(self, max_bytes: int, timeout: Timeout = None) -> bytes:  # noqa: ASYNC109
         """Return what is there, at least one byte, or nothing at the end."""
@@ -111,6 +126,14 @@ class AsyncioStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         """Send what the peer takes now; asyncio sends the rest while the response is read."""
         if not self._transport.is_closing():
             self._transport.write(buffer)
+
+    async def drain(self, timeout: Timeout = None) -> bool:  # noqa: ASYNC109
+        """Wait until the peer takes more; False when it answers, or hangs up, before."""
+        while self._write_paused and not (self._unread or self._ended):
+            self._writer = asyncio.get_running_loop().create_future()
+            if not await _in_time(self._writer, _seconds(timeout)):
+                raise httpcore.ReadTimeout
+        return not (self._unread or self._ended)
 
     def is_quiet(self) -> bool:
         """Whether nothing is unsent, unread or ended: no byte and no FIN of the peer is there."""

@@ -16,6 +16,7 @@ from langchain_qwen36._transport.http.response import (
     mapped_errors,
     within,
 )
+from langchain_qwen36._transport.http.upload import UploadBody
 from langchain_qwen36._transport.http.urls import (
     follow_redirect,
     parse_url,
@@ -39,8 +40,12 @@ _HEADERS = {
 _AS_STREAM = {"stream": True, "follow_redirects": False}
 
 
+RequestBody = bytes | UploadBody
+"""What is sent; no bytes are no body."""
+
+
 @contextmanager
-def open_stream(target: Target, body: bytes, clock: CallTimeouts) -> Iterator[HTTPResponse]:
+def open_stream(target: Target, body: RequestBody, clock: CallTimeouts) -> Iterator[HTTPResponse]:
     """Send a request; inside the block its answer can be read, after it the connection is free.
 
     Raises:
@@ -64,7 +69,7 @@ def open_stream(target: Target, body: bytes, clock: CallTimeouts) -> Iterator[HT
 
 @asynccontextmanager
 async def aopen_stream(
-    target: Target, body: bytes, clock: CallTimeouts
+    target: Target, body: RequestBody, clock: CallTimeouts
 ) -> AsyncIterator[AsyncHTTPResponse]:
     """`open_stream`, async."""
     with mapped_errors(target, clock):
@@ -80,38 +85,51 @@ async def aopen_stream(
         await response.aclose()
 
 
-def _send(target: Target, address: RequestURL, body: bytes, clock: CallTimeouts) -> Any:
+def _send(target: Target, address: RequestURL, body: RequestBody, clock: CallTimeouts) -> Any:
     client = target.http_client
     if client is None:
         transport = clients.sync_transport(pool_key(target, address))
         return transport.handle_request(_request(target, address, body, clock))
-    return client.send(_users_request(client, target, address, body, clock), **_AS_STREAM)
+    return client.send(
+        _users_request(client, target, address, body, clock, length=len(body)), **_AS_STREAM
+    )
 
 
-async def _asend(target: Target, address: RequestURL, body: bytes, clock: CallTimeouts) -> Any:
+async def _asend(
+    target: Target, address: RequestURL, body: RequestBody, clock: CallTimeouts
+) -> Any:
     client = target.http_async_client
     if client is None:
         transport = await clients.async_transport(pool_key(target, address))
         return await transport.handle_async_request(_request(target, address, body, clock))
-    request = _users_request(client, target, address, body, clock)
+    # An upload is sync and async at once, and a client takes the first that it sees.
+    content = body if isinstance(body, bytes) else aiter(body)
+    request = _users_request(client, target, address, content, clock, length=len(body))
     async with within(clock):
         return await client.send(request, **_AS_STREAM)
 
 
 def _request(
-    target: Target, address: RequestURL, body: bytes, clock: CallTimeouts
+    target: Target, address: RequestURL, body: RequestBody, clock: CallTimeouts
 ) -> httpx.Request:
     timeout = {"connect": clock.connect, "pool": clock.pool, "read": clock, "write": clock}
     # As a stream, to which httpx adds no headers: that takes it as long as all the rest.
     request = httpx.Request(
-        "POST",
+        target.method,
         address.url,
         headers=_headers(target, address),
-        stream=httpx.ByteStream(body),
+        stream=httpx.ByteStream(body) if isinstance(body, bytes) else body,
         extensions={"timeout": timeout},
     )
-    request.headers["content-length"] = str(len(body))
+    _set_length(request.headers, len(body))
     return request
+
+
+def _set_length(headers: httpx.Headers, length: int) -> None:
+    if length:
+        headers["content-length"] = str(length)
+    else:
+        headers.pop("content-type", None)
 
 
 def _headers(target: Target, address: RequestURL) -> httpx.Headers:
@@ -131,15 +149,23 @@ def _encoded(origin: str, headers: tuple[tuple[str, str], ...]) -> httpx.Headers
 
 
 def _users_request(
-    client: Any, target: Target, address: RequestURL, body: bytes, clock: CallTimeouts
+    client: Any,
+    target: Target,
+    address: RequestURL,
+    content: Any,
+    clock: CallTimeouts,
+    *,
+    length: int,
 ) -> httpx.Request:
     """Its sockets know nothing of our clock: its reads last as long as the longest wait."""
     read = clock.remaining()
+    headers = _headers(target, address).copy()
+    _set_length(headers, length)
     request: httpx.Request = client.build_request(
-        "POST",
+        target.method,
         str(address.url),
-        headers=_headers(target, address),
-        content=body,
+        headers=headers,
+        content=content or None,
         timeout=(clock.connect, read, read, clock.pool),
     )
     return request

@@ -49,6 +49,8 @@ class Exchange:
         self.head_bytes = _encode_head(request.method, request.url.target, request.headers)
         self.has_begun = False
         """Whether a byte of the response has come."""
+        self.is_sent = True
+        """Whether all of the request was sent; only an upload may be answered before."""
         self._response = _ParsedResponse()
         self._parser = self._response.parser
         # Deviations that other clients accept; none changes where a body ends.
@@ -105,7 +107,8 @@ class Exchange:
     def is_reusable(self) -> bool:
         """Whether its connection can carry another exchange."""
         response = self._response
-        return response.ended and response.keep_alive and not response.trailing_data
+        whole = response.ended and self.is_sent
+        return whole and response.keep_alive and not response.trailing_data
 
     @property
     def keep_alive_seconds(self) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from langchain_qwen36._transport.http.idle import (
     sweep_in_thread,
 )
 from langchain_qwen36._transport.http.sync_stream import SyncStream
+from langchain_qwen36._transport.http.upload import UploadBody
 
 if TYPE_CHECKING:
     import ssl
@@ -47,7 +49,7 @@ class SyncPool:
         """Send a request over an idle connection, or a new one, or the next that comes free."""
         timeouts = request.extensions["timeout"]
         clock: CallTimeouts = timeouts["read"]
-        body = b"".join(request.stream)  # type: ignore[arg-type]
+        body = _body_of(request)
         stream: SyncStream | None = None
         self._acquire(timeouts.get("pool"))
         try:
@@ -113,7 +115,7 @@ class SyncPool:
 
 
 def _send_kept(
-    stream: SyncStream, exchange: Exchange, body: bytes, clock: CallTimeouts
+    stream: SyncStream, exchange: Exchange, body: bytes | UploadBody, clock: CallTimeouts
 ) -> Head | None:
     """Send over a kept connection; return None if it was already dead, and close it then."""
     try:
@@ -125,12 +127,32 @@ def _send_kept(
         return None
 
 
-def _send(stream: SyncStream, exchange: Exchange, body: bytes, clock: CallTimeouts) -> Head:
+def _send(
+    stream: SyncStream, exchange: Exchange, body: bytes | UploadBody, clock: CallTimeouts
+) -> Head:
     """Send a request and read the head of its response."""
-    stream.write(exchange.head_bytes + body)
+    if isinstance(body, bytes):
+        stream.write(exchange.head_bytes + body)
+    else:
+        exchange.is_sent = _upload(stream, exchange.head_bytes, body, clock)
     while (head := exchange.head(stream.read(READ_BYTES, clock))) is None:
         clock.check()
     return head
+
+
+def _upload(stream: SyncStream, head: bytes, body: UploadBody, clock: CallTimeouts) -> bool:
+    """Send piece by piece; False when the peer answers, or hangs up, before it has them all."""
+    for piece in itertools.chain((head,), body):
+        stream.write(piece)
+        if not stream.drain(clock):
+            return False
+        clock.restart()
+    return True
+
+
+def _body_of(request: httpcore.Request) -> bytes | UploadBody:
+    body = request.stream
+    return body if isinstance(body, UploadBody) else b"".join(body)  # type: ignore[arg-type]
 
 
 class _Body:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from langchain_qwen36._transport.timeouts import CallTimeouts
 
 
+_EARLY_BYTES = 64 * 1024
+
+
 class SyncStream:
     """A connected socket, non-blocking.
 
@@ -28,6 +31,10 @@ class SyncStream:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._unsent = memoryview(b"")
+        self._is_broken = False
+        """Whether the peer takes no more."""
+        self._early = b""
+        """What came before a request was sent whole."""
 
     @classmethod
     def open(
@@ -56,6 +63,22 @@ class SyncStream:
         self._unsent = memoryview(data)
         self._send()
 
+    def drain(self, clock: CallTimeouts) -> bool:
+        """Send what is unsent; False when the peer answers, or hangs up, before it has it.
+
+        Raises:
+            httpcore.ReadTimeout: a clock ran out.
+            httpcore.ReadError: the connection broke.
+        """
+        while self._unsent:
+            if not self._has_pending():
+                self._wait(clock.remaining())
+            if (data := self._receive(_EARLY_BYTES)) is not None:
+                self._early = data
+                return False
+            self._send()
+        return not self._is_broken
+
     def read(self, max_bytes: int, clock: CallTimeouts) -> bytes:
         """Return at least one byte, or none at the end of the connection.
 
@@ -63,6 +86,9 @@ class SyncStream:
             httpcore.ReadTimeout: a clock ran out.
             httpcore.ReadError: the connection broke.
         """
+        if self._early:
+            early, self._early = self._early, b""
+            return early
         while True:
             if not self._has_pending():
                 self._wait(clock.remaining())
@@ -128,6 +154,7 @@ class SyncStream:
             if raised_in_signal_handler(error):
                 raise
             self._unsent = memoryview(b"")
+            self._is_broken = True
 
 
 def _encrypted(

@@ -1,0 +1,78 @@
+"""What is uploaded: a path or bytes, checked before anything is sent."""
+
+from __future__ import annotations
+
+from os import PathLike, fspath
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from langchain_qwen36._transport.http.upload import FilePart
+from langchain_qwen36.errors import MessageError
+
+if TYPE_CHECKING:
+    from langchain_qwen36.gateways import Gateway
+
+Source = str | PathLike[str] | bytes
+"""A path, or the bytes themselves."""
+
+_SHOWN = 200
+"""Characters of a path that an error shows."""
+
+
+def file_part(source: Source, filename: str | None) -> FilePart:
+    """Return a file with its size and its name; nothing of it is read yet.
+
+    Raises:
+        MessageError: no such file, or none that can be read; an empty one; bytes without a name.
+    """
+    if isinstance(source, bytes | bytearray | memoryview):
+        if not filename:
+            raise MessageError('Bytes have no name: pass `filename="report.pdf"`.')
+        part = FilePart(source=bytes(source), size=len(source), filename=filename)
+    elif isinstance(source, str | PathLike):
+        part = _of_path(Path(fspath(source)), filename)
+    else:
+        raise MessageError(
+            f"A file is uploaded from its path or its bytes, not from {type(source)!r}."
+        )
+    if not part.size:
+        raise MessageError(f"{part.filename!r}: the file is empty.")
+    return part
+
+
+def _of_path(path: Path, filename: str | None) -> FilePart:
+    label = repr(str(path)[:_SHOWN])
+    try:
+        path = path.expanduser()
+        with path.open("rb"):  # so that a missing permission is noticed here
+            size = path.stat().st_size
+    except (OSError, RuntimeError, ValueError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise MessageError(f"{label} cannot be read: {why}.") from error
+    if not path.is_file():
+        raise MessageError(f"{label} is a directory or a device, not a file.")
+    return FilePart(source=path, size=size, filename=filename or path.name)
+
+
+def check_upload(part: FilePart, purpose: str, gateway: Gateway) -> None:
+    """Check a file against what the gateway takes for a purpose; an unknown purpose passes.
+
+    Raises:
+        MessageError: its name has none of the endings; it is too large.
+    """
+    limits = (gateway.uploads or {}).get(purpose)
+    if limits is None:
+        return
+    ending = Path(part.filename).suffix.lower()
+    limit = next((limit for limit in limits if ending in limit.endings), None)
+    if limit is None:
+        known = sorted(ending for limit in limits for ending in limit.endings)
+        raise MessageError(
+            f'{part.filename!r}: `gateway={gateway.name!r}` takes for purpose="{purpose}" files '
+            f"that end in {', '.join(known)}."
+        )
+    if part.size > limit.max_bytes:
+        raise MessageError(
+            f"{part.filename!r} has {part.size:,} bytes: `gateway={gateway.name!r}` takes for "
+            f'purpose="{purpose}" at most {limit.max_bytes:,} of {ending}: split it.'
+        )
