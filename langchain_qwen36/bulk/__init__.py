@@ -6,12 +6,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from langchain_qwen36.bulk.job import arun, run
     from langchain_qwen36.bulk.journal import Journal
     from langchain_qwen36.bulk.types import BulkReport, Row
 
-__all__ = ["BulkReport", "Journal", "Row"]
+__all__ = ["BulkReport", "Journal", "Row", "arun", "run"]
 
-_MODULES = {"BulkReport": "types", "Journal": "journal", "Row": "types"}
+_MODULES = {
+    "BulkReport": "types",
+    "Journal": "journal",
+    "Row": "types",
+    "arun": "job",
+    "run": "job",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Self
 import orjson
 
 from langchain_qwen36.bulk import schema
-from langchain_qwen36.bulk.types import Outcome, Row, Run
+from langchain_qwen36.bulk.types import Row, Run, Totals
 from langchain_qwen36.errors import JournalError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from langchain_qwen36.bulk.types import Candidate, Turn
+    from langchain_qwen36.bulk.types import Candidate, Outcome, Turn
 
 _COLUMNS = (
     "key",
@@ -240,6 +240,16 @@ class Journal:
                 )
             )
 
+    def totals(self, generation: int | None = None) -> Totals:
+        """Sum tokens and costs over all rows."""
+        if generation is None:
+            generation = (self.last_run() or {}).get("generation", 0)
+        with self._lock:
+            *tokens, unpriced = self._database.execute(_SUM_TOKENS, (generation,)).fetchone()
+            costs = dict(self._database.execute(_SUM_COSTS, (generation,)))
+        names = ("input_tokens", "output_tokens", "total_tokens")
+        return Totals(dict(zip(names, tokens, strict=True)), costs, unpriced)
+
 
 def _admit(
     database: sqlite3.Connection, run: Run, candidate: Candidate, repeats: dict[str, int]
@@ -276,6 +286,17 @@ def _admit(
     )
 
 
+_SUM_TOKENS = (
+    "SELECT COALESCE(SUM(json_extract(usage, '$.input_tokens')), 0),"
+    " COALESCE(SUM(json_extract(usage, '$.output_tokens')), 0),"
+    " COALESCE(SUM(json_extract(usage, '$.total_tokens')), 0),"
+    " COALESCE(SUM(state = 'done' AND cost IS NULL), 0)"
+    " FROM bulk_row WHERE generation = ?"
+)
+_SUM_COSTS = (
+    "SELECT currency, SUM(cost) FROM bulk_row"
+    " WHERE generation = ? AND cost IS NOT NULL AND currency <> '' GROUP BY currency"
+)
 _LOOK = "SELECT run, state, attempts, error FROM bulk_row WHERE key = ?"
 _INSERT = (
     "INSERT INTO bulk_row (key, generation, run, position, line, id, state)"
@@ -284,7 +305,7 @@ _INSERT = (
 _RENEW = "UPDATE bulk_row SET generation = ?, run = ?, position = ?, line = ?, id = ? WHERE key = ?"
 _BEGIN = "UPDATE bulk_row SET state = 'sent', attempts = attempts + 1 WHERE key = ?"
 _END = (
-    "UPDATE bulk_row SET state = ?, answer = ?, usage = ?,"
+    "UPDATE bulk_row SET state = ?, attempts = attempts - ?, answer = ?, usage = ?,"
     " cost = CASE WHEN ? IS NULL THEN cost ELSE COALESCE(cost, 0) + ? END,"
     " currency = CASE WHEN ? = '' THEN currency ELSE ? END, error = ?, fields = ?, ended = ?"
     " WHERE key = ?"
@@ -294,6 +315,7 @@ _END = (
 def _outcome_values(outcome: Outcome) -> tuple[Any, ...]:
     return (
         outcome.state,
+        int(not outcome.sent),
         _text(outcome.answer),
         _text(outcome.usage),
         outcome.cost,

@@ -80,6 +80,9 @@ class Outcome:
     currency: str = ""
     error: Mapping[str, Any] | None = None
     fields: Mapping[str, Any] | None = None
+    """The input, to be kept where the row failed."""
+    sent: bool = True
+    """Whether a request was sent: a budget may refuse it before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,17 @@ class Run:
     generation: int
     in_flight: int
     """Rows whose call was under way when an earlier run died: they are paid again at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """Sums over all rows."""
+
+    usage: Mapping[str, int]
+    cost: Mapping[str, int]
+    """Units by currency."""
+    unpriced: int
+    """Answers whose cost is not known."""
 
 
 @dataclass(slots=True, kw_only=True)

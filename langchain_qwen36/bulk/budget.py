@@ -1,0 +1,54 @@
+"""The budget of a bulk run: each call is reserved in a spend ledger before it is sent."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from langchain_qwen36.callbacks import QwenCostCallbackHandler
+from langchain_qwen36.pricing import Money
+from langchain_qwen36.spend import Limit, SpendLedger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from langchain_core.callbacks import BaseCallbackHandler
+
+
+@contextmanager
+def open_budget(
+    state: Path, budget: str | Money | None, reserve: str | Money, ledger: SpendLedger | None
+) -> Iterator[list[BaseCallbackHandler]]:
+    """Give the handlers that book each call, and refuse it where a limit would be passed.
+
+    The budget is kept in a ledger beside the journal, so that it holds for all runs on it; what
+    calls may have cost that a crash cut stays held, and is charged.
+
+    Args:
+        state: The journal.
+        budget: Such as `"5 USD"`; None: no limit of this run.
+        reserve: What is held for a call: `likely`, `worst`, or an amount.
+        ledger: Your own, which machines may share; its limits hold too.
+
+    Raises:
+        ValueError: An amount that cannot be.
+        LedgerError: The extra `ledger` is not installed, or the ledger cannot be opened.
+    """
+    own = _own_ledger(state, budget) if budget is not None else None
+    try:
+        yield [
+            QwenCostCallbackHandler(ledger=each, reserve=reserve)
+            for each in (own, ledger)
+            if each is not None
+        ]
+    finally:
+        if own is not None:
+            own.close()
+        if ledger is not None:
+            ledger.flush()
+
+
+def _own_ledger(state: Path, budget: str | Money) -> SpendLedger:
+    limit = Limit("all", budget if isinstance(budget, Money) else Money.parse(budget))
+    return SpendLedger(f"sqlite:///{state}.spend", limits=[limit])

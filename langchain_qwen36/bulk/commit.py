@@ -1,0 +1,99 @@
+"""Group commits: what many workers have to write at the same time is one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from langchain_qwen36.errors import JournalError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from langchain_qwen36.bulk.journal import Journal
+    from langchain_qwen36.bulk.types import Turn
+
+_PATIENCE = 30.0
+"""Seconds for which a write that failed is repeated: the answers in it are paid."""
+_PAUSE = 1.0
+
+
+class GroupCommit:
+    """Writes turns to a journal, in a thread; each waits until its group is durable."""
+
+    def __init__(
+        self,
+        journal: Journal,
+        on_failure: Callable[[JournalError], None],
+        *,
+        patience: float = _PATIENCE,
+    ) -> None:
+        """Choose the journal.
+
+        Args:
+            journal: Where turns are written.
+            on_failure: Called when a write fails, before it is repeated: nothing more should be
+                sent until it succeeds.
+            patience: Seconds for which it is repeated.
+        """
+        self._journal = journal
+        self._on_failure = on_failure
+        self._patience = patience
+        self._pending: list[tuple[Turn, asyncio.Future[None]]] = []
+        self._writing: asyncio.Task[None] | None = None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="langchain-qwen36-journal")
+
+    def commit(self, turn: Turn) -> asyncio.Future[None]:
+        """Queue a turn; the result is there when it is durable.
+
+        Raises (when awaited):
+            JournalError: It could not be written for all the patience.
+        """
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[None] = loop.create_future()
+        self._pending.append((turn, done))
+        if self._writing is None:
+            self._writing = loop.create_task(self._write())
+        return done
+
+    async def close(self) -> None:
+        """Write what is queued, and end the thread."""
+        while self._writing is not None:
+            await asyncio.shield(self._writing)
+        self._thread.shutdown(wait=False)
+
+    async def _write(self) -> None:
+        while self._pending:
+            group, self._pending = self._pending, []
+            try:
+                await self._apply([turn for turn, _ in group])
+            except JournalError as error:
+                _resolve(group, error)
+            else:
+                _resolve(group, None)
+        self._writing = None
+
+    async def _apply(self, turns: list[Turn]) -> None:
+        loop, deadline = asyncio.get_running_loop(), time.monotonic() + self._patience
+        while True:
+            try:
+                await loop.run_in_executor(self._thread, self._journal.apply, turns)
+            except JournalError as error:
+                self._on_failure(error)
+                if time.monotonic() >= deadline:
+                    raise
+                await asyncio.sleep(min(_PAUSE, self._patience / 10))
+            else:
+                return
+
+
+def _resolve(group: list[tuple[Turn, asyncio.Future[None]]], error: JournalError | None) -> None:
+    for _, done in group:
+        if done.done():  # its worker was cancelled
+            continue
+        if error is None:
+            done.set_result(None)
+        else:
+            done.set_exception(error)

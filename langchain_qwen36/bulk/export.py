@@ -1,0 +1,179 @@
+"""Write what a journal holds: answers in input order as JSONL or Parquet, and the dead letters."""
+
+from __future__ import annotations
+
+import heapq
+from contextlib import contextmanager
+from decimal import Decimal
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from langchain_qwen36.bulk.journal import Journal
+from langchain_qwen36.errors import BulkInputError, JournalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from langchain_qwen36.bulk.types import Row
+
+_BLOCK = 1000
+_ENDED = frozenset({"done", "failed"})
+_ANSWER_KEYS = ("answer", "reasoning", "parsed", "tool_calls", "finish_reason", "model")
+_PRECISION = 12
+"""Digits of a cost after the point, as in the journal."""
+
+
+def check_output(path: Path) -> None:
+    """Refuse an output that could not be written at the end of a run.
+
+    Raises:
+        BulkInputError: A name of no known format, or a folder that is not there.
+    """
+    if path.suffix.lower() not in {".jsonl", ".ndjson", ".parquet"}:
+        raise BulkInputError(f"{path}: the output's name must end in .jsonl or .parquet.")
+    if not path.absolute().parent.is_dir():
+        raise BulkInputError(f"{path}: there is no folder {path.absolute().parent}.")
+    if path.suffix.lower() == ".parquet":
+        _pyarrow()
+
+
+def record_of(row: Row) -> dict[str, Any]:
+    """Return a row of the output; every key is always there."""
+    answer = row.answer or {}
+    return {
+        "id": row.id,
+        **{key: answer.get(key) for key in _ANSWER_KEYS},
+        "usage": row.usage,
+        "cost": None if row.amount is None else float(row.amount),
+        "currency": row.currency or None,
+        "attempts": row.attempts,
+        "error": row.error,
+    }
+
+
+def export(journal: Journal, output: Path) -> int:
+    """Write the rows that have ended, in input order; return how many. A rename ends it."""
+    return write_rows((row for row in journal.rows() if row.state in _ENDED), output)
+
+
+def export_merged(journals: Sequence[Path], output: Path) -> int:
+    """Merge the journals of shards into one output, in input order.
+
+    Raises:
+        JournalError: Two of them hold the same row: they are no shards of one input.
+    """
+    opened = [Journal(path, read_only=True) for path in journals]
+    try:
+        merged = heapq.merge(*(one.rows() for one in opened), key=lambda row: row.position)
+        return write_rows((row for row in _unique(merged) if row.state in _ENDED), output)
+    finally:
+        for one in opened:
+            one.close()
+
+
+def write_dead_letters(journal: Journal, output: Path) -> Path | None:
+    """Write the failed rows with error and input beside the output; None: there are none."""
+    path = output.with_name(f"{output.stem}.dead_letters.jsonl")
+    failed = journal.rows(state="failed")
+    first = next(failed, None)
+    if first is None:
+        path.unlink(missing_ok=True)
+        return None
+    with _replacing(path) as part, part.open("wb") as file:
+        for row in (first, *failed):
+            letter = {"id": row.id, "line": row.line, "error": row.error, "input": row.fields}
+            file.write(orjson.dumps(letter) + b"\n")
+    return path
+
+
+def write_rows(rows: Iterable[Row], output: Path) -> int:
+    """Write rows to a `.jsonl` or `.parquet` file; return how many."""
+    check_output(output)
+    try:
+        with _replacing(output) as part:
+            write = _write_parquet if output.suffix.lower() == ".parquet" else _write_jsonl
+            return write(map(record_of, rows), part)
+    except OSError as error:
+        raise JournalError(
+            f"The output {output} cannot be written: {error}. The answers are safe in the journal: "
+            "`python -m langchain_qwen36 bulk export JOURNAL OUTPUT` writes them."
+        ) from error
+
+
+def _write_jsonl(records: Iterable[dict[str, Any]], path: Path) -> int:
+    count = 0
+    with path.open("wb") as file:
+        for count, record in enumerate(records, 1):  # noqa: B007
+            file.write(orjson.dumps(record) + b"\n")
+    return count
+
+
+def _write_parquet(records: Iterable[dict[str, Any]], path: Path) -> int:
+    pa, parquet = _pyarrow()
+    text, whole = pa.string(), pa.int64()
+    texts = ("id", "answer", "reasoning", "parsed", "tool_calls", "finish_reason", "model")
+    counts = ("input_tokens", "output_tokens", "total_tokens", "attempts")
+    schema = pa.schema(
+        [
+            *((name, text) for name in texts),
+            *((name, whole) for name in counts[:3]),
+            ("usage", text),
+            ("cost", pa.decimal128(19 + _PRECISION, _PRECISION)),
+            ("currency", text),
+            ("attempts", whole),
+            ("error", text),
+        ]
+    )
+    count, rest = 0, iter(records)
+    with parquet.ParquetWriter(path, schema) as writer:
+        while block := [_parquet_row(record) for record in islice(rest, _BLOCK)]:
+            writer.write_table(pa.Table.from_pylist(block, schema=schema))
+            count += len(block)
+    return count
+
+
+def _parquet_row(record: dict[str, Any]) -> dict[str, Any]:
+    """Return a record with JSON texts in place of objects, whose fields differ from row to row."""
+    usage = record["usage"] or {}
+    tokens = {name: usage.get(name) for name in ("input_tokens", "output_tokens", "total_tokens")}
+    cost = record["cost"]
+    exact = None if cost is None else round(Decimal(str(cost)), _PRECISION)
+    nested = ("parsed", "tool_calls", "usage", "error")
+    objects = {n: None if record[n] is None else orjson.dumps(record[n]).decode() for n in nested}
+    return record | tokens | objects | {"cost": exact}
+
+
+def _unique(rows: Iterator[Row]) -> Iterator[Row]:
+    last = -1
+    for row in rows:
+        if row.position == last:
+            raise JournalError(
+                f"Line {row.line} ({row.id}) is in two journals: merge the shards of one input."
+            )
+        last = row.position
+        yield row
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """Give a name to write to, which takes the file's name when it is whole."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow as pa  # noqa: PLC0415 - the extra `bulk`
+        from pyarrow import parquet  # noqa: PLC0415
+    except ImportError as error:
+        raise BulkInputError(
+            'Parquet files need pyarrow: pip install "langchain-qwen36[bulk]"'
+        ) from error
+    return pa, parquet

@@ -1,0 +1,234 @@
+"""The rows that are to be called next: read in blocks, admitted by the journal, put back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import heapq
+import shutil
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from langchain_qwen36.bulk.task import error_record
+from langchain_qwen36.bulk.types import Candidate, Outcome, Turn
+from langchain_qwen36.errors import BulkInputError, JournalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from langchain_qwen36.bulk.check import IdRegister
+    from langchain_qwen36.bulk.journal import Journal
+    from langchain_qwen36.bulk.prompt import RowPrompt
+    from langchain_qwen36.bulk.source import InputRow
+    from langchain_qwen36.bulk.task import Task
+    from langchain_qwen36.bulk.types import Row, Run
+
+BLOCK = 256
+"""Rows read and admitted at once: what memory holds does not grow with the input."""
+_LEAST_FREE = 32 << 20
+"""Bytes of disk below which nothing more is sent."""
+_NAP = 0.2
+"""Longest sleep of a worker that waits for a row that was put back, in seconds."""
+
+
+@dataclass(slots=True)
+class Item:
+    """A row that is to be called."""
+
+    key: str
+    row: InputRow
+    request: Any
+    failures: int = 0
+    """Calls of this run that failed; 429s are not counted."""
+    refusals: int = 0
+    """429s in a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """A part of the rows, by their keys: each machine takes its own."""
+
+    number: int = 1
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.count:
+            raise BulkInputError(f"shard {self.number}/{self.count}: write it 1/4, 2/4 … 4/4.")
+
+    @classmethod
+    def parse(cls, text: str | None) -> Shard:
+        """Read `2/4`.
+
+        Raises:
+            BulkInputError: It is no such text.
+        """
+        if text is None:
+            return cls()
+        number, _, count = text.partition("/")
+        if not (number.isdecimal() and count.isdecimal()):
+            raise BulkInputError(f"shard={text!r}: write it 1/4, 2/4 … 4/4.")
+        return cls(int(number), int(count))
+
+    def has(self, key: str) -> bool:
+        """Whether a row belongs to this part."""
+        return int(key[:8], 16) % self.count == self.number - 1
+
+
+@dataclass(slots=True)
+class Feed:
+    """Hands out the rows that have no answer yet."""
+
+    rows: Iterator[InputRow]
+    prompt: RowPrompt
+    task: Task
+    journal: Journal
+    run: Run
+    ids: IdRegister
+    shard: Shard = field(default_factory=Shard)
+    retry_failed: bool = False
+    read: int = 0
+    """Rows of this shard that were read."""
+    reused: int = 0
+    """Rows that had an answer."""
+    failed_before: int = 0
+    """Rows that stay dead letters."""
+    unreadable: int = 0
+    """Rows that cannot be sent."""
+    is_exhausted: bool = False
+    stop_reason: str | None = None
+    """Set: nothing more is handed out."""
+    _ready: deque[Item] = field(default_factory=deque)
+    _delayed: list[tuple[float, int, Item]] = field(default_factory=list)
+    _filling: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    _number: int = 0
+
+    @property
+    def has_more(self) -> bool:
+        """Whether a worker may find something."""
+        if self.stop_reason is not None:
+            return False
+        return bool(self._ready or self._delayed) or not self.is_exhausted
+
+    def stop(self, reason: str) -> None:
+        """Hand nothing more out; the first reason stands."""
+        self.stop_reason = self.stop_reason or reason
+        self._stopped.set()
+
+    def take_now(self) -> Item | None:
+        """Return a row that is at hand."""
+        if self.stop_reason is not None:
+            return None
+        if self._delayed and self._delayed[0][0] <= time.monotonic():
+            return heapq.heappop(self._delayed)[2]
+        return self._ready.popleft() if self._ready else None
+
+    async def take(self) -> Item | None:
+        """Wait for a row; None: there is no more, or the run is to stop."""
+        while self.has_more:
+            if item := self.take_now():
+                return item
+            if not self.is_exhausted:
+                await self._fill()
+            else:
+                due = self._delayed[0][0] - time.monotonic()
+                await self.sleep(min(max(due, 0.001), _NAP))
+        return None
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, but no longer than until the run is to stop."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._stopped.wait()
+
+    def put_back(self, item: Item, seconds: float = 0.0) -> None:
+        """Hand a row out again, after so many seconds."""
+        if seconds <= 0:
+            self._ready.appendleft(item)
+            return
+        self._number += 1
+        heapq.heappush(self._delayed, (time.monotonic() + seconds, self._number, item))
+
+    async def _fill(self) -> None:
+        """Read a block in a thread: an iterable may block, and a commit waits for the disk."""
+        async with self._filling:
+            if self._ready or not self.has_more:
+                return
+            items = await asyncio.to_thread(self._read_block)
+            self._ready.extend(items)
+
+    def _read_block(self) -> list[Item]:
+        _check_disk(self.journal)
+        block = list(islice(self.rows, BLOCK))
+        self.is_exhausted = len(block) < BLOCK
+        items = [self._item(row) for row in block]
+        items = [item for item in items if self.shard.has(item.key)]
+        admitted = self.journal.admit(
+            self.run,
+            [Candidate(item.key, item.row.position, item.row.line, item.row.id) for item in items],
+        )
+        self.read += len(items)
+        self.journal.apply([Turn(bad) for bad in map(_outcome_of_bad, items, admitted) if bad])
+        return [
+            Item(row.key, item.row, item.request)
+            for item, row in zip(items, admitted, strict=True)
+            if self._is_wanted(item, row)
+        ]
+
+    def _item(self, row: InputRow) -> Item:
+        """Make a row's request; what is wrong with it becomes its problem."""
+        if row.problem is None:
+            row.problem = self.prompt.problem_of(row.fields) or self.ids.problem_of(row)
+        if row.problem is None:
+            try:
+                request = self.prompt.fill(row.fields)
+                return Item(self.task.key(request), row, request)
+            except Exception as error:  # noqa: BLE001 - one row must not stop the others
+                row.problem = f"its prompt cannot be made: {error}"
+        problem = f"unreadable {row.where} {row.problem}"
+        return Item(self.task.key(problem), row, None)
+
+    def _is_wanted(self, item: Item, row: Row) -> bool:
+        if item.request is None:
+            self.unreadable += 1
+            return False
+        match row.state:
+            case "done":
+                self.reused += 1
+                return False
+            case "batch":
+                return False
+            case "failed" if not (self.retry_failed or (row.error or {}).get("retryable")):
+                self.failed_before += 1
+                return False
+        return True
+
+
+def _outcome_of_bad(item: Item, row: Row) -> Outcome | None:
+    if item.row.problem is None:
+        return None
+    error = BulkInputError(f"{item.row.where}: {item.row.problem}")
+    return Outcome(
+        key=row.key,
+        state="failed",
+        cost=None,
+        error=error_record(error),
+        fields=item.row.fields,
+    )
+
+
+def _check_disk(journal: Journal) -> None:
+    """Stop before the disk is full, while what is under way can still be written.
+
+    Raises:
+        JournalError: Less than 32 MB are free.
+    """
+    free = shutil.disk_usage(journal.path.absolute().parent).free
+    if free < _LEAST_FREE:
+        raise JournalError(
+            f"The disk of {journal.path} is almost full ({free >> 20} MB are free): make room, "
+            "and run it again."
+        )

@@ -1,0 +1,303 @@
+"""`bulk.run` and `bulk.arun`: an input, a model, an output, and a journal between them."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import signal
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Unpack
+
+from langchain_qwen36.bulk.budget import open_budget
+from langchain_qwen36.bulk.check import Checked, IdRegister, check
+from langchain_qwen36.bulk.concurrency import Concurrency, concurrency_of
+from langchain_qwen36.bulk.export import check_output, export, write_dead_letters
+from langchain_qwen36.bulk.feed import Feed, Shard
+from langchain_qwen36.bulk.journal import Journal
+from langchain_qwen36.bulk.progress import open_progress
+from langchain_qwen36.bulk.prompt import Prompt, RowPrompt
+from langchain_qwen36.bulk.runner import Runner
+from langchain_qwen36.bulk.settings import RunSettings  # noqa: TC001 - users resolve it
+from langchain_qwen36.bulk.source import Input, Source
+from langchain_qwen36.bulk.task import Task, task_of
+from langchain_qwen36.bulk.types import BulkReport, Run
+from langchain_qwen36.errors import BulkInputError
+from langchain_qwen36.pricing.units import amount_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from langchain_core.runnables import Runnable
+
+    from langchain_qwen36.pricing import Money
+    from langchain_qwen36.spend import SpendLedger
+
+AUTO: Literal["auto"] = "auto"
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """A bulk run with all its settings checked; nothing has been sent."""
+
+    task: Task
+    source: Source
+    prompt: RowPrompt
+    state: Path
+    output: Path | None
+    shard: Shard
+    max_concurrency: int | Literal["auto"]
+    max_attempts: int
+    budget: str | Money | None
+    reserve: str | Money
+    ledger: SpendLedger | None
+    skip_bad_rows: bool
+    retry_failed: bool
+    progress: bool | None
+    note: Mapping[str, Any] = field(default_factory=dict)
+    """What `bulk retry` begins again with."""
+    total: int | None = None
+    """Rows of the input; None: not known."""
+
+    @classmethod
+    def of(
+        cls,
+        model_or_chain: Runnable[Any, Any],
+        input: Input,  # noqa: A002
+        *,
+        output: str | Path | None = None,
+        prompt: Prompt = None,
+        id: str = "id",  # noqa: A002
+        schema: Any = None,
+        budget: str | Money | None = None,
+        reserve: str | Money = "likely",
+        max_concurrency: int | Literal["auto"] = AUTO,
+        state: str | Path | None = None,
+        shard: str | None = None,
+        ledger: SpendLedger | None = None,
+        max_attempts: int = 5,
+        skip_bad_rows: bool = False,
+        retry_failed: bool = False,
+        progress: bool | None = None,
+        note: Mapping[str, Any] | None = None,
+    ) -> Job:
+        """Check the settings of a run, as `run` takes them.
+
+        Raises:
+            BulkInputError: A setting that cannot be, or a file that is not there.
+        """
+        task = task_of(model_or_chain, schema)
+        target = None if output is None else Path(output)
+        if target is None and state is None:
+            raise BulkInputError("Give `output=`, or `state=` for the journal alone.")
+        if target is not None:
+            check_output(target)
+        if max_concurrency != AUTO and not (
+            isinstance(max_concurrency, int) and max_concurrency > 0
+        ):
+            raise BulkInputError(f"max_concurrency={max_concurrency!r} must be 'auto' or 1 or more")
+        return cls(
+            task=task,
+            source=Source(input, id),
+            prompt=RowPrompt(prompt, for_chain=task.model is None),
+            state=Path(state) if state is not None else Path(f"{target}.journal"),
+            output=target,
+            shard=Shard.parse(shard),
+            max_concurrency=max_concurrency,
+            max_attempts=max_attempts,
+            budget=budget,
+            reserve=reserve,
+            ledger=ledger,
+            skip_bad_rows=skip_bad_rows,
+            retry_failed=retry_failed,
+            progress=progress,
+            note=note or {},
+        )
+
+    @property
+    def fingerprint(self) -> str:
+        """What decides the output: runs of the same one belong together."""
+        parts = (self.source.identity, self.prompt.identity, self.task.identity, repr(self.shard))
+        return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
+
+    def check(self) -> None:
+        """Read the input once, where it can be read twice, before anything is sent.
+
+        Raises:
+            BulkInputError: Rows cannot be sent, and they are not to be left out.
+        """
+        if self.source.can_be_checked:
+            checked: Checked = check(self.source, self.prompt)
+            self.total = checked.rows
+            if not self.skip_bad_rows:
+                checked.raise_if_bad()
+
+    def concurrency(self) -> Concurrency:
+        """Return the limit of calls at once: that of the key, or a fixed one."""
+        model = self.task.model
+        if isinstance(self.max_concurrency, int):
+            return Concurrency(
+                self.max_concurrency, first=self.max_concurrency, watch_latency=False
+            )
+        if model is None:
+            return Concurrency()
+        endpoint = model._endpoint  # noqa: SLF001
+        key = repr((endpoint.base_url, endpoint.key, model.api_key, model.model_name))
+        digest = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
+        return concurrency_of(digest, watch_latency=model.rate_limiter is None)
+
+
+async def arun(
+    model_or_chain: Runnable[Any, Any],
+    input: Input,  # noqa: A002
+    **settings: Unpack[RunSettings],
+) -> BulkReport:
+    """Call a model or chain for each row of an input; `run`, async.
+
+    Cancelling it cancels what is in flight, and a later run goes on.
+    """
+    job = Job.of(model_or_chain, input, **settings)
+    await asyncio.to_thread(job.check)
+    return await _run(job)
+
+
+def run(
+    model_or_chain: Runnable[Any, Any],
+    input: Input,  # noqa: A002
+    **settings: Unpack[RunSettings],
+) -> BulkReport:
+    """Call a model or chain for each row of an input, and lose nothing that was paid.
+
+        report = run(model, "in.jsonl", output="out.jsonl", prompt="Translate: {text}")
+
+    The same call again goes on where an earlier one ended, however that ended. Ctrl-C waits for
+    what is in flight; twice cancels it.
+
+    Args:
+        model_or_chain: A `ChatQwen36`, with or without bound tools, or any runnable.
+        input: A `.jsonl`, `.csv`, `.tsv` or `.parquet` file, or an iterable of mappings or texts
+            (a text is the field `text`).
+        **settings: The keys of `RunSettings`: `output`, `prompt`, `budget`, …
+
+    Raises:
+        BulkInputError: The input or a setting cannot be; nothing was sent.
+        JournalError: The journal cannot be read or written.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(arun(model_or_chain, input, **settings))
+    return _run_in_thread(lambda: asyncio.run(arun(model_or_chain, input, **settings)))
+
+
+def _run_in_thread(call: Callable[[], BulkReport]) -> BulkReport:
+    """Run beside the event loop of a notebook, which is running in this thread."""
+    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
+
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(call).result()
+
+
+async def _run(job: Job) -> BulkReport:
+    began = time.monotonic()
+    with ExitStack() as stack:
+        journal = stack.enter_context(Journal(job.state))
+        callbacks = stack.enter_context(open_budget(job.state, job.budget, job.reserve, job.ledger))
+        ids = IdRegister()
+        stack.callback(ids.close)
+        run = await asyncio.to_thread(journal.begin_run, job.fingerprint, job.note)
+        feed = Feed(
+            rows=iter(job.source),
+            prompt=job.prompt,
+            task=job.task,
+            journal=journal,
+            run=run,
+            ids=ids,
+            shard=job.shard,
+            retry_failed=job.retry_failed,
+        )
+        view = open_progress(job.progress)
+        if view is not None:
+            stack.callback(view.close)
+        runner = Runner(
+            feed,
+            job.task,
+            journal,
+            job.concurrency(),
+            callbacks=callbacks,
+            max_attempts=job.max_attempts,
+            on_tick=None if view is None else lambda each: view.update(each, job.total),
+        )
+        with _draining(feed):
+            await runner.run()
+        return await asyncio.to_thread(_end, job, journal, run, runner, began)
+
+
+def _end(job: Job, journal: Journal, run: Run, runner: Runner, began: float) -> BulkReport:
+    """Close a run: note its end, write output and dead letters, and report."""
+    feed = runner.feed
+    is_whole = feed.is_exhausted and feed.stop_reason is None
+    journal.end_run(run, feed.stop_reason or "complete", read_whole_input=is_whole)
+    letters = None
+    if job.output is not None:
+        export(journal, job.output)
+        letters = write_dead_letters(journal, job.output)
+    return report_of(
+        journal,
+        rows=feed.read if is_whole or job.total is None or job.shard.count > 1 else job.total,
+        reused=feed.reused,
+        calls=runner.progress.calls,
+        paid_again=run.in_flight,
+        seconds=time.monotonic() - began,
+        stopped=feed.stop_reason,
+        output=job.output,
+        dead_letters=letters,
+    )
+
+
+def report_of(journal: Journal, *, rows: int | None = None, **facts: Any) -> BulkReport:
+    """Return the report of a journal's newest run; `facts` are what only the run knows."""
+    counts, totals = journal.counts(), journal.totals()
+    done, failed = counts.get("done", 0), counts.get("failed", 0)
+    total = sum(counts.values()) if rows is None else rows
+    return BulkReport(
+        rows=total,
+        done=done,
+        failed=failed,
+        pending=max(total - done - failed, 0),
+        usage=totals.usage,
+        cost={name: amount_of(units) for name, units in totals.cost.items()},
+        unpriced=totals.unpriced,
+        state=journal.path,
+        **facts,
+    )
+
+
+@contextmanager
+def _draining(feed: Feed) -> Iterator[None]:
+    """Let the first Ctrl-C (or SIGTERM) end the feed, and the second cancel what is in flight."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+    def stop() -> None:
+        if feed.stop_reason is not None and task is not None:
+            task.cancel()
+        feed.stop("interrupted; the same command goes on from here")
+
+    watched = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        try:
+            loop.add_signal_handler(number, stop)
+        except (NotImplementedError, ValueError):  # Windows: Ctrl-C cancels
+            continue
+        watched.append(number)
+    try:
+        yield
+    finally:
+        for number in watched:
+            loop.remove_signal_handler(number)

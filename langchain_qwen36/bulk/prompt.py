@@ -1,0 +1,120 @@
+"""The prompt of a bulk run: one template, filled with the fields of each row."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from langchain_core.messages import BaseMessage, convert_to_messages
+from langchain_core.prompts import BasePromptTemplate, ChatPromptTemplate, PromptTemplate
+from langchain_core.utils.formatting import formatter
+
+from langchain_qwen36.errors import BulkInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+Prompt = str | Path | BasePromptTemplate[Any] | list[Any] | None
+"""An f-string template (`"Translate: {text}"`), a file of one (`.txt`, or messages in `.yaml` or
+`.json`), messages, or LangChain's own template. None: rows have `messages` (a chain takes the row
+itself)."""
+
+_MESSAGE_FILES = frozenset({".yaml", ".yml", ".json"})
+
+
+class RowPrompt:
+    """Turns the fields of a row into what a model is sent."""
+
+    def __init__(self, prompt: Prompt, *, for_chain: bool = False) -> None:
+        """Read a prompt.
+
+        Raises:
+            BulkInputError: A file that cannot be read, or no template.
+        """
+        self._for_chain = for_chain
+        self._text: str | None = None
+        self._template: BasePromptTemplate[Any] | None = None
+        prompt = _read(prompt) if isinstance(prompt, Path) else prompt
+        try:
+            if isinstance(prompt, str):
+                self._template, self._text = PromptTemplate.from_template(prompt), prompt
+            elif isinstance(prompt, BasePromptTemplate):
+                self._template = prompt
+            elif isinstance(prompt, list):
+                self._template = ChatPromptTemplate.from_messages(
+                    [_message(each) for each in prompt]
+                )
+        except (ValueError, TypeError) as error:
+            raise BulkInputError(f"The prompt is no template: {error}") from error
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The fields that each row must have."""
+        if self._template is not None:
+            return tuple(self._template.input_variables)
+        return () if self._for_chain else ("messages",)
+
+    @property
+    def identity(self) -> str:
+        """What tells this prompt from another in the journal."""
+        return self._text or repr(self._template)
+
+    def problem_of(self, fields: Mapping[str, Any]) -> str | None:
+        """Return why a row cannot be sent: the field that it lacks."""
+        missing = [name for name in self.variables if fields.get(name) is None]
+        if not missing:
+            return None
+        known = ", ".join(map(str, fields)) or "none"
+        return f"it has no field {', '.join(map(repr, missing))} (its fields: {known})"
+
+    def fill(self, fields: Mapping[str, Any]) -> Any:
+        """Return the text or the messages of a row; a chain without a prompt gets the fields."""
+        if self._text is not None:
+            return formatter.format(self._text, **fields)
+        if self._template is not None:
+            return self._template.invoke(dict(fields)).to_messages()
+        if self._for_chain:
+            return dict(fields)
+        return convert_to_messages(fields["messages"])
+
+
+def _read(path: Path) -> Any:
+    try:
+        text = path.read_text("utf-8")
+        if path.suffix.lower() not in _MESSAGE_FILES:
+            return text
+        messages = orjson.loads(text) if path.suffix.lower() == ".json" else _yaml(text)
+    except (OSError, ValueError) as error:
+        raise BulkInputError(f"The prompt {path} cannot be read: {error}") from error
+    messages = messages.get("messages") if isinstance(messages, dict) else messages
+    if not isinstance(messages, list):
+        raise BulkInputError(f"The prompt {path} must be a list of messages: role and content.")
+    return messages
+
+
+def _yaml(text: str) -> Any:
+    import yaml  # noqa: PLC0415 - langchain-core brings it
+
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(str(error)) from error
+
+
+def _message(message: Any) -> Any:
+    """Turn `{"role": …, "content": …}` into the pair that LangChain makes a template of."""
+    if isinstance(message, dict):
+        if not {"role", "content"} <= message.keys():
+            raise ValueError(f"a message needs `role` and `content`: {message!r:.100}")
+        return message["role"], message["content"]
+    return message
+
+
+def canonical(value: str | Sequence[BaseMessage] | Any) -> bytes:
+    """Return the bytes by which equal requests are known: sorted JSON."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass")
+    if isinstance(value, list) and value and isinstance(value[0], BaseMessage):
+        value = [message.model_dump(exclude={"id"}) for message in value]
+    return orjson.dumps(value, default=repr, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)

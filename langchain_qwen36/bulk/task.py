@@ -1,0 +1,282 @@
+"""What a run does with one row: the request, its key, the call, and what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from langchain_core.load import dumps
+from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.runnables import RunnableBinding, RunnableSequence
+from pydantic import BaseModel
+
+from langchain_qwen36._content.messages import reasoning_text
+from langchain_qwen36._model.prepare import prepare_call
+from langchain_qwen36._response.errors.billing import may_be_billed
+from langchain_qwen36.bulk.prompt import canonical
+from langchain_qwen36.bulk.types import Outcome
+from langchain_qwen36.callbacks import QwenCostCallbackHandler
+from langchain_qwen36.callbacks.pricer import is_self_hosted
+from langchain_qwen36.chat_models import ChatQwen36
+from langchain_qwen36.errors import BulkInputError, QwenError
+from langchain_qwen36.pricing import money_of
+from langchain_qwen36.pricing.units import units_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from langchain_core.callbacks import BaseCallbackHandler
+    from langchain_core.runnables import Runnable, RunnableConfig
+
+_ADDRESS = re.compile(r"\b0x[0-9a-f]{4,}\b")
+
+
+@dataclass(slots=True)
+class Answer:
+    """What came of a call: a message, the object that was parsed from it, an error, or several."""
+
+    message: AIMessage | None = None
+    parsed: Any = None
+    error: BaseException | None = None
+    usage: Mapping[str, Any] | None = None
+    cost: int | None = None
+    currency: str = ""
+
+    def outcome(
+        self, key: str, *, is_final: bool = True, fields: Mapping[str, Any] | None = None
+    ) -> Outcome:
+        """Return what the journal is told; an error that is not final puts the row back."""
+        failed = self.error is not None
+        return Outcome(
+            key=key,
+            state="done" if not failed else "failed" if is_final else "pending",
+            answer=self._answer(),
+            usage=self.usage,
+            cost=self.cost,
+            currency=self.currency,
+            error=None if self.error is None else error_record(self.error),
+            fields=fields if failed and is_final else None,
+        )
+
+    def _answer(self) -> dict[str, Any] | None:
+        if self.message is None and self.parsed is None:
+            return None
+        answer: dict[str, Any] = {"answer": None, "reasoning": None, "parsed": _plain(self.parsed)}
+        if (message := self.message) is not None:
+            metadata = message.response_metadata
+            answer["answer"] = message.text
+            answer["reasoning"] = reasoning_text(message) or None
+            answer["tool_calls"] = message.tool_calls or None
+            answer["finish_reason"] = metadata.get("finish_reason")
+            answer["model"] = metadata.get("model_name")
+            answer["request_id"] = metadata.get("request_id")
+        return answer
+
+
+class ModelTask:
+    """Calls of a `ChatQwen36`, bound settings and tools included."""
+
+    def __init__(self, model: ChatQwen36, bound: Runnable[Any, Any], parser: Any = None) -> None:
+        self.model = model
+        self._bound = bound
+        self._parser = parser
+        self._settings = _settings_of(bound)
+        self._digest = _digest(self._body_without_messages())
+
+    @property
+    def identity(self) -> str:
+        """What tells these requests from others in the journal."""
+        return self._digest.hex()
+
+    def key(self, request: Any) -> str:
+        """Hash what decides the request's body: its messages, and the rest of it."""
+        return _digest(self._digest, canonical(request)).hex()
+
+    def body(self, request: Any) -> dict[str, Any]:
+        """Return the body of a request as it would be sent.
+
+        Raises:
+            ValueError: It cannot be sent.
+        """
+        messages = self.model._convert_input(request).to_messages()  # noqa: SLF001
+        endpoint = self.model._endpoint  # noqa: SLF001
+        prepared = prepare_call(
+            self.model, endpoint, None, messages, stop=None, kwargs=self._settings, stream=False
+        )
+        body: dict[str, Any] = orjson.loads(prepared.api_call.body)
+        return body
+
+    async def call(self, request: Any, callbacks: Sequence[BaseCallbackHandler] = ()) -> Answer:
+        """Send one request, once; retrying is the runner's business. Errors are in the answer."""
+        config: RunnableConfig | None = {"callbacks": list(callbacks)} if callbacks else None
+        try:
+            message = await self._bound.ainvoke(request, config, max_retries=0)
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001 - it is the row's
+            return _of_error(error, self.model)
+        answer = _of_message(message)
+        if self._parser is not None:
+            try:
+                answer.parsed = self._parser.invoke(message)
+            except Exception as error:  # noqa: BLE001 - it is the row's
+                answer.error = error
+        return answer
+
+    def _body_without_messages(self) -> bytes:
+        body = self.body([HumanMessage("")])
+        del body["messages"]
+        return orjson.dumps(body, option=orjson.OPT_SORT_KEYS)
+
+
+class ChainTask:
+    """Calls of any other runnable: a chain, an agent, another vendor's model."""
+
+    model = None
+
+    def __init__(self, chain: Runnable[Any, Any]) -> None:
+        self._chain = chain
+        self._digest = _digest(_ADDRESS.sub("", dumps(chain)).encode())
+
+    @property
+    def identity(self) -> str:
+        """What tells this chain from another in the journal."""
+        return self._digest.hex()
+
+    def key(self, request: Any) -> str:
+        """Hash the input and the chain as LangChain writes it; addresses in memory left out."""
+        return _digest(self._digest, canonical(request)).hex()
+
+    def body(self, request: Any) -> dict[str, Any]:
+        """Return the chain's input: the requests that it makes are its own business."""
+        return {
+            "input": request
+            if isinstance(request, dict | str)
+            else orjson.loads(canonical(request))
+        }
+
+    async def call(self, request: Any, callbacks: Sequence[BaseCallbackHandler] = ()) -> Answer:
+        """Run the chain once; what its calls cost is summed. Errors are in the answer."""
+        costs = QwenCostCallbackHandler()
+        try:
+            result = await self._chain.ainvoke(request, {"callbacks": [costs, *callbacks]})
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # noqa: BLE001 - it is the row's
+            answer = Answer(error=error)
+        else:
+            is_message = isinstance(result, AIMessage)
+            answer = Answer(result) if is_message else Answer(parsed=result)
+        _add_costs(answer, costs)
+        return answer
+
+
+Task = ModelTask | ChainTask
+
+
+def task_of(runnable: Runnable[Any, Any], schema: Any = None) -> Task:
+    """Choose how rows are called.
+
+    Raises:
+        BulkInputError: A schema for a chain, which has its own parser.
+    """
+    model = _model_of(runnable)
+    if schema is not None:
+        if not isinstance(model, ChatQwen36) or not isinstance(runnable, ChatQwen36):
+            raise BulkInputError(
+                "`schema=` goes with a ChatQwen36: end a chain with a parser of its own instead."
+            )
+        structured = runnable.with_structured_output(schema)
+        if not isinstance(structured, RunnableSequence):
+            raise BulkInputError(f"`schema={schema!r}` is none that can be parsed.")
+        return ModelTask(model, structured.first, structured.last)
+    return ModelTask(model, runnable) if model is not None else ChainTask(runnable)
+
+
+def error_record(error: BaseException) -> dict[str, Any]:
+    """Return what the journal keeps of an error; what is not known is left out."""
+    names = ("status_code", "code", "request_id", "gateway", "retry_after")
+    known = {name: getattr(error, name, None) for name in names}
+    facts = {"type": type(error).__name__, "message": str(error), "retryable": may_retry(error)}
+    return facts | {name: value for name, value in known.items() if value is not None}
+
+
+def may_retry(error: BaseException) -> bool:
+    """Whether the same request may succeed later."""
+    known = getattr(error, "is_retryable", None)
+    if isinstance(known, bool):
+        return known
+    return isinstance(error, ConnectionError | TimeoutError)
+
+
+def _model_of(runnable: Runnable[Any, Any]) -> ChatQwen36 | None:
+    """Return the model whose request a runnable makes from its input; None: it is a chain."""
+    while isinstance(runnable, RunnableBinding) and not runnable.config_factories:
+        runnable = runnable.bound
+    return runnable if isinstance(runnable, ChatQwen36) else None
+
+
+def _settings_of(runnable: Runnable[Any, Any]) -> dict[str, Any]:
+    settings: dict[str, Any] = {}
+    while isinstance(runnable, RunnableBinding):
+        settings = {**runnable.kwargs, **settings}
+        runnable = runnable.bound
+    settings.pop("ls_structured_output_format", None)
+    return settings
+
+
+def _of_message(message: AIMessage) -> Answer:
+    answer = Answer(message, usage=message.usage_metadata)
+    metadata = message.response_metadata
+    if record := metadata.get("cost"):
+        money = money_of(record)
+        answer.cost, answer.currency = units_of(money.amount), money.currency
+    elif is_self_hosted(metadata.get("gateway")):
+        answer.cost = 0
+    return answer
+
+
+def _of_error(error: BaseException, model: ChatQwen36) -> Answer:
+    """Read what a failed call cost: that of its cut answer; 0 where nothing can be on the bill."""
+    partial = error.partial if isinstance(error, QwenError) else None
+    if partial is None:
+        is_free = not may_be_billed(error) or is_self_hosted(model._endpoint.gateway.name)  # noqa: SLF001
+        return Answer(error=error, cost=0 if is_free else None)
+    answer = _of_message(partial)
+    answer.error = error
+    return answer
+
+
+def _add_costs(answer: Answer, costs: QwenCostCallbackHandler) -> None:
+    costs.close_open_calls()
+    summary = costs.summary()
+    tokens = summary.tokens
+    if summary.calls:
+        answer.usage = {
+            "input_tokens": tokens.input,
+            "output_tokens": tokens.output,
+            "total_tokens": tokens.total,
+        }
+    if not summary.unpriced_calls and len(summary.costs) <= 1:
+        for currency, amount in summary.costs.items():
+            answer.cost, answer.currency = units_of(amount), currency
+        answer.cost = answer.cost or 0
+
+
+def _plain(value: Any) -> Any:
+    """Return a parsed object as JSON."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    return value
+
+
+def _digest(*parts: bytes) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        digest.update(len(part).to_bytes(8))
+        digest.update(part)
+    return digest.digest()

@@ -1,0 +1,168 @@
+"""Bulk runs against a gateway: order, resuming, dead letters, what is paid."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from loopback import Raw, Reply
+
+from langchain_qwen36 import ChatQwen36, bulk
+from langchain_qwen36.errors import BulkInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from loopback import LoopbackGateway
+
+
+def model_of(server: LoopbackGateway, **settings: Any) -> ChatQwen36:
+    """Return a model at a gateway of this machine."""
+    settings = {"api_key": server.key, "enable_thinking": False, **settings}
+    return ChatQwen36(
+        model="qwen3.6-flash", gateway="dashscope", base_url=server.base_url, **settings
+    )
+
+
+def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
+    """Write rows as JSONL."""
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Read rows of JSONL."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+@pytest.fixture
+def server(gateway_server: Callable[..., LoopbackGateway]) -> LoopbackGateway:
+    """Serve a gateway."""
+    return gateway_server()
+
+
+@pytest.fixture
+def rows() -> list[dict[str, Any]]:
+    """Return thirty rows with ids of their own."""
+    return [{"id": f"r{n}", "text": f"number {n}"} for n in range(30)]
+
+
+def test_answers_stand_in_input_order_with_their_cost(
+    server: LoopbackGateway, tmp_path: Path, rows: list[dict[str, Any]]
+) -> None:
+    """Each row of the output has its id, answer, usage and cost, in the order of the input."""
+    source, output = write_rows(tmp_path / "in.jsonl", rows), tmp_path / "out.jsonl"
+    report = bulk.run(model_of(server), source, output=output, prompt="Say {text}")
+    written = read_rows(output)
+    assert [row["id"] for row in written] == [row["id"] for row in rows]
+    assert [row["answer"] for row in written] == [f"You said: Say number {n}" for n in range(30)]
+    assert all(row["usage"]["total_tokens"] > 0 and row["attempts"] == 1 for row in written)
+    assert report.is_complete
+    assert (report.rows, report.done, report.failed, report.calls) == (30, 30, 0, 30)
+    assert sum(row["cost"] for row in written) == pytest.approx(float(report.cost["CNY"]))
+
+
+def test_an_unchanged_row_is_never_paid_again(
+    server: LoopbackGateway, tmp_path: Path, rows: list[dict[str, Any]]
+) -> None:
+    """A second run sends only new and changed rows; a changed prompt sends all."""
+    source, output = write_rows(tmp_path / "in.jsonl", rows), tmp_path / "out.jsonl"
+    bulk.run(model_of(server), source, output=output, prompt="Say {text}")
+    rows[3]["text"] = "something else"
+    write_rows(source, [*rows[2:], {"id": "new", "text": "one more"}])
+    report = bulk.run(model_of(server), source, output=output, prompt="Say {text}")
+    assert (report.rows, report.done, report.calls, report.reused) == (29, 29, 2, 27)
+    assert [row["id"] for row in read_rows(output)] == [row["id"] for row in rows[2:]] + ["new"]
+    report = bulk.run(model_of(server), source, output=output, prompt="Tell {text}")
+    assert (report.calls, report.done) == (29, 29)
+    assert len(server.requests) == 30 + 2 + 29
+
+
+def test_a_bad_row_is_a_dead_letter_and_stops_nothing(
+    server: LoopbackGateway, tmp_path: Path, rows: list[dict[str, Any]]
+) -> None:
+    """A row that the gateway refuses has its typed error in the output and the dead letters."""
+    refused = Raw(status=400, body={"error": {"message": "bad", "code": "invalid_parameter"}})
+    server.script(*[Reply("fine")] * 3, refused)
+    output = tmp_path / "out.jsonl"
+    report = bulk.run(model_of(server), rows, output=output, prompt="Say {text}", max_concurrency=1)
+    assert (report.done, report.failed, report.is_complete) == (29, 1, True)
+    assert report.dead_letters == tmp_path / "out.dead_letters.jsonl"
+    (letter,) = read_rows(report.dead_letters)
+    assert (letter["id"], letter["input"]) == ("r3", rows[3])
+    assert letter["error"]["type"] == "InvalidRequestError"
+    assert read_rows(output)[3]["error"]["status_code"] == 400
+    again = bulk.run(model_of(server), rows, output=output, prompt="Say {text}")
+    assert (again.calls, again.failed) == (0, 1)
+    retried = bulk.run(
+        model_of(server), rows, output=output, prompt="Say {text}", retry_failed=True
+    )
+    assert (retried.calls, retried.done, retried.failed) == (1, 30, 0)
+    assert read_rows(output)[3]["attempts"] == 2
+    assert not report.dead_letters.exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        pytest.param('{"text": "a"}\n{"text": \n', "line 2: it is no JSON", id="unreadable"),
+        pytest.param('{"text": "a"}\n\n{"txt": "a"}\n', "line 3: it has no field 'text'", id="gap"),
+        pytest.param(
+            '{"id": 7, "text": "a"}\n{"id": "7", "text": "b"}\n', "line 2: its id '7'", id="twice"
+        ),
+        pytest.param('{"text": "a"}\n[1]\n', "line 2: a row must be an object", id="list"),
+        pytest.param('{"id": [], "text": "a"}\n', "line 1: its 'id' must be", id="id"),
+    ],
+)
+def test_a_bad_line_is_named_before_anything_is_sent(
+    server: LoopbackGateway, tmp_path: Path, text: str, problem: str
+) -> None:
+    """Unreadable lines, missing fields and duplicate ids are found before money is spent."""
+    source, output = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
+    source.write_text(text)
+    with pytest.raises(BulkInputError, match=problem):
+        bulk.run(model_of(server), source, output=output, prompt="Say {text}")
+    assert server.requests == []
+    report = bulk.run(
+        model_of(server), source, output=output, prompt="Say {text}", skip_bad_rows=True
+    )
+    assert report.failed == 1
+    assert report.is_complete
+    assert [row["error"]["type"] for row in read_rows(report.dead_letters)] == ["BulkInputError"]
+
+
+def test_a_wrong_key_stops_the_run_and_blames_no_row(
+    server: LoopbackGateway, tmp_path: Path, rows: list[dict[str, Any]]
+) -> None:
+    """A key that the gateway does not know ends the run; all rows are still to be done."""
+    model = model_of(server, api_key="sk-wrong")
+    report = bulk.run(model, rows, output=tmp_path / "out.jsonl", prompt="Say {text}")
+    assert report.stopped.startswith("AuthenticationError")
+    assert (report.done, report.failed, report.pending) == (0, 0, 30)
+    assert report.calls <= 8
+    report = bulk.run(model_of(server), rows, output=tmp_path / "out.jsonl", prompt="Say {text}")
+    assert (report.done, report.is_complete) == (30, True)
+
+
+def test_a_rate_limit_is_waited_out(
+    server: LoopbackGateway, tmp_path: Path, rows: list[dict[str, Any]]
+) -> None:
+    """Rows that a gateway refuses with 429 are sent again; none is a dead letter."""
+    server.script(*[Raw(status=429, body={"error": {"message": "slow"}})] * 12)
+    report = bulk.run(model_of(server), rows, output=tmp_path / "out.jsonl", prompt="Say {text}")
+    assert (report.done, report.failed) == (30, 0)
+    assert report.calls == 42
+
+
+def test_a_server_that_fails_for_ever_makes_dead_letters(
+    server: LoopbackGateway, tmp_path: Path
+) -> None:
+    """A row that fails in each of its attempts is a dead letter; a later run tries it again."""
+    server.script(*[Raw(status=500, body={"error": {"message": "oops"}})] * 3)
+    output, rows = tmp_path / "out.jsonl", [{"text": "a"}]
+    report = bulk.run(model_of(server), rows, output=output, prompt="Say {text}", max_attempts=3)
+    assert (report.failed, report.calls) == (1, 3)
+    report = bulk.run(model_of(server), rows, output=output, prompt="Say {text}")
+    assert (report.done, report.failed, read_rows(output)[0]["attempts"]) == (1, 0, 4)
