@@ -95,10 +95,7 @@ class Job:
             raise BulkInputError("Give `output=`, or `state=` for the journal alone.")
         if target is not None:
             check_output(target)
-        if max_concurrency != AUTO and not (
-            isinstance(max_concurrency, int) and max_concurrency > 0
-        ):
-            raise BulkInputError(f"max_concurrency={max_concurrency!r} must be 'auto' or 1 or more")
+        _check_concurrency(max_concurrency)
         return cls(
             task=task,
             source=Source(input, id),
@@ -148,6 +145,12 @@ class Job:
         key = repr((endpoint.base_url, endpoint.key, model.api_key, model.model_name))
         digest = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
         return concurrency_of(digest, watch_latency=model.rate_limiter is None)
+
+
+def _check_concurrency(value: object) -> None:
+    is_count = isinstance(value, int) and not isinstance(value, bool) and value > 0
+    if not (is_count or value == AUTO):
+        raise BulkInputError(f"max_concurrency={value!r} must be 'auto', or 1 or more.")
 
 
 async def arun(
@@ -250,7 +253,7 @@ def _end(job: Job, journal: Journal, run: Run, runner: Runner, began: float) -> 
         rows=feed.read if is_whole or job.total is None or job.shard.count > 1 else job.total,
         reused=feed.reused,
         calls=runner.progress.calls,
-        paid_again=run.in_flight,
+        paid_again=run.paid_again,
         seconds=time.monotonic() - began,
         stopped=feed.stop_reason,
         output=job.output,

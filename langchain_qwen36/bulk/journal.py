@@ -151,11 +151,15 @@ class Journal:
             ).rowcount
             generation = known or number
             database.execute(
-                "INSERT INTO bulk_run (number, generation, fingerprint, settings, started)"
-                " VALUES (?, ?, ?, ?, ?)",
-                (number, generation, fingerprint, _text(settings), _now()),
+                "INSERT INTO bulk_run"
+                " (number, generation, fingerprint, settings, started, in_flight)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
+                (number, generation, fingerprint, _text(settings), _now(), in_flight),
             )
-        return Run(number, generation, in_flight)
+            paid_again = database.execute(
+                "SELECT SUM(in_flight) FROM bulk_run WHERE generation = ?", (generation,)
+            ).fetchone()[0]
+        return Run(number, generation, in_flight, paid_again)
 
     def end_run(self, run: Run, ending: str, *, read_whole_input: bool) -> None:
         """End a run.

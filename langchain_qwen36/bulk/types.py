@@ -101,7 +101,9 @@ class Run:
     number: int
     generation: int
     in_flight: int
-    """Rows whose call was under way when an earlier run died: they are paid again at most."""
+    """Rows whose call was under way when an earlier run died: they are sent again."""
+    paid_again: int = 0
+    """The same of all runs with this output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ class BulkReport:
     calls: int = 0
     """Calls that this run made."""
     paid_again: int = 0
-    """Calls that were under way when an earlier run died, and so may be paid a second time."""
+    """Calls that were under way when a run died, and so may be paid a second time."""
     usage: Mapping[str, int] = field(default_factory=dict)
     """Sums of input, output and total tokens over all rows."""
     cost: Mapping[str, Decimal] = field(default_factory=dict)

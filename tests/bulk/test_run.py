@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from bulk_runs import model_of, numbered, read_rows, write_rows
 from loopback import Raw, Reply
 
-from langchain_qwen36 import ChatQwen36, bulk
+from langchain_qwen36 import bulk
 from langchain_qwen36.errors import BulkInputError
 
 if TYPE_CHECKING:
@@ -16,25 +16,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from loopback import LoopbackGateway
-
-
-def model_of(server: LoopbackGateway, **settings: Any) -> ChatQwen36:
-    """Return a model at a gateway of this machine."""
-    settings = {"api_key": server.key, "enable_thinking": False, **settings}
-    return ChatQwen36(
-        model="qwen3.6-flash", gateway="dashscope", base_url=server.base_url, **settings
-    )
-
-
-def write_rows(path: Path, rows: list[dict[str, Any]]) -> Path:
-    """Write rows as JSONL."""
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    return path
-
-
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Read rows of JSONL."""
-    return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 @pytest.fixture
@@ -46,7 +27,7 @@ def server(gateway_server: Callable[..., LoopbackGateway]) -> LoopbackGateway:
 @pytest.fixture
 def rows() -> list[dict[str, Any]]:
     """Return thirty rows with ids of their own."""
-    return [{"id": f"r{n}", "text": f"number {n}"} for n in range(30)]
+    return numbered(30)
 
 
 def test_answers_stand_in_input_order_with_their_cost(

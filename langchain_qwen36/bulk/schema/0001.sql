@@ -6,6 +6,7 @@ CREATE TABLE bulk_run (
   fingerprint TEXT NOT NULL,
   settings TEXT NOT NULL,
   started BIGINT NOT NULL,
+  in_flight INTEGER NOT NULL DEFAULT 0,
   ended BIGINT,
   ending TEXT NOT NULL DEFAULT ''
 );
