@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from langchain_qwen36._content.messages import reasoning_text
 from langchain_qwen36._model.prepare import prepare_call
+from langchain_qwen36._request.build import to_bytes
 from langchain_qwen36._response.errors.billing import may_be_billed
 from langchain_qwen36.bulk.prompt import canonical
 from langchain_qwen36.bulk.types import Outcome
@@ -107,7 +108,7 @@ class ModelTask:
         prepared = prepare_call(
             self.model, endpoint, None, messages, stop=None, kwargs=self._settings, stream=False
         )
-        body: dict[str, Any] = orjson.loads(prepared.api_call.body)
+        body: dict[str, Any] = orjson.loads(to_bytes(prepared.request.body))
         return body
 
     async def call(self, request: Any, callbacks: Sequence[BaseCallbackHandler] = ()) -> Answer:
