@@ -7,10 +7,21 @@ UV := $(shell command -v uv 2>/dev/null)
 PYTHON ?= python3
 new_env = $(if $(UV),$(UV) venv --seed --allow-existing --python $(PYTHON) $(1),$(PYTHON) -m venv $(1))
 pip_in = $(if $(UV),$(UV) pip install --python $(1)/bin/python,$(1)/bin/python -m pip install --disable-pip-version-check)
-PIP := $(call pip_in,.venv)
+# Known-good versions, so that the first two commands work next year too; `make test-wheel` tries
+# the newest, `make test-lowest` the oldest.
+PIP := $(call pip_in,.venv) -c constraints.txt
+DEMO := -e ".[local,agents,report]"
+# What pip says goes into a log; a dot every other second shows that it is at work.
+LOG := .venv/install.log
+install = @printf '%s ' "installing what $(1) (once; the log is in $(LOG))"; \
+  ($(2)) >>$(LOG) 2>&1 & pid=$$!; \
+  while kill -0 $$pid 2>/dev/null; do printf .; sleep 2; done; echo; \
+  wait $$pid || { tail -n 30 $(LOG); exit 1; }
 RUN ?= python -m
+EXTRAS := local agents report ledger tokenizer openai
+GROUPS := test lint docs publish mutation
 
-.PHONY: help demo docs docs-images test test-all test-servers test-slow test-wheel test-pythons test-lowest \
+.PHONY: help demo docs docs-images dist constraints test test-all test-servers test-slow test-wheel test-pythons test-lowest \
   coverage mutation soak soak-mutants record bench bench-quick lint format clean
 
 help:  ## show this list
@@ -99,6 +110,21 @@ lint: .venv/.lint  ## ruff, mypy strict, pyright on the public API, spelling, th
 docs: .venv/.docs  ## the documentation's site, into site/; a warning fails it
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
+dist: .venv/.docs .venv/.publish  ## the sdist and the wheel, checked as PyPI reads them; the sdist builds its site
+	rm -rf dist build/sdist && mkdir -p build/sdist
+	$(BIN)/python -m build --outdir dist . >build/sdist/log
+	$(BIN)/twine check --strict dist/*
+	tar -xzf dist/*.tar.gz --strip-components=1 -C build/sdist
+	cd build/sdist && NO_MKDOCS_2_WARNING=1 "$(abspath $(BIN))/python" -m mkdocs build --strict --quiet
+
+links: .venv/.test  ## every link of the pages leads to a file and a heading that is there, on PyPI too; no network
+	$(BIN)/python -m pytest -q tests/project/test_documentation.py tests/project/test_published.py -k "link"
+
+constraints: .venv/.uv  ## constraints.txt anew: the newest versions that fit together, names and versions only
+	$(BIN)/uv pip compile --quiet --upgrade --universal --no-header --no-annotate --no-emit-index-url --no-emit-find-links \
+	  $(foreach extra,$(EXTRAS),--extra $(extra)) $(foreach group,$(GROUPS),--group $(group)) \
+	  --output-file constraints.txt pyproject.toml
+
 docs-images: .venv/.docs  ## the pictures of the documentation anew, from real calls to gateways here
 	$(BIN)/python docs/cost_report.py
 
@@ -113,20 +139,17 @@ clean:  ## forget the virtual environment and what tools left
 	@echo "making .venv"
 	$(call new_env,.venv)
 
-.venv/.demo: .venv/bin/python pyproject.toml
-	@echo "installing what the demo needs (once)"
-	$(PIP) -e ".[local,agents,report]"
+.venv/.demo: .venv/bin/python pyproject.toml constraints.txt
+	$(call install,the demo needs,$(PIP) $(DEMO))
 	@touch $@
 
 # Dependency groups are read by pip from 25.1 on.
-.venv/.test: .venv/bin/python pyproject.toml
-	@echo "installing what the tests need (once)"
-	$(if $(UV),,$(PIP) --quiet "pip>=25.1")
-	$(PIP) -e ".[local,agents,report]" --group test
+.venv/.test: .venv/bin/python pyproject.toml constraints.txt
+	$(call install,the tests need,$(if $(UV),,$(PIP) "pip>=25.1" && )$(PIP) $(DEMO) --group test)
 	@touch $@
 
 .venv/.lint: .venv/.test
-	$(PIP) --group lint
+	$(call install,the linters need,$(PIP) --group lint)
 	@touch $@
 
 .venv/.mutation: .venv/.test
@@ -135,11 +158,15 @@ clean:  ## forget the virtual environment and what tools left
 
 # ruff breaks the reference's signatures into lines.
 .venv/.docs: .venv/.lint
-	$(PIP) --group docs
+	$(call install,the site needs,$(PIP) --group docs)
+	@touch $@
+
+.venv/.publish: .venv/.test
+	$(call install,the packages need,$(PIP) --group publish)
 	@touch $@
 
 .venv/.uv: .venv/bin/python
-	$(PIP) uv
+	$(call install,needs uv,$(PIP) uv)
 	@touch $@
 
 $(WHEEL_ENV)/.ready: pyproject.toml

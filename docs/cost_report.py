@@ -1,4 +1,4 @@
-"""Draws images/cost-report.svg: the report of real calls to gateways on this machine.
+"""Draws images/cost-report*.svg, light and dark: the report of real calls to gateways here.
 
 Run with: make docs-images
 """
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from rich.terminal_theme import DEFAULT_TERMINAL_THEME, SVG_EXPORT_THEME
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -23,8 +24,13 @@ from langchain_qwen36 import ChatQwen36, get_qwen_cost_callback
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.terminal_theme import TerminalTheme
 
-PICTURE = Path(__file__).parent / "images" / "cost-report.svg"
+IMAGES = Path(__file__).parent / "images"
+PICTURES = {
+    IMAGES / "cost-report.svg": DEFAULT_TERMINAL_THEME,
+    IMAGES / "cost-report-dark.svg": SVG_EXPORT_THEME,
+}
 NOVEL = "It was the best of times, it was the worst of times. "
 CALLS = (
     ("dashscope-intl", "qwen3.6-plus", "Summarise this novel: " + 2_000 * NOVEL),
@@ -49,13 +55,17 @@ def report() -> Table:
     return cb.report()
 
 
-def draw(table: Table) -> str:
+def draw(table: Table, theme: TerminalTheme) -> str:
     """Return the table as it stands in a terminal, with no font that is loaded from elsewhere."""
     console = Console(record=True, width=76, file=io.StringIO())
     console.print(table)
-    svg = console.export_svg(title="rich.print(cb.report())", unique_id="cost-report")
+    svg = console.export_svg(
+        title="rich.print(cb.report())", unique_id="cost-report", theme=theme
+    )
     return _FONT.sub("", svg)
 
 
 if __name__ == "__main__":
-    PICTURE.write_text(draw(report()), "utf-8")
+    table = report()
+    for path, theme in PICTURES.items():
+        path.write_text(draw(table, theme), "utf-8")

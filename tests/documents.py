@@ -16,6 +16,8 @@ _BLOCK = re.compile(
     r"^(?P<indent> *)```(?P<language>\w*)[^\n]*\n(?P<code>.*?)^(?P=indent)```$",
     re.DOTALL | re.MULTILINE,
 )
+_ONE_THEME = re.compile(r"#only-(light|dark)$")
+"""Material's way to say that a picture is for one theme; no anchor."""
 
 
 class Block(NamedTuple):
@@ -59,4 +61,6 @@ def anchors_of(text: str) -> set[str]:
 
 def links_of(text: str) -> list[str]:
     """Return the targets of its links and pictures that lead to no other host."""
-    return re.findall(r"\]\((?!\w+:)([^)\s]+)\)", _BLOCK.sub("", text))
+    prose = _BLOCK.sub("", text)
+    targets = re.findall(r"\]\((?!\w+:)([^)\s]+)\)|src(?:set)?=\"([^\"]+)\"", prose)
+    return [_ONE_THEME.sub("", markdown or html) for markdown, html in targets]

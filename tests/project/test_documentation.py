@@ -205,11 +205,12 @@ def words_of(svg: str) -> list[str]:
     return [html.unescape(word).strip() for word in re.findall(r"<text[^>]*>([^<]*)</text>", svg)]
 
 
-def test_the_picture_of_the_report_is_of_this_code() -> None:
+def test_the_pictures_of_the_report_are_of_this_code() -> None:
     """Drawn anew from the same calls it says the same: make docs-images writes it."""
     program = runpy.run_path(str(ROOT / "docs" / "cost_report.py"))
-    drawn: str = program["draw"](program["report"]())
-    assert words_of(drawn) == words_of(program["PICTURE"].read_text("utf-8"))
+    table = program["report"]()
+    for path, theme in program["PICTURES"].items():
+        assert words_of(program["draw"](table, theme)) == words_of(path.read_text("utf-8"))
 
 
 TABLE = re.compile(r"^\| `(\w+)`[^|]*\| `(\w+)`", re.MULTILINE)
