@@ -59,9 +59,7 @@ def draw(table: Table, theme: TerminalTheme) -> str:
     """Return the table as it stands in a terminal, with no font that is loaded from elsewhere."""
     console = Console(record=True, width=76, file=io.StringIO())
     console.print(table)
-    svg = console.export_svg(
-        title="rich.print(cb.report())", unique_id="cost-report", theme=theme
-    )
+    svg = console.export_svg(title="rich.print(cb.report())", unique_id="cost-report", theme=theme)
     return _FONT.sub("", svg)
 
 

@@ -166,9 +166,7 @@ def get_weather(city: str) -> str:
 @proves("forced tool choice while thinking")
 def test_a_forced_tool_choice_while_thinking(served) -> None:
     """Theirs is refused by the server; ours switches thinking off for that call and says so."""
-    ours, theirs = served(
-        gateway="dashscope", streaming=True, extra_body={"enable_thinking": True}
-    )
+    ours, theirs = served(gateway="dashscope", streaming=True, extra_body={"enable_thinking": True})
     forced = {"tool_choice": "any"}
     with pytest.raises(openai.BadRequestError, match="tool_choice"):
         theirs.bind_tools([get_weather], **forced).invoke("Hi")
