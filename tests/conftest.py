@@ -14,6 +14,7 @@ from langchain_qwen36.gateways import GATEWAYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from langchain_qwen36.gateways import Gateway
 
@@ -35,8 +36,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hide keys, base URLs, tracing and proxies that the developer's machine may have set."""
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Hide keys, base URLs, tracing and proxies that the developer's machine may have set.
+
+    What a ledger keeps in the user's state folder goes into a folder of the test.
+    """
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     rows = GATEWAYS.values()
     ours = {name for row in rows for name in (*row.key_env, *row.base_url_env)}
     for name in list(os.environ):

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from langchain_qwen36.errors import LedgerError
 from langchain_qwen36.spend import Limit, SpendLedger
+from langchain_qwen36.spend.environment import ENVIRONMENT, default_url
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ENVIRONMENT = "QWEN36_LEDGER"
-"""The variable that holds the ledger's URL."""
-DEFAULT_URL = "sqlite:///spend.db"
+_FILE = "spend.db"
+"""The ledger of the directory, where there is one."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -101,12 +101,19 @@ def _remove(ledger: SpendLedger, options: argparse.Namespace) -> int:
     return _list(ledger, options)
 
 
+def _default_url() -> str:
+    if ENVIRONMENT not in os.environ and Path(_FILE).exists():
+        return f"sqlite:///{_FILE}"
+    return default_url()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m langchain_qwen36 spend", description=__doc__)
     parser.add_argument(
         "--ledger",
-        default=os.environ.get(ENVIRONMENT, DEFAULT_URL),
-        help=f"URL of the ledger; {ENVIRONMENT}, else {DEFAULT_URL}",
+        default=_default_url(),
+        help=f"URL of the ledger; {ENVIRONMENT}, else sqlite:///{_FILE}, else the default "
+        "ledger of programs that run in this directory",
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_reports(commands)

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from contextlib import contextmanager
-from typing import (
-    TYPE_CHECKING,
-    Annotated,
-    Any,
-    Literal,
-    NotRequired,
-    TypedDict,
-)
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
-from langchain.agents.middleware.types import AgentMiddleware, AgentState, PrivateStateAttr
-from langchain_core.messages import AIMessage, ToolMessage
+from langchain.agents.middleware.types import AgentMiddleware, hook_config
 from typing_extensions import override
 
 from langchain_qwen36._logging import logger_for
@@ -23,10 +16,20 @@ from langchain_qwen36.callbacks.budget import Budget
 from langchain_qwen36.callbacks.holds import parse_reserve
 from langchain_qwen36.errors import BudgetExceededError
 from langchain_qwen36.middleware._requests import check_choice
+from langchain_qwen36.middleware.budget_state import (
+    END_MESSAGE,
+    STATE_KEY,
+    CostBudgetState,
+    Entry,
+    end_message,
+    tool_message,
+)
+from langchain_qwen36.middleware.graph_budgets import unwatch, watch
 from langchain_qwen36.middleware.spending import (
     SpendingAccount,
     ThreadAccounts,
     UserAccounts,
+    charging_handler,
     configured_thread,
     configured_user,
     is_refused_by,
@@ -35,15 +38,19 @@ from langchain_qwen36.middleware.spending import (
     track_spending,
 )
 from langchain_qwen36.spend import Limit
+from langchain_qwen36.spend.default import default_ledger
+from langchain_qwen36.spend.environment import check_installed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 
     from langchain.agents.middleware.types import ModelRequest, ToolCallRequest
     from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import AIMessage, ToolMessage
     from langgraph.runtime import Runtime
     from langgraph.types import Command
 
+    from langchain_qwen36.callbacks import QwenCostCallbackHandler
     from langchain_qwen36.callbacks.budget import Unpriced
     from langchain_qwen36.callbacks.holds import Reserve
     from langchain_qwen36.callbacks.pricer import PriceOf
@@ -57,27 +64,6 @@ logger = logger_for(__name__)
 Per = Literal["run", "thread", "user"]
 ExitBehavior = Literal["end", "error"]
 
-_END_MESSAGE = "I have to stop here: the spending limit for this conversation is reached."
-_TOOL_MESSAGE = "Not finished: the spending limit of this run is reached."
-
-
-class _Entry(TypedDict):
-    """A run's or thread's account in the graph's state."""
-
-    id: str
-    spent: dict[str, str]
-
-
-def _merge(old: dict[str, _Entry] | None, new: dict[str, _Entry]) -> dict[str, _Entry]:
-    return {**(old or {}), **new}
-
-
-class CostBudgetState(AgentState[Any]):
-    """The state with the accounts, by the middleware's name; checkpoints keep them."""
-
-    # The reducer must stand last: docs/quirks.md#reducers-of-private-state
-    cost_budgets: NotRequired[Annotated[dict[str, _Entry], PrivateStateAttr, _merge]]
-
 
 class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
     """Ends a run with a message, or goes on with a cheaper model, when its budget is spent.
@@ -90,9 +76,9 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
     calls at the same time share the budget. A call that does not fit is not made: the run ends
     with a message, and a tool that made it gives an error result.
 
-    Put it first in the list, so that retries and fallbacks are inside it. Not counted are calls
-    that other middleware makes in nodes of its own, such as a summary: put
-    `get_qwen_cost_callback(budget=…)` around the run where those matter.
+    Calls that other middleware makes in nodes of its own, such as a summary, count too; one that
+    does not fit raises `BudgetExceededError` there. Put this first in the list, so that retries,
+    fallbacks and such nodes are inside it.
     """
 
     state_schema = CostBudgetState
@@ -104,7 +90,7 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
         per: Per = "run",
         cheaper_model: BaseChatModel | None = None,
         exit_behavior: ExitBehavior = "end",
-        end_message: str = _END_MESSAGE,
+        end_message: str = END_MESSAGE,
         user_of: Callable[[Runtime[Any]], str] | None = None,
         users: MutableMapping[str, SpendingAccount] | None = None,
         price_of: PriceOf | None = None,
@@ -120,25 +106,27 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
             budget: E.g. `"0.50 USD"`, in the currency that the gateway charges.
             per: `run`: each invocation, a resumed one included; `thread`: all runs of a thread,
                 kept in its checkpoints and in this process, so that no fork gets money back;
-                `user`: all runs of a user in this process; with `ledger`, in all of them.
+                `user`: all runs of a user, in a ledger that processes share, over restarts.
             cheaper_model: Answers in place of the agent's model once the budget is spent; it has
                 no limit here: add a second, larger budget in front to have one.
             exit_behavior: `end` with a message, or `error`: raise `BudgetExceededError`.
             end_message: The text of that message; your end users read it. Why the run ended
                 stands in its `response_metadata`.
             user_of: The user's id. None: `config["configurable"]["user_id"]`.
-            users: The users' accounts, to share between agents, to save and to reset; a mapping
-                on disk, such as a shelf, is written after each call.
+            users: The users' accounts, in place of a ledger: to share between agents, to save and
+                to reset; a mapping on disk, such as a shelf, is written after each call.
             price_of: Your own price of a call, as `QwenCostCallbackHandler` takes it.
             unpriced: What to do with a call whose cost cannot be known, as the handler takes it.
             reserve: What is held for a call in flight, as the handler takes it.
             ledger: Keeps the accounts, for all processes and over restarts; forks of a thread
-                cannot reopen them.
-            window: How often the budget begins anew: a `day`, `week` or `month`; needs `ledger`.
+                cannot reopen them. A budget per user without `users` and `ledger` has that of
+                `QWEN36_LEDGER`, else one for the working directory (docs/spend.md).
+            window: How often the budget begins anew: a `day`, `week` or `month`; needs a ledger.
             zone: The time zone of these days, such as `"Asia/Shanghai"`.
 
         Raises:
             ValueError: A budget that is no amount of money above 0, or an unknown choice.
+            LedgerError: The budget needs a ledger, and the extra `ledger` is not installed.
         """
         super().__init__()
         parsed = Budget.of(budget, None, unpriced)
@@ -154,13 +142,16 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
         self.users: MutableMapping[str, SpendingAccount] = {} if users is None else users
         self._user_of = user_of or configured_user
         self._settings = {"price_of": price_of, "reserve": parse_reserve(reserve)}
-        self._live: dict[str, SpendingAccount] = {}
+        self._live = ThreadAccounts()
         self._users = UserAccounts(self.users)
         self._threads = ThreadAccounts()
         self._lock = threading.Lock()
         self._ledger = ledger
         self._window = (window, zone)
-        if ledger is None and window != "ever":
+        self._shares_ledger = per == "user" and ledger is None and users is None
+        if self._shares_ledger:
+            check_installed("`users={}` counts in this process only.")
+        elif ledger is None and window != "ever":
             raise ValueError(f"`window={window!r}` is kept in a ledger: give `ledger=` too")
         Limit("all", self.budget.limit, per=window, zone=zone)  # raises where it cannot be
 
@@ -169,30 +160,40 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
         """Tells two budgets of one agent apart."""
         return f"{type(self).__name__}[{self.budget.limit} per {self.per}]"
 
-    # What the state keeps.
-
     @override
+    @hook_config(can_jump_to=["end"])
     def before_agent(self, state: CostBudgetState, runtime: Runtime[Any]) -> dict[str, Any] | None:
-        """Open the account of a new run, or of a thread that has none."""
-        if self.per == "user" or (self.per == "thread" and self._entry(state)):
-            return None
-        return {"cost_budgets": {self.name: _Entry(id=uuid4().hex, spent={})}}
+        """Open the account of a new run, or of a thread that has none; end where it is spent."""
+        entry = self._entry(state) if self.per == "thread" else None
+        entry = entry or Entry(id=uuid4().hex, spent={})
+        update: dict[str, Any] = {STATE_KEY: {self.name: entry}}
+        account = self._account(update, runtime)
+        try:
+            if account.ledger_account is None and self.cheaper_model is None:
+                self.budget.check(account.spent)
+        except BudgetExceededError as error:
+            error.balance = account  # type: ignore[attr-defined]
+            update |= {"jump_to": "end", "messages": [self._end(error, account)]}
+        return update
 
     @override
+    @hook_config(can_jump_to=["end"])
     async def abefore_agent(
         self, state: CostBudgetState, runtime: Runtime[Any]
     ) -> dict[str, Any] | None:
         """`before_agent`, async."""
+        if self._shares_ledger:  # its file is made outside the event loop
+            await asyncio.to_thread(default_ledger)
         return self.before_agent(state, runtime)
 
     @override
     def after_model(self, state: CostBudgetState, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Write down what was spent so far: a run that is resumed elsewhere goes on with it."""
         entry = self._entry(state)
-        if entry is None:
+        if entry is None or self.per == "user":
             return None
         spent = self._account(state, runtime).saved()
-        return {"cost_budgets": {self.name: _Entry(id=entry["id"], spent=spent)}}
+        return {STATE_KEY: {self.name: Entry(id=entry["id"], spent=spent)}}
 
     @override
     async def aafter_model(
@@ -206,7 +207,8 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
         """Write down the end, and forget the account: the state has it."""
         update = self.after_model(state, runtime)
         if entry := self._entry(state):
-            self._live.pop(entry["id"], None)
+            self._live.close(entry["id"])
+            unwatch(entry["id"])
         return update
 
     @override
@@ -215,8 +217,6 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
     ) -> dict[str, Any] | None:
         """`after_agent`, async."""
         return self.after_agent(state, runtime)
-
-    # What is counted and refused.
 
     @override
     def wrap_model_call(
@@ -259,7 +259,7 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
         """Charge the calls that are made inside a tool."""
         account = self._account(request.state, request.runtime)
         try:
-            with self._charging(account, self._tool_limit(), request):
+            with self._charging(account, self._inner_limit(), request):
                 result: ToolMessage | Command[Any] = handler(request)
         except BudgetExceededError as error:
             return self._tool_ended(error, account, request)
@@ -272,51 +272,60 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
         """`wrap_tool_call`, async."""
         account = self._account(request.state, request.runtime)
         try:
-            with self._charging(account, self._tool_limit(), request):
+            with self._charging(account, self._inner_limit(), request):
                 result: ToolMessage | Command[Any] = await handler(request)
         except BudgetExceededError as error:
             return self._tool_ended(error, account, request)
         return result
 
-    def _entry(self, state: Any) -> _Entry | None:
-        entry: _Entry | None = (state.get("cost_budgets") or {}).get(self.name)
+    def _entry(self, state: Any) -> Entry | None:
+        entry: Entry | None = (state.get(STATE_KEY) or {}).get(self.name)
         return entry
 
     def _account(self, state: Any, runtime: Any) -> SpendingAccount:
+        """Return the account of a run, its thread or its user."""
+        entry = self._entry(state)
         with self._lock:
             if self.per == "user":
                 user = self._user_of(runtime)
                 account, name = self._users.open(user), f"user:{user}"
+            elif entry is None:
+                raise RuntimeError(f"{self.name} has no account: `before_agent` did not run.")
             else:
-                entry = self._entry(state)
-                if entry is None:
-                    raise RuntimeError(f"{self.name} has no account: `before_agent` did not run.")
                 name, thread = f"run:{entry['id']}", thread_id()
                 if self.per == "thread" and thread is not None:
                     account = self._threads.open(thread, entry["spent"])
                 else:
-                    account = self._live.setdefault(entry["id"], SpendingAccount(entry["spent"]))
-            if self._ledger is not None:
+                    account = self._live.open(entry["id"], entry["spent"])
+            if self._ledger is not None or self._shares_ledger:
                 account.ledger_account = name if self.per != "thread" else configured_thread()
-            return account
+        if entry is not None:
+            limit = self._inner_limit()
+            watch(entry["id"], account, lambda: self._handler(account, limit))
+        return account
+
+    def _handler(self, account: SpendingAccount, limit: Money | None) -> QwenCostCallbackHandler:
+        """Make a handler that charges an account, up to a limit."""
+        kept: dict[str, Any] = {"budget": limit}
+        ledger = default_ledger() if self._shares_ledger else self._ledger
+        if ledger is not None:
+            kept = ledger_settings(ledger, account, limit, *self._window)
+        return charging_handler(account, unpriced=self.budget.unpriced, **kept, **self._settings)
 
     @contextmanager
     def _charging(
         self, account: SpendingAccount, limit: Money | None, request: Any
     ) -> Iterator[None]:
-        kept: dict[str, Any] = {"budget": limit}
-        if self._ledger is not None:
-            kept = ledger_settings(self._ledger, account, limit, *self._window)
         try:
-            with track_spending(account, unpriced=self.budget.unpriced, **kept, **self._settings):
+            with track_spending(account, lambda: self._handler(account, limit)):
                 yield
         finally:
             if self.per == "user":
                 with self._lock:
                     self._users.save(self._user_of(request.runtime), account)
 
-    def _tool_limit(self) -> Money | None:
-        """Return the limit inside a tool; the cheaper model has none."""
+    def _inner_limit(self) -> Money | None:
+        """Return the limit inside tools and other nodes; the cheaper model has none."""
         return None if self.cheaper_model else self.budget.limit
 
     def _cheaper(
@@ -332,19 +341,11 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
         """Return the message that ends the run; the refusal of a budget around us is raised."""
         if self.exit_behavior == "error" or not is_refused_by(error, account):
             raise error
-        facts = {"stopped_by": self.name, "spent": account.saved(), "reason": str(error)}
-        return AIMessage(self.end_message, response_metadata=facts)
+        return end_message(self.end_message, self.name, account, error)
 
     def _tool_ended(
         self, error: BudgetExceededError, account: SpendingAccount, request: ToolCallRequest
     ) -> ToolMessage:
         if not is_refused_by(error, account):
             raise error
-        call = request.tool_call
-        return ToolMessage(
-            _TOOL_MESSAGE,
-            name=call["name"],
-            tool_call_id=call["id"] or "",
-            status="error",
-            response_metadata={"stopped_by": self.name, "reason": str(error)},
-        )
+        return tool_message(self.name, request, error)

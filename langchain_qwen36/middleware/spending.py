@@ -15,7 +15,7 @@ from langchain_qwen36.pricing.units import units_of
 from langchain_qwen36.spend import Limit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, MutableMapping
+    from collections.abc import Callable, Iterator, Mapping, MutableMapping
 
     from langchain_qwen36.errors import BudgetExceededError
     from langchain_qwen36.pricing import Money
@@ -45,7 +45,7 @@ class SpendingAccount(Balance):
 
 
 class ThreadAccounts:
-    """The accounts of the threads that ran last, by thread, beside their checkpoints.
+    """The accounts of the threads, or runs, that ran last, by id, beside their checkpoints.
 
     A checkpoint holds what was spent when it was written, so that another process goes on with it;
     this process remembers what was spent since, whichever checkpoint a run begins from.
@@ -63,6 +63,13 @@ class ThreadAccounts:
         if len(self._accounts) > self._limit:
             del self._accounts[next(iter(self._accounts))]
         return account
+
+    def close(self, thread: str) -> None:
+        """Forget an account: the state has it."""
+        self._accounts.pop(thread, None)
+
+    def __len__(self) -> int:
+        return len(self._accounts)
 
 
 class UserAccounts:
@@ -93,23 +100,35 @@ class UserAccounts:
 
 
 @contextmanager
-def track_spending(account: SpendingAccount, **settings: Any) -> Iterator[None]:
+def track_spending(
+    account: SpendingAccount, new_handler: Callable[[], QwenCostCallbackHandler]
+) -> Iterator[None]:
     """Charge every call made inside the block to an account; its budget may refuse them.
 
     An account that an enclosing block charges already is left to that: no call is charged twice.
 
     Args:
         account: The account.
-        **settings: Keywords of `QwenCostCallbackHandler`.
+        new_handler: Makes the handler that charges it.
     """
     outer = current_handler()
     if outer is not None and outer.charges(account):
         yield
         return
+    with counting_in(new_handler()):
+        yield
+
+
+def charging_handler(account: SpendingAccount, **settings: Any) -> QwenCostCallbackHandler:
+    """Make a handler that charges calls to an account.
+
+    Args:
+        account: The account.
+        **settings: Keywords of `QwenCostCallbackHandler`.
+    """
     handler = QwenCostCallbackHandler(**settings)
     handler.charge_to(account)
-    with counting_in(handler):
-        yield
+    return handler
 
 
 def is_refused_by(error: BudgetExceededError, account: SpendingAccount) -> bool:

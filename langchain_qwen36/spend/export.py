@@ -6,7 +6,7 @@ import csv
 import io
 import json
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from langchain_qwen36.pricing.units import amount_of
 from langchain_qwen36.spend.rows import moment_of
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from langchain_qwen36.spend.rows import Row
 
-ExportFormat = Literal["csv", "json", "focus"]
 
 _MONEY = ("held", "charged", "cost", "listed")
 _TIMES = ("started", "ended")

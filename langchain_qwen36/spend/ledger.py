@@ -7,7 +7,7 @@ import os
 import weakref
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, cast, get_args
 
 from langchain_qwen36.errors import LedgerError, LedgerUnavailableError
 from langchain_qwen36.pricing import Money
@@ -15,7 +15,7 @@ from langchain_qwen36.pricing.units import units_of
 from langchain_qwen36.spend.accounts import Attribution, Limit
 from langchain_qwen36.spend.alerts import Alerts, OnAlert
 from langchain_qwen36.spend.entries import End, Start
-from langchain_qwen36.spend.export import ExportFormat
+from langchain_qwen36.spend.environment import check_installed
 from langchain_qwen36.spend.period import first_day
 from langchain_qwen36.spend.writer import Writer
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from langchain_qwen36.spend.refusal import Refusal
     from langchain_qwen36.spend.report import SpendReport
     from langchain_qwen36.spend.store import OnFailure, Store
+
+ExportFormat = Literal["csv", "json", "focus"]
 
 _ledgers: weakref.WeakSet[SpendLedger] = weakref.WeakSet()
 
@@ -80,7 +82,7 @@ class SpendLedger:
             LedgerError: The URL, driver, file or schema is wrong; the message names the fix.
             LedgerUnavailableError: It cannot be reached, and `on_failure` is `refuse`.
         """
-        _check_installed()
+        check_installed()
         from langchain_qwen36.spend import store  # noqa: PLC0415 - an extra
 
         _check_settings(on_failure, lease, get_args(store.OnFailure))
@@ -309,15 +311,6 @@ def _open(store: Store, on_failure: OnFailure) -> None:
         if not (isinstance(error, LedgerUnavailableError) and on_failure == "allow"):
             store.dispose()
             raise
-
-
-def _check_installed() -> None:
-    try:
-        import sqlalchemy  # noqa: F401, PLC0415 - an extra
-    except ImportError as error:
-        raise LedgerError(
-            'A spend ledger needs SQLAlchemy: pip install "langchain-qwen36[ledger]"'
-        ) from error
 
 
 def _in_child() -> None:

@@ -6,11 +6,13 @@ import hashlib
 import json
 import os
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from langchain_qwen36.spend.environment import state_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
     from typing import BinaryIO
 
 try:
@@ -21,9 +23,8 @@ except ImportError:  # Windows: one process at a time writes a spool there.
 
 def default_path(url: str) -> Path:
     """Return the spool of a ledger's URL; its name holds no password."""
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     digest = hashlib.sha256(url.encode()).hexdigest()[:16]
-    return Path(state) / "langchain_qwen36" / f"spend-{digest}.jsonl"
+    return state_directory() / f"spend-{digest}.jsonl"
 
 
 class Spool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import sqlite3
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -47,11 +48,23 @@ def test_a_setting_that_cannot_be_is_refused(settings, message):
         SpendLedger("sqlite://", **settings)
 
 
-def test_a_missing_extra_is_named(monkeypatch):
-    """Without SQLAlchemy the error names the extra to install."""
-    monkeypatch.setitem(sys.modules, "sqlalchemy", None)
-    with pytest.raises(LedgerError, match=r"pip install \"langchain-qwen36\[ledger\]\""):
-        SpendLedger("sqlite://")
+def test_a_missing_extra_is_named():
+    """Where SQLAlchemy is not installed, the package imports, and a ledger names the extra."""
+    program = """
+import sys
+sys.modules["sqlalchemy"] = None
+import langchain_qwen36.middleware
+from langchain_qwen36.spend import SpendLedger
+try:
+    SpendLedger("sqlite://")
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+    found = subprocess.run(  # noqa: S603 - our own
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert found.stdout.startswith("LedgerError")
+    assert 'pip install "langchain-qwen36[ledger]"' in found.stdout
 
 
 def test_a_missing_driver_is_named(monkeypatch):
