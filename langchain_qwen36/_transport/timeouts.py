@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from langchain_qwen36.errors import GatewayTimeoutError, UnsupportedSettingError
 
@@ -78,6 +78,27 @@ class Timeouts:
     def deadline(self) -> float | None:
         """Return when a call that starts now must be over, on the monotonic clock."""
         return None if self.total is None else time.monotonic() + self.total
+
+
+class Clock(Protocol):
+    """What ends a read of a socket."""
+
+    def remaining(self) -> float | None:
+        """Return the seconds that are left; None is no limit."""
+        ...
+
+
+class Deadline:
+    """A clock that runs once, from now on."""
+
+    __slots__ = ("_until",)
+
+    def __init__(self, seconds: float | None) -> None:
+        self._until = _after(seconds)
+
+    def remaining(self) -> float | None:
+        """Return the seconds that are left; never 0."""
+        return None if self._until is None else max(self._until - time.monotonic(), _MIN_SECONDS)
 
 
 class ClockExpired(Exception):  # noqa: N818, it becomes a `GatewayTimeoutError`

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
-import ssl
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import fault_calls
@@ -21,7 +22,8 @@ from fault_calls import ANSWER, HELLO, Mode, apost, post
 from fault_server import FaultServer, Wire, head, stream, whole
 
 from langchain_qwen36._transport import Timeouts
-from langchain_qwen36._transport.http import connections
+from langchain_qwen36._transport.http import async_pool, connections, sync_pool
+from langchain_qwen36._transport.http.acknowledged import bytes_acknowledged, check_answers
 from langchain_qwen36._transport.http.async_stream import AsyncioStream
 from langchain_qwen36._transport.http.idle import check_is_quiet
 from langchain_qwen36._transport.http.sync_stream import SyncStream
@@ -33,7 +35,7 @@ from langchain_qwen36.errors import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import ssl
 
 LARGE = b'{"x":"' + b"x" * 20_000_000 + b'"}'
 PATIENT = Timeouts(connect=30, first_event=50, gap=50, pool=50)
@@ -128,24 +130,79 @@ def test_a_late_response_that_nobody_asked_for_reaches_no_caller(mode: Mode) -> 
         assert server.connections == 3
 
 
-def test_tls_records_behind_a_response_reach_no_caller(
-    mode: Mode, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+def test_a_connection_rests_before_it_goes_to_a_waiting_call(
+    mode: Mode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """What comes a moment behind a response is seen, though a call waits for the connection."""
+    for module in (async_pool, sync_pool):
+        monkeypatch.setattr(module, "HANDOVER_SECONDS", 100 * module.HANDOVER_SECONDS)
+    with FaultServer(late_response) as server:
+        assert ask_many(mode, server, 3, max_connections=1) == QUESTIONS[:3]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts acknowledged bytes")
+@pytest.mark.parametrize("is_tls", [False, True], ids=["plain", "tls"])
+def test_bytes_that_cross_the_request_are_refused(
+    mode: Mode, is_tls: bool, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """What the server sent before it had the request is no answer, though it came after the look.
+
+    The server's system acknowledges the request 40 ms later: a client that was kept from reading
+    for so long cannot tell any more, and is given another try.
+    """
+    tls = request.getfixturevalue("tls") if is_tls else None
+    errors = []
+    while len(errors) < 10 and not any("before it had the request" in text for text in errors):
+        errors.append(crossed(mode, tls, monkeypatch))
+    assert any("before it had the request" in text for text in errors), errors
+
+
+def crossed(mode: Mode, tls: ssl.SSLContext | None, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Ask twice over one connection, on which bytes come between the second look and request."""
+    looked, sent, ended = (threading.Event() for _ in range(3))
+
+    def cross(wire: Wire) -> None:
+        wire.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 0)
+        wire.send(response("first"))
+        looked.wait(30)
+        wire.send(OTHERS)
+        sent.set()
+        ended.wait(30)
+
+    def acknowledged_after_the_look(stream: Any) -> int:
+        looked.set()
+        assert sent.wait(30)
+        return bytes_acknowledged(stream)
+
+    module = async_pool if mode == "async" else sync_pool
+    with FaultServer(cross, ANSWER, tls=tls) as server, monkeypatch.context() as patch:
+        first = posted(mode, server).message
+        assert first is not None
+        assert first.text == "first"
+        patch.setattr(module, "bytes_acknowledged", acknowledged_after_the_look)
+        outcome = posted(mode, server, max_retries=0)
+        ended.set()
+    assert server.connections == 1
+    return str(outcome.error)
+
+
+def test_no_response_is_refused_where_nothing_is_known_of_acknowledgments() -> None:
+    """Systems that do not count acknowledged bytes report 0, and lose nothing but this check."""
+    closed = socket.socket()
+    closed.close()
+    one, other = socket.socketpair()
+    with one, other:
+        socks = (closed, None, one)
+        assert [bytes_acknowledged(SimpleNamespace(sock=sock)) for sock in socks] == [0, 0, 0]
+    check_answers(SimpleNamespace(sock=None), 0)
+
+
+def test_tls_records_behind_a_response_reach_no_caller(mode: Mode, tls: ssl.SSLContext) -> None:
     """What TLS has decrypted but nobody has read is looked at as well."""
-    trustme = pytest.importorskip("trustme")
-    authority = trustme.CA()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
-    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    connections._ssl_context.cache_clear()
-    try:
-        with FaultServer(late_response, tls=context) as server:
-            for _ in range(3):
-                assert ask_many(mode, server, 1) == ["q0"]
-                time.sleep(0.3)
-    finally:
-        connections._ssl_context.cache_clear()
+    with FaultServer(late_response, tls=tls) as server:
+        for _ in range(3):
+            assert ask_many(mode, server, 1) == ["q0"]
+            time.sleep(0.3)
 
 
 def test_a_server_that_speaks_before_it_is_asked_is_refused(mode: Mode) -> None:
@@ -164,7 +221,7 @@ def connected(mode: Mode, listening: socket.socket, greeting: bytes = b"") -> bo
         return await AsyncioStream.open("127.0.0.1", port, 30)
 
     if mode == "sync":
-        stream = SyncStream.open("127.0.0.1", port, 30, None)
+        stream = SyncStream.open("127.0.0.1", port, 30)
     else:
         stream = living_loop._run(open_async())
     peer, _ = listening.accept()
@@ -178,7 +235,10 @@ def connected(mode: Mode, listening: socket.socket, greeting: bytes = b"") -> bo
         else:
             return True
         finally:
-            stream.close() if mode == "sync" else living_loop._run(stream.aclose())
+            if mode == "sync":
+                stream.close()
+            else:
+                living_loop._loop().call_soon_threadsafe(stream.close)
 
 
 def test_a_server_that_closes_behind_each_answer_costs_no_attempt(mode: Mode) -> None:
@@ -395,6 +455,7 @@ def test_a_lost_slot_is_seen_by_the_check_behind_every_fault(
 
 def test_streamed_answers_of_many_callers_are_their_own(mode: Mode) -> None:
     """The same over streams: a stream that ends with `[DONE]` leaves nothing to the next call."""
+    sent = threading.Event()
 
     def own(wire: Wire) -> None:
         wire.head_of(200, content_type="text/event-stream", transfer_encoding="chunked")
@@ -402,7 +463,10 @@ def test_streamed_answers_of_many_callers_are_their_own(mode: Mode) -> None:
             wire.chunk(piece)
         wire.end()
         wire.send(OTHERS)
+        sent.set()
 
     with FaultServer(own) as server:
         for _ in range(3):
             assert streamed(mode, server, target={"max_connections": 1}).text == "Hello"
+            assert sent.wait(30)  # behind the response, before the next request
+            sent.clear()

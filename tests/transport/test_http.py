@@ -49,6 +49,7 @@ from langchain_qwen36._transport.http.decoding import decoder_for
 from langchain_qwen36._transport.http.exceptions import display_url, map_exception
 from langchain_qwen36._transport.http.sync_pool import SyncPool
 from langchain_qwen36._transport.http.urls import is_public
+from langchain_qwen36._transport.timeouts import Deadline
 from langchain_qwen36.errors import (
     GatewayConnectionError,
     GatewayTimeoutError,
@@ -421,7 +422,7 @@ async def test_connecting_takes_the_next_address(monkeypatch: pytest.MonkeyPatch
         port = int(server.url.split(":")[2].split("/")[0])
         resolve_to(monkeypatch, ("127.0.0.1", 9), ("127.0.0.1", port))
         connection = await AsyncioStream.open("gateway.test", port, 5)
-        assert connection.get_extra_info("server_addr") == ("127.0.0.1", port)
+        assert connection.sock.getpeername() == ("127.0.0.1", port)
         connection.close()
 
 
@@ -430,12 +431,12 @@ async def test_reading_goes_on_after_a_pause() -> None:
     text = b"x" * 3_000_000
     with FaultServer(whole(200, text)) as server:
         connection = await AsyncioStream.open("127.0.0.1", httpx.URL(server.url).port, 5)
-        await connection.write(b"POST /v1 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
+        connection.write(b"POST /v1 HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n\r\n")
         while not connection._paused:  # noqa: ASYNC110, a pause tells nobody
             await asyncio.sleep(0.001)
         found = b""
         while not found.endswith(text):
-            found += await connection.read(65536, 5)
+            found += await connection.read(65536, Deadline(5))
         connection.close()
 
 
@@ -515,14 +516,14 @@ async def test_a_tls_handshake_has_a_clock(deaf: socket.socket) -> None:
     """A server that takes the connection and says nothing is not connected to."""
     connection, peer = await connected(deaf)
     with peer, pytest.raises(httpcore.ConnectTimeout):
-        await connection.start_tls(ssl.create_default_context(), "gateway.test", 0.05)
+        await connection.start_tls(ssl.create_default_context(), "gateway.test", Deadline(0.05))
     assert connection._transport.is_closing()
 
 
 async def test_a_connection_lost_in_the_tls_handshake_is_no_connection(deaf: socket.socket) -> None:
     """Asyncio gives None there, and no error."""
     connection, peer = await connected(deaf)
-    shaking = connection.start_tls(ssl.create_default_context(), "gateway.test", 30)
+    shaking = connection.start_tls(ssl.create_default_context(), "gateway.test", Deadline(30))
     task = asyncio.create_task(shaking)
     await asyncio.sleep(0.05)
     connection.close()

@@ -14,22 +14,33 @@ from typing import TYPE_CHECKING
 
 import httpcore
 
+from langchain_qwen36._transport.http.acknowledged import bytes_acknowledged, check_answers
 from langchain_qwen36._transport.http.async_stream import AsyncioStream
 from langchain_qwen36._transport.http.http1 import READ_BYTES, Exchange
 from langchain_qwen36._transport.http.idle import (
     CONNECTION_LOST,
+    HANDOVER_SECONDS,
     SWEEP_SECONDS,
     IdleConnections,
     check_is_quiet,
     died_while_idle,
 )
+from langchain_qwen36._transport.http.tunnels import (
+    StartTLS,
+    addressed,
+    first_hop,
+    next_step,
+    steps_to,
+)
 from langchain_qwen36._transport.http.upload import UploadBody
+from langchain_qwen36._transport.timeouts import Deadline
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator
 
     from langchain_qwen36._transport.http.http1 import Head
+    from langchain_qwen36._transport.http.tunnels import Proxy, Steps
     from langchain_qwen36._transport.timeouts import CallTimeouts
 
 
@@ -37,14 +48,21 @@ class AsyncPool:
     """HTTP/1.1 connections to one origin, on one event loop; httpcore's interface.
 
     Args:
-        ssl_context: For an origin that speaks TLS.
+        ssl_context: For an origin, or a proxy, that speaks TLS.
         max_connections: More calls than this wait for each other, first come, first served.
         keepalive_expiry: Seconds after which an idle connection is closed.
+        proxy: On the way to the origin.
     """
 
     def __init__(
-        self, *, ssl_context: ssl.SSLContext, max_connections: int, keepalive_expiry: float
+        self,
+        *,
+        ssl_context: ssl.SSLContext,
+        max_connections: int,
+        keepalive_expiry: float,
+        proxy: Proxy | None = None,
     ) -> None:
+        self._proxy = proxy
         self._ssl_context = ssl_context
         self._max_connections = max_connections
         self._idle: IdleConnections[AsyncioStream] = IdleConnections(keepalive_expiry)
@@ -54,7 +72,7 @@ class AsyncPool:
 
     async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
         """Send a request over an idle connection, or a new one, or the next that comes free."""
-        timeouts = request.extensions["timeout"]
+        timeouts, request = request.extensions["timeout"], addressed(request, self._proxy)
         clock: CallTimeouts = timeouts["read"]
         body = await _body_of(request)
         stream = await self._acquire(timeouts.get("pool"))
@@ -118,7 +136,9 @@ class AsyncPool:
         self._waiting.append(waiter)
         try:
             async with asyncio.timeout(seconds) as timeout:
-                return await waiter
+                if (stream := await waiter) is not None:
+                    await asyncio.sleep(HANDOVER_SECONDS)
+                return stream
         except BaseException as error:
             if waiter.done() and not waiter.cancelled():
                 self._pass_on(waiter.result(), None)
@@ -128,16 +148,15 @@ class AsyncPool:
             raise
 
     async def _connect(self, request: httpcore.Request) -> AsyncioStream:
-        origin = request.url.origin
-        is_tls = origin.scheme == b"https"
-        if is_tls:
-            self._ssl_context.set_alpn_protocols(["http/1.1"])
-        return await AsyncioStream.open(
-            origin.host.decode("ascii"),
-            origin.port,
-            request.extensions["timeout"].get("connect"),
-            self._ssl_context if is_tls else None,
-        )
+        """Connect, through the proxy if there is one; `connect` is the time for each of both."""
+        origin, clock = request.url.origin, request.extensions["timeout"]["read"]
+        stream = await AsyncioStream.open(*first_hop(origin, self._proxy), clock.connect)
+        try:
+            await _follow(stream, steps_to(origin, self._proxy), self._ssl_context, clock.connect)
+        except BaseException:
+            stream.close()
+            raise
+        return stream
 
     def _sweep_later(self) -> None:
         self._sweeper = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._sweep)
@@ -147,6 +166,23 @@ class AsyncPool:
         self._idle.sweep()
         if self._idle:
             self._sweep_later()
+
+
+async def _follow(
+    stream: AsyncioStream, steps: Steps, ssl_context: ssl.SSLContext, seconds: float | None
+) -> None:
+    """Lead a new connection to the gateway, in so many seconds."""
+    clock, received = Deadline(seconds), None
+    ssl_context.set_alpn_protocols(["http/1.1"])
+    try:
+        while (step := next_step(steps, received)) is not None:
+            if isinstance(step, StartTLS):
+                await stream.start_tls(ssl_context, step.host, clock)
+            else:
+                stream.write(step)
+                received = await stream.read(READ_BYTES, clock)
+    except httpcore.ReadTimeout as error:
+        raise httpcore.ConnectTimeout(str(error)) from error
 
 
 async def _send_kept(
@@ -166,12 +202,16 @@ async def _send(
     stream: AsyncioStream, exchange: Exchange, body: bytes | UploadBody, clock: CallTimeouts
 ) -> Head:
     """Send a request and read the head of its response."""
+    acknowledged = bytes_acknowledged(stream)
     if isinstance(body, bytes):
-        await stream.write(exchange.head_bytes + body)
+        stream.write(exchange.head_bytes + body)
     else:
         exchange.is_sent = await _upload(stream, exchange.head_bytes, body, clock)
-    while (head := exchange.head(await stream.read(READ_BYTES, clock))) is None:
+    head = exchange.head(await stream.read(READ_BYTES, clock))
+    check_answers(stream, acknowledged)
+    while head is None:
         clock.check()
+        head = exchange.head(await stream.read(READ_BYTES, clock))
     return head
 
 
@@ -179,10 +219,10 @@ async def _upload(
     stream: AsyncioStream, head: bytes, body: UploadBody, clock: CallTimeouts
 ) -> bool:
     """Send piece by piece; False when the peer answers, or hangs up, before it has them all."""
-    await stream.write(head)
+    stream.write(head)
     async with aclosing(aiter(body)) as pieces:
         async for piece in pieces:
-            await stream.write(piece)
+            stream.write(piece)
             if not await stream.drain(clock):
                 return False
             clock.restart()

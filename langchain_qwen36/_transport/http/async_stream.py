@@ -9,23 +9,24 @@ from __future__ import annotations
 import asyncio
 import functools
 import select
+import sys
 from typing import TYPE_CHECKING, Any
 
 import httpcore
 
-from langchain_qwen36._transport.http.connecting import aconnect
-from langchain_qwen36._transport.timeouts import CallTimeouts
+from langchain_qwen36._transport.http.connecting import aconnect, connect_error
 
 if TYPE_CHECKING:
     import ssl
 
-Timeout = float | CallTimeouts | None
+    from langchain_qwen36._transport.timeouts import Clock
+
 _PAUSE_ABOVE = 256 * 1024
 """Unread bytes at which the peer is made to wait."""
 
 
-class AsyncioStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
-    """One connection: asyncio's protocol on one side, httpcore's stream on the other.
+class AsyncioStream(asyncio.Protocol):
+    """One connection: asyncio's protocol on one side, `SyncStream`'s methods on the other.
 
     Writing never waits: asyncio sends while the response is read. A server may refuse a large
     request, and read no more of it, long before its end (RFC 9112, section 9.5).
@@ -46,21 +47,47 @@ class AsyncioStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         """Whether TLS may send some behind the handshake, which are no bytes of the peer's."""
 
     @classmethod
-    async def open(
-        cls, host: str, port: int, seconds: float | None, tls: ssl.SSLContext | None = None
-    ) -> AsyncioStream:
-        """Connect, and make the TLS handshake; each may take so many seconds.
+    async def open(cls, host: str, port: int, seconds: float | None) -> AsyncioStream:
+        """Connect, in so many seconds.
 
         Raises:
-            httpcore.ConnectTimeout: one took longer.
+            httpcore.ConnectTimeout: it took longer.
             httpcore.ConnectError: any other failure.
         """
         try:
             sock = await aconnect(host, port, seconds)
             _, stream = await asyncio.get_running_loop().create_connection(cls, sock=sock)
         except OSError as error:
-            raise _connect_error(error) from error
-        return stream if tls is None else await stream.start_tls(tls, host, seconds)
+            raise connect_error(error) from error
+        return stream
+
+    async def start_tls(self, context: ssl.SSLContext, host: str, clock: Clock) -> None:
+        """Encrypt the connection; one that is encrypted already as well.
+
+        Raises:
+            httpcore.ConnectTimeout: the clock ran out.
+            httpcore.ConnectError: any other failure.
+        """
+        loop, plain = asyncio.get_running_loop(), self._transport
+        if plain.get_extra_info("ssl_object") is not None:
+            _mend_force_close(plain)
+        try:
+            async with asyncio.timeout(clock.remaining()):
+                encrypted = await loop.start_tls(plain, self, context, server_hostname=host)
+            if encrypted is None:
+                raise httpcore.ConnectError("the connection was lost in the TLS handshake")
+            self._transport = encrypted
+            self._has_session_tickets = True
+        except OSError as error:
+            raise connect_error(error) from error
+        finally:
+            if self._transport is plain:
+                plain.abort()
+
+    @property
+    def sock(self) -> Any:
+        """Its socket, as asyncio shows it."""
+        return self._transport.get_extra_info("socket")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take the connection from asyncio."""
@@ -105,11 +132,11 @@ class AsyncioStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
         _wake(self._reader)
         _wake(self._writer)
 
-    async def read(self, max_bytes: int, timeout: Timeout = None) -> bytes:  # noqa: ASYNC109
+    async def read(self, max_bytes: int, clock: Clock) -> bytes:
         """Return what is there, at least one byte, or nothing at the end."""
         if not self._unread and not self._ended:
             self._reader = asyncio.get_running_loop().create_future()
-            if not await _in_time(self._reader, _seconds(timeout)):
+            if not await _in_time(self._reader, clock.remaining()):
                 raise httpcore.ReadTimeout
         if not self._unread:
             if self._error is not None:
@@ -122,7 +149,7 @@ class AsyncioStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
             self._transport.resume_reading()
         return data
 
-    async def write(self, buffer: bytes, timeout: Timeout = None) -> None:  # noqa: ARG002, ASYNC109
+    def write(self, buffer: bytes) -> None:
         """Send what the peer takes now; asyncio sends the rest while the response is read."""
         if not self._transport.is_closing():
             self._transport.write(buffer)
@@ -146,7 +173,7 @@ class AsyncioStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
 
     def _kernel_has_bytes(self) -> bool:
         """Whether the loop has not yet read what is there."""
-        sock = self._transport.get_extra_info("socket")
+        sock = self.sock
         if sock is None or sock.fileno() < 0:
             return True
         if hasattr(select, "poll"):
@@ -155,56 +182,19 @@ class AsyncioStream(asyncio.Protocol, httpcore.AsyncNetworkStream):
             return bool(poll.poll(0))
         return bool(select.select([sock.fileno()], [], [], 0)[0])  # pragma: no cover, Windows
 
-    async def aclose(self) -> None:
-        """Close at once; what is unsent or unread is of no more use."""
-        self.close()
-
     def close(self) -> None:
         """Close without waiting, in whatever state; twice is once."""
         self._transport.abort()
 
-    async def start_tls(
-        self,
-        ssl_context: ssl.SSLContext,
-        server_hostname: str | None = None,
-        timeout: float | None = None,  # noqa: ASYNC109
-    ) -> AsyncioStream:
-        """Encrypt the connection; this object stays the stream."""
-        loop = asyncio.get_running_loop()
-        plain = self._transport
-        try:
-            async with asyncio.timeout(timeout):
-                encrypted = await loop.start_tls(
-                    plain, self, ssl_context, server_hostname=server_hostname
-                )
-            if encrypted is None:
-                raise httpcore.ConnectError("the connection was lost in the TLS handshake")
-            self._transport = encrypted
-            self._has_session_tickets = True
-        except OSError as error:
-            raise _connect_error(error) from error
-        finally:
-            if self._transport is plain:
-                plain.abort()
-        return self
 
-    def get_extra_info(self, info: str) -> Any:
-        """Answer httpcore's names."""
-        if info == "is_readable":
-            return not self.is_quiet()
-        name = {"client_addr": "sockname", "server_addr": "peername"}.get(info, info)
-        return self._transport.get_extra_info(name)
+def _mend_force_close(transport: asyncio.Transport) -> None:
+    """Let a TLS handshake inside of TLS fail with its own error.
 
-
-def _connect_error(error: OSError) -> Exception:
-    """Tell our own deadline from the kernel's ETIMEDOUT, which has a number."""
-    if isinstance(error, TimeoutError) and error.errno is None:
-        return httpcore.ConnectTimeout()
-    return httpcore.ConnectError(str(error))
-
-
-def _seconds(timeout: Timeout) -> float | None:
-    return timeout.remaining() if isinstance(timeout, CallTimeouts) else timeout
+    Several releases before Python 3.13 raise a `TypeError` where the inner one closes the outer:
+    https://github.com/python/cpython/issues/113214
+    """
+    if sys.version_info < (3, 13):
+        transport._force_close = lambda _: transport.abort()  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 def _wake(waiter: asyncio.Future[bool] | None, *, in_time: bool = True) -> None:

@@ -18,6 +18,8 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from itertools import chain, zip_longest
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import httpcore
+
 from langchain_qwen36._transport.http.signals import raised_in_signal_handler
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ _lookups: dict[tuple[str, int], Lookup] = {}
 _lookups_lock = threading.Lock()
 
 
-def keep_alive_options() -> Options:
+def _keep_alive_options() -> Options:
     """Return options that have the kernel probe a silent peer: after 60 s, 3 times 10 s apart."""
     options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
     for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
@@ -81,6 +83,13 @@ def connect(host: str, port: int, seconds: float | None) -> socket.socket:
         except FutureTimeoutError:
             raise TimeoutError(f"the lookup of {host} did not end") from None
     return _Race(_interleaved(addresses)).run(until)
+
+
+def connect_error(error: OSError) -> httpcore.TimeoutException | httpcore.NetworkError:
+    """Tell our own wait from the kernel's ETIMEDOUT, a `TimeoutError` too, which has a number."""
+    if isinstance(error, TimeoutError) and error.errno is None:
+        return httpcore.ConnectTimeout()
+    return httpcore.ConnectError(str(error))
 
 
 async def aconnect(host: str, port: int, seconds: float | None) -> socket.socket:
@@ -160,7 +169,7 @@ def _open(address: Address) -> socket.socket:
     sock = socket.socket(family, kind, protocol)
     try:
         sock.setblocking(False)
-        for option in keep_alive_options():
+        for option in _keep_alive_options():
             sock.setsockopt(*option)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except BaseException:

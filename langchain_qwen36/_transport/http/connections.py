@@ -20,9 +20,9 @@ from weakref import WeakKeyDictionary
 import httpx
 
 from langchain_qwen36._transport.http.async_pool import AsyncPool
-from langchain_qwen36._transport.http.backends import AsyncProxyBackend, ProxyBackend
-from langchain_qwen36._transport.http.connecting import in_thread, keep_alive_options
+from langchain_qwen36._transport.http.connecting import in_thread
 from langchain_qwen36._transport.http.sync_pool import SyncPool
+from langchain_qwen36._transport.http.tunnels import Proxy
 from langchain_qwen36._transport.proxies import parse_proxy, proxy_for
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def sync_transport(settings: PoolKey) -> httpx.BaseTransport:
     except KeyError:
         with _lock:
             if settings not in _sync:
-                _sync[settings] = _new_sync(settings)
+                _sync[settings] = _Transport(settings)
             return _sync[settings]
 
 
@@ -81,7 +81,7 @@ async def async_transport(settings: PoolKey) -> httpx.AsyncBaseTransport:
 async def _create_for_loop(
     loop: asyncio.AbstractEventLoop, settings: PoolKey
 ) -> httpx.AsyncBaseTransport:
-    if settings.origin.startswith("https:"):
+    if _speaks_tls(settings):
         # Reading the certificates takes 15 ms, which the loop's other tasks need not wait for.
         await asyncio.wrap_future(in_thread(_ssl_context))
     with _lock:
@@ -90,7 +90,7 @@ async def _create_for_loop(
         of_loop = _async.setdefault(loop, {})
         if settings in of_loop:
             return of_loop[settings].transport
-        new = _new_async(settings)
+        new = _AsyncTransport(settings)
         guard = _close_with_loop(loop, new)
         of_loop[settings] = _LoopPool(new, guard)
     await anext(guard)
@@ -113,30 +113,6 @@ async def _close_with_loop(
         await transport.aclose()
 
 
-def _new_sync(settings: PoolKey) -> httpx.HTTPTransport:
-    if (proxy := proxy_of(settings)) is None:
-        return _Transport(settings)
-    new = httpx.HTTPTransport(**_proxied_kwargs(proxy, settings))
-    # httpx has no way to name a backend.
-    new._pool._network_backend = ProxyBackend(_handshakes(proxy, settings))  # noqa: SLF001
-    return new
-
-
-def _new_async(settings: PoolKey) -> httpx.AsyncHTTPTransport:
-    if (proxy := proxy_of(settings)) is None:
-        return _AsyncTransport(settings)
-    new = httpx.AsyncHTTPTransport(**_proxied_kwargs(proxy, settings))
-    new._pool._network_backend = AsyncProxyBackend(_handshakes(proxy, settings))  # noqa: SLF001
-    return new
-
-
-def _handshakes(proxy: str, settings: PoolKey) -> int:
-    """Count the TLS handshakes on the way to a gateway behind a proxy; 0 where it speaks no TLS."""
-    if not settings.origin.startswith("https:"):
-        return 0
-    return 2 if proxy.startswith("https:") else 1
-
-
 class _Transport(httpx.HTTPTransport):
     """httpx's transport on our pool: vcrpy records what goes through it, httpx maps its errors."""
 
@@ -152,31 +128,24 @@ class _AsyncTransport(httpx.AsyncHTTPTransport):
 
 
 def _pool_kwargs(settings: PoolKey) -> dict[str, Any]:
+    proxy = proxy_of(settings)
     return {
-        "ssl_context": _context_for(settings.origin),
+        "ssl_context": _context_for(settings),
         "max_connections": settings.max_connections,
         "keepalive_expiry": _KEEPALIVE_EXPIRY,
+        "proxy": None if proxy is None else Proxy.of(proxy),
     }
 
 
-def _proxied_kwargs(proxy: str, settings: PoolKey) -> dict[str, Any]:
-    return {
-        "verify": _context_for(settings.origin),
-        "trust_env": False,
-        "limits": httpx.Limits(
-            max_connections=settings.max_connections,
-            max_keepalive_connections=settings.max_connections,
-            keepalive_expiry=_KEEPALIVE_EXPIRY,
-        ),
-        "proxy": proxy,
-        "socket_options": keep_alive_options(),
-    }
-
-
-def _context_for(origin: str) -> ssl.SSLContext:
-    if origin.startswith("https:"):
+def _context_for(settings: PoolKey) -> ssl.SSLContext:
+    if _speaks_tls(settings):
         return _ssl_context()
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # never used, and 15 ms cheaper
+
+
+def _speaks_tls(settings: PoolKey) -> bool:
+    proxy = proxy_of(settings) or ""
+    return settings.origin.startswith("https:") or proxy.lower().startswith("https:")
 
 
 @functools.cache

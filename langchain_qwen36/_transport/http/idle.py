@@ -25,6 +25,10 @@ CONNECTION_LOST = (httpcore.NetworkError, httpcore.RemoteProtocolError)
 SWEEP_SECONDS = 1.0
 """How often idle connections are looked at: what the server closed is closed here as well."""
 
+HANDOVER_SECONDS = 0.005
+"""How long a connection rests that goes from one call straight to the next, before it is looked
+at: what a broken server sends behind its response has come by then."""
+
 
 class Stream(Protocol):
     """A connection of either pool."""

@@ -4,26 +4,38 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import httpcore
 
+from langchain_qwen36._transport.http.acknowledged import bytes_acknowledged, check_answers
 from langchain_qwen36._transport.http.http1 import READ_BYTES, Exchange
 from langchain_qwen36._transport.http.idle import (
     CONNECTION_LOST,
+    HANDOVER_SECONDS,
     IdleConnections,
     check_is_quiet,
     died_while_idle,
     sweep_in_thread,
 )
 from langchain_qwen36._transport.http.sync_stream import SyncStream
+from langchain_qwen36._transport.http.tunnels import (
+    StartTLS,
+    addressed,
+    first_hop,
+    next_step,
+    steps_to,
+)
 from langchain_qwen36._transport.http.upload import UploadBody
+from langchain_qwen36._transport.timeouts import Deadline
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator
 
     from langchain_qwen36._transport.http.http1 import Head
+    from langchain_qwen36._transport.http.tunnels import Proxy, Steps
     from langchain_qwen36._transport.timeouts import CallTimeouts
 
 
@@ -31,14 +43,21 @@ class SyncPool:
     """HTTP/1.1 connections to one origin; httpcore's interface. Its lock is never held over I/O.
 
     Args:
-        ssl_context: For an origin that speaks TLS.
+        ssl_context: For an origin, or a proxy, that speaks TLS.
         max_connections: More calls than this wait for each other.
         keepalive_expiry: Seconds after which an idle connection is closed.
+        proxy: On the way to the origin.
     """
 
     def __init__(
-        self, *, ssl_context: ssl.SSLContext, max_connections: int, keepalive_expiry: float
+        self,
+        *,
+        ssl_context: ssl.SSLContext,
+        max_connections: int,
+        keepalive_expiry: float,
+        proxy: Proxy | None = None,
     ) -> None:
+        self._proxy = proxy
         self._ssl_context = ssl_context
         self._max_connections = max_connections
         self._idle: IdleConnections[SyncStream] = IdleConnections(keepalive_expiry)
@@ -47,12 +66,14 @@ class SyncPool:
 
     def handle_request(self, request: httpcore.Request) -> httpcore.Response:
         """Send a request over an idle connection, or a new one, or the next that comes free."""
-        timeouts = request.extensions["timeout"]
+        timeouts, request = request.extensions["timeout"], addressed(request, self._proxy)
         clock: CallTimeouts = timeouts["read"]
         body = _body_of(request)
         stream: SyncStream | None = None
-        self._acquire(timeouts.get("pool"))
+        has_waited = self._acquire(timeouts.get("pool"))
         try:
+            if has_waited:
+                time.sleep(HANDOVER_SECONDS)
             stream, exchange, head = self._idle.take(), Exchange(request), None
             if stream is not None:
                 head = _send_kept(stream, exchange, body, clock)
@@ -94,24 +115,42 @@ class SyncPool:
             if stream is not None and not is_kept:
                 stream.close()
 
-    def _acquire(self, seconds: float | None) -> None:
-        """Take a slot."""
+    def _acquire(self, seconds: float | None) -> bool:
+        """Take a slot; return whether another call had to free it."""
         with self._freed:
+            has_waited = self._in_use >= self._max_connections
             if not self._freed.wait_for(lambda: self._in_use < self._max_connections, seconds):
                 raise httpcore.PoolTimeout
             self._in_use += 1
+            return has_waited
 
     def _connect(self, request: httpcore.Request) -> SyncStream:
-        origin = request.url.origin
-        is_tls = origin.scheme == b"https"
-        if is_tls:
-            self._ssl_context.set_alpn_protocols(["http/1.1"])
-        return SyncStream.open(
-            origin.host.decode("ascii"),
-            origin.port,
-            request.extensions["timeout"].get("connect"),
-            self._ssl_context if is_tls else None,
-        )
+        """Connect, through the proxy if there is one; `connect` is the time for each of both."""
+        origin, clock = request.url.origin, request.extensions["timeout"]["read"]
+        stream = SyncStream.open(*first_hop(origin, self._proxy), clock.connect)
+        try:
+            _follow(stream, steps_to(origin, self._proxy), self._ssl_context, clock.connect)
+        except BaseException:
+            stream.close()
+            raise
+        return stream
+
+
+def _follow(
+    stream: SyncStream, steps: Steps, ssl_context: ssl.SSLContext, seconds: float | None
+) -> None:
+    """Lead a new connection to the gateway, in so many seconds."""
+    clock, received = Deadline(seconds), None
+    ssl_context.set_alpn_protocols(["http/1.1"])
+    try:
+        while (step := next_step(steps, received)) is not None:
+            if isinstance(step, StartTLS):
+                stream.start_tls(ssl_context, step.host, clock)
+            else:
+                stream.write(step)
+                received = stream.read(READ_BYTES, clock)
+    except httpcore.ReadTimeout as error:
+        raise httpcore.ConnectTimeout(str(error)) from error
 
 
 def _send_kept(
@@ -131,12 +170,16 @@ def _send(
     stream: SyncStream, exchange: Exchange, body: bytes | UploadBody, clock: CallTimeouts
 ) -> Head:
     """Send a request and read the head of its response."""
+    acknowledged = bytes_acknowledged(stream)
     if isinstance(body, bytes):
         stream.write(exchange.head_bytes + body)
     else:
         exchange.is_sent = _upload(stream, exchange.head_bytes, body, clock)
-    while (head := exchange.head(stream.read(READ_BYTES, clock))) is None:
+    head = exchange.head(stream.read(READ_BYTES, clock))
+    check_answers(stream, acknowledged)
+    while head is None:
         clock.check()
+        head = exchange.head(stream.read(READ_BYTES, clock))
     return head
 
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import httpcore
 
-from langchain_qwen36._transport.http.connecting import connect
+from langchain_qwen36._transport.http.connecting import connect, connect_error
 from langchain_qwen36._transport.http.signals import raised_in_signal_handler
+from langchain_qwen36._transport.http.tls_in_tls import TLSInTLS
 
 if TYPE_CHECKING:
     import socket
 
-    from langchain_qwen36._transport.timeouts import CallTimeouts
+    from langchain_qwen36._transport.timeouts import Clock
 
 
 _EARLY_BYTES = 64 * 1024
@@ -29,7 +30,8 @@ class SyncStream:
     """
 
     def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
+        self._sock: Any = sock
+        self._is_tls = False
         self._unsent = memoryview(b"")
         self._is_broken = False
         """Whether the peer takes no more."""
@@ -37,33 +39,66 @@ class SyncStream:
         """What came before a request was sent whole."""
 
     @classmethod
-    def open(
-        cls, host: str, port: int, seconds: float | None, tls: ssl.SSLContext | None
-    ) -> SyncStream:
-        """Connect, and make the TLS handshake; each may take so many seconds.
+    def open(cls, host: str, port: int, seconds: float | None) -> SyncStream:
+        """Connect, in so many seconds.
 
         Raises:
-            httpcore.ConnectTimeout: one took longer.
+            httpcore.ConnectTimeout: it took longer.
             httpcore.ConnectError: any other failure.
         """
-        sock = None
         try:
-            sock = connect(host, port, seconds)
-            return cls(sock if tls is None else _encrypted(sock, tls, host, seconds))
-        except BaseException as error:
-            if sock is not None:
-                sock.close()
-            if not isinstance(error, OSError) or raised_in_signal_handler(error):
+            return cls(connect(host, port, seconds))
+        except OSError as error:
+            if raised_in_signal_handler(error):
                 raise
-            kind = httpcore.ConnectTimeout if _is_timeout(error) else httpcore.ConnectError
-            raise kind(str(error)) from error
+            raise connect_error(error) from error
+
+    def start_tls(self, context: ssl.SSLContext, host: str, clock: Clock) -> None:
+        """Encrypt the connection; one that is encrypted already as well.
+
+        Raises:
+            httpcore.ConnectTimeout: the clock ran out.
+            httpcore.ConnectError: any other failure.
+        """
+        try:
+            if self._is_tls:
+                self._sock = TLSInTLS(self._sock, context, host)
+            else:
+                self._sock = context.wrap_socket(
+                    self._sock, server_hostname=host, do_handshake_on_connect=False
+                )
+            self._is_tls = True
+            self._shake_hands(clock)
+        except OSError as error:
+            if raised_in_signal_handler(error):
+                raise
+            raise connect_error(error) from error
+
+    def _shake_hands(self, clock: Clock) -> None:
+        while True:
+            is_full = False
+            try:
+                self._sock.do_handshake()
+            except ssl.SSLWantReadError:
+                pass
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                is_full = True
+            else:
+                return
+            if not _poll(self._sock, write=is_full, seconds=clock.remaining()):
+                raise TimeoutError
+
+    @property
+    def sock(self) -> Any:
+        """Its socket, encrypted or not."""
+        return self._sock
 
     def write(self, data: bytes) -> None:
         """Send what the peer takes now; `read` sends the rest."""
         self._unsent = memoryview(data)
         self._send()
 
-    def drain(self, clock: CallTimeouts) -> bool:
+    def drain(self, clock: Clock) -> bool:
         """Send what is unsent; False when the peer answers, or hangs up, before it has it.
 
         Raises:
@@ -79,7 +114,7 @@ class SyncStream:
             self._send()
         return not self._is_broken
 
-    def read(self, max_bytes: int, clock: CallTimeouts) -> bytes:
+    def read(self, max_bytes: int, clock: Clock) -> bytes:
         """Return at least one byte, or none at the end of the connection.
 
         Raises:
@@ -102,7 +137,7 @@ class SyncStream:
         if self._unsent:
             return False
         try:
-            if isinstance(self._sock, ssl.SSLSocket):  # a session ticket is no byte of the peer's
+            if self._is_tls:  # a session ticket is no byte of the peer's
                 return self._receive(1) is None
             return not _poll(self._sock, write=False, seconds=0)
         except (OSError, ValueError, httpcore.ReadError):  # it was closed
@@ -113,15 +148,9 @@ class SyncStream:
         self._unsent = memoryview(b"")
         self._sock.close()
 
-    def get_extra_info(self, name: str) -> Any:
-        """Return what httpcore's streams tell of themselves."""
-        if name == "ssl_object":
-            return self._sock if isinstance(self._sock, ssl.SSLSocket) else None
-        return {"socket": self._sock}.get(name)
-
     def _has_pending(self) -> bool:
         """Whether decrypted bytes wait in the TLS layer, where no poll sees them."""
-        return isinstance(self._sock, ssl.SSLSocket) and self._sock.pending() > 0
+        return self._is_tls and self._sock.pending() > 0
 
     def _wait(self, seconds: float | None) -> None:
         until = None if seconds is None else time.monotonic() + seconds
@@ -133,7 +162,7 @@ class SyncStream:
     def _receive(self, max_bytes: int) -> bytes | None:
         """Return what is there: b"" at the end, None where nothing is yet."""
         try:
-            return self._sock.recv(max_bytes)
+            data: bytes = self._sock.recv(max_bytes)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return None
         except ssl.SSLZeroReturnError:
@@ -142,6 +171,7 @@ class SyncStream:
             if raised_in_signal_handler(error):
                 raise
             raise httpcore.ReadError(str(error)) from error
+        return data
 
     def _send(self) -> None:
         """Send what can be sent; a peer that takes no more may have answered before it left."""
@@ -155,25 +185,6 @@ class SyncStream:
                 raise
             self._unsent = memoryview(b"")
             self._is_broken = True
-
-
-def _encrypted(
-    sock: socket.socket, tls: ssl.SSLContext, host: str, seconds: float | None
-) -> ssl.SSLSocket:
-    sock.settimeout(seconds)
-    encrypted = tls.wrap_socket(sock, server_hostname=host, do_handshake_on_connect=False)
-    try:
-        encrypted.do_handshake()
-        encrypted.setblocking(False)
-    except BaseException:
-        encrypted.close()
-        raise
-    return encrypted
-
-
-def _is_timeout(error: OSError) -> bool:
-    """Whether the wait was ours; ETIMEDOUT of the kernel is a `TimeoutError` too, with a number."""
-    return isinstance(error, TimeoutError) and error.errno is None
 
 
 def _poll(sock: socket.socket, *, write: bool, seconds: float | None) -> bool:
