@@ -408,3 +408,12 @@ def book_cancelled_call(
     for handler in handlers:
         if isinstance(handler, QwenCostCallbackHandler):
             handler.cancel(run_id, error, sent=sent)
+
+
+def book_unsent_call(run_id: UUID, error: BaseException) -> None:
+    """End a call in all cost handlers that ended before it was sent: it costs nothing."""
+    for handler in list(_handlers):
+        if isinstance(error, Exception):
+            handler.on_llm_error(error, run_id=run_id)
+        else:
+            handler.cancel(run_id, error, sent=False)

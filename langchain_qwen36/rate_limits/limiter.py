@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import math
 import os
+import sys
 import threading
 import time
 import uuid
@@ -167,7 +168,7 @@ class SharedRateLimiter(BaseRateLimiter, BaseCallbackHandler):
         try:
             begins = self._wait(call) if blocking else not self._store.reserve(call, self._limits)
         except BaseException as error:  # noqa: BLE001 - KeyboardInterrupt too; it is raised again
-            begins, call = self._without_answer(call, error)
+            begins, call = self._without_answer(call, error, run)
         if begins:
             self._calls.begin(call, run)
         return begins
@@ -183,7 +184,7 @@ class SharedRateLimiter(BaseRateLimiter, BaseCallbackHandler):
             else:
                 begins = not await self._store.areserve(call, self._limits)
         except BaseException as error:  # noqa: BLE001 - CancelledError too; it is raised again
-            begins, call = self._without_answer(call, error)
+            begins, call = self._without_answer(call, error, run)
         if begins:
             self._calls.begin(call, run)
         return begins
@@ -213,19 +214,33 @@ class SharedRateLimiter(BaseRateLimiter, BaseCallbackHandler):
                 self._loops[loop] = _Line(asyncio.Lock())
             return self._loops[loop]
 
-    def _without_answer(self, call: Reservation, error: BaseException) -> tuple[bool, Reservation]:
+    def _without_answer(
+        self, call: Reservation, error: BaseException, run_id: uuid.UUID | None
+    ) -> tuple[bool, Reservation]:
         """Release a call whose wait did not end well; decide what a dead storage means for it."""
         self._store.release(call, self._limits)
         if not isinstance(error, StorageUnavailableError):
+            self._book_as_unsent(run_id, error)
             raise error
         if self._on_failure == "allow":
             return True, replace(call, tokens=0)  # nothing is charged: all it takes is an excess
         if not call.waits:
             return False, call
-        raise RateLimitStorageError(
+        refusal = RateLimitStorageError(
             f"The call was not sent: the storage of its rate limits is unavailable ({error}). "
             "Retry later, or let such calls through with `on_failure='allow'`."
-        ) from None
+        )
+        self._book_as_unsent(run_id, refusal)
+        raise refusal from None
+
+    def _book_as_unsent(self, run_id: uuid.UUID | None, error: BaseException) -> None:
+        """Tell cost handlers what LangChain tells nobody: `stream` asks outside of its `try`.
+
+        See docs/quirks.md#a-rate-limiter-that-raises.
+        """
+        handlers = sys.modules.get("langchain_qwen36.callbacks.handler")
+        if run_id is not None and handlers is not None and self._calls.is_alone(run_id):
+            handlers.book_unsent_call(run_id, error)
 
     # As a callback.
 

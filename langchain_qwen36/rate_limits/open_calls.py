@@ -44,6 +44,10 @@ class OpenCalls:
                     return run_id
         return None
 
+    def is_alone(self, run_id: UUID | None) -> bool:
+        """Return whether a run is the only one of its context, so that it must be the one meant."""
+        return run_id is not None and _started.get() == (run_id,)
+
     def begin(self, call: Reservation, run_id: UUID | None) -> None:
         """Keep a call that begins until its end."""
         with self._lock:
