@@ -154,11 +154,11 @@ class AsyncioStream(asyncio.Protocol):
         if not self._transport.is_closing():
             self._transport.write(buffer)
 
-    async def drain(self, timeout: Timeout = None) -> bool:  # noqa: ASYNC109
+    async def drain(self, clock: Clock) -> bool:
         """Wait until the peer takes more; False when it answers, or hangs up, before."""
         while self._write_paused and not (self._unread or self._ended):
             self._writer = asyncio.get_running_loop().create_future()
-            if not await _in_time(self._writer, _seconds(timeout)):
+            if not await _in_time(self._writer, clock.remaining()):
                 raise httpcore.ReadTimeout
         return not (self._unread or self._ended)
 
