@@ -119,6 +119,8 @@ def _api_call(
 ) -> ApiCall:
     extra_headers = kwargs.get("extra_headers")
     check_headers(fields.default_headers, extra_headers)
+    # Before the headers: a frame that raises must not hold the key.
+    timeouts = timeouts_of(kwargs.get("timeout", fields.timeout), endpoint.gateway)
     url = url_with_query(
         f"{endpoint.base_url}/chat/completions", fields.default_query, kwargs.get("extra_query")
     )
@@ -133,7 +135,7 @@ def _api_call(
         body=body,
         gateway=endpoint.gateway,
         model=request.requested_model,
-        timeouts=timeouts_of(kwargs.get("timeout", fields.timeout), endpoint.gateway),
+        timeouts=timeouts,
         max_retries=kwargs.get("max_retries", fields.max_retries),
         max_event_bytes=kwargs.get("max_event_bytes", fields.max_event_bytes),
         check=endpoint.check,

@@ -97,6 +97,8 @@ class Request:
     """What prices the answer in `response_metadata["cost"]`; None: no price is known."""
     price_discount: float | None = None
     """What the account pays of the list price."""
+    batch: bool = False
+    """Whether it goes into a batch job, whose price is another."""
 
     def tool_name(self, name: str) -> str:
         """Return the user's name of the tool that a model's spelling means."""

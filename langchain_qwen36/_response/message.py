@@ -118,6 +118,7 @@ def response_metadata(
         "attempts": meta.attempts if meta.attempts > 1 else None,
         "failed_attempts": list(meta.failed_attempts) or None,
         "headers": dict(meta.headers) if request.include_headers else None,
+        "batch": request.batch or None,  # decides the price, also when priced again
         "thinking": request.thinking,  # decides the rate of the output, also when priced again
         # Not `usage`: Langfuse would take that for a count in Anthropic's form.
         "gateway_usage": dict(reader.raw_usage) if reader.raw_usage else None,

@@ -44,6 +44,9 @@ class Target:
     """None takes the environment's, "" none at all."""
     max_connections: int = 1000
     """Of this process to the URL's origin, and of each event loop."""
+    new_connection: bool = False
+    """Whether it goes over no kept connection: where one dies, the request is sent a second time,
+    which must not happen to one that makes something."""
     http_client: Any = None
     """The user's own, anything with httpx's `build_request` and `send`; never closed here."""
     http_async_client: Any = None

@@ -6,15 +6,33 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from langchain_qwen36.bulk.batch.job import BatchJob
+    from langchain_qwen36.bulk.batch.outcomes import BatchResult
+    from langchain_qwen36.bulk.batch.polling import Polling
+    from langchain_qwen36.bulk.batch.status import BatchStatus
     from langchain_qwen36.bulk.job import arun, run
     from langchain_qwen36.bulk.journal import Journal
     from langchain_qwen36.bulk.types import BulkReport, Row
 
-__all__ = ["BulkReport", "Journal", "Row", "arun", "run"]
+__all__ = [
+    "BatchJob",
+    "BatchResult",
+    "BatchStatus",
+    "BulkReport",
+    "Journal",
+    "Polling",
+    "Row",
+    "arun",
+    "run",
+]
 
 _MODULES = {
+    "BatchJob": "batch.job",
+    "BatchResult": "batch.outcomes",
+    "BatchStatus": "batch.status",
     "BulkReport": "types",
     "Journal": "journal",
+    "Polling": "batch.polling",
     "Row": "types",
     "arun": "job",
     "run": "job",

@@ -40,11 +40,11 @@ def price_call(
         usage: LangChain's `UsageMetadata`; None where the gateway sent no usage.
         metadata: The message's `response_metadata`: the usage as the server sent it
             (`gateway_usage`; `usage` or `token_usage` in other chat classes), the gateway's own
-            cost fields, and `thinking`.
+            cost fields, `thinking` and `batch`.
         offer: The model as the gateway sells it; None: no list price is known.
         discount: Share of the list price that your account pays, e.g. `"0.85"`.
         thinking: Whether the call was sent with thinking on. None: as `metadata["thinking"]` says.
-        batch: Whether it was a batch call. None: as the gateway of `metadata` bills.
+        batch: Whether it was a batch call. None: as `metadata["batch"]` says, or its gateway bills.
         at: Day of the call; None: today.
 
     Returns:
@@ -61,7 +61,8 @@ def price_call(
         thinking = metadata.get("thinking")
     if batch is None:
         gateway = GATEWAYS.get(str(metadata.get("gateway")))
-        batch = gateway is not None and gateway.billing == "batch"
+        is_batch_gateway = gateway is not None and gateway.billing == "batch"
+        batch = is_batch_gateway or metadata.get("batch") is True
     listed: Cost | None = None
     try:
         # All zeros beside an answer are a gateway that does not count, not a free call.

@@ -87,7 +87,7 @@ class LoopbackGateway:
         self._lock = threading.Lock()
 
     def __enter__(self) -> Self:
-        self._server = _Server(self._respond, self._respond_of_files, self.chunk_delay)
+        self._server = LoopbackServer(self._respond, self._respond_of_files, self.chunk_delay)
         self.files.origin = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
@@ -196,7 +196,7 @@ def _event(payload: str | dict[str, Any]) -> bytes:
     return f"{line}\n\n".encode()
 
 
-class _Server(ThreadingHTTPServer):
+class LoopbackServer(ThreadingHTTPServer):
     """One thread for each connection; closing ends them all."""
 
     daemon_threads = False  # server_close then waits for the connections' threads
@@ -204,26 +204,29 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(
         self,
-        respond: Callable[[str, Mapping[str, str], dict[str, Any]], _Answer],
-        respond_of_files: Callable[[Seen], _Answer],
-        delay: float,
+        respond: Callable[..., Any],
+        respond_of_files: Callable[[Seen], _Answer] | None = None,
+        delay: float = 0,
+        handler: type[BaseHTTPRequestHandler] | None = None,
     ) -> None:
         self.respond = respond
         self.respond_of_files = respond_of_files
         self.delay = delay
         self.closing = threading.Event()
         self._open: set[socket.socket] = set()
-        super().__init__(("127.0.0.1", 0), _Handler)
+        super().__init__(("127.0.0.1", 0), handler or _Handler)
 
     def server_bind(self) -> None:
         """Without the look-up of the host's name that `HTTPServer` does."""
         socketserver.TCPServer.server_bind(self)
 
     def process_request(self, request: Any, client_address: Any) -> None:
+        """Remember a connection, to end it."""
         self._open.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
+        """Forget a connection."""
         self._open.discard(request)
         super().shutdown_request(request)
 
@@ -233,6 +236,7 @@ class _Server(ThreadingHTTPServer):
             super().handle_error(request, client_address)
 
     def close(self) -> None:
+        """End all connections."""
         self.closing.set()
         self.shutdown()
         for request in list(self._open):
@@ -244,7 +248,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # small events would wait 40 ms for an acknowledgement
-    server: _Server
+    server: LoopbackServer
 
     def do_POST(self) -> None:
         raw = self.rfile.read(int(self.headers.get("content-length", 0)))

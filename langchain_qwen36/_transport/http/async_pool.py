@@ -77,7 +77,9 @@ class AsyncPool:
         body = await _body_of(request)
         stream = await self._acquire(timeouts.get("pool"))
         try:
-            stream, exchange, head = self._idle.take(stream), Exchange(request), None
+            is_wanted = not request.extensions.get("new_connection")
+            stream = self._idle.take(stream, is_wanted=is_wanted)
+            exchange, head = Exchange(request), None
             if stream is not None:
                 head = await _send_kept(stream, exchange, body, clock)
             if head is None:

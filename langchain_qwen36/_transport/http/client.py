@@ -119,7 +119,7 @@ def _request(
         address.url,
         headers=_headers(target, address),
         stream=httpx.ByteStream(body) if isinstance(body, bytes) else body,
-        extensions={"timeout": timeout},
+        extensions={"timeout": timeout, "new_connection": target.new_connection},
     )
     _set_length(request.headers, len(body))
     return request

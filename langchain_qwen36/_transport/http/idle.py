@@ -79,17 +79,18 @@ class IdleConnections(Generic[S]):
         if self._closed:
             self.close()
 
-    def take(self, handed_over: S | None = None) -> S | None:
+    def take(self, handed_over: S | None = None, *, is_wanted: bool = True) -> S | None:
         """Return a connection that may carry another request; close those that may not.
 
         Args:
             handed_over: Another call's, which is looked at first.
+            is_wanted: Whether the call takes a kept connection at all.
         """
         if handed_over is not None:
-            if handed_over.is_quiet():
+            if is_wanted and handed_over.is_quiet():
                 return handed_over
             handed_over.close()
-        while True:
+        while is_wanted:
             try:
                 idle = self._idle.pop()
             except IndexError:
@@ -97,6 +98,7 @@ class IdleConnections(Generic[S]):
             if idle.is_usable():
                 return idle.stream
             idle.stream.close()
+        return None
 
     def sweep(self) -> None:
         """Close what is too old, or was closed by its server."""

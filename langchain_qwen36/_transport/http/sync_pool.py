@@ -74,7 +74,8 @@ class SyncPool:
         try:
             if has_waited:
                 time.sleep(HANDOVER_SECONDS)
-            stream, exchange, head = self._idle.take(), Exchange(request), None
+            is_wanted = not request.extensions.get("new_connection")
+            stream, exchange, head = self._idle.take(is_wanted=is_wanted), Exchange(request), None
             if stream is not None:
                 head = _send_kept(stream, exchange, body, clock)
             if head is None:

@@ -1,0 +1,212 @@
+"""What `BatchJob` does, as steps that a sync and an async driver run."""
+
+from __future__ import annotations
+
+import re
+import time
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from langchain_qwen36._model.connection import resolve_endpoint
+from langchain_qwen36.bulk.batch.actions import Wait, Work
+from langchain_qwen36.bulk.batch.chains import BatchChain
+from langchain_qwen36.bulk.batch.client import BatchClient
+from langchain_qwen36.bulk.batch.collecting import RowReader
+from langchain_qwen36.bulk.batch.file_wire import FileWire
+from langchain_qwen36.bulk.batch.inline_wire import InlineWire
+from langchain_qwen36.bulk.batch.lines import batch_gateway
+from langchain_qwen36.bulk.batch.outcomes import outcome_of
+from langchain_qwen36.bulk.batch.planning import BatchPlanner
+from langchain_qwen36.bulk.batch.status import BatchStatus
+from langchain_qwen36.bulk.batch.steps import BatchSteps
+from langchain_qwen36.bulk.batch.store import BatchStore
+from langchain_qwen36.bulk.journal import Journal
+from langchain_qwen36.catalog import PriceBook, batch_service
+from langchain_qwen36.errors import UnsupportedSettingError
+from langchain_qwen36.pricing import Money
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from langchain_qwen36.bulk.batch.actions import Steps
+    from langchain_qwen36.bulk.batch.polling import Polling
+    from langchain_qwen36.bulk.batch.steps import Wire
+    from langchain_qwen36.bulk.batch.store import Part
+    from langchain_qwen36.catalog import BatchService, Offer
+    from langchain_qwen36.gateways import Endpoint
+
+_WINDOW = re.compile(r"([1-9]\d{0,3})([hd])")
+_SHORTEST_WINDOW = 24
+"""Hours."""
+
+
+class SubmitOptions(NamedTuple):
+    """How the inputs of a job are sent."""
+
+    ids: Iterable[str] | None = None
+    budget: str | Money | None = None
+    allow_unlisted: bool = False
+
+
+class JobCore:
+    """A chain, the service that runs its model in batches, and the journal of their job."""
+
+    def __init__(
+        self,
+        runnable: Any,
+        state: str | Path,
+        *,
+        window: str | None = None,
+        service: BatchService | None = None,
+    ) -> None:
+        """Open a journal.
+
+        Args:
+            runnable: The chain.
+            state: The journal's file.
+            window: How long a batch may take; None: the journal is there, and says so.
+            service: How the gateway takes batches, where the package does not know it.
+
+        Raises:
+            UnsupportedSettingError: no batch service is known at the model's gateway.
+            JournalError: the journal cannot be opened.
+        """
+        self.chain = BatchChain.of(runnable)
+        self.endpoint: Endpoint = resolve_endpoint(self.chain.model)
+        self.service = service or batch_service(self.endpoint.gateway.name)
+        given = _window_of(state) if window is None else window
+        self.window = _checked_window(given, self.service)
+        self.client = BatchClient(self.chain.model, self.endpoint)
+        self.store = BatchStore(Journal(state))
+        wire: Wire = (
+            FileWire(self.window) if self.service.form == "file" else InlineWire(self.window)
+        )
+        self._steps = BatchSteps(self.store, wire, self._reader(), {})
+
+    def close(self) -> None:
+        """Let go of the journal."""
+        self.store.journal.close()
+
+    @contextmanager
+    def closed_on_error(self) -> Iterator[None]:
+        """Let go of the journal if the block raises."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
+    def submit(self, inputs: Iterable[Any], options: SubmitOptions) -> Steps[None]:
+        """Plan the inputs, upload the parts, and have batches made of them."""
+        yield Work(lambda: self._plan(inputs, options))
+        for part in self._unfinished():
+            yield from self._steps.submit(part)
+
+    def look(self) -> Steps[BatchStatus]:
+        """Read how far the batches are."""
+        for part in self._unfinished():
+            yield from self._steps.look(part)
+        return self.status()
+
+    def finish(self, timeout: float | None, polling: Polling) -> Steps[BatchStatus]:
+        """Advance every part until none is running."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        for seconds in polling.delays():
+            for part in self._unfinished():
+                yield from self._steps.advance(part)
+            if not any(part.is_running for part in self._unfinished()):
+                break
+            if deadline is not None and time.monotonic() + seconds >= deadline:
+                raise TimeoutError(
+                    f"The job was not over within {timeout} s; it goes on at the gateway: wait "
+                    "again, or attach to it later."
+                )
+            yield Wait(seconds)
+        return self.status()
+
+    def cancel(self) -> Steps[BatchStatus]:
+        """Ask for the end of every part."""
+        for part in self._unfinished():
+            yield from self._steps.cancel(part)
+        return self.status()
+
+    def status(self) -> BatchStatus:
+        """Return what the journal knows."""
+        return BatchStatus.of(self.store.journal.counts(), self.store.parts())
+
+    def check_gateway(self) -> None:
+        """Check that the parts are at the model's gateway.
+
+        Raises:
+            UnsupportedSettingError: they are at another.
+        """
+        here = (self.endpoint.gateway.name, self.endpoint.base_url)
+        for part in self._unfinished():
+            if (part.gateway, part.base_url) != here:
+                raise UnsupportedSettingError(
+                    f"The batches of {self.store.journal.path} are at {part.gateway} "
+                    f"({part.base_url}), and the model at {here[0]} ({here[1]}): attach with a "
+                    "model of that gateway."
+                )
+
+    def _unfinished(self) -> list[Part]:
+        return self.store.parts(only_unfinished=True)
+
+    def _plan(self, inputs: Iterable[Any], options: SubmitOptions) -> None:
+        journal, budget = self.store.journal, options.budget
+        self.check_gateway()
+        self.store.remove_strays()
+        gateway, model = self.endpoint.gateway.name, self.chain.model.model_name
+        settings = {"window": self.window, "gateway": gateway, "model": model}
+        run = journal.begin_run(f"batch {gateway} {model}", settings)
+        planner = BatchPlanner(
+            chain=self.chain,
+            endpoint=self.endpoint,
+            service=self.service,
+            store=self.store,
+            run=run,
+            offer=self._offer(model),
+            budget=Money.parse(budget) if isinstance(budget, str) else budget,
+        )
+        planner.plan(inputs, options.ids, strict=not options.allow_unlisted)
+        journal.end_run(run, "submitted", read_whole_input=True)
+
+    def _offer(self, model: str) -> Offer | None:
+        gateway = self.endpoint.gateway
+        book = self.chain.model.price_book or PriceBook.bundled()
+        return book.offer(gateway.price_list or gateway.name, model)
+
+    def _reader(self) -> RowReader:
+        return RowReader(
+            gateway=batch_gateway(self.endpoint.gateway),
+            offer=lambda part: self._offer(part.requested_model),
+            price_discount=self.chain.model.price_discount,
+            to_outcome=partial(outcome_of, parse=self.chain.parse),
+        )
+
+
+def _window_of(state: str | Path) -> str:
+    """Return the window of the journal's last job."""
+    with Journal(state, read_only=True) as journal:
+        run = journal.last_run() or {}
+    return str((run.get("settings") or {}).get("window") or f"{_SHORTEST_WINDOW}h")
+
+
+def _checked_window(window: str, service: BatchService) -> str:
+    """Check how long a batch may take.
+
+    Raises:
+        UnsupportedSettingError: it is no such time, or the service does not take it.
+    """
+    match = _WINDOW.fullmatch(window)
+    hours = int(match[1]) * (24 if match[2] == "d" else 1) if match else 0
+    most = service.longest_window_hours
+    if hours < _SHORTEST_WINDOW or (most is not None and hours > most):
+        longest = f"{most}h" if most else "what the gateway takes"
+        raise UnsupportedSettingError(
+            f"`window={window!r}` must be whole hours or days, from {_SHORTEST_WINDOW}h to "
+            f'{longest}: "24h", "2d".'
+        )
+    return window

@@ -1,0 +1,143 @@
+"""How a row ended, as the journal holds it, and back into messages and errors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from langchain_core.messages import AIMessage
+
+from langchain_qwen36._content.messages import reasoning_text
+from langchain_qwen36.bulk.types import Outcome
+from langchain_qwen36.errors import QwenError
+from langchain_qwen36.pricing import money_of
+from langchain_qwen36.pricing.units import units_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from langchain_core.messages.ai import UsageMetadata
+
+    from langchain_qwen36.bulk.types import Row
+
+
+def outcome_of(
+    key: str,
+    ending: AIMessage | QwenError,
+    fields: Mapping[str, Any] | None,
+    parse: Callable[[AIMessage], Any] | None = None,
+) -> Outcome:
+    """Return how a row ended; an answer that cannot be parsed failed, and is billed all the same.
+
+    Args:
+        key: Of the row.
+        ending: What came.
+        fields: The row's input.
+        parse: What follows the model in a chain.
+    """
+    if isinstance(ending, QwenError):
+        return failed_outcome(key, ending, fields)
+    parsed: Any = None
+    if parse is not None:
+        try:
+            parsed = parse(ending)
+        except Exception as error:  # noqa: BLE001 - any parser's error is the row's own
+            return _paid(key, ending, state="failed", error=_error(error), fields=fields)
+    return _paid(key, ending, parsed=parsed)
+
+
+def failed_outcome(key: str, error: QwenError, fields: Mapping[str, Any] | None = None) -> Outcome:
+    """Return the outcome of a row that was refused, was not run, or is lost."""
+    return Outcome(key=key, state="failed", error=_error(error), fields=fields)
+
+
+def _paid(
+    key: str,
+    message: AIMessage,
+    *,
+    state: Literal["done", "failed"] = "done",
+    parsed: Any = None,
+    error: Mapping[str, Any] | None = None,
+    fields: Mapping[str, Any] | None = None,
+) -> Outcome:
+    cost = message.response_metadata.get("cost")
+    money = money_of(cost) if cost else None
+    return Outcome(
+        key=key,
+        state=state,
+        answer=_answer(message, parsed),
+        usage=dict(message.usage_metadata) if message.usage_metadata else None,
+        cost=units_of(money.amount) if money else None,
+        currency=money.currency if money else "",
+        error=error,
+        fields=fields,
+    )
+
+
+def _answer(message: AIMessage, parsed: Any) -> dict[str, Any]:
+    metadata = message.response_metadata
+    return {
+        "answer": message.text,
+        "reasoning": reasoning_text(message) or None,
+        "parsed": _plain(parsed),
+        "tool_calls": message.tool_calls or None,
+        "invalid_tool_calls": message.invalid_tool_calls or None,
+        "finish_reason": metadata.get("finish_reason"),
+        "model": metadata.get("model_name"),
+        "response_metadata": metadata,
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Turn a pydantic object into what JSON can hold."""
+    return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
+
+
+def _error(error: Exception) -> dict[str, Any]:
+    known = {name: getattr(error, name, None) for name in ("status_code", "code", "request_id")}
+    return {
+        "type": type(error).__name__,
+        "message": str(error),
+        "retryable": bool(getattr(error, "is_retryable", False)),
+        **{name: value for name, value in known.items() if value is not None},
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchResult:
+    """How one row of a batch job ended: with a message or with an error."""
+
+    id: str
+    """As it was submitted."""
+    message: AIMessage | None = None
+    """With its usage, and its cost at the batch price in `response_metadata["cost"]`."""
+    parsed: Any = None
+    """What the steps behind the model made of it, as JSON holds it."""
+    error: Mapping[str, Any] | None = None
+    """`type` (a class of `langchain_qwen36.errors`), `message`, `retryable`, and `status_code`,
+    `code`, `request_id` where they are known; None: the row was answered."""
+
+    @classmethod
+    def of(cls, row: Row) -> BatchResult:
+        """Read a row of the journal."""
+        return cls(
+            id=row.id,
+            message=_message(row),
+            parsed=(row.answer or {}).get("parsed"),
+            error=row.error if row.state == "failed" else None,
+        )
+
+
+def _message(row: Row) -> AIMessage | None:
+    answer = row.answer
+    if answer is None:
+        return None
+    reasoning = answer.get("reasoning")
+    return AIMessage(
+        content=answer.get("answer") or "",
+        additional_kwargs={"reasoning_content": reasoning} if reasoning else {},
+        tool_calls=answer.get("tool_calls") or [],
+        invalid_tool_calls=answer.get("invalid_tool_calls") or [],
+        usage_metadata=cast("UsageMetadata | None", row.usage),
+        response_metadata=dict(answer.get("response_metadata") or {}),
+    )

@@ -1,0 +1,230 @@
+"""Inputs into parts: each request built, checked, and on the disk before anything is sent."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from langchain_qwen36._model.cost_estimate import count
+from langchain_qwen36._model.prepare import prepare_call
+from langchain_qwen36._model.user_warnings import warn_of_changes
+from langchain_qwen36.bulk.batch.comparison import compare
+from langchain_qwen36.bulk.batch.lines import batch_body, batch_gateway, encode_line, mode_of
+from langchain_qwen36.bulk.batch.outcomes import failed_outcome
+from langchain_qwen36.bulk.batch.part_files import PartWriter
+from langchain_qwen36.bulk.batch.store import Part
+from langchain_qwen36.bulk.types import Candidate
+from langchain_qwen36.catalog import check_batch_model, find_model
+from langchain_qwen36.errors import BudgetExceededError, InvalidRequestError, MessageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from langchain_qwen36._request.types import Request
+    from langchain_qwen36.bulk.batch.chains import BatchChain
+    from langchain_qwen36.bulk.batch.store import BatchStore
+    from langchain_qwen36.bulk.types import Row, Run
+    from langchain_qwen36.catalog import BatchService, Offer
+    from langchain_qwen36.gateways import Endpoint
+    from langchain_qwen36.pricing import Money
+
+_PAGE = 500
+_USUAL_ANSWER = 500
+"""Output tokens assumed of a request that limits none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A request of a batch before it has a line."""
+
+    candidate: Candidate
+    request: Request | None
+    body: Mapping[str, Any]
+    error: MessageError | None = None
+    """Why the row cannot be sent."""
+
+
+@dataclass(slots=True, kw_only=True)
+class BatchPlanner:
+    """Turns the inputs of a chain into parts in the journal."""
+
+    chain: BatchChain
+    endpoint: Endpoint
+    service: BatchService
+    store: BatchStore
+    run: Run
+    offer: Offer | None
+    """What prices the rows."""
+    budget: Money | None = None
+    expected: Money | None = field(default=None, init=False)
+    """What the rows may cost, where there is a budget."""
+    _first: Request | None = field(default=None, init=False)
+
+    def plan(self, inputs: Iterable[Any], ids: Iterable[str] | None, *, strict: bool) -> None:
+        """Write every input that the journal has no answer to into a part.
+
+        Args:
+            inputs: What `chain.invoke` takes, each.
+            ids: Their names; None: their numbers, from 1.
+            strict: Whether a model that the service does not list is refused.
+
+        Raises:
+            BudgetExceededError: the rows may cost more than the budget; nothing is sent.
+            UnsupportedSettingError: a setting that cannot be sent, or a model that does not run in
+                batches.
+        """
+        self.store.folder.mkdir(parents=True, exist_ok=True)
+        added: list[Part] = []
+        writer = PartWriter(
+            self.store.folder,
+            self.service,
+            self._new_part,
+            lambda part, keys: added.append(self.store.add(part, keys)),
+        )
+        try:
+            rows = self._planned(inputs, ids, strict=strict)
+            while page := list(islice(rows, _PAGE)):
+                self._write(page, writer)
+            writer.close()
+            self._check_budget()
+        except BaseException:
+            writer.discard()
+            for part in added:
+                self.store.withdraw(part)
+            raise
+
+    def _planned(
+        self, inputs: Iterable[Any], ids: Iterable[str] | None, *, strict: bool
+    ) -> Iterator[Planned]:
+        names = iter(ids) if ids is not None else None
+        for position, value in enumerate(inputs):
+            name = str(next(names)) if names is not None else str(position + 1)
+            try:
+                request = self._request(value, strict=strict)
+                body = batch_body(request)
+                error = None
+            except MessageError as problem:
+                request, body, error = None, {"input": repr(value)}, problem
+            yield Planned(
+                candidate=Candidate(request_key(body), position, position + 1, name),
+                request=request,
+                body=body,
+                error=error,
+            )
+
+    def _request(self, value: Any, *, strict: bool) -> Request:
+        messages = self.chain.messages(value)
+        endpoint = replace(self.endpoint, gateway=batch_gateway(self.endpoint.gateway))
+        prepared = prepare_call(
+            self.chain.model,
+            endpoint,
+            None,
+            messages,
+            stop=None,
+            kwargs=self.chain.kwargs,
+            stream=False,
+        )
+        if self._first is None:
+            self._check_model(prepared.request, strict=strict)
+            self._first = prepared.request
+        if self.budget is not None:
+            self._expect(messages, prepared.request)
+        return prepared.request
+
+    def _check_model(self, request: Request, *, strict: bool) -> None:
+        wire_id = str(request.body["model"])
+        is_known = strict and find_model(request.requested_model) is not None
+        if warning := check_batch_model(self.service, wire_id, is_known=is_known):
+            warn_of_changes({"batch": warning})
+
+    def _write(self, page: list[Planned], writer: PartWriter) -> None:
+        """Admit a page into the journal; rows that are answered, or in a batch, stay there."""
+        journal = self.store.journal
+        rows = journal.admit(self.run, [planned.candidate for planned in page])
+        refused = []
+        for planned, row in zip(page, rows, strict=True):
+            if not _is_wanted(row):
+                continue
+            try:
+                if planned.request is None:
+                    raise planned.error or MessageError("The row cannot be sent.")
+                line = encode_line(row.key, planned.body, self.service)
+            except MessageError as error:
+                fields = {"input": planned.body}
+                refusal = InvalidRequestError(str(error), gateway=self.endpoint.gateway.name)
+                refused.append(failed_outcome(row.key, refusal, fields))
+            else:
+                writer.add(row.key, line, mode_of(planned.request))
+        self.store.record(refused)
+
+    def _new_part(self, mode: tuple[str, bool | None]) -> Part:
+        model, thinking = mode
+        first = self._first
+        detail: dict[str, Any] = {}
+        if first is not None:
+            detail = {
+                "requested_model": first.requested_model,
+                "renamed_tools": dict(first.renamed_tools),
+                "notes": dict(first.notes),
+                "provider": first.body.get("provider"),
+            }
+        return Part(
+            run=self.run.number,
+            gateway=self.endpoint.gateway.name,
+            base_url=self.endpoint.base_url or "",
+            model=model,
+            thinking=thinking,
+            detail=detail,
+        )
+
+    # Budget.
+
+    def _expect(self, messages: Any, request: Request) -> None:
+        limits = (request.body.get(name) for name in ("max_completion_tokens", "max_tokens"))
+        written = next((limit for limit in limits if isinstance(limit, int)), _USUAL_ANSWER)
+        read = count(
+            self.chain.model, self.endpoint.gateway, messages, self.chain.kwargs.get("tools") or ()
+        )
+        price = compare(
+            {"input_tokens": read, "output_tokens": written},
+            self.offer,
+            discount=request.price_discount,
+            thinking=request.thinking,
+        ).batch
+        if price is None:
+            raise BudgetExceededError(
+                f"The batch price of {request.requested_model} at "
+                f"{self.endpoint.gateway.name} is not known, so the budget of {self.budget} cannot "
+                "be kept; nothing was sent. Give its price in `price_book=`, or no budget."
+            )
+        self.expected = price if self.expected is None else self.expected + price
+
+    def _check_budget(self) -> None:
+        if self.budget is None or self.expected is None:
+            return
+        if self.expected.currency != self.budget.currency:
+            raise BudgetExceededError(
+                f"The rows cost about {self.expected}, which a budget in {self.budget.currency} "
+                "cannot count; nothing was sent."
+            )
+        if self.budget < self.expected:
+            raise BudgetExceededError(
+                f"The rows may cost {self.expected} in a batch, more than the budget of "
+                f"{self.budget}; nothing was sent. Use a larger `budget=`, fewer rows, or a "
+                "smaller `max_tokens=`."
+            )
+
+
+def _is_wanted(row: Row) -> bool:
+    """Whether a row is to be sent: it never was, or it may fare better another time."""
+    failed = row.state == "failed" and bool((row.error or {}).get("retryable"))
+    return row.state == "pending" or failed
+
+
+def request_key(body: Mapping[str, Any]) -> str:
+    """Return the hash of a request's body, which names its row."""
+    return hashlib.sha256(orjson.dumps(body, option=orjson.OPT_SORT_KEYS)).hexdigest()[:32]
