@@ -1,11 +1,13 @@
-"""Instructions of an `invoke`, by valgrind: `python -m benchmarks.instructions [PEER ...]`.
+"""Instructions of a call or a chunk, by valgrind: `python -m benchmarks.instructions [PEER ...]`.
 
 A busy machine changes them by a few in a hundred and its seconds by a factor, so that they show
-what a small change is worth. What the kernel and the server do is not in them. A minute for each.
+what a small change is worth. What the kernel and the server do is not in them. A minute or two for
+each peer and case; `--case ainvoke` for another case than `invoke`.
 """
 
 from __future__ import annotations
 
+import argparse
 import re
 import shutil
 import subprocess
@@ -15,46 +17,63 @@ from benchmarks.peers import FLOOR, OPENAI, OURS, installed
 from benchmarks.runs import serving
 from benchmarks.worker import quiet
 
-_FEW, _MORE = 40, 120
-"""Calls; what one costs is the difference, without imports and first calls."""
+_SIZES = {
+    "invoke": (40, 120),
+    "ainvoke": (40, 120),
+    "stream": (400, 2_400),
+    "astream": (400, 2_400),
+}
+"""Fewer and more calls, or chunks of one stream: what one costs is the difference, without imports
+and first calls."""
 _RUN = """
 import sys
-from benchmarks.cases import Subject, invoke
-invoke(Subject(sys.argv[1], sys.argv[2]), times=int(sys.argv[3]))
+from benchmarks.cases import CASES, Subject
+peer, server, case, size = sys.argv[1:]
+subject = Subject(peer, server)
+settings = {"times" if "invoke" in case else "chunks": int(size)}
+with subject.runner:
+    CASES[case](subject, **settings)
 """
 
 
-def per_invoke(peer: str, server: str) -> float:
-    """Return the instructions of one call."""
-    _run([], peer, server, 1)  # writes the bytecode, which must not be a part of the difference
-    few, more = (_counted(peer, server, times) for times in (_FEW, _MORE))
-    return (more - few) / (_MORE - _FEW)
+def instructions(peer: str, server: str, case: str) -> float:
+    """Return the instructions of one call, or of one chunk of a stream."""
+    few, more = _SIZES[case]
+    _run([], peer, server, case, 1)  # writes the bytecode, which must not be a part of it
+    counts = [_count(peer, server, case, size) for size in (few, more)]
+    return (counts[1] - counts[0]) / (more - few)
 
 
-def _counted(peer: str, server: str, times: int) -> int:
+def _count(peer: str, server: str, case: str, size: int) -> int:
     valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
-    told = _run(valgrind, peer, server, times)
-    found = re.search(r"Collected : (\d+)", told)
-    assert found, told
-    return int(found[1])
+    report = _run(valgrind, peer, server, case, size)
+    collected = re.search(r"Collected : (\d+)", report)
+    assert collected, report
+    return int(collected[1])
 
 
-def _run(under: list[str], peer: str, server: str, times: int) -> str:
-    command = [*under, sys.executable, "-c", _RUN, peer, server, str(times)]
+def _run(under: list[str], peer: str, server: str, case: str, size: int) -> str:
+    command = [*under, sys.executable, "-c", _RUN, peer, server, case, str(size)]
     environment = quiet() | {"PYTHONHASHSEED": "0"}
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
     return done.stderr
 
 
 def main() -> None:
-    """Print the counts of each peer."""
+    """Print the counts of each peer and case."""
     if shutil.which("valgrind") is None:
         sys.exit("This needs valgrind: apt-get install valgrind.")
-    peers = sys.argv[1:] or [each for each in (FLOOR, OURS, OPENAI) if each in installed()]
+    parser = argparse.ArgumentParser(description="Count the instructions of a call or a chunk.")
+    parser.add_argument("peers", nargs="*", help="ChatQwen36, floor, ChatOpenAI, …")
+    parser.add_argument("--case", action="append", choices=_SIZES, help="may be given again")
+    arguments = parser.parse_args()
+    peers = arguments.peers or [peer for peer in (FLOOR, OURS, OPENAI) if peer in installed()]
     with serving() as port:
-        for peer in peers:
-            count = per_invoke(peer, f"http://127.0.0.1:{port}")
-            print(f"{peer}: {count / 1000:,.0f} thousand instructions an invoke", flush=True)
+        for case in arguments.case or ["invoke"]:
+            what = "a call" if "invoke" in case else "a chunk"
+            for peer in peers:
+                count = instructions(peer, f"http://127.0.0.1:{port}", case)
+                print(f"{case} of {peer}: {count / 1000:,.1f} thousand {what}", flush=True)
 
 
 if __name__ == "__main__":

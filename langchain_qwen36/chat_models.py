@@ -182,7 +182,7 @@ class ChatQwen36(BaseChatQwen):
         **kwargs: Any,
     ) -> ChatResult:
         generate.expose_costs(run_manager)
-        with generate.book_if_cancelled(run_manager, sent=False):
+        with generate.BookIfCancelled(run_manager, sent=False):
             prepared = await self._aprepare(messages, stop, kwargs, stream=False)
             await admission.aadmit(run_manager and run_manager.run_id)
         result = await generate.arun(prepared, run_manager)

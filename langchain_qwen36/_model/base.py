@@ -57,7 +57,8 @@ class BaseChatQwen(TypedCalls):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        return identity.params(self, self._endpoint)
+        endpoint = self._endpoint
+        return dict(self._derived("params", lambda: identity.params(self, endpoint)))
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         return identity.langsmith_params(self, stop, kwargs)
@@ -98,7 +99,7 @@ class BaseChatQwen(TypedCalls):
         A key from the environment is left out too: the copy reads the variable where it runs.
         """
         state = super().__getstate__()
-        own = ("http_client", "http_async_client", "_dumped", "_located", "_made_at")
+        own = ("http_client", "http_async_client", "_derived_cache", "_located", "_made_at")
         left_out = dict.fromkeys(own)
         return {**state, "__dict__": {**state["__dict__"], **left_out}}
 

@@ -80,12 +80,20 @@ class CoreOverrides(QwenFields):
         dumping each time would take a sixth of an `invoke`.
         Test: `tests/model/test_caching_of_serialized.py`.
         """
-        values = {**self.__dict__, "_dumped": None}
-        dumped = self.__dict__.get("_dumped")
-        if dumped is None or dumped[0] != values:
-            dumped = ({name: _shallow_copy(value) for name, value in values.items()}, dumpd(self))
-            self.__dict__["_dumped"] = dumped
-        return cast("dict[str, Any]", dumped[1])
+        return self._derived("dumped", lambda: dumpd(self))
+
+    def _derived(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """Return what `make` derives from the settings, made anew only when one has changed."""
+        values = {**self.__dict__, "_derived_cache": None}
+        cache = self.__dict__.get("_derived_cache")
+        if cache is None or cache[0] != values:
+            cache = ({key: _shallow_copy(value) for key, value in values.items()}, {})
+            # In `__dict__`, as core's cached properties: equality of models leaves it out.
+            self.__dict__["_derived_cache"] = cache
+        derived = cast("dict[str, dict[str, Any]]", cache[1])
+        if name not in derived:
+            derived[name] = make()
+        return derived[name]
 
     @model_validator(mode="after")
     def _check_profile_keys(self) -> Self:

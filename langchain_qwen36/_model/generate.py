@@ -19,7 +19,7 @@ from langchain_core.messages.ai import add_usage
 
 from langchain_qwen36._model import legacy_functions
 from langchain_qwen36._response.chunks import ChunkWriter
-from langchain_qwen36._response.message import chat_result
+from langchain_qwen36._response.message import chat_result, llm_output
 from langchain_qwen36._response.reader import CompletionReader
 from langchain_qwen36._transport import StreamCall
 from langchain_qwen36.errors import QwenError
@@ -79,7 +79,7 @@ async def arun(
     )
     callbacks = active_callbacks(run_manager) if prepared.api_call.is_stream else None
     writer = ChunkWriter()
-    with book_if_cancelled(run_manager):
+    with BookIfCancelled(run_manager):
         async with aclosing(aiter(stream)) as batches:
             async for deltas in batches:
                 if callbacks is not None:
@@ -88,22 +88,31 @@ async def arun(
     return _completed(chat_result(stream.reader, stream.meta), prepared)
 
 
-@contextmanager
-def book_if_cancelled(run_manager: Manager | None, *, sent: bool = True) -> Iterator[None]:
+class BookIfCancelled:
     """Tell cost handlers that an `ainvoke` was cancelled in this block: core tells nobody.
 
     Args:
         run_manager: The run's callbacks.
         sent: Whether a request may have been sent, and so be billed.
     """
-    try:
-        yield
-    except asyncio.CancelledError as error:
-        if (callbacks := active_callbacks(run_manager)) is not None:
-            from langchain_qwen36.callbacks.handler import book_cancelled_call  # noqa: PLC0415
 
-            book_cancelled_call(callbacks.handlers, callbacks.run_id, error, sent=sent)
-        raise
+    def __init__(
+        self, run_manager: AsyncCallbackManagerForLLMRun | None, *, sent: bool = True
+    ) -> None:
+        self._callbacks = active_callbacks(run_manager)
+        self._sent = sent
+
+    def __enter__(self) -> None:
+        """Begin the block."""
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        """Book the call if its task was cancelled; the cancellation goes on."""
+        if self._callbacks is None or not isinstance(error, asyncio.CancelledError):
+            return
+        from langchain_qwen36.callbacks.handler import book_cancelled_call  # noqa: PLC0415
+
+        callbacks = self._callbacks
+        book_cancelled_call(callbacks.handlers, callbacks.run_id, error, sent=self._sent)
 
 
 def last_chunk(
@@ -164,7 +173,7 @@ def with_combined_billing(first: ChatResult, second: ChatResult) -> ChatResult:
         for part in (earlier.response_metadata, dict(metadata))
     ]
     metadata["cost"] = _sum_costs(earlier.response_metadata.get("cost"), metadata.get("cost"))
-    second.llm_output = _llm_output(message)
+    second.llm_output = llm_output(message)
     return second
 
 
@@ -195,27 +204,11 @@ def combine_llm_outputs(outputs: Sequence[Mapping[str, Any] | None]) -> dict[str
 
 
 def _completed(result: ChatResult, prepared: PreparedCall) -> ChatResult:
-    """Add what LangChain's older interfaces read: `llm_output` and a legacy `function_call`."""
-    message = _first_message(result)
-    result.llm_output = _llm_output(message)
+    """Add the `function_call` that callers of legacy `functions=` read."""
     if prepared.has_functions:
+        message = _first_message(result)
         legacy_functions.add_function_call(message, message.tool_calls)
     return result
-
-
-def _llm_output(message: AIMessage) -> dict[str, Any]:
-    """Return usage under OpenAI's names, and the model's name; unknown usage is empty."""
-    usage = message.usage_metadata
-    tokens = (
-        {
-            "prompt_tokens": usage["input_tokens"],
-            "completion_tokens": usage["output_tokens"],
-            "total_tokens": usage["total_tokens"],
-        }
-        if usage
-        else {}
-    )
-    return {"token_usage": tokens, "model_name": message.response_metadata.get("model_name")}
 
 
 def _first_message(result: ChatResult) -> AIMessage:

@@ -17,7 +17,7 @@ from langchain_qwen36._request.adaptation import HistoryPolicy
 from langchain_qwen36._request.compatibility import plan_request
 from langchain_qwen36._request.json_schema import normalize_schema
 from langchain_qwen36._request.tool_names import ToolNames
-from langchain_qwen36._request.types import Request, Thinking
+from langchain_qwen36._request.types import NO_THINKING_SETTINGS, Request
 from langchain_qwen36._request.validation import (
     check_messages,
     check_settings,
@@ -132,7 +132,7 @@ def _body(
     body: dict[str, Any] = {"model": settings.wire_model, "messages": messages}
     # Objects of `model_kwargs` and ours are merged key by key; a setting of ours wins.
     under, over = settings.params, plan.thinking.fields
-    if settings.thinking == Thinking():
+    if settings.thinking == NO_THINKING_SETTINGS:
         under, over = over, under
     body = _over(_over(body, under), over)
     body |= _tool_fields(plan, settings, gateway)

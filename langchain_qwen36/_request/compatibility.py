@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, assert_never
 
 from langchain_qwen36._request import thinking as wire_thinking
-from langchain_qwen36._request.types import Thinking
+from langchain_qwen36._request.types import NO_THINKING_SETTINGS
 from langchain_qwen36.catalog import find_offer
 from langchain_qwen36.errors import UnsupportedSettingError
 
@@ -88,7 +88,7 @@ def _override(settings: Settings) -> bool | None:
     `extra_body` goes over every setting; `model_kwargs`, which stand in `params`, under them.
     """
     override = wire_thinking.thinking_override(settings.extra_body)
-    if override is None and settings.thinking == Thinking():
+    if override is None and settings.thinking == NO_THINKING_SETTINGS:
         override = wire_thinking.thinking_override(settings.params)
     return override
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from langchain_qwen36.catalog import Model
     from langchain_qwen36.gateways import Gateway
 
+_FEATURES: tuple[ServerFeature, ...] = get_args(ServerFeature)
 _ALL_THE_SAME = "`extra_body` sends it all the same."
 
 
@@ -33,7 +34,7 @@ def check_server_features(
     """
     if gateway.server_features is None:
         return
-    for name in get_args(ServerFeature):
+    for name in _FEATURES:
         if not settings.params.get(name):
             continue
         if name not in gateway.server_features:

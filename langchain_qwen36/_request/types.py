@@ -30,6 +30,9 @@ class Thinking:
     preserve: bool | None = None
 
 
+NO_THINKING_SETTINGS = Thinking()
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Settings:
     """One call's settings, merged from the constructor and the call."""
@@ -40,7 +43,7 @@ class Settings:
     """The gateway's spelling of it."""
     params: Mapping[str, Any] = field(default_factory=dict)
     """Sampling, limits and the like under their wire names; nothing in it is None."""
-    thinking: Thinking = Thinking()
+    thinking: Thinking = NO_THINKING_SETTINGS
     tools: Sequence[Mapping[str, Any]] = ()
     """Tools in wire form."""
     tool_choice: ToolChoice | None = None

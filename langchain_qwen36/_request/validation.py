@@ -25,8 +25,9 @@ def check_settings(
     Raises:
         UnsupportedSettingError: the setting, the gateway, and what it takes.
     """
-    for name, bounds in gateway.ranges.items():
-        value = settings.params.get(name)
+    for name, value in settings.params.items():
+        if (bounds := gateway.ranges.get(name)) is None:
+            continue
         size = len(value) if isinstance(value, list | tuple) else value
         if isinstance(size, int | float) and size not in bounds:
             what = "entries of " if isinstance(value, list | tuple) else ""
@@ -42,10 +43,11 @@ def ignored_setting_notes(
     settings: Settings, gateway: Gateway, model: Model | None
 ) -> dict[str, str]:
     """Return notes on settings that the gateway accepts and ignores."""
+    ignored = settings.params.keys() & gateway.ignored_params
     notes = {
         name: f"`{name}` was sent, but is ignored by `gateway={gateway.name!r}`: leave it out."
-        for name in sorted(gateway.ignored_params)
-        if settings.params.get(name)
+        for name in sorted(ignored)
+        if settings.params[name]
     }
     none_come = gateway.logprobs == "by_model" and model is not None and model.logprobs is False
     if none_come and settings.params.get("logprobs"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
@@ -39,7 +39,10 @@ def read_completion(payload: dict[str, Any], request: Request, meta: TransportIn
 
 
 def chat_result(reader: CompletionReader, meta: TransportInfo) -> ChatResult:
-    """Return what a finished reader has collected: one generation per choice."""
+    """Return what a finished reader has collected: one generation per choice.
+
+    `llm_output` is what LangChain's older interfaces read.
+    """
     generations = []
     counted = usage.from_wire(reader.raw_usage)
     for _, choice in sorted(reader.choices.items()):
@@ -48,7 +51,23 @@ def chat_result(reader: CompletionReader, meta: TransportInfo) -> ChatResult:
         generations.append(
             ChatGeneration(message=ai_message(choice, metadata, counted), generation_info=info)
         )
-    return ChatResult(generations=generations)
+    first = cast("AIMessage", generations[0].message)
+    return ChatResult(generations=generations, llm_output=llm_output(first))
+
+
+def llm_output(message: AIMessage) -> dict[str, Any]:
+    """Return usage under OpenAI's names, and the model's name; unknown usage is empty."""
+    counted = message.usage_metadata
+    tokens = (
+        {
+            "prompt_tokens": counted["input_tokens"],
+            "completion_tokens": counted["output_tokens"],
+            "total_tokens": counted["total_tokens"],
+        }
+        if counted
+        else {}
+    )
+    return {"token_usage": tokens, "model_name": message.response_metadata.get("model_name")}
 
 
 def partial_message(reader: CompletionReader) -> AIMessage | None:
@@ -105,14 +124,15 @@ def response_metadata(
     """
     request = reader.request
     facts = {**reader.metadata, **choice.metadata}
+    reason = finish_reason(choice, done=reader.done)
     metadata = {
         **facts,
         "model_name": facts.pop("model", None) or request.requested_model,
         "requested_model": request.requested_model,
         "model_provider": PROVIDER,
         "gateway": request.gateway.name,
-        "finish_reason": finish_reason(choice, done=reader.done),
-        "normalized_finish_reason": _normalized(choice, done=reader.done),
+        "finish_reason": reason,
+        "normalized_finish_reason": _normalized(choice, reason),
         "native_finish_reason": choice.native_finish or choice.raw_finish,
         "request_id": meta.request_id or facts.get("request_id"),
         "attempts": meta.attempts if meta.attempts > 1 else None,
@@ -190,11 +210,10 @@ _NORMALIZED = {
 }
 
 
-def _normalized(choice: Choice, *, done: bool) -> str | None:
+def _normalized(choice: Choice, reason: str | None) -> str | None:
     """Return the finish reason in langchain-core's words; None while nothing ended the answer."""
     if choice.extras.get("refusal"):
         return "refusal"
-    reason = finish_reason(choice, done=done)
     return _NORMALIZED.get(reason, "other") if reason else None
 
 

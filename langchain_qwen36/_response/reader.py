@@ -159,8 +159,9 @@ class CompletionReader:
             self.raw_usage = raw
         self.raw_usage = next(filter(usage.counted, _usages(payload)), self.raw_usage)
         for name, value in payload.items():
-            known = name in self.metadata and name in _FIRST_WINS
-            if value not in (None, "") and name not in _NO_FACTS and not known:
+            if name in _NO_FACTS or value is None or value == "":
+                continue
+            if name not in _FIRST_WINS or name not in self.metadata:
                 self.metadata[name] = value
 
     def _numbered(self, choice: Mapping[str, Any]) -> list[Delta]:

@@ -32,7 +32,7 @@ from langchain_qwen36.errors import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from langchain_qwen36._response.delta import Delta, TextKind
+    from langchain_qwen36._response.delta import Delta
     from langchain_qwen36._response.payload import ResponseContext
     from langchain_qwen36._response.reader import CompletionReader
     from langchain_qwen36._response.sse import Event
@@ -79,8 +79,6 @@ class StreamDecoder:
         self._decoder = SSEDecoder(context.max_event_bytes)
         self._template = ChunkTemplate()
         self._joiner = SurrogateJoiner()
-        self._plain_kind: TextKind | None = None
-        """The kind of the last payload's text, where it can be appended to."""
         self._head = b""
         self._drained = 0
         self._failure: QwenError | None = None
@@ -165,14 +163,10 @@ class StreamDecoder:
         if data == _DONE or self.done:
             self._after_done(event)
             return
-        if (
-            self._plain_kind
-            and not event.name
-            and (text := self._template.text_in(data, self._plain_kind))
-        ):
+        if not event.name and (text := self._template.text_in(data)):
             deltas += self._reader.append_plain(text)
             return
-        self._plain_kind = None
+        self._template.forget()
         try:
             payload = orjson.loads(data)
         except orjson.JSONDecodeError:
@@ -191,7 +185,6 @@ class StreamDecoder:
     def _feed_payload(self, payload: dict[str, Any], data: bytes) -> list[Delta]:
         deltas = self._reader.feed(payload)
         if len(deltas) == 1 and (plain := self._reader.plain) is not None:
-            self._plain_kind = plain
             self._template.learn(data, plain, deltas[0].text)
         return deltas
 

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_Paths = tuple[tuple[str, ...], ...]
 
-
-def _paths(*dotted: str) -> _Paths:
-    """Where a count may stand: dotted paths into the usage object, the first number wins.
+class _Paths(NamedTuple):
+    """Where a count may stand in the usage object: the first number wins.
 
     Two names for one number (docs/quirks.md#names-of-cached-tokens) therefore never add up.
     """
-    return tuple(tuple(path.split(".")) for path in dotted)
+
+    keys: frozenset[str]
+    """The first key of each path; most usage objects have none of them."""
+    paths: tuple[tuple[str, ...], ...]
+
+
+def _paths(*dotted: str) -> _Paths:
+    paths = tuple(tuple(path.split(".")) for path in dotted)
+    return _Paths(frozenset(path[0] for path in paths), paths)
 
 
 _INPUT = _paths("prompt_tokens", "input_tokens")
@@ -109,7 +115,9 @@ def _output_details(raw: Mapping[str, Any], written: int) -> OutputTokenDetails:
 
 
 def _first(raw: Mapping[str, Any], paths: _Paths) -> int | None:
-    for path in paths:
+    if paths.keys.isdisjoint(raw):
+        return None
+    for path in paths.paths:
         if path[0] not in raw:
             continue
         value: Any = raw
@@ -126,6 +134,8 @@ _MAX_DIGITS = 13
 
 
 def _count(value: Any) -> int | None:
+    if type(value) is int:
+        return value if -_MAX_COUNT < value < _MAX_COUNT else None
     if isinstance(value, str) and value.isdecimal() and len(value) <= _MAX_DIGITS:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):

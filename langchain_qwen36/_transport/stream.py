@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from langchain_qwen36._transport.call import ApiCall
     from langchain_qwen36._transport.http import AsyncHTTPResponse, HTTPResponse
 
+_NO_RESPONSE = TransportInfo()
 _DRAIN_SECONDS = 0.1
 """Seconds to wait for the end of the response after `[DONE]`: its connection is kept then."""
 
@@ -50,7 +51,7 @@ class StreamCall:
     def __init__(
         self, call: ApiCall, new_reader: Callable[[], CompletionReader], *, restart: bool = False
     ) -> None:
-        self.meta = TransportInfo()
+        self.meta = _NO_RESPONSE
         self._call = call
         self._new_reader = new_reader
         self._restart = restart
@@ -63,7 +64,10 @@ class StreamCall:
                 sent, clock = self._attempts.body, self._attempts.start()
                 with _http.open_stream(self._call.target, sent, clock) as response:
                     decoder = self._begin(response)
-                    yield from self._deltas(response, decoder)
+                    if decoder.is_single_body:
+                        decoder.feed_body(response.read())
+                    else:
+                        yield from self._deltas(response, decoder)
                 last = decoder.finish()
             except QwenError as error:
                 sleep(self._delay_or_raise(error))
@@ -81,9 +85,12 @@ class StreamCall:
                     self._call.target, self._attempts.body, clock
                 ) as response:
                     decoder = self._begin(response)
-                    async with aclosing(self._adeltas(response, decoder)) as batches:
-                        async for deltas in batches:
-                            yield deltas
+                    if decoder.is_single_body:
+                        decoder.feed_body(await response.aread())
+                    else:
+                        async with aclosing(self._adeltas(response, decoder)) as batches:
+                            async for deltas in batches:
+                                yield deltas
                 last = decoder.finish()
             except QwenError as error:
                 await asleep(self._delay_or_raise(error))
@@ -94,9 +101,6 @@ class StreamCall:
             yield last
 
     def _deltas(self, response: HTTPResponse, decoder: StreamDecoder) -> Iterator[list[Delta]]:
-        if decoder.is_single_body:
-            decoder.feed_body(response.read())
-            return
         try:
             for data in response:
                 deltas = decoder.feed(data)
@@ -111,9 +115,6 @@ class StreamCall:
     async def _adeltas(
         self, response: AsyncHTTPResponse, decoder: StreamDecoder
     ) -> AsyncGenerator[list[Delta], None]:
-        if decoder.is_single_body:
-            decoder.feed_body(await response.aread())
-            return
         try:
             async with aclosing(aiter(response)) as parts:
                 async for data in parts:

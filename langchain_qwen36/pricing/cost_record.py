@@ -92,17 +92,17 @@ def cost_record(
         usage: The raw usage object, for what the list has no price of.
     """
     if reported is not None:
-        money = reported.money
+        amount, currency = reported.amount, reported.currency
         if listed is not None and listed.currency != reported.currency:
             listed = None
     elif listed is not None:
-        money = listed.money
+        amount, currency = listed.total, listed.currency
     else:
         return None
     record = {
         **dict.fromkeys(CostRecord.__annotations__),
-        "currency": money.currency,
-        "total": float(money.amount),
+        "currency": currency,
+        "total": float(amount),
         "basis": "reported" if reported else "list",
         "unpriced": None if reported else plugin_calls_of(usage),
         **(_list_part(listed) if listed else {}),

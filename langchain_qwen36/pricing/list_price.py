@@ -132,8 +132,10 @@ class Cost:
     @property
     def cache_saved(self) -> Decimal:
         """How much cheaper the prompt cache made the call; below 0 where it was only written."""
-        share = _rate_factor(self.price, self.discount, batch=self.batch)
         through = self.tokens.cache_read + self.tokens.cache_write
+        if not through:
+            return Decimal(0)
+        share = _rate_factor(self.price, self.discount, batch=self.batch)
         plain = _amount(through, self.tier.input * share, self.price.unit)
         return plain - self.cache_read - self.cache_write
 

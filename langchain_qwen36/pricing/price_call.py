@@ -54,8 +54,7 @@ def price_call(
     Raises:
         ValueError: The discount is not above 0 and at most 1.
     """
-    raws = (metadata.get(key) for key in ("gateway_usage", "usage", "token_usage"))
-    raw = next((raw for raw in raws if raw), None)
+    raw = metadata.get("gateway_usage") or metadata.get("usage") or metadata.get("token_usage")
     raw = raw if isinstance(raw, dict) else {}
     if thinking is None:
         thinking = metadata.get("thinking")

@@ -88,7 +88,8 @@ def _own_key(usage: Mapping[str, Any]) -> Reported | None:
 
 def _at(tree: Any, path: tuple[str, ...]) -> Any:
     for key in path:
-        tree = tree.get(key) if isinstance(tree, dict) else None
+        if not isinstance(tree, dict) or (tree := tree.get(key)) is None:
+            return None
     return tree
 
 

@@ -564,8 +564,8 @@ async def test_what_comes_back_to_a_closed_pool_is_closed() -> None:
     with FaultServer(ANSWER) as server:
         answer = await pool.handle_async_request(asking(server))
         await pool.aclose()
-        await answer.aread()
-        await answer.aclose()
+        assert b"".join([part async for part in answer.stream])
+        await answer.stream.aclose()
         assert await server.until_open(0) == 0
 
 
@@ -574,8 +574,8 @@ async def test_what_is_still_fresh_is_looked_at_again() -> None:
     pool = AsyncPool(ssl_context=PLAIN, max_connections=1, keepalive_expiry=60)
     with FaultServer(ANSWER) as server:
         answer = await pool.handle_async_request(asking(server))
-        await answer.aread()
-        await answer.aclose()
+        assert b"".join([part async for part in answer.stream])
+        await answer.stream.aclose()
         first = pool._sweeper
         first.cancel()
         pool._sweep()
@@ -591,15 +591,15 @@ async def test_an_answer_closed_twice_gives_its_connection_back_once(mode: Mode)
         pool: Any = SyncPool(**limits) if mode == "sync" else AsyncPool(**limits)
         if mode == "sync":
             answer = pool.handle_request(asking(server))
-            answer.read()
-            answer.close()
-            answer.close()
+            assert b"".join(answer.stream)
+            answer.stream.close()
+            answer.stream.close()
             pool.close()
         else:
             answer = await pool.handle_async_request(asking(server))
-            await answer.aread()
-            await answer.aclose()
-            await answer.aclose()
+            assert b"".join([part async for part in answer.stream])
+            await answer.stream.aclose()
+            await answer.stream.aclose()
             await pool.aclose()
         assert pool._in_use == 0
 
@@ -613,11 +613,11 @@ def test_old_connections_of_threads_close_without_another_call(
     with FaultServer(ANSWER) as server:
         first, second = (pool.handle_request(asking(server)) for _ in range(2))
         assert server.wait_until_open(2) == 2
-        first.read()
-        first.close()
+        assert b"".join(first.stream)
+        first.stream.close()
         assert server.wait_until_open(1, seconds=30) == 1
-        second.read()
-        second.close()
+        assert b"".join(second.stream)
+        second.stream.close()
         assert server.wait_until_open(0, seconds=30) == 0
         pool.close()
 

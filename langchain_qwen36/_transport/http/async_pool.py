@@ -16,7 +16,7 @@ import httpcore
 
 from langchain_qwen36._transport.http.acknowledged import bytes_acknowledged, check_answers
 from langchain_qwen36._transport.http.async_stream import AsyncioStream
-from langchain_qwen36._transport.http.http1 import READ_BYTES, Exchange
+from langchain_qwen36._transport.http.http1 import READ_BYTES, Exchange, PoolResponse
 from langchain_qwen36._transport.http.idle import (
     CONNECTION_LOST,
     HANDOVER_SECONDS,
@@ -70,7 +70,7 @@ class AsyncPool:
         self._in_use = 0
         self._sweeper: asyncio.TimerHandle | None = None
 
-    async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
+    async def handle_async_request(self, request: httpcore.Request) -> PoolResponse:
         """Send a request over an idle connection, or a new one, or the next that comes free."""
         timeouts, request = request.extensions["timeout"], addressed(request, self._proxy)
         clock: CallTimeouts = timeouts["read"]
@@ -90,11 +90,11 @@ class AsyncPool:
         except BaseException:
             self.release(stream)
             raise
-        return httpcore.Response(
+        return PoolResponse(
             head.status,
-            headers=head.headers,
-            content=_Body(self, stream, exchange, head, clock),
-            extensions={"http_version": b"HTTP/1.1", "reason_phrase": head.reason},
+            head.headers,
+            _Body(self, stream, exchange, head, clock),
+            {"http_version": b"HTTP/1.1", "reason_phrase": head.reason},
         )
 
     async def aclose(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -13,7 +12,7 @@ from langchain_qwen36._transport.http.decoding import ACCEPT_ENCODING
 from langchain_qwen36._transport.http.response import (
     AsyncHTTPResponse,
     HTTPResponse,
-    mapped_errors,
+    MappedErrors,
     within,
 )
 from langchain_qwen36._transport.http.upload import UploadBody
@@ -26,8 +25,6 @@ from langchain_qwen36._transport.http.urls import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
-
     from langchain_qwen36._transport.http.urls import RequestURL
     from langchain_qwen36._transport.target import Target
     from langchain_qwen36._transport.timeouts import CallTimeouts
@@ -44,9 +41,10 @@ RequestBody = bytes | UploadBody
 """What is sent; no bytes are no body."""
 
 
-@contextmanager
-def open_stream(target: Target, body: RequestBody, clock: CallTimeouts) -> Iterator[HTTPResponse]:
-    """Send a request; inside the block its answer can be read, after it the connection is free.
+def open_stream(target: Target, body: RequestBody, clock: CallTimeouts) -> HTTPResponse:
+    """Send a request and return the head of its response.
+
+    Use it in a `with` block: inside its body can be read, after it the connection is free.
 
     Raises:
         GatewayTimeoutError: one of the clocks ran out.
@@ -54,35 +52,46 @@ def open_stream(target: Target, body: RequestBody, clock: CallTimeouts) -> Itera
         CertificateError: its certificate does not verify.
         UnexpectedResponseError: it redirects to somewhere else.
     """
-    with mapped_errors(target, clock):
+    with MappedErrors(target, clock):
         address = parse_url(target.url)
         response = _send(target, address, body, clock)
         while there := redirect(response, address):
             response.close()
             address = follow_redirect(there, address, response.status_code)
             response = _send(target, address, body, clock)
-    try:
-        yield HTTPResponse(response, target, clock)
-    finally:
-        response.close()
+    return HTTPResponse(response, target, clock)
 
 
-@asynccontextmanager
-async def aopen_stream(
-    target: Target, body: RequestBody, clock: CallTimeouts
-) -> AsyncIterator[AsyncHTTPResponse]:
-    """`open_stream`, async."""
-    with mapped_errors(target, clock):
+def aopen_stream(target: Target, body: RequestBody, clock: CallTimeouts) -> OpenStream:
+    """`open_stream` for an `async with` block."""
+    return OpenStream(target, body, clock)
+
+
+class OpenStream:
+    """The `async with` block of `aopen_stream`: what is sent when it is entered."""
+
+    def __init__(self, target: Target, body: RequestBody, clock: CallTimeouts) -> None:
+        self._sent = target, body, clock
+        self._response: AsyncHTTPResponse | None = None
+
+    async def __aenter__(self) -> AsyncHTTPResponse:
+        self._response = await _aopen(*self._sent)
+        return self._response
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._response is not None:
+            await self._response.aclose()
+
+
+async def _aopen(target: Target, body: RequestBody, clock: CallTimeouts) -> AsyncHTTPResponse:
+    with MappedErrors(target, clock):
         address = parse_url(target.url)
         response = await _asend(target, address, body, clock)
         while there := redirect(response, address):
             await response.aclose()
             address = follow_redirect(there, address, response.status_code)
             response = await _asend(target, address, body, clock)
-    try:
-        yield AsyncHTTPResponse(response, target, clock)
-    finally:
-        await response.aclose()
+    return AsyncHTTPResponse(response, target, clock)
 
 
 def _send(target: Target, address: RequestURL, body: RequestBody, clock: CallTimeouts) -> Any:

@@ -13,7 +13,6 @@ import functools
 import os
 import ssl
 import threading
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -32,8 +31,7 @@ _KEEPALIVE_EXPIRY = 30.0
 """Seconds: an agent's next call after its tools still finds the connection warm."""
 
 
-@dataclass(frozen=True, slots=True)
-class PoolKey:
+class PoolKey(NamedTuple):
     """What decides which connections may be shared."""
 
     origin: str

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Self
 
 from langchain_qwen36._response.payload import HTTP_ERROR_FROM
 from langchain_qwen36._transport.http.decoding import decoder_for
@@ -43,13 +43,19 @@ class HTTPResponse:
         self._target = target
         self.clock = clock
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._response.close()
+
     def check_clock(self) -> None:
         """Raise `GatewayTimeoutError` if a clock ran out while the caller was at work."""
-        with mapped_errors(self._target, self.clock):
+        with MappedErrors(self._target, self.clock):
             self.clock.check()
 
     def __iter__(self) -> Iterator[bytes]:
-        with mapped_errors(self._target, self.clock):
+        with MappedErrors(self._target, self.clock):
             if self._response.is_stream_consumed:  # a hook of the user's client read it
                 yield self._response.content
                 return
@@ -79,8 +85,12 @@ class AsyncHTTPResponse(HTTPResponse):
         super().__init__(response, target, clock)
         self.is_clocked = True
 
+    async def aclose(self) -> None:
+        """Free the connection."""
+        await self._response.aclose()
+
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
-        with mapped_errors(self._target, self.clock):
+        with MappedErrors(self._target, self.clock):
             if self._response.is_stream_consumed:
                 yield self._response.content
                 return
@@ -158,18 +168,28 @@ async def within(clock: CallTimeouts) -> AsyncIterator[None]:
         raise
 
 
-@contextmanager
-def mapped_errors(target: Target, clock: CallTimeouts) -> Iterator[None]:
-    """Have what a client raises in this block come out as one of our errors."""
-    try:
-        yield
-    except QwenError:
-        raise
-    except Exception as error:
+class MappedErrors:
+    """Have what a client raises in this block come out as one of our errors.
+
+    A class, since `contextlib.contextmanager` costs 1 % of a call for each block.
+    """
+
+    __slots__ = ("_clock", "_target")
+
+    def __init__(self, target: Target, clock: CallTimeouts) -> None:
+        self._target = target
+        self._clock = clock
+
+    def __enter__(self) -> None:
+        """Begin the block."""
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        """Raise our error in the place of a client's."""
+        if not isinstance(error, Exception) or isinstance(error, QwenError):
+            return
         if (foreign := raised_in_signal_handler(error)) is not None:
             raise foreign from None
-        found = map_exception(error, describe_target(target), clock)
-        if found is None:
-            raise
-        # What httpx cannot send it quotes, and that may be the key.
-        raise found from (None if isinstance(found, InvalidRequestError) else error)
+        mapped = map_exception(error, describe_target(self._target), self._clock)
+        if mapped is not None:
+            # What httpx cannot send it quotes, and that may be the key.
+            raise mapped from (None if isinstance(mapped, InvalidRequestError) else error)
