@@ -80,8 +80,8 @@ class LocalEngine:
         chat_template: a Jinja template's text, or the `Path` of its file. Not given: the GGUF
             file's own, except for the tiny default model, which gets one that shows it how to
             think and to call tools.
-        threads: CPU threads. Not given: one for each core, except for the tiny default model, which
-            is fastest with one as soon as anything else runs.
+        threads: CPU threads. Not given: one for each core, except for a model no larger than the
+            tiny default one, which is fastest with one as soon as anything else runs.
         start_timeout: seconds until an engine that is not up is an error. The tiny model
             needs one, 20 GB from a cold disk need minutes.
 
@@ -220,9 +220,11 @@ class LocalEngine:
             )
         gguf = default_gguf() if self._gguf is None else require_gguf(self._gguf)
         # By size: whoever downloads the file by hand may call it as they like.
-        tiny = gguf.stat().st_size == SMOLLM2.size
+        size = gguf.stat().st_size
+        tiny = size == SMOLLM2.size
+        threads = {"threads": 1} if size <= SMOLLM2.size else {}
         return {
-            **(_TINY_DEFAULTS if tiny else _DEFAULTS),
+            **(_TINY_DEFAULTS if tiny else _DEFAULTS | threads),
             **self._options,
             "gguf": str(gguf),
             "name": gguf.stem,

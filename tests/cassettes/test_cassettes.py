@@ -21,7 +21,7 @@ from taping import CASSETTES
 from taping.play import head_of, model_of, played, urls_of
 from taping.readable import Readable
 from taping.record import SUBJECTS, main, record
-from taping.scenarios import SCENARIOS, STREAMED, arun, run
+from taping.scenarios import SCENARIOS, SCRIPTED_SCENARIOS, STREAMED, arun, run
 from vcr.errors import CannotOverwriteExistingCassetteException
 
 from langchain_qwen36 import GATEWAYS, ChatQwen36
@@ -112,6 +112,18 @@ ERRORS = {
 }
 
 
+@pytest.mark.parametrize("gateway", ["llamacpp"])
+def test_the_recordings_of_real_servers(gateway: str) -> None:
+    """Two calls are two, a cut call is invalid, a wrong key and an overflow are their errors."""
+    told = {n: head_of(CASSETTES / gateway / f"{n}.yaml")["expected"] for n in SCRIPTED_SCENARIOS}
+    cities = [call["args"] for call in told["two_calls"]["tool_calls"]]
+    assert cities == [{"city": "Paris"}, {"city": "Rome"}]
+    cut = told["cut_call"]
+    assert (cut["tool_calls"], cut["invalid_tool_calls"]) == ([], [{"name": "get_weather"}])
+    errors = [told[name]["error"] for name in ("wrong_key", "context_overflow")]
+    assert errors == ["AuthenticationError", "ContextOverflowError"]
+
+
 def test_the_errors() -> None:
     """One of each gateway, and what it is in our tree."""
     told = {file.parent.name: head_of(file)["expected"] for file in FILES if file.stem == "error"}
@@ -153,8 +165,9 @@ def test_ones_own_server_has_no_price(gateway: str) -> None:
 
 
 def test_no_gateway_and_no_scenario_is_missing() -> None:
-    """Each subject has its five files; a region without a price of its own needs none."""
+    """Each subject has its files; a region without a price of its own needs none."""
     expected = {(row, name) for row in SUBJECTS if row != "dashscope-us" for name in SCENARIOS}
+    expected |= {(row, name) for row in ("llamacpp",) for name in SCRIPTED_SCENARIOS}
     assert {(file.parent.name, file.stem) for file in FILES} == expected
 
 

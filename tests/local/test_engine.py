@@ -13,13 +13,19 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
 from langchain_qwen36.errors import EngineError, EngineMissingError, ModelFileError
 from langchain_qwen36.local import LocalEngine, default_gguf, shared_engine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+    Program = Callable[[str], AbstractContextManager[subprocess.Popen]]
 
 pytestmark = pytest.mark.engine
 
@@ -84,18 +90,26 @@ def is_gone(pid: int, seconds: float = 3) -> bool:
     return False
 
 
-@contextlib.contextmanager
-def program(lines: str) -> Any:
-    """Run a program of its own that has `engine` started; unclosed files make it complain."""
-    start = "from langchain_qwen36.local import LocalEngine, shared_engine\nimport os, sys, time\n"
-    command = [sys.executable, "-W", "error::ResourceWarning", "-c", start + lines]
-    with subprocess.Popen(  # noqa: S603
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+@pytest.fixture
+def program(scripted_gguf: Path) -> Program:
+    """Run programs of their own that know `GGUF`; unclosed files make them complain."""
+    start = (
+        "from langchain_qwen36.local import LocalEngine, shared_engine\nimport os, sys, time\n"
+        f"GGUF = {str(scripted_gguf)!r}\n"
+    )
+
+    @contextlib.contextmanager
+    def running(lines: str) -> Iterator[subprocess.Popen]:
+        command = [sys.executable, "-W", "error::ResourceWarning", "-c", start + lines]
+        with subprocess.Popen(  # noqa: S603
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        ) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+    return running
 
 
 # Life
@@ -115,9 +129,9 @@ def test_it_is_up_within_seconds_and_leaves_nothing_behind() -> None:
         os.kill(pid, 0)
 
 
-def test_start_and_close_may_be_repeated() -> None:
+def test_start_and_close_may_be_repeated(scripted_gguf: Path) -> None:
     """A second start keeps the process; a second close does nothing; it may be started anew."""
-    engine = LocalEngine(context_tokens=512)
+    engine = LocalEngine(scripted_gguf, context_tokens=512)
     pids = [engine.start().pid, engine.start().pid]
     engine.check()
     engine.close()
@@ -131,10 +145,10 @@ def test_start_and_close_may_be_repeated() -> None:
         engine.check()
 
 
-IN_MAIN_THREAD = "engine = LocalEngine(context_tokens=512).start()\n"
+IN_MAIN_THREAD = "engine = LocalEngine(GGUF, context_tokens=512).start()\n"
 IN_ENDED_THREAD = """
 import threading
-engine = LocalEngine(context_tokens=512)
+engine = LocalEngine(GGUF, context_tokens=512)
 thread = threading.Thread(target=engine.start)
 thread.start()
 thread.join()
@@ -150,7 +164,7 @@ WITH_A_FORKED_CHILD = IN_MAIN_THREAD + "if not os.fork():\n    time.sleep(20)\n 
         pytest.param(WITH_A_FORKED_CHILD, id="with a forked child that lives on"),
     ],
 )
-def test_it_dies_with_a_parent_killed_by_signal_9(lines: str) -> None:
+def test_it_dies_with_a_parent_killed_by_signal_9(lines: str, program: Program) -> None:
     """A parent that cannot clean up leaves no engine."""
     with program(lines + "print(engine.pid, flush=True)\ntime.sleep(30)") as parent:
         pid = int(parent.stdout.readline())
@@ -177,9 +191,12 @@ def test_it_dies_with_its_parent_while_it_loads() -> None:
     assert process.returncode == -signal.SIGIO
 
 
-def test_a_program_that_never_closes_it_ends_cleanly() -> None:
+def test_a_program_that_never_closes_it_ends_cleanly(program: Program) -> None:
     """At exit the engine ends, and nothing complains about files or processes left open."""
-    lines = "print(shared_engine(context_tokens=512).pid)\nLocalEngine(context_tokens=256).start()"
+    lines = (
+        "print(shared_engine(GGUF, context_tokens=512).pid)\n"
+        "LocalEngine(GGUF, context_tokens=256).start()"
+    )
     with program(lines) as parent:
         out, err = parent.communicate()
 
@@ -187,12 +204,12 @@ def test_a_program_that_never_closes_it_ends_cleanly() -> None:
     assert is_gone(int(out))
 
 
-def test_a_forked_child_starts_its_own() -> None:
+def test_a_forked_child_starts_its_own(program: Program) -> None:
     """The child's shared engine is another process; the parent's outlives the child."""
     lines = """
-mine = shared_engine(context_tokens=512)
+mine = shared_engine(GGUF, context_tokens=512)
 if not os.fork():
-    print(mine.pid, shared_engine(context_tokens=512).pid, flush=True)
+    print(mine.pid, shared_engine(GGUF, context_tokens=512).pid, flush=True)
     sys.exit()
 os.wait()
 print(mine.pid, mine.alive)
@@ -206,9 +223,9 @@ print(mine.pid, mine.alive)
     assert is_gone(int(childs))
 
 
-def test_a_fork_lets_be_what_does_not_run() -> None:
+def test_a_fork_lets_be_what_does_not_run(scripted_gguf: Path, program: Program) -> None:
     """An engine that was never started, or whose process is gone, has nothing to let go of."""
-    engine = LocalEngine(context_tokens=512).start()
+    engine = LocalEngine(scripted_gguf, context_tokens=512).start()
     process = engine._process
     engine.close()
     process.detach()
@@ -220,11 +237,11 @@ def test_a_fork_lets_be_what_does_not_run() -> None:
     assert (out, err) == ("False\n", "")
 
 
-def test_it_ends_in_peace_where_its_input_does(tmp_path: Path) -> None:
+def test_it_ends_in_peace_where_its_input_does(tmp_path: Path, scripted_gguf: Path) -> None:
     """Where no signal tells of the parent's end, as on another platform, reading stdin does."""
     server = Path(sys.modules["langchain_qwen36.local.process"].__file__).with_name("server.py")
     said = tmp_path / "settings"  # a file's end sends no signal
-    said.write_text(json.dumps(LocalEngine(context_tokens=512)._settings()) + "\n")
+    said.write_text(json.dumps(LocalEngine(scripted_gguf, context_tokens=512)._settings()) + "\n")
     with said.open() as stdin:
         done = subprocess.run(  # noqa: S603
             [sys.executable, "-P", str(server)], stdin=stdin, capture_output=True, check=False
@@ -239,23 +256,39 @@ def test_threads_may_be_said() -> None:
     assert LocalEngine(threads=3)._settings()["threads"] == 3
 
 
-def test_one_engine_is_shared_until_it_dies() -> None:
+def test_a_model_as_small_as_the_tiny_one_runs_on_one_thread(scripted_gguf: Path) -> None:
+    """On busy cores two threads wait for each other: it wrote 2 tokens/s with two, 80 with one."""
+    assert LocalEngine(scripted_gguf)._settings()["threads"] == 1
+
+
+def test_a_larger_model_runs_on_all_cores(tmp_path: Path) -> None:
+    """llama.cpp's own default, which is -1."""
+    gguf = tmp_path / "large.gguf"
+    with gguf.open("wb") as file:
+        file.write(b"GGUF" + (3).to_bytes(4, "little"))
+        file.truncate(200_000_000)  # a hole: it takes no room
+    assert LocalEngine(gguf)._settings()["threads"] == -1
+
+
+def test_one_engine_is_shared_until_it_dies(scripted_gguf: Path) -> None:
     """Threads that ask at once get one process; after its death a new one is started."""
     with ThreadPoolExecutor(4) as pool:
-        engines = list(pool.map(lambda _: shared_engine(context_tokens=512), range(4)))
+        engines = list(
+            pool.map(lambda _: shared_engine(scripted_gguf, context_tokens=512), range(4))
+        )
     first = engines[0]
     pid = first.pid
     os.kill(pid, signal.SIGKILL)
 
     with pytest.raises(EngineError, match=r"died \(exit code -9\)"):
         first.check()
-    again = shared_engine(context_tokens=512)
+    again = shared_engine(scripted_gguf, context_tokens=512)
     assert all(engine is first for engine in engines)
     assert again.alive
     assert again.pid != pid
-    assert shared_engine(context_tokens=256) is not again
+    assert shared_engine(scripted_gguf, context_tokens=256) is not again
     again.close()
-    shared_engine(context_tokens=256).close()
+    shared_engine(scripted_gguf, context_tokens=256).close()
 
 
 # The server

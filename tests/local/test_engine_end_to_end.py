@@ -1,4 +1,4 @@
-"""`ChatQwen36` on the real engine: the same question in every call style, and its end."""
+"""`ChatQwen36` on the real engine and the scripted model: every call style, tools, its end."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from langchain_qwen36.local import shared_engine
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessageChunk
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.usefixtures("_scripted_engine")]
 
-QUESTION = "What is the capital of France?"
+HELLO = ("Hello, my friend!", "The user greets me.\n", "stop", 10)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def model() -> ChatQwen36:
-    """Return the embedded engine's tiny model, as repeatable as it gets."""
-    return ChatQwen36(gateway="local", temperature=0, seed=7, thinking_budget=48, max_tokens=120)
+    """Return a model on the embedded engine, which plays the scripts of tests/scripted."""
+    return ChatQwen36(gateway="local", temperature=0)
 
 
 def get_weather(city: str) -> str:
@@ -32,10 +32,11 @@ def get_weather(city: str) -> str:
     return f"It rains in {city}."
 
 
-def told(message: AIMessage) -> tuple[str, str, str]:
-    """Text, thoughts and finish of a message in any shape."""
-    thoughts = message.additional_kwargs["reasoning_content"]
-    return message.text, thoughts, message.response_metadata["finish_reason"]
+def summary(message: AIMessage) -> tuple[str, str, str, int]:
+    """Text, reasoning, finish reason and output tokens of a message in any shape."""
+    reasoning = message.additional_kwargs.get("reasoning_content", "")
+    finish = message.response_metadata["finish_reason"]
+    return message.text, reasoning, finish, message.usage_metadata["output_tokens"]
 
 
 def merged(chunks: list[AIMessageChunk]) -> AIMessageChunk:
@@ -47,24 +48,21 @@ def merged(chunks: list[AIMessageChunk]) -> AIMessageChunk:
 
 
 async def test_all_call_styles_agree(model: ChatQwen36) -> None:
-    """Invoke, stream, their async twins and v3 events give one answer, with thoughts and usage."""
-    invoked = model.invoke(QUESTION)
-    streamed = merged(list(model.stream(QUESTION)))
-    awaited = await model.ainvoke(QUESTION)
-    astreamed = merged([chunk async for chunk in model.astream(QUESTION)])
-    events = model.stream_events(QUESTION, version="v3").output
-    stream = await model.astream_events(QUESTION, version="v3")
-    aevents = await stream.output
-    messages = [invoked, streamed, awaited, astreamed, events, aevents]
-    assert [told(message) for message in messages] == [told(invoked)] * 6
-    assert "Paris" in invoked.text
-    assert invoked.additional_kwargs["reasoning_content"]
-    counted = {message.usage_metadata["output_tokens"] for message in messages}
-    assert len(counted) == 1
+    """Invoke, stream, their async twins and v3 events give one answer, with reasoning and usage."""
+    stream = await model.astream_events("Hello", version="v3")
+    messages = [
+        model.invoke("Hello"),
+        merged(list(model.stream("Hello"))),
+        await model.ainvoke("Hello"),
+        merged([chunk async for chunk in model.astream("Hello")]),
+        model.stream_events("Hello", version="v3").output,
+        await stream.output,
+    ]
+    assert [summary(message) for message in messages] == [HELLO] * 6
 
 
 def test_a_tool_is_called_and_its_result_is_used(model: ChatQwen36) -> None:
-    """A forced call comes back with arguments that fit, and the answer tells the result."""
+    """A forced call comes back with its arguments, and the result leads to the answer."""
     bound = model.bind_tools([get_weather], tool_choice="any")
     asked = bound.invoke("What is the weather in Paris?")
     (call,) = asked.tool_calls
@@ -73,11 +71,11 @@ def test_a_tool_is_called_and_its_result_is_used(model: ChatQwen36) -> None:
     answer = model.bind_tools([get_weather]).invoke(
         [("user", "What is the weather in Paris?"), asked, result]
     )
-    assert "rain" in answer.text + answer.additional_kwargs["reasoning_content"]
+    assert answer.text == "It is 18 degrees in Paris today."
 
 
 def test_an_answer_keeps_to_a_schema(model: ChatQwen36) -> None:
-    """The server's grammar holds the answer to the schema."""
+    """The server's grammar lets an answer through that fits the schema."""
     schema = {
         "title": "City",
         "type": "object",
@@ -85,21 +83,21 @@ def test_an_answer_keeps_to_a_schema(model: ChatQwen36) -> None:
         "required": ["city", "population"],
     }
     found = model.with_structured_output(schema, method="json_schema").invoke("Describe Paris.")
-    assert {key: type(value) for key, value in found.items()} == {"city": str, "population": int}
+    assert found == {"city": "Paris", "population": 2_100_000}
 
 
-def test_two_requests_are_answered_at_once(model: ChatQwen36) -> None:
-    """Parallel slots: a batch gives each question its own answer."""
-    answers = model.batch([QUESTION, "What is the capital of Italy?"])
-    assert [word in answer.text for word, answer in zip(("Paris", "Rome"), answers, strict=True)]
+def test_questions_of_a_batch_get_their_own_answers(model: ChatQwen36) -> None:
+    """Parallel slots: what one question is answered never reaches another."""
+    questions = ["Hello", "What is the capital of Italy?"] * 4
+    answers = [answer.text for answer in model.batch(questions)]
+    assert answers == ["Hello, my friend!", "The capital of Italy is Rome."] * 4
 
 
-def test_an_engine_that_dies_says_why() -> None:
+def test_an_engine_that_dies_says_why(model: ChatQwen36) -> None:
     """A call on a dead engine raises the engine's error, not a connection's; the next one works."""
-    model = ChatQwen36(gateway="local", temperature=0, max_tokens=40)
-    stream = model.stream("Count to a hundred, in words, one number a line.")
+    stream = model.stream("Count", enable_thinking=False)
     next(stream)
     os.kill(shared_engine().pid, signal.SIGKILL)
     with pytest.raises(EngineError, match="died"):
         list(stream)
-    assert model.invoke(QUESTION, thinking_budget=16).usage_metadata["output_tokens"] > 0
+    assert summary(model.invoke("Hello")) == HELLO

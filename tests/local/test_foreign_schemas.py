@@ -8,12 +8,16 @@ from schemas import ROOTS
 
 from langchain_qwen36 import ChatQwen36
 
-pytestmark = [pytest.mark.engine, pytest.mark.slow]
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.slow,
+    pytest.mark.usefixtures("_scripted_engine"),
+]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def model() -> ChatQwen36:
-    """Return the embedded engine's tiny model with the shortest answer."""
+    """Return a model on the embedded engine with the shortest answer."""
     return ChatQwen36(
         gateway="local", temperature=0, max_tokens=1, enable_thinking=False, max_retries=0
     )

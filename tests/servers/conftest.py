@@ -32,6 +32,20 @@ def pytest_configure(config: pytest.Config) -> None:
 _SEEN: pytest.StashKey[Seen] = pytest.StashKey()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let each server's tests follow each other, so that it is started once."""
+    order = [None, *SERVERS]
+    items.sort(
+        key=lambda item: order.index(
+            item.callspec.params.get("server")
+            if isinstance(item, pytest.Function)
+            and hasattr(item, "callspec")
+            and item.path.parent == Path(__file__).parent
+            else None
+        )
+    )
+
+
 @pytest.fixture(scope="session")
 def seen(request: pytest.FixtureRequest) -> Seen:
     """What was seen up to now."""
@@ -43,13 +57,20 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str
     """Start a server by name, the one before it ended: two cores carry one at a time."""
     with ExitStack() as stack:
         current: dict[str, Endpoint] = {}
+        failed: dict[str, str] = {}
 
         def start(name: str) -> Endpoint:
+            if name in failed:
+                pytest.fail(f"{name} did not start: {failed[name]}", pytrace=False)
             if name not in current:
                 stack.close()
                 current.clear()
                 folder = tmp_path_factory.mktemp(name)
-                current[name] = stack.enter_context(SERVERS[name].start(folder))
+                try:
+                    current[name] = stack.enter_context(SERVERS[name].start(folder))
+                except Exception as error:
+                    failed[name] = str(error).partition("\n")[0]
+                    raise
             return current[name]
 
         yield start

@@ -18,7 +18,7 @@ Every release is tested on real servers that run a scripted model: a Qwen3 model
 whose weights are computed, so that the server's own parsers, grammars and checks run and the
 answer is known. The same behaviors are asked of every server in six call styles (`invoke`, `stream`, v3
 events and their async twins); where a cell holds one result, all six agree. What a server cannot
-do is an error by name. How the model works: `tests/servers/scripted_model.py`.
+do is an error by name. How the model works: `tests/scripted/model.py`.
 
 Commands with which each server was started, and its parsers: [Your own server](own-server.md).
 

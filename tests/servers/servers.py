@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import re
+import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import httpx
+from commands import (
+    LITELLM,
+    MODEL,
+    TRANSFORMERS,
+    VLLM_HERMES,
+    VLLM_XML,
+    command_of,
+    litellm_config,
+)
 from installed import litellm_python, vllm_python
-from scripted_gguf import save_gguf
-from scripted_model import CONTEXT, ScriptedModel
+from scripted import CONTEXT, ScriptedModel, save_gguf
 from server_process import API_KEY, RunningServer, free_port, running
 
 from langchain_qwen36.local import LocalEngine
@@ -22,10 +32,25 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from scripts import ToolFormat
+    from scripted import ToolFormat
 
-MODEL = "Qwen/Qwen3.6-27B"
-"""The name under which every server serves the scripted model."""
+VLLM_OPTIONS = (
+    *("--served-model-name", MODEL, "--api-key", API_KEY, "--host", "127.0.0.1"),
+    *("--max-model-len", str(CONTEXT), "--max-num-seqs", "8"),
+    *("--enforce-eager", "--dtype", "float32"),
+)
+"""A test's own: the scripted model on a CPU, in float32, for its margins, without compilation."""
+VLLM_ENVIRONMENT = {
+    "VLLM_TARGET_DEVICE": "cpu",
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    # A core of its own may be the one that others use, and two threads spin while they wait.
+    "VLLM_CPU_OMP_THREADS_BIND": "nobind",
+    "OMP_NUM_THREADS": "1",
+    "VLLM_HOST_IP": "127.0.0.1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+    "HF_HUB_OFFLINE": "1",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,32 +70,22 @@ class Server:
     """A server and its options."""
 
     title: str
-    """What ran, with the version and the options that matter."""
+    """What runs, with the options that matter."""
     gateway: str
     """The row of ours that is tested on it."""
+    version: Callable[[], str]
+    """The version that is installed."""
     start: Callable[[Path], AbstractContextManager[Endpoint]]
     """Start it with files in a folder."""
 
 
 @contextmanager
-def _vllm(folder: Path, tool_format: ToolFormat, parser: str) -> Iterator[Endpoint]:
+def _vllm(folder: Path, tool_format: ToolFormat, shown: str) -> Iterator[Endpoint]:
     model, port = ScriptedModel(tool_format).save(folder / "model"), free_port()
-    command = [str(vllm_python()), "-m", "vllm.entrypoints.openai.api_server"]
-    command += ["--model", str(model), "--served-model-name", MODEL]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--api-key", API_KEY]
-    command += ["--enforce-eager", "--dtype", "float32", "--max-num-seqs", "8"]
-    command += ["--max-model-len", str(CONTEXT), "--reasoning-parser", "qwen3"]
-    command += ["--enable-auto-tool-choice", "--tool-call-parser", parser]
-    environment = {
-        "VLLM_TARGET_DEVICE": "cpu",
-        "VLLM_CPU_KVCACHE_SPACE": "1",
-        "VLLM_HOST_IP": "127.0.0.1",
-        "VLLM_NO_USAGE_STATS": "1",
-        "DO_NOT_TRACK": "1",
-        "HF_HUB_OFFLINE": "1",
-    }
-    with running(command, port, folder / "log", environment) as server:
-        metrics = f"http://127.0.0.1:{port}/metrics"
+    command = command_of(shown, str(model), "--port", str(port), *VLLM_OPTIONS)
+    command[0] = str(vllm_python().with_name("vllm"))
+    with running(command, port, folder / "log", VLLM_ENVIRONMENT) as server:
+        metrics = server.base_url.removesuffix("/v1") + "/metrics"
         aborted = re.compile(r'vllm:request_success_total{.*finished_reason="abort".*} [1-9]')
         yield replace(
             _endpoint(server), has_aborted=lambda: bool(aborted.search(httpx.get(metrics).text))
@@ -79,9 +94,10 @@ def _vllm(folder: Path, tool_format: ToolFormat, parser: str) -> Iterator[Endpoi
 
 @contextmanager
 def _transformers(folder: Path) -> Iterator[Endpoint]:
-    model, port = ScriptedModel("hermes").save(folder / "Qwen3.6-27B"), free_port()
-    command = [str(vllm_python().with_name("transformers")), "serve", str(model)]
-    command += ["--host", "127.0.0.1", "--port", str(port), "--device", "cpu", "--dtype", "float32"]
+    model, port = ScriptedModel("hermes").save(folder / "Qwen3-8B"), free_port()
+    options = ("--port", str(port), "--host", "127.0.0.1", "--device", "cpu", "--dtype", "float32")
+    command = command_of(TRANSFORMERS, str(model), *options)
+    command[0] = str(vllm_python().with_name("transformers"))
     (cache := folder / "hub").mkdir()  # /v1/models lists what is in it
     environment = {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(cache)}
     with running(command, port, folder / "log", environment) as server:
@@ -91,13 +107,13 @@ def _transformers(folder: Path) -> Iterator[Endpoint]:
 
 @contextmanager
 def _llamacpp(folder: Path, tool_format: ToolFormat) -> Iterator[Endpoint]:
-    gguf = save_gguf(ScriptedModel(tool_format), folder / "scripted.gguf")
+    gguf = save_gguf(ScriptedModel(tool_format), folder / "Qwen3.6-27B.gguf")
     with LocalEngine(gguf, context_tokens=CONTEXT, threads=1) as engine:
-        key = engine.api_key.get_secret_value()
         yield Endpoint(
             base_url=engine.base_url,
-            api_key=key,
+            api_key=engine.api_key.get_secret_value(),
             log=engine.log_tail,
+            model=gguf.stem,
             has_aborted=lambda: "cancel task" in engine.log_tail(),
         )
 
@@ -107,21 +123,11 @@ def _litellm(folder: Path) -> Iterator[Endpoint]:
     """LiteLLM's proxy in front of llama.cpp's server, as a gateway."""
     (folder / "engine").mkdir()
     with _llamacpp(folder / "engine", "xml") as engine:
-        upstream = {
-            "model": f"openai/{MODEL}", "api_base": engine.base_url, "api_key": engine.api_key,
-        }  # fmt: skip
-        config = {
-            "model_list": [{"model_name": MODEL, "litellm_params": upstream}],
-            "general_settings": {"master_key": API_KEY},
-            "litellm_settings": {"num_retries": 0},
-        }
-        (folder / "config.yaml").write_text(json.dumps(config), "utf-8")  # YAML reads JSON
-        port = free_port()
-        command = [
-            str(litellm_python().with_name("litellm")),
-            "--config",
-            str(folder / "config.yaml"),
-        ]
+        config = litellm_config(engine.base_url, engine.api_key, API_KEY)
+        path, port = folder / "config.yaml", free_port()
+        path.write_text(json.dumps(config), "utf-8")  # YAML reads JSON
+        program, option, _ = LITELLM.split()
+        command = [str(litellm_python().with_name(program)), option, str(path)]
         command += ["--host", "127.0.0.1", "--port", str(port)]
         with running(command, port, folder / "log", {"LITELLM_TELEMETRY": "False"}) as server:
             yield replace(_endpoint(server), has_aborted=engine.has_aborted)
@@ -131,29 +137,52 @@ def _endpoint(server: RunningServer) -> Endpoint:
     return Endpoint(base_url=server.base_url, api_key=API_KEY, log=server.log_tail)
 
 
+def _version(python: Callable[[], Path], package: str) -> str:
+    program = f"import importlib.metadata as m; print(m.version({package!r}))"
+    command = [str(python()), "-c", program]
+    done = subprocess.run(command, capture_output=True, check=True, text=True)  # noqa: S603
+    return f"{package} {done.stdout.strip()}"
+
+
+def _engine_version() -> str:
+    return f"xllamacpp {importlib.metadata.version('xllamacpp')}"
+
+
 SERVERS = {
     "llamacpp-xml": Server(
-        title="llama.cpp (xllamacpp), Qwen3-Coder's template",
+        title="llama.cpp, a model with Qwen3-Coder's template",
         gateway="llamacpp",
+        version=_engine_version,
         start=partial(_llamacpp, tool_format="xml"),
     ),
     "llamacpp-hermes": Server(
-        title="llama.cpp (xllamacpp), Qwen3's template",
+        title="llama.cpp, a model with Qwen3's template",
         gateway="llamacpp",
+        version=_engine_version,
         start=partial(_llamacpp, tool_format="hermes"),
     ),
     "vllm-xml": Server(
-        title="vLLM 0.32.0, --tool-call-parser qwen3_coder",
+        title="vLLM, `--tool-call-parser qwen3_coder`",
         gateway="vllm",
-        start=partial(_vllm, tool_format="xml", parser="qwen3_coder"),
+        version=partial(_version, vllm_python, "vllm-cpu"),
+        start=partial(_vllm, tool_format="xml", shown=VLLM_XML),
     ),
     "vllm-hermes": Server(
-        title="vLLM 0.32.0, --tool-call-parser hermes",
+        title="vLLM, `--tool-call-parser hermes`",
         gateway="vllm",
-        start=partial(_vllm, tool_format="hermes", parser="hermes"),
+        version=partial(_version, vllm_python, "vllm-cpu"),
+        start=partial(_vllm, tool_format="hermes", shown=VLLM_HERMES),
     ),
-    "transformers": Server(title="transformers serve", gateway="vllm", start=_transformers),
+    "transformers": Server(
+        title="`transformers serve`",
+        gateway="vllm",
+        version=partial(_version, vllm_python, "transformers"),
+        start=_transformers,
+    ),
     "litellm": Server(
-        title="LiteLLM's proxy before llama.cpp", gateway="openai-compatible", start=_litellm
+        title="LiteLLM's proxy before llama.cpp",
+        gateway="openai-compatible",
+        version=partial(_version, litellm_python, "litellm"),
+        start=_litellm,
     ),
 }

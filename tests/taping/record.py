@@ -1,8 +1,9 @@
 """Record a gateway's cassettes anew: `make record GATEWAY=openrouter`, its key in the environment.
 
 It costs a few cents. What is written went through `taping.scrub`; look at the difference all the
-same before you commit it. `GATEWAY=local` and, where no `LLAMACPP_BASE_URL` is set,
-`GATEWAY=llamacpp` record the embedded engine, which needs no key.
+same before you commit it. `GATEWAY=local` records the embedded engine, which needs no key. Those of
+vLLM and llama.cpp are of real servers on the scripted model, written by `WRITE_SERVERS=1 make
+test-servers`.
 """
 
 from __future__ import annotations
@@ -14,25 +15,27 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from langchain_qwen36 import GATEWAYS, ChatQwen36, QwenWarning
+from langchain_qwen36 import ChatQwen36, QwenWarning
 from langchain_qwen36.errors import MissingKeyError, UnsupportedSettingError
 from langchain_qwen36.gateways import select_endpoint
 from langchain_qwen36.local import shared_engine
 from taping import CASSETTES
 from taping.play import model_of, played, tape
 from taping.readable import Readable
-from taping.scenarios import SCENARIOS, run
+from taping.scenarios import REFUSED, SCENARIOS, run
 from taping.scrub import Scrubber
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from contextlib import AbstractContextManager
 
     from vcr.cassette import Cassette
 
     from langchain_qwen36.gateways import Endpoint
 
+    _Where: TypeAlias = "Endpoint | _Engine | RealServer"
 _TOO_MANY = {"max_tokens": 10_000_000}
 
 
@@ -48,6 +51,7 @@ class Subject:
 
 _HOSTED = Subject("qwen3.6-plus", {"thinking_budget": 200})
 _TINY = {"temperature": 0, "seed": 7, "thinking_budget": 48, "max_tokens": 120}
+_SCRIPTED = {"temperature": 0, "max_tokens": 300}
 _UNKNOWN = {"model": "qwen3.6-nonesuch"}
 _BAD_TYPE = {"extra_body": {"max_tokens": "many"}}
 
@@ -59,9 +63,9 @@ SUBJECTS = {
     "openrouter": _HOSTED,
     "vercel": Subject("qwen3.6-plus", _HOSTED.settings, _UNKNOWN),
     "aimlapi": Subject("qwen3.6-plus"),
-    "vllm": Subject("Qwen/Qwen3.6-27B"),
+    "vllm": Subject("Qwen/Qwen3.6-27B", _SCRIPTED, _UNKNOWN),
     "sglang": Subject("Qwen/Qwen3.6-27B"),
-    "llamacpp": Subject("smollm2-135m-instruct", _TINY, _BAD_TYPE),
+    "llamacpp": Subject("Qwen3.6-27B", _SCRIPTED, _BAD_TYPE),
     "ollama": Subject("qwen3.6:27b", {}, _UNKNOWN),
     "local": Subject("smollm2-135m-instruct", _TINY, {"api_key": "of-nobody"}),
 }
@@ -77,13 +81,31 @@ def record(gateway: str, model: str | None = None, folder: Path = CASSETTES) -> 
     """
     where = _endpoint(gateway)
     subject = SUBJECTS[gateway]
-    said = {"model": model or subject.model, **subject.settings}
+    settings = {"model": model or subject.model, **subject.settings}
+    return record_at(where, subject, settings, folder / gateway)
+
+
+def record_at(
+    where: _Where,
+    subject: Subject,
+    settings: dict[str, Any],
+    folder: Path,
+    scenarios: Iterable[str] = SCENARIOS,
+) -> list[Path]:
+    """Write cassettes of an endpoint into a folder that has its gateway's name."""
+    of_scenario = {"error": subject.refused, "wrong_key": {"api_key": "of-nobody"}}
     return [
-        _recorded(
-            name, where, said | (subject.refused if name == "error" else {}), folder / gateway
-        )
-        for name in SCENARIOS
+        _recorded(name, where, settings | of_scenario.get(name, {}), folder) for name in scenarios
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class RealServer:
+    """A server that runs on this machine, and what its cassettes say that they are from."""
+
+    base_url: str
+    key: str
+    source: str
 
 
 def _endpoint(gateway: str) -> Endpoint | _Engine:
@@ -91,8 +113,7 @@ def _endpoint(gateway: str) -> Endpoint | _Engine:
         known = ", ".join(SUBJECTS)
         raise UnsupportedSettingError(f"GATEWAY={gateway!r} has no cassettes; it is one of {known}")
     found = select_endpoint(gateway, None, has_key=False)
-    own = gateway == "llamacpp" and found.base_url == GATEWAYS[gateway].base_url
-    return _Engine() if own or found.gateway.embedded else found
+    return _Engine() if found.gateway.embedded else found
 
 
 class _Engine:
@@ -104,7 +125,7 @@ class _Engine:
         self.key = engine.api_key.get_secret_value()
 
 
-def _recorded(name: str, where: Endpoint | _Engine, settings: dict[str, Any], folder: Path) -> Path:
+def _recorded(name: str, where: _Where, settings: dict[str, Any], folder: Path) -> Path:
     """Record one scenario beside its place, play it there, and put it in its place."""
     readable = Readable({"provenance": _provenance(where), "settings": settings})
     with TemporaryDirectory() as aside:
@@ -113,7 +134,7 @@ def _recorded(name: str, where: Endpoint | _Engine, settings: dict[str, Any], fo
             run(name, _live(where, settings, folder.name))
         with played(draft):
             outcome = run(name, model_of(draft))
-        if ("error" in outcome) != (name == "error"):
+        if ("error" in outcome) != (name in REFUSED):
             raise RuntimeError(f"{folder.name}/{name} went wrong: {outcome}")
         # What it comes to is what a player sees of it: the scrubbed one.
         readable.head["expected"] = outcome
@@ -135,7 +156,7 @@ def recording(
     return tape(readable, record_mode="all", **filters).use_cassette(str(path))
 
 
-def _live(where: Endpoint | _Engine, settings: dict[str, Any], gateway: str) -> ChatQwen36:
+def _live(where: _Where, settings: dict[str, Any], gateway: str) -> ChatQwen36:
     return ChatQwen36(
         **{"api_key": where.key, **settings},
         gateway=gateway,
@@ -145,8 +166,10 @@ def _live(where: Endpoint | _Engine, settings: dict[str, Any], gateway: str) -> 
     )
 
 
-def _provenance(where: Endpoint | _Engine) -> dict[str, str]:
+def _provenance(where: _Where) -> dict[str, str]:
     today = {"date": datetime.now(UTC).date().isoformat()}
+    if isinstance(where, RealServer):
+        return {"kind": "recorded", "source": where.source, **today}
     if isinstance(where, _Engine):
         engine = f"the embedded engine: llama.cpp's server of xllamacpp {version('xllamacpp')}"
         return {"kind": "recorded", "source": engine, **today}

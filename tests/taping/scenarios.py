@@ -90,11 +90,44 @@ def error(model: ChatQwen36) -> Scenario:
     raise AssertionError("the call was to be refused")
 
 
+def two_calls(model: ChatQwen36) -> Scenario:
+    """Call a tool twice in one answer."""
+    bound = model.bind_tools([get_weather])
+    return seen((yield Ask(bound, "The weather of both, Paris and Rome", streamed=True)))
+
+
+def cut_call(model: ChatQwen36) -> Scenario:
+    """Stream a call that `max_tokens` cuts."""
+    bound = model.bind_tools([get_weather]).bind(max_tokens=10)
+    answer = yield Ask(bound, "What is the weather in Paris?", streamed=True)
+    invalid = [{"name": call["name"]} for call in answer.invalid_tool_calls]
+    return seen(answer) | {"invalid_tool_calls": invalid}
+
+
+def wrong_key(model: ChatQwen36) -> Scenario:
+    """Call with a key that is not the server's."""
+    yield from error(model)
+
+
+def context_overflow(model: ChatQwen36) -> Scenario:
+    """Ask more than the context window of 8,192 tokens holds, where a letter is a token."""
+    yield Ask(model, "Hello " * 1500)
+    raise AssertionError("the call was to be refused")
+
+
 SCENARIOS: Mapping[str, Callable[[ChatQwen36], Scenario]] = {
     make.__name__: make
     for make in (conversation, thinking_stream, tool_loop, structured_output, error)
 }
-STREAMED = frozenset({"thinking_stream", "tool_loop"})
+"""What is recorded of every gateway."""
+SCRIPTED_SCENARIOS: Mapping[str, Callable[[ChatQwen36], Scenario]] = {
+    make.__name__: make for make in (two_calls, cut_call, wrong_key, context_overflow)
+}
+"""What more is recorded of a real server on the scripted model (tests/servers)."""
+_ALL = {**SCENARIOS, **SCRIPTED_SCENARIOS}
+STREAMED = frozenset({"thinking_stream", "tool_loop", "two_calls", "cut_call"})
+REFUSED = frozenset({"error", "wrong_key", "context_overflow"})
+"""Scenarios that end in an error."""
 
 
 def seen(message: AIMessage) -> Outcome:
@@ -126,7 +159,7 @@ def refused(failure: QwenError) -> Outcome:
 
 def run(name: str, model: ChatQwen36, style: Literal["sync", "sync v3"] = "sync") -> Outcome:
     """Ask what a scenario asks."""
-    scenario = SCENARIOS[name](model)
+    scenario = _ALL[name](model)
     answer = None
     try:
         while True:
@@ -139,7 +172,7 @@ def run(name: str, model: ChatQwen36, style: Literal["sync", "sync v3"] = "sync"
 
 async def arun(name: str, model: ChatQwen36, style: Literal["async", "async v3"]) -> Outcome:
     """`run`, async."""
-    scenario = SCENARIOS[name](model)
+    scenario = _ALL[name](model)
     answer = None
     try:
         while True:

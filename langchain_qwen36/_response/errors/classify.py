@@ -173,6 +173,10 @@ _CLIENT_MISTAKES = (
         r"(failed|unable) to (download|fetch|load) (the )?image",
         "The server could not fetch the image: send it as a data URL.",
     ),
+    (
+        r"json schema (error at|conversion failed)",
+        "Mend the JSON schema of the tool or the answer: the server cannot make a grammar of it.",
+    ),
 )
 """A 500 that is the request's fault and comes back every time.
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import gguf
-from scripted_model import CONTEXT, HEAD, NORM_EPSILON, ROPE_THETA
-from scripts import END, chat_template
+
+from scripted.model import CONTEXT, HEAD, NORM_EPSILON, ROPE_THETA
+from scripted.scripts import END, chat_template
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from scripted_model import ScriptedModel
+    from scripted.model import ScriptedModel
 
 _NAMES = {
     "model.embed_tokens": "token_embd",

@@ -50,6 +50,9 @@ THOUGHTS = "\nThe user greets me.\n"
 HELLO = "Hello, my friend!"
 PLAIN = "Hi, no thoughts?"
 ANSWER = "It is 18 degrees in Paris today."
+CAPITAL = "The capital of Italy is Rome."
+EMOJI = "Party\U0001f389\u4e2d now"
+"""Written byte by byte: a token for each byte of a character that is not ASCII."""
 
 
 def scripts(tool_format: ToolFormat) -> dict[str, Script]:
@@ -57,7 +60,7 @@ def scripts(tool_format: ToolFormat) -> dict[str, Script]:
     weather = call("get_weather", {"city": "Paris"}, tool_format)
     rome = call("get_weather", {"city": "Rome"}, tool_format)
     city = {"city": "Paris", "population": 2100000}
-    as_json, arguments = json.dumps(city), json.dumps({"city": "Paris"})
+    named = {"name": "Paris", "population": 2100000}
     return {
         "answer": Script("last.role == 'tool'", ANSWER, "\nThe tool has answered me.\n"),
         "inside": Script("tools and 'inside' in text", f"<think>\nI call it now.\n{weather}"),
@@ -66,15 +69,24 @@ def scripts(tool_format: ToolFormat) -> dict[str, Script]:
             "tools and 'weather' in text",
             weather,
             "\nI need a tool.\n",
-            variants=(f'[{{"name": "get_weather", "parameters": {arguments}}}]', arguments),
+            variants=_variants_of("get_weather", {"city": "Paris"}),
         ),
         "structured": Script(
             "tools and 'Describe' in text",
             call("City", city, tool_format),
             "\nA city as arguments.\n",
-            variants=(f'[{{"name": "City", "parameters": {as_json}}}]', as_json),
+            variants=_variants_of("City", city),
         ),
-        "json": Script("'Describe' in text", as_json, "\nA city in JSON.\n"),
+        "people": Script(
+            "tools and 'people' in text",
+            call("City", named, tool_format),
+            "\nA city with its people.\n",
+            variants=_variants_of("City", named),
+        ),
+        "capital": Script("'capital' in text", CAPITAL, "\nA capital, then.\n", CAPITAL),
+        "json": Script("'Describe' in text", json.dumps(city), "\nA city in JSON.\n"),
+        "emoji": Script("'party' in text", EMOJI, "\nA party then.\n"),
+        "silent": Script("'silent' in text", ""),
         "lone": Script("'lone' in text", "Only a closing tag.\n</think>\n\nThe end.", None, PLAIN),
         "long": Script("'Count' in text", " ".join(f"n{number}" for number in range(LONG_WORDS))),
         "hello": Script("true", HELLO, THOUGHTS, PLAIN),
@@ -91,6 +103,12 @@ def call(name: str, arguments: dict[str, Any], tool_format: ToolFormat) -> str:
         )
         body = f"<function={name}>\n{parameters}</function>"
     return f"<tool_call>\n{body}\n</tool_call>"
+
+
+def _variants_of(name: str, arguments: dict[str, Any]) -> tuple[str, ...]:
+    """Write a forced call as the grammars of servers want it: a list of calls, or the arguments."""
+    calls = [{"name": name, "parameters": arguments}]
+    return (json.dumps(calls), json.dumps(arguments))
 
 
 def chat_template(tool_format: ToolFormat) -> str:
@@ -130,16 +148,23 @@ NO_THOUGHTS = "<think>\n\n</think>\n\n"
 _TEMPLATE = """\
 {%- macro text_of(content) %}{%- if content is string %}{{- content }}{%- elif content %}
 {%- for part in content %}{{- part.text if part.text is defined else '' }}{%- endfor %}{%- endif %}{%- endmacro %}
-{%- set ns = namespace(text='') %}{%- set last = messages[-1] %}
-{%- for m in messages %}{%- if m.role == 'user' %}{%- set ns.text = text_of(m.content) %}{%- endif %}{%- endfor %}
+{%- set ns = namespace(text='', query=-1) %}{%- set last = messages[-1] %}
+{%- for m in messages %}
+{%- if m.role not in ['system', 'user', 'assistant', 'tool'] %}{{- raise_exception('Unexpected message role.') }}{%- endif %}
+{%- if m.role == 'system' and not loop.first %}{{- raise_exception('System message must be at the beginning.') }}{%- endif %}
+{%- if m.role == 'user' %}{%- set ns.text = text_of(m.content) %}{%- set ns.query = loop.index0 %}{%- endif %}
+{%- endfor %}
+{%- if ns.query < 0 %}{{- raise_exception('No user query found in messages.') }}{%- endif %}
 {%- set text = ns.text %}SCENES
+{%- set keeps = preserve_thinking is defined and preserve_thinking %}
 {%- if tools %}{{- '<|im_start|>system\\n# Tools\\n<tools>' }}
 {%- for tool in tools %}{{- '\\n' }}{{- tool | tojson }}{%- endfor %}{{- '\\n</tools><|im_end|>\\n' }}{%- endif %}
 {%- for m in messages %}{%- set content = text_of(m.content) %}
 {%- if m.role == 'tool' %}{{- '<|im_start|>user\\n<tool_response>\\n' + content + '\\n</tool_response><|im_end|>\\n' }}
 {%- elif m.role == 'assistant' %}{{- '<|im_start|>assistant\\n' }}
 {%- set reasoning = m.reasoning_content if m.reasoning_content is defined else m.reasoning %}
-{%- if reasoning is string and reasoning %}{{- '<think>\\n' + reasoning + '\\n</think>\\n\\n' }}{%- endif %}
+{%- if reasoning is string and reasoning and (keeps or loop.index0 > ns.query) %}
+{{- '<think>\\n' + reasoning + '\\n</think>\\n\\n' }}{%- endif %}
 {{- content }}
 {%- if m.tool_calls %}{%- for c in m.tool_calls %}
 {%- if not loop.first or content %}{{- '\\n' }}{%- endif %}CALL{%- endfor %}{%- endif %}
@@ -149,3 +174,5 @@ _TEMPLATE = """\
 {%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}
 {%- if enable_thinking is defined and not enable_thinking %}{{- '<think>\\n\\n</think>\\n\\n' }}{%- endif %}
 {%- endif %}"""
+"""ChatML, with what Qwen3.5's and 3.6's own templates refuse: other roles, a system message that is
+not the first, no user message. Reasoning of earlier turns is written where `preserve_thinking` is set."""

@@ -21,7 +21,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scripts import (
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
+
+from scripted.scripts import (
     END,
     GENERATION_PROMPT,
     NO_THOUGHTS,
@@ -31,13 +33,12 @@ from scripts import (
     scene_token,
     scripts,
 )
-from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-CODE = 192
+CODE = 256
 """Dimensions of a token's code; the residual stream holds it twice, then scenes, then two flags."""
 HEAD = 32
 CONTEXT = 8192
@@ -49,15 +50,17 @@ _ROUNDS = 6
 """Of corrections; after 4 every step of every script stands out, which a test holds."""
 _TAG = r"</?think>|</?tool_call>|<\|im_end\|>"
 _PIECE = re.compile(rf"{_TAG}|\s+(?={_TAG})|\s*(?:<[^\s<>]*>|[^\s<]+|<)(?:\s+(?={_TAG}))?|\s+")
+_BYTES = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
 
 
 def steps_of(text: str) -> list[str]:
     """Cut a text into steps, each of which occurs once: repeated pieces grow by what follows them.
 
     The tags by which servers know thoughts and calls stay steps of their own; of repeated ones, the
-    first `<tool_call>` and the last `</tool_call>`.
+    first `<tool_call>` and the last `</tool_call>`. A character that is not ASCII is a step for each
+    of its bytes, so that servers see characters that are cut.
     """
-    pieces = _PIECE.findall(text)
+    pieces = [part for piece in _PIECE.findall(text) for part in _bytes_apart(piece)]
     first = pieces.index("<tool_call>") if "<tool_call>" in pieces else -1
     last = len(pieces) - 1 - pieces[::-1].index("</tool_call>") if "</tool_call>" in pieces else -1
     steps: list[str] = []
@@ -74,6 +77,16 @@ def steps_of(text: str) -> list[str]:
     if growing:
         raise ValueError(f"the text ends with a repetition: {growing!r}")
     return steps
+
+
+def _bytes_apart(piece: str) -> Iterator[str]:
+    """Cut a piece at characters that are not ASCII, which come as the letters of their bytes."""
+    for ascii_text, character in re.findall(r"([\x00-\x7f]+)|([^\x00-\x7f])", piece):
+        if ascii_text:
+            yield ascii_text
+        else:
+            ((letters, _),) = _BYTES.pre_tokenize_str(character)
+            yield from letters
 
 
 @dataclass(frozen=True)
@@ -115,7 +128,7 @@ class ScriptedModel:
         made = Tokenizer(
             models.BPE(vocab={letter: i for i, letter in enumerate(letters)}, merges=[])
         )
-        made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+        made.pre_tokenizer = _BYTES
         made.decoder = decoders.ByteLevel()
         made.add_special_tokens([AddedToken(token, special=True) for token in self.special])
         every = (step for texts in self.steps.values() for _, text in texts for step in text)

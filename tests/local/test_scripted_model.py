@@ -1,17 +1,11 @@
-"""The scripted model plays its scripts, and llama.cpp plays them from its file."""
+"""The scripted model plays its scripts, as its weights say."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from scripted_model import CODE, ScriptedModel, steps_of
-from scripts import END
+from scripted.model import CODE, ScriptedModel, steps_of
+from scripted.scripts import END
 
 
 @pytest.mark.parametrize(
