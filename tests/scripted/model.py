@@ -114,6 +114,7 @@ class ScriptedModel:
         yield NO_THOUGHTS, steps_of(script.not_thinking())
         for text in script.variants:
             yield "</think>", steps_of(f"\n\n{text}{END}")
+            yield "</think>", steps_of(f"{text}{END}")  # a grammar may refuse the line breaks
             yield NO_THOUGHTS, steps_of(f"{text}{END}")
 
     @cached_property

@@ -64,7 +64,12 @@ def scripts(tool_format: ToolFormat) -> dict[str, Script]:
     return {
         "answer": Script("last.role == 'tool'", ANSWER, "\nThe tool has answered me.\n"),
         "inside": Script("tools and 'inside' in text", f"<think>\nI call it now.\n{weather}"),
-        "two": Script("tools and 'both' in text", f"{weather}\n{rome}", "\nBoth cities then.\n"),
+        "two": Script(
+            "tools and 'both' in text",
+            f"{weather}\n{rome}",
+            "\nBoth cities then.\n",
+            variants=(weather,),
+        ),
         "weather": Script(
             "tools and 'weather' in text",
             weather,
@@ -84,7 +89,12 @@ def scripts(tool_format: ToolFormat) -> dict[str, Script]:
             variants=_variants_of("City", named),
         ),
         "capital": Script("'capital' in text", CAPITAL, "\nA capital, then.\n", CAPITAL),
-        "json": Script("'Describe' in text", json.dumps(city), "\nA city in JSON.\n"),
+        "json": Script(
+            "'Describe' in text",
+            json.dumps(city),
+            "\nA city in JSON.\n",
+            variants=(json.dumps(city),),
+        ),
         "emoji": Script("'party' in text", EMOJI, "\nA party then.\n"),
         "silent": Script("'silent' in text", ""),
         "lone": Script("'lone' in text", "Only a closing tag.\n</think>\n\nThe end.", None, PLAIN),
