@@ -14,6 +14,9 @@ from langchain_qwen36.registration import init_qwen36, register
 
 if TYPE_CHECKING:
     from langchain_qwen36.callbacks import QwenCostCallbackHandler, get_qwen_cost_callback
+    from langchain_qwen36.embeddings import QwenEmbeddings
+    from langchain_qwen36.files import QwenFiles
+    from langchain_qwen36.rerank import QwenRerank
 
 __all__ = [
     "GATEWAYS",
@@ -21,6 +24,9 @@ __all__ = [
     "Gateway",
     "PriceBook",
     "QwenCostCallbackHandler",
+    "QwenEmbeddings",
+    "QwenFiles",
+    "QwenRerank",
     "QwenWarning",
     "Timeouts",
     "__version__",
@@ -33,8 +39,18 @@ __all__ = [
 _register_blocks()
 
 
+_LAZY = {
+    "QwenCostCallbackHandler": "callbacks",
+    "QwenEmbeddings": "embeddings",
+    "QwenFiles": "files",
+    "QwenRerank": "rerank",
+    "get_qwen_cost_callback": "callbacks",
+}
+"""What is imported when it is asked for; the cost handler alone would be a tenth of the import."""
+
+
 def __getattr__(name: str) -> Any:
-    """Load the cost handler where it is asked for: it would be a tenth of the import."""
-    if name in ("QwenCostCallbackHandler", "get_qwen_cost_callback"):
-        return getattr(import_module("langchain_qwen36.callbacks"), name)
+    """Import a name when it is first asked for."""
+    if name in _LAZY:
+        return getattr(import_module(f"langchain_qwen36.{_LAZY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import Any, Unpack
 
 from langchain_qwen36._content.messages import PROVIDER
 from langchain_qwen36._model.settings import InitSettings  # noqa: TC001
 from langchain_qwen36.chat_models import ChatQwen36
-
-if TYPE_CHECKING:
-    from langchain_core.language_models import BaseChatModel
 
 
 def init_qwen36(model: str | None = None, **settings: Unpack[InitSettings]) -> ChatQwen36:
@@ -36,6 +33,8 @@ def init_qwen36(model: str | None = None, **settings: Unpack[InitSettings]) -> C
 def register() -> None:
     """Let `init_chat_model("qwen36:qwen3.6-plus")` and `create_agent("qwen36:…")` work.
 
+    `init_embeddings("qwen36:text-embedding-v4")` works then, too.
+
     LangChain has no public way to add a provider (docs/quirks.md#providers-by-name), so this
     writes into its table of providers; a test holds it to the versions that we support. Calling it
     again changes nothing.
@@ -45,8 +44,18 @@ def register() -> None:
         ImportError: LangChain is not installed (extra `agents`).
         RuntimeError: this version of LangChain keeps its providers otherwise.
     """
+    _providers("langchain.chat_models.base")[PROVIDER] = ("langchain_qwen36", "ChatQwen36", _make)
+    _providers("langchain.embeddings.base")[PROVIDER] = (
+        "langchain_qwen36.embeddings",
+        "QwenEmbeddings",
+        _make,
+    )
+
+
+def _providers(module: str) -> dict[str, Any]:
+    """Return LangChain's table of providers."""
     try:
-        langchain = import_module("langchain.chat_models.base")
+        langchain = import_module(module)
     except ImportError as error:
         raise ImportError(
             "`register()` needs LangChain: pip install 'langchain-qwen36[agents]'."
@@ -57,7 +66,7 @@ def register() -> None:
             "This version of LangChain keeps its providers where we do not know them: pass "
             "`init_qwen36(...)` in place of the name, and tell us the version."
         )
-    providers[PROVIDER] = ("langchain_qwen36", "ChatQwen36", _make)
+    return providers
 
 
 def register_deepagents() -> None:
@@ -67,5 +76,5 @@ def register_deepagents() -> None:
     register_provider_profile(PROVIDER, ProviderProfile(pre_init=lambda _spec: register()))
 
 
-def _make(cls: type[BaseChatModel], **settings: Any) -> BaseChatModel:
+def _make(cls: type[Any], **settings: Any) -> Any:
     return cls(**settings)

@@ -84,9 +84,14 @@ class ClientSettings(BaseModel):
             hide_secrets(settings)
             _check_names(type(self), settings)
             super().__init__(**settings)
-            check_headers(self.default_headers)
-            check_api_key(self, self._endpoint)
-            timeouts_of(self.timeout, self._endpoint.gateway)
+            self._check_settings()
+
+    def _check_settings(self) -> None:
+        """Refuse what can be seen at construction; pydantic's validators would wrap the errors."""
+        endpoint = self._endpoint
+        check_headers(self.default_headers)
+        check_api_key(self, endpoint)
+        timeouts_of(self.timeout, endpoint.gateway)
 
     @field_validator("api_key", mode="before")
     @classmethod

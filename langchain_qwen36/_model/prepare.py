@@ -125,7 +125,7 @@ def _api_call(
         f"{endpoint.base_url}/chat/completions", fields.default_query, kwargs.get("extra_query")
     )
     body = wire_request.to_bytes(request.body)
-    has_temporary_url = endpoint.gateway.temporary_urls and b'"oss://' in body
+    has_temporary_url = endpoint.gateway.temporary_storage and b'"oss://' in body
     headers = headers_of(
         fields, key, _RESOLVE_OSS if has_temporary_url else None, extra=extra_headers
     )

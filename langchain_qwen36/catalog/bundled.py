@@ -25,6 +25,15 @@ def bundled_models() -> dict[str, Model]:
     return {model.id: model for model in read(text, "models.toml").models}
 
 
+def bundled_retrieval() -> tuple[dict[str, Model], list[Offer]]:
+    """Read `retrieval.toml`: embedding and rerank models by id, and their offers."""
+    from langchain_qwen36.catalog.parse import read  # noqa: PLC0415 (see its docstring)
+
+    rows = read((_data() / "retrieval.toml").read_text("utf-8"), "retrieval.toml")
+    models = {model.id: model for model in rows.models}
+    return models, rows.offers(models)
+
+
 class BundledOffers(Mapping[tuple[str, str], "Offer"]):
     """Offers by gateway and model; each gateway's file is parsed when it is first asked for.
 

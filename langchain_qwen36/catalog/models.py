@@ -54,6 +54,8 @@ class Model:
 
     id: Text
     """The bare Qwen id, the same at every gateway."""
+    kind: Literal["chat", "embedding", "rerank"] = "chat"
+    """What it is asked for."""
     aliases: Annotated[Texts, AfterValidator(_lower)] = ()
     """Other spellings of the same model, in lower case."""
     family: Text | None = None
@@ -74,6 +76,12 @@ class Model:
     """The values of `reasoning_effort` that its maker's API takes; None: it takes none."""
     inputs: tuple[Modality, ...]
     """What may go in."""
+    dimensions: Annotated[tuple[Tokens, ...], Field(min_length=1)] | None = None
+    """Of an embedding: the sizes of a vector that may be asked for, the default first."""
+    max_dimensions: Tokens | None = None
+    """Of open weights: any size up to it, where the server can cut."""
+    max_inputs: Tokens | None = None
+    """How many texts or documents one request takes at its maker's API."""
     tool_calling: Flag | None = None
     """Whether it calls tools."""
     json_schema: Flag | None = None

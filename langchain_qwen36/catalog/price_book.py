@@ -12,7 +12,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from langchain_qwen36.catalog.bundled import BundledOffers, bundled_models
+from langchain_qwen36.catalog.bundled import BundledOffers, bundled_models, bundled_retrieval
 from langchain_qwen36.catalog.models import CatalogError, Model, Offer
 from langchain_qwen36.errors import nearest
 from langchain_qwen36.gateways import GATEWAYS
@@ -65,6 +65,13 @@ class PriceBook:
         models = bundled_models()
         return PriceBook(models.values(), BundledOffers(models))
 
+    @staticmethod
+    @cache
+    def retrieval() -> PriceBook:
+        """Return the bundled book of embedding and rerank models, read once."""
+        models, offers = bundled_retrieval()
+        return PriceBook(models.values(), offers)
+
     @classmethod
     def from_toml(cls, path: str | PathLike[str], *, gateways: Iterable[str] = ()) -> PriceBook:
         """Return the bundled book with the rows of your file laid over it.
@@ -86,7 +93,8 @@ class PriceBook:
         bundled, file = cls.bundled(), str(path)
         rows = read(Path(path).read_text("utf-8"), file)
         models = {**bundled.models, **{model.id: model for model in rows.models}}
-        offers = rows.offers(models)
+        offers = rows.offers({**cls.retrieval().models, **models})
+        models |= {offer.model.id: offer.model for offer in offers}
         _check_gateways(offers, file, {*GATEWAYS, *gateways})
         old = [replace(offer, model=models[offer.model.id]) for offer in bundled.offers.values()]
         return cls(models.values(), [*old, *offers])

@@ -12,6 +12,7 @@ from langchain_qwen36._model.client import ClientRequest
 from langchain_qwen36._response.payload import check_status, parse_object, unexpected_response
 from langchain_qwen36._transport.http.upload import UploadBody
 from langchain_qwen36.errors import MessageError, UnsupportedSettingError
+from langchain_qwen36.gateways import GATEWAYS
 from langchain_qwen36.gateways.model_studio import native_url
 
 if TYPE_CHECKING:
@@ -39,10 +40,11 @@ def policy_request(endpoint: Endpoint, model: str) -> ClientRequest:
     Raises:
         UnsupportedSettingError: the gateway has no temporary storage.
     """
-    if not endpoint.gateway.temporary_urls:
+    if endpoint.gateway.temporary_storage is None:
+        able = [repr(row.name) for row in GATEWAYS.values() if row.temporary_storage]
         raise UnsupportedSettingError(
-            f"`gateway={endpoint.gateway.name!r}` has no temporary storage: `gateway='dashscope'` "
-            "has; elsewhere pass a public URL, or the bytes with `langchain_qwen36.media`."
+            f"`gateway={endpoint.gateway.name!r}` has no temporary storage, {', '.join(able)} has: "
+            "pass a public URL, or the bytes with `langchain_qwen36.media`."
         )
     return ClientRequest(
         url=native_url(str(endpoint.base_url), "uploads"),
@@ -70,7 +72,7 @@ def form_request(endpoint: Endpoint, policy: Policy, part: FilePart) -> ClientRe
 
     Raises:
         MessageError: the file is larger than the policy allows.
-        UnsupportedSettingError: the host is not Alibaba's.
+        UnsupportedSettingError: the host is no storage of the gateway.
     """
     megabytes = policy.get("max_file_size_mb")
     if isinstance(megabytes, int | float) and part.size > megabytes * 2**20:
@@ -79,7 +81,7 @@ def form_request(endpoint: Endpoint, policy: Policy, part: FilePart) -> ClientRe
             "model takes."
         )
     host = policy["upload_host"]
-    _check_host(host, str(endpoint.base_url))
+    _check_host(host, endpoint)
     fields = {name: policy[key] for name, key in _FORM.items()}
     fields |= {"key": _key(policy, part), "success_action_status": "200"}
     body = UploadBody(fields, part)
@@ -101,13 +103,13 @@ def _key(policy: Mapping[str, Any], part: FilePart) -> str:
     return f"{policy['upload_dir']}/{part.filename}"
 
 
-def _check_host(host: str, base_url: str) -> None:
-    """Send files to Alibaba's storage only, or to the host that the user named."""
+def _check_host(host: str, endpoint: Endpoint) -> None:
+    """Send files to the gateway's storage only, or to the host that the user named."""
     there = urlsplit(host)
     name = there.hostname or ""
-    is_storage = there.scheme == "https" and name.endswith(".aliyuncs.com")
-    if not is_storage and name != urlsplit(base_url).hostname:
+    is_storage = there.scheme == "https" and name.endswith(str(endpoint.gateway.temporary_storage))
+    if not is_storage and name != urlsplit(str(endpoint.base_url)).hostname:
         raise UnsupportedSettingError(
-            f"The gateway names {host!r} for the upload, which is none of Alibaba's storages: the "
-            "file was not sent."
+            f"The gateway names {host!r} for the upload, which is none of its storages: the file "
+            "was not sent."
         )

@@ -20,6 +20,7 @@ class UploadedFile:
     id: str
     """As messages and batches name it, such as `file-fe-…`."""
     filename: str | None = None
+    """What it is called there."""
     size: int | None = None
     """Bytes."""
     purpose: str | None = None

@@ -54,6 +54,12 @@ Prefill = Literal[
 ]
 VideoPart = Literal["video_url", "video_url_or_frames", "unsupported"]
 AudioPart = Literal["base64", "url"]
+Rerank = Literal[
+    "rerank",  # Jina's: POST /rerank
+    "v1/rerank",  # the same, below another path than chat
+    "model_studio",  # Model Studio's own API
+    "unsupported",
+]
 FilePart = Literal[
     "fileid",  # a system message `fileid://…`, by an uploaded file's id only
     "file_data",  # {"type": "file", "file": {"filename", "file_data"}}
@@ -241,8 +247,10 @@ class Gateway:
     """How a document is sent."""
     uploads: Mapping[str, tuple[UploadLimit, ...]] | None = None
     """What its `/files` takes, by purpose; None: the gateway judges."""
-    temporary_urls: bool = False
-    """Whether it takes `oss://` URLs of its own temporary storage."""
+    rerank: Rerank = "rerank"
+    """How documents are ranked (docs/quirks.md#forms-of-rerank)."""
+    temporary_storage: str | None = None
+    """How the hosts of its temporary storage end, whose `oss://` URLs it takes; None: none."""
     local_files: bool = False
     """Whether a `file://` URL is followed: the server reads files of its own machine."""
     max_base64: int | None = None

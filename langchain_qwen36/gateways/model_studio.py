@@ -84,8 +84,9 @@ def _dashscope(name: str, *hosts: str) -> Gateway:
         audio="url",
         files="fileid",
         uploads=_MODEL_STUDIO_UPLOADS,
+        rerank="model_studio",
         # https://help.aliyun.com/zh/model-studio/get-temporary-file-url: Beijing only.
-        temporary_urls=name == "dashscope",
+        temporary_storage=".aliyuncs.com" if name == "dashscope" else None,
         max_base64=20 * 2**20,  # what its servers were seen to take and to refuse
         media_limits=_MODEL_STUDIO_MEDIA,
         cache_control=True,

@@ -157,6 +157,7 @@ _ROWS = (
         one_system_message=True,
         forced_tools="never",
         video="unsupported",
+        rerank="unsupported",
         server_features=frozenset(),
     ),
     replace(
@@ -197,6 +198,7 @@ _ROWS = (
     # `enable_thinking` is documented for other models than Qwen's.
     replace(
         _hosted("novita", "https://api.novita.ai/openai"),
+        rerank="v1/rerank",
         thinking="enable_thinking",
         one_system_message=True,
         server_features=frozenset(),
@@ -258,6 +260,7 @@ _ROWS = (
     # Its Chat Completions has no switch for thinking, and `tool_choice` is a string only.
     Gateway(
         name="lmstudio",
+        rerank="unsupported",
         base_url="http://localhost:1234/v1",
         key_env=("LMSTUDIO_API_KEY",),
         base_url_env=("LMSTUDIO_BASE_URL",),

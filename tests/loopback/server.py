@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from urllib.parse import parse_qs, urlsplit
 
 from langchain_qwen36.gateways import GATEWAYS, Gateway
-from loopback import answers
+from loopback import answers, retrieval
 from loopback.brain import Reply, answer
 from loopback.dialects import dialect_of
 from loopback.files import FilesApi, Seen, read_form
@@ -135,6 +135,9 @@ class LoopbackGateway:
         scripted = self._script.popleft() if self._script and door is None else None
         if isinstance(scripted, Raw):
             return _raw(scripted)
+        if door is None and (other := self._retrieval(path)) is not None:
+            status, answered = other(body, number)
+            return _Answer(status, {}, json.dumps(answered).encode())
         decided = scripted if isinstance(scripted, Refusal) else door
         turn = decided or turn_of(self.row, body, number)
         refusal = turn if isinstance(turn, Refusal) else refusal_of(turn)
@@ -145,12 +148,23 @@ class LoopbackGateway:
         return _Answer(refusal.status, headers, json.dumps(shown).encode())
 
     def _at_the_door(self, path: str, headers: Mapping[str, str]) -> Refusal | None:
-        if path.partition("?")[0] != f"{self._path}/chat/completions":
+        known = path.partition("?")[0] == f"{self._path}/chat/completions"
+        if not known and self._retrieval(path) is None:
             return Refusal(404, f"No such path: {path}", None, own=True)
         if self._checks_key and headers.get("authorization") != f"Bearer {self.key}":
             text = "Incorrect API key provided. "
             return Refusal(401, text, "invalid_api_key", "authentication_error", own=True)
         return None
+
+    def _retrieval(self, path: str) -> Callable[[dict[str, Any], int], retrieval.Answer] | None:
+        """Return what answers embeddings and rerank; None where the path is another."""
+        ours = {
+            f"{self._path}/embeddings": retrieval.embeddings,
+            f"{self._path}/rerank": retrieval.rerank,
+            f"{self._path}/v1/rerank": retrieval.rerank,
+            "/api/v1/services/rerank/text-rerank/text-rerank": retrieval.native_rerank,
+        }
+        return ours.get(path.partition("?")[0])
 
     def _answer(self, turn: Turn, replies: list[Reply]) -> _Answer:
         count = self._cache.count(turn, replies)

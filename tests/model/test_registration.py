@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from langchain.agents import create_agent
 from langchain.chat_models import init_chat_model
+from langchain.embeddings import init_embeddings
 
 from langchain_qwen36 import ChatQwen36
 from langchain_qwen36.registration import init_qwen36, register
@@ -29,6 +30,9 @@ def _table_put_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test has LangChain's table as it comes."""
     monkeypatch.setattr(langchain, "_BUILTIN_PROVIDERS", dict(langchain._BUILTIN_PROVIDERS))
     langchain._get_chat_model_creator.cache_clear()
+    embeddings = import_module("langchain.embeddings.base")
+    monkeypatch.setattr(embeddings, "_BUILTIN_PROVIDERS", dict(embeddings._BUILTIN_PROVIDERS))
+    embeddings._get_embeddings_class_creator.cache_clear()
 
 
 @pytest.fixture
@@ -119,3 +123,15 @@ def test_a_name_without_registering(
     model = init_qwen36(name, temperature=0.1)
     assert (model.model_name, model._endpoint.gateway.name) == expected
     assert model.temperature == 0.1
+
+
+def test_a_registered_name_makes_embeddings(server: LoopbackGateway) -> None:
+    """`init_embeddings` finds ours by the same name."""
+    register()
+    embeddings = init_embeddings(
+        "qwen36:text-embedding-v4",
+        gateway=server.row.name,
+        base_url=server.base_url,
+        api_key=server.key,
+    )
+    assert len(embeddings.embed_query("panda")) == 1_024

@@ -411,7 +411,7 @@ def test_upload_temporary_goes_to_alibabas_storage_only(
 
 def test_upload_temporary_needs_a_gateway_that_has_it(server: FilesServer) -> None:
     """Elsewhere the error says what to do."""
-    with pytest.raises(UnsupportedSettingError, match="gateway='dashscope'"):
+    with pytest.raises(UnsupportedSettingError, match="'dashscope' has"):
         files_at(server, gateway="dashscope-intl").upload_temporary(
             b"x", model="qwen3.6-plus", filename="a.png"
         )

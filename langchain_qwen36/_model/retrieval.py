@@ -1,0 +1,180 @@
+"""What embeddings and rerank share: the model's name, its prices, the usage of its requests."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping  # pydantic reads them
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.rate_limiters import BaseRateLimiter
+from pydantic import Field, InstanceOf, PrivateAttr, model_validator
+
+from langchain_qwen36._model.client import ClientSettings
+from langchain_qwen36._response.errors import request_id
+from langchain_qwen36._response.usage import from_wire
+from langchain_qwen36.catalog import PriceBook
+from langchain_qwen36.gateways import GATEWAYS
+from langchain_qwen36.pricing.cost_record import money_of
+from langchain_qwen36.pricing.price_call import price_call
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+    from langchain_qwen36._response.payload import HTTPBody
+    from langchain_qwen36.catalog import Model, Offer
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RequestUsage:
+    """What one request of embeddings or rerank used; None is what is not known."""
+
+    gateway: str
+    """Its row's name."""
+    model: str
+    """As it was asked for."""
+    inputs: int
+    """How many texts or documents."""
+    input_tokens: int | None
+    """As the gateway counted them."""
+    cost: Mapping[str, Any] | None
+    """As `response_metadata["cost"]` of a message: `total`, `currency`, `basis`, …"""
+    request_id: str | None
+    """The id to quote to the gateway's support."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UsageTotal:
+    """What several requests used."""
+
+    requests: int = 0
+    """Requests that were answered."""
+    inputs: int = 0
+    """How many texts or documents."""
+    input_tokens: int = 0
+    """Of the requests whose tokens the gateway counted."""
+    cost: Mapping[str, Decimal] = field(default_factory=dict)
+    """By currency."""
+    unpriced: int = 0
+    """Requests whose price is not known; those to a server of your own are free."""
+
+    def plus(self, one: RequestUsage) -> UsageTotal:
+        """Return the total with one more request."""
+        costs = dict(self.cost)
+        if one.cost is not None:
+            money = money_of(one.cost)
+            costs[money.currency] = costs.get(money.currency, 0) + money.amount
+        return UsageTotal(
+            requests=self.requests + 1,
+            inputs=self.inputs + one.inputs,
+            input_tokens=self.input_tokens + (one.input_tokens or 0),
+            cost=costs,
+            unpriced=self.unpriced + (one.cost is None and not _is_own_server(one.gateway)),
+        )
+
+
+def _is_own_server(gateway: str) -> bool:
+    row = GATEWAYS.get(gateway)
+    return row is not None and row.self_hosted
+
+
+class _Account:
+    """The total of a model object, which threads share; a copy begins with what it had."""
+
+    def __init__(self, total: UsageTotal | None = None) -> None:
+        self.total = total or UsageTotal()
+        self._lock = threading.Lock()
+
+    def add(self, usage: RequestUsage) -> None:
+        with self._lock:
+            self.total = self.total.plus(usage)
+
+    def __reduce__(self) -> tuple[type[_Account], tuple[UsageTotal]]:
+        return (_Account, (self.total,))
+
+
+class RetrievalModel(ClientSettings):
+    """The settings of a model that embeds or ranks texts."""
+
+    model: str
+    """The model's bare id; `"openrouter:qwen3-embedding-8b"` also names the gateway. An id that
+    the catalogue does not know goes through unchanged."""
+    price_book: InstanceOf[PriceBook] | None = Field(default=None, exclude=True, repr=False)
+    """Your own prices over the bundled ones; `PriceBook.from_toml(path)`."""
+    price_discount: float | None = Field(default=None, gt=0, le=1)
+    """What your account pays of the list, such as 0.85."""
+    max_concurrency: int = Field(default=8, ge=1)
+    """How many requests of one call run at once, where a list is longer than one takes."""
+    rate_limiter: InstanceOf[BaseRateLimiter] | None = Field(default=None, exclude=True, repr=False)
+    """Asked before each request, as a chat model's."""
+    extra_body: dict[str, Any] | None = None
+    """Keys that go into the body untouched, over everything else."""
+    on_usage: Callable[[RequestUsage], object] | None = Field(
+        default=None, exclude=True, repr=False
+    )
+    """Called after each request with what it used; from several threads where they overlap."""
+
+    _account: _Account = PrivateAttr(default_factory=_Account)
+
+    @property
+    def usage(self) -> UsageTotal:
+        """What this object's requests used so far; attempts that failed are not in it."""
+        return self._account.total
+
+    @model_validator(mode="before")
+    @classmethod
+    def _split_gateway_from_model(cls, data: Any) -> Any:
+        """Split `openrouter:qwen3-embedding-8b` into gateway and model; other colons stay."""
+        name = data.get("model") if isinstance(data, dict) else None
+        head, colon, tail = name.partition(":") if isinstance(name, str) else ("", "", "")
+        if colon and head in GATEWAYS and data.get("gateway") is None:
+            return {**data, "model": tail, "gateway": head}
+        return data
+
+    @property
+    def _prices(self) -> str:
+        gateway = self._endpoint.gateway
+        return gateway.price_list or gateway.name
+
+    @property
+    def _wire_model(self) -> str:
+        """The model as the gateway spells it."""
+        return PriceBook.retrieval().wire_id(self._prices, self.model)
+
+    @property
+    def _known_model(self) -> Model | None:
+        return PriceBook.retrieval().model(self.model)
+
+    def _offer(self) -> Offer | None:
+        gateway = self._endpoint.gateway
+        if gateway.billing == "plan":
+            return None
+        own = self.price_book.offer(self._prices, self.model) if self.price_book else None
+        return own or PriceBook.retrieval().offer(self._prices, self.model)
+
+    def _record(self, payload: Mapping[str, Any], body: HTTPBody, inputs: int) -> RequestUsage:
+        """Price a request by its response, add it to the account, and report it."""
+        gateway = self._endpoint.gateway
+        raw = payload.get("usage")
+        raw = raw if isinstance(raw, dict) else _tokens_of_meta(payload)
+        counted = from_wire(raw)
+        metadata = {"gateway": gateway.name, "requested_model": self.model, "gateway_usage": raw}
+        usage = RequestUsage(
+            gateway=gateway.name,
+            model=self.model,
+            inputs=inputs,
+            input_tokens=counted["input_tokens"] if counted else None,
+            cost=price_call(counted, metadata, self._offer(), discount=self.price_discount),
+            request_id=request_id(body.headers, payload),
+        )
+        self._account.add(usage)
+        if self.on_usage is not None:
+            self.on_usage(usage)
+        return usage
+
+
+def _tokens_of_meta(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the tokens where Cohere's API has them, which SiliconFlow speaks."""
+    meta = payload.get("meta")
+    tokens = meta.get("tokens") if isinstance(meta, dict) else None
+    return tokens if isinstance(tokens, dict) else {}

@@ -1,0 +1,198 @@
+"""`QwenEmbeddings`: LangChain's embeddings over OpenAI's `/embeddings`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial, reduce
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from langchain_core.embeddings import Embeddings
+from pydantic import Field
+
+from langchain_qwen36._model.client import ClientRequest
+from langchain_qwen36._model.concurrency import arun_parts, run_parts
+from langchain_qwen36._model.retrieval import RequestUsage, RetrievalModel, UsageTotal
+from langchain_qwen36._transport.request import asend, send
+from langchain_qwen36.embeddings.response import parse_vectors
+from langchain_qwen36.errors import MessageError, UnsupportedSettingError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from langchain_qwen36._response.payload import HTTPBody, ResponseContext
+    from langchain_qwen36.embeddings.response import Vector
+
+_DEFAULT_CHUNK = 64
+"""Texts of one request where nothing says how many it takes; OpenAI's own limit is 2,048."""
+
+_Part = tuple["list[Vector]", RequestUsage]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EmbeddingResult:
+    """Vectors, and what they used."""
+
+    vectors: list[Vector]
+    """In the order of the texts."""
+    requests: tuple[RequestUsage, ...]
+    """One for each request, in that order."""
+
+    @property
+    def usage(self) -> UsageTotal:
+        """What all of them used."""
+        return reduce(UsageTotal.plus, self.requests, UsageTotal())
+
+
+class QwenEmbeddings(RetrievalModel, Embeddings):
+    """Embeddings of Qwen's models at any gateway that has OpenAI's `/embeddings`.
+
+        embeddings = QwenEmbeddings(model="text-embedding-v4", gateway="dashscope")
+        store = InMemoryVectorStore(embeddings)
+
+    A list that is longer than one request takes is split; its vectors come back in its order.
+    `embed(texts)` returns them with tokens and cost, and `usage` is the sum of this object.
+
+    Raises:
+        TypeError: a keyword that is no setting.
+        MissingKeyError: no gateway can be chosen, or its key is not set.
+        UnsupportedSettingError: an unknown gateway, a key that cannot be sent, or `dimensions` that
+            the model does not have.
+    """
+
+    model: str = "text-embedding-v4"
+    """The model's bare id; `"openrouter:qwen3-embedding-8b"` also names the gateway. An id that
+    the catalogue does not know goes through unchanged."""
+    dimensions: int | None = Field(default=None, gt=0)
+    """The size of a vector. None: the model's own."""
+    chunk_size: int | None = Field(default=None, ge=1)
+    """Texts of one request. None: as many as the model takes, or 64 where that is not known."""
+    query_instruction: str | None = None
+    """What a query is for; it stands before the text in `embed_query`, in the form that
+    Qwen3-Embedding was trained with (`Instruct: …`, `Query: …`). Documents go as they are."""
+
+    def _check_settings(self) -> None:
+        """Refuse what the model's maker refuses."""
+        super()._check_settings()
+        known = self._known_model
+        if known is None:
+            return
+        if known.kind != "embedding":
+            raise UnsupportedSettingError(
+                f"`model={self.model!r}` ranks documents: use `QwenRerank`, or choose an "
+                "embedding model such as 'text-embedding-v4'."
+            )
+        sizes, most = known.dimensions, known.max_dimensions
+        if self.dimensions is not None and (
+            (sizes and self.dimensions not in sizes) or (most and self.dimensions > most)
+        ):
+            listed = ", ".join(map(str, sorted(sizes))) if sizes else f"1 to {most}"
+            raise UnsupportedSettingError(
+                f"`dimensions={self.dimensions}`: {known.id!r} has {listed}."
+            )
+        if self.chunk_size and known.max_inputs and self.chunk_size > known.max_inputs:
+            raise UnsupportedSettingError(
+                f"`chunk_size={self.chunk_size}`: {known.id!r} takes {known.max_inputs} texts."
+            )
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Return the vectors of texts, in their order; no texts cost no request.
+
+        Raises:
+            MessageError: a text that is empty, or is no text.
+            QwenError: the gateway refuses, or cannot be reached.
+        """
+        return self.embed(texts).vectors
+
+    async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
+        """`embed_documents`, async."""
+        return (await self.aembed(texts)).vectors
+
+    def embed_query(self, text: str) -> list[float]:
+        """Return the vector of a query.
+
+        Raises:
+            MessageError: the text is empty, or is no text.
+            QwenError: the gateway refuses, or cannot be reached.
+        """
+        return self.embed([self._query(text)]).vectors[0]
+
+    async def aembed_query(self, text: str) -> list[float]:
+        """`embed_query`, async."""
+        return (await self.aembed([self._query(text)])).vectors[0]
+
+    def embed(self, texts: Sequence[str]) -> EmbeddingResult:
+        """Return the vectors of texts with what each request used.
+
+        Raises:
+            MessageError: a text that is empty, or is no text.
+            QwenError: the gateway refuses, or cannot be reached. What had been used by then is in
+                `usage`.
+        """
+        return _result(run_parts(self._chunks(texts), self._embed_chunk, self.max_concurrency))
+
+    async def aembed(self, texts: Sequence[str]) -> EmbeddingResult:
+        """`embed`, async."""
+        chunks = self._chunks(texts)
+        return _result(await arun_parts(chunks, self._aembed_chunk, self.max_concurrency))
+
+    def _embed_chunk(self, texts: Sequence[str]) -> _Part:
+        if self.rate_limiter is not None:
+            self.rate_limiter.acquire()
+        return send(self._call(self._request(texts)), partial(self._read, len(texts)))
+
+    async def _aembed_chunk(self, texts: Sequence[str]) -> _Part:
+        if self.rate_limiter is not None:
+            await self.rate_limiter.aacquire()
+        call = await self._acall(self._request(texts))
+        return await asend(call, partial(self._read, len(texts)))
+
+    def _chunks(self, texts: Sequence[str]) -> list[Sequence[str]]:
+        _check_texts(texts)
+        known = self._known_model
+        size = self.chunk_size or (known.max_inputs if known else None) or _DEFAULT_CHUNK
+        return [texts[start : start + size] for start in range(0, len(texts), size)]
+
+    def _request(self, texts: Sequence[str]) -> ClientRequest:
+        body: dict[str, Any] = {
+            "model": self._wire_model,
+            "input": list(texts),
+            "encoding_format": "float",
+        }
+        if self.dimensions is not None:
+            body["dimensions"] = self.dimensions
+        body |= self.extra_body or {}
+        return ClientRequest(path="embeddings", body=orjson.dumps(body), model=self.model)
+
+    def _read(self, count: int, context: ResponseContext, body: HTTPBody) -> _Part:
+        payload: Mapping[str, Any]
+        vectors, payload = parse_vectors(context, body, count=count, dimensions=self.dimensions)
+        return vectors, self._record(payload, body, count)
+
+    def _query(self, text: str) -> str:
+        _check_texts([text])
+        if self.query_instruction is None:
+            return text
+        return f"Instruct: {self.query_instruction}\nQuery: {text}"
+
+
+def _result(parts: Sequence[_Part]) -> EmbeddingResult:
+    return EmbeddingResult(
+        vectors=[vector for vectors, _ in parts for vector in vectors],
+        requests=tuple(usage for _, usage in parts),
+    )
+
+
+def _check_texts(texts: Any) -> None:
+    """Refuse what has no vector; servers answer it with errors that do not say which text it was.
+
+    Raises:
+        MessageError: it names the place in the list.
+    """
+    if isinstance(texts, str):
+        raise MessageError("`embed_documents` takes a list of texts: use `embed_query` for one.")
+    for index, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise MessageError(f"texts[{index}] is {type(text).__name__}, not a text.")
+        if not text.strip():
+            raise MessageError(f"texts[{index}] is empty: leave it out, it has no embedding.")
