@@ -20,6 +20,7 @@ import httpx
 
 from langchain_qwen36._transport.http.async_pool import AsyncPool
 from langchain_qwen36._transport.http.connecting import in_thread
+from langchain_qwen36._transport.http.httpx_transports import AsyncPoolTransport, PoolTransport
 from langchain_qwen36._transport.http.sync_pool import SyncPool
 from langchain_qwen36._transport.http.tunnels import Proxy
 from langchain_qwen36._transport.proxies import parse_proxy, proxy_for
@@ -63,7 +64,7 @@ def sync_transport(settings: PoolKey) -> httpx.BaseTransport:
     except KeyError:
         with _lock:
             if settings not in _sync:
-                _sync[settings] = _Transport(settings)
+                _sync[settings] = PoolTransport(SyncPool(**_pool_kwargs(settings)))
             return _sync[settings]
 
 
@@ -88,7 +89,7 @@ async def _create_for_loop(
         of_loop = _async.setdefault(loop, {})
         if settings in of_loop:
             return of_loop[settings].transport
-        new = _AsyncTransport(settings)
+        new = AsyncPoolTransport(AsyncPool(**_pool_kwargs(settings)))
         guard = _close_with_loop(loop, new)
         of_loop[settings] = _LoopPool(new, guard)
     await anext(guard)
@@ -109,20 +110,6 @@ async def _close_with_loop(
         with _lock:
             _async.pop(loop, None)
         await transport.aclose()
-
-
-class _Transport(httpx.HTTPTransport):
-    """httpx's transport on our pool: vcrpy records what goes through it, httpx maps its errors."""
-
-    def __init__(self, settings: PoolKey) -> None:
-        self._pool = SyncPool(**_pool_kwargs(settings))  # type: ignore[assignment]
-
-
-class _AsyncTransport(httpx.AsyncHTTPTransport):
-    """The same, async."""
-
-    def __init__(self, settings: PoolKey) -> None:
-        self._pool = AsyncPool(**_pool_kwargs(settings))  # type: ignore[assignment]
 
 
 def _pool_kwargs(settings: PoolKey) -> dict[str, Any]:
