@@ -1,11 +1,13 @@
 """How many calls run at once: more while all goes well, fewer on 429 and when answers slow down.
 
-Additive increase and multiplicative decrease, as TCP does it: RFC 5681 (slow start, congestion
-avoidance), with CUBIC's smaller decrease (RFC 9438), because a refused call costs nothing.
+As TCP does it (RFC 5681): doubled each round until the first refusal, then small steps up and a
+multiplicative decrease. A refused call costs nothing, so the decrease is not by half: what is left
+is a little more than what was answered, and the limit of a gateway is used to its edge.
 """
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from collections import deque
@@ -18,16 +20,23 @@ if TYPE_CHECKING:
 _FIRST = 8
 """Calls at once when nothing is known yet."""
 _MOST = 1000
-_DECREASE = 0.85
-"""What a refusal leaves of the limit."""
+_OVERSHOOT = 1.05
+"""How much more than what was answered is tried."""
+_LARGEST_DECREASE = 0.5
+"""What a round leaves of the limit at least."""
+_STEP, _LONGEST_STEP = 0.05, 0.5
+"""Growth in a round without a refusal; it doubles from round to round, for limits move."""
+_SHORTEST_ROUND = 0.25
+"""Seconds; else a round is as long as an answer takes."""
 _SLOW_DECREASE = 0.9
-"""What slow answers leave of it."""
+"""What slow answers leave of the limit."""
 _SLOW = 2.5
 """Answers are slow when they take so many times what they took at their quickest."""
 _WINDOW = 16
 """Answers whose median is looked at."""
 _AGING = 1.02
 """By how much the quickest median is forgotten with each window: prompts differ."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0
 
 
 class Concurrency:
@@ -49,9 +58,16 @@ class Concurrency:
         self._is_slow_start = True
         self._clock = clock
         self._watch_latency = watch_latency
-        self._decreased = clock()
         self._latencies: deque[float] = deque()
         self._quickest: float | None = None
+        self._usual: float | None = None
+        """Moving average of how long an answer takes."""
+        self._since_answer = 0
+        """Refusals since the last answer."""
+        self._growth = _STEP
+        self._round_began = clock()
+        self._answered = self._refused = 0
+        """In this round."""
         self._lock = threading.Lock()
 
     @property
@@ -83,23 +99,55 @@ class Concurrency:
     def succeeded(self, seconds: float) -> None:
         """Note an answer and how long it took."""
         with self._lock:
-            is_used = self.in_flight >= self.limit  # an idle limit teaches nothing
+            self._answered += 1
+            self._since_answer = 0
+            self._usual = seconds if self._usual is None else 0.9 * self._usual + 0.1 * seconds
             if self._watch_latency and self._is_slowing(seconds):
                 self._is_slow_start = False
-                self._limit = max(1.0, self._limit * _SLOW_DECREASE)
-            elif is_used:
-                step = 1.0 if self._is_slow_start else max(1.0, 0.02 * self._limit) / self._limit
-                self._limit = min(self.most, self._limit + step)
+                self._set(self._limit * _SLOW_DECREASE)
+            elif self._is_slow_start and self.in_flight >= self.limit:
+                self._set(self._limit + 1)
+            self._end_round()
 
-    def refused(self, began: float) -> None:
-        """Note a 429 of a call that began at this time; calls of one moment count once."""
+    def refused(self) -> None:
+        """Note a 429."""
         with self._lock:
             self.refusals += 1
-            if began <= self._decreased:
-                return
+            self._refused += 1
+            self._since_answer += 1
             self._is_slow_start = False
-            self._limit = max(1.0, min(self._limit, float(self.in_flight)) * _DECREASE)
-            self._decreased = self._clock()
+            self._end_round()
+
+    def pause(self) -> float:
+        """Return how many seconds a refused call waits: as long as an answer would have taken.
+
+        A refused call then takes its slot as long as any other. While nothing is answered at all,
+        pauses double.
+        """
+        with self._lock:
+            usual = max(self._usual or _FIRST_PAUSE, 0.01)
+            rounds = max(0.0, self._since_answer / self.limit - 1)
+        seconds = min(usual * 2.0 ** min(rounds, 20), max(_LONGEST_PAUSE, usual))
+        return float(seconds * random.uniform(0.75, 1.25))  # noqa: S311 - no secret
+
+    def _end_round(self) -> None:
+        """Set the limit by what was answered and refused, once a round."""
+        now = self._clock()
+        if now - self._round_began < max(_SHORTEST_ROUND, self._usual or 0.0):
+            return
+        tried = self._answered + self._refused
+        if self._refused:
+            share = self._answered / tried * _OVERSHOOT
+            self._set(self._limit * min(1.0, max(share, _LARGEST_DECREASE)))
+            self._growth = _STEP
+        elif not self._is_slow_start and self.in_flight >= self.limit:
+            self._set(self._limit + max(1.0, self._limit * self._growth))
+            self._growth = min(2 * self._growth, _LONGEST_STEP)
+        self._answered = self._refused = 0
+        self._round_began = now
+
+    def _set(self, limit: float) -> None:
+        self._limit = min(max(limit, 1.0), float(self.most))
 
     def _is_slowing(self, seconds: float) -> bool:
         self._latencies.append(seconds)

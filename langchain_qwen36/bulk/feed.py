@@ -43,8 +43,6 @@ class Item:
     request: Any
     failures: int = 0
     """Calls of this run that failed; 429s are not counted."""
-    refusals: int = 0
-    """429s in a row."""
 
 
 @dataclass(frozen=True, slots=True)

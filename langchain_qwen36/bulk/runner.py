@@ -210,7 +210,6 @@ class Runner:
         if error is None or answer.message is not None:
             self.progress.last_answer = time.monotonic()
             self.concurrency.succeeded(self.progress.last_answer - began)
-            item.refusals = 0
         if error is None:
             self.progress.done += 1
             return _Verdict(answer.outcome(item.key))
@@ -218,7 +217,7 @@ class Runner:
             self.feed.stop(f"{type(error).__name__}: {error}")
             return _Verdict(answer.outcome(item.key, is_final=False), goes_on=False)
         if may_retry(error):
-            return self._retry(item, answer, error, began)
+            return self._retry(item, answer, error)
         return self._failed(item, answer)
 
     def _refused_by_budget(
@@ -233,18 +232,26 @@ class Runner:
         is_first = not self.progress.done and isinstance(error, _STOPPING_AT_FIRST)
         return is_first or (isinstance(error, _STOPPING) and not may_retry(error))
 
-    def _retry(self, item: Item, answer: Answer, error: BaseException, began: float) -> _Verdict:
+    def _retry(self, item: Item, answer: Answer, error: BaseException) -> _Verdict:
         if getattr(error, "status_code", None) in _OVERLOAD or isinstance(error, RateLimitError):
-            self.concurrency.refused(began)
+            self.concurrency.refused()
         if isinstance(error, RateLimitError):
-            item.refusals += 1
             self._check_stall(error)
         else:
             item.failures += 1
         if item.failures >= self._max_attempts:
             return self._failed(item, answer)
-        nap = _pause(error, item.refusals + item.failures)
+        nap = self._pause(error, item)
         return _Verdict(answer.outcome(item.key, is_final=False), is_put_back=True, nap=nap)
+
+    def _pause(self, error: BaseException, item: Item) -> float:
+        """Seconds before another attempt; no two clients come back at the same moment."""
+        if (seconds := getattr(error, "retry_after", None)) is not None:
+            return float(min(seconds, _LONGEST_RETRY_AFTER) * random.uniform(1, 1.1))  # noqa: S311
+        if isinstance(error, RateLimitError):
+            return self.concurrency.pause()
+        doubled: float = _BACK_OFF * 2.0 ** min(item.failures - 1, 10)
+        return min(doubled, _LONGEST_BACK_OFF) * random.uniform(0.5, 1)  # noqa: S311 - no secret
 
     def _failed(self, item: Item, answer: Answer) -> _Verdict:
         self.progress.failed += 1
@@ -283,12 +290,3 @@ class Slot:
         if self._concurrency is not None and self._concurrency.leave_if_too_many():
             self._concurrency = None
         return self._concurrency is None
-
-
-def _pause(error: BaseException, failures: int) -> float:
-    """Seconds before another attempt; no two clients come back at the same moment."""
-    dice = random.random()  # noqa: S311 - no secret
-    if (seconds := getattr(error, "retry_after", None)) is not None:
-        return float(min(seconds, _LONGEST_RETRY_AFTER) * (1 + 0.1 * dice))
-    doubled: float = _BACK_OFF * 2.0 ** min(failures - 1, 10)
-    return min(doubled, _LONGEST_BACK_OFF) * (0.5 + 0.5 * dice)
