@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from langchain_qwen36.bulk.batch.outcomes import BatchResult
     from langchain_qwen36.bulk.batch.polling import Polling
     from langchain_qwen36.bulk.batch.status import BatchStatus
+    from langchain_qwen36.bulk.calls import abatch
     from langchain_qwen36.bulk.job import arun, run
     from langchain_qwen36.bulk.journal import Journal
     from langchain_qwen36.bulk.types import BulkReport, Row
@@ -22,6 +23,7 @@ __all__ = [
     "Journal",
     "Polling",
     "Row",
+    "abatch",
     "arun",
     "run",
 ]
@@ -34,6 +36,7 @@ _MODULES = {
     "Journal": "journal",
     "Polling": "batch.polling",
     "Row": "types",
+    "abatch": "calls",
     "arun": "job",
     "run": "job",
 }

@@ -100,7 +100,7 @@ class Feed:
     """Set: nothing more is handed out."""
     _ready: deque[Item] = field(default_factory=deque)
     _delayed: list[tuple[float, int, Item]] = field(default_factory=list)
-    _filling: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _filling: asyncio.Task[None] | None = None
     _stopped: asyncio.Event = field(default_factory=asyncio.Event)
     _number: int = 0
 
@@ -120,6 +120,7 @@ class Feed:
         """Return a row that is at hand."""
         if self.stop_reason is not None:
             return None
+        self._prefetch()
         if self._delayed and self._delayed[0][0] <= time.monotonic():
             return heapq.heappop(self._delayed)[2]
         return self._ready.popleft() if self._ready else None
@@ -129,8 +130,8 @@ class Feed:
         while self.has_more:
             if item := self.take_now():
                 return item
-            if not self.is_exhausted:
-                await self._fill()
+            if self._filling is not None:
+                await asyncio.shield(self._filling)
             else:
                 due = self._delayed[0][0] - time.monotonic()
                 await self.sleep(min(max(due, 0.001), _NAP))
@@ -142,6 +143,11 @@ class Feed:
             async with asyncio.timeout(seconds):
                 await self._stopped.wait()
 
+    async def close(self) -> None:
+        """Wait for the block that is being read."""
+        if self._filling is not None:
+            await asyncio.shield(self._filling)
+
     def put_back(self, item: Item, seconds: float = 0.0) -> None:
         """Hand a row out again, after so many seconds."""
         if seconds <= 0:
@@ -150,18 +156,28 @@ class Feed:
         self._number += 1
         heapq.heappush(self._delayed, (time.monotonic() + seconds, self._number, item))
 
+    def _prefetch(self) -> None:
+        """Begin to read a block before the last one is used up."""
+        if self._filling is None and not self.is_exhausted and len(self._ready) < BLOCK:
+            self._filling = asyncio.create_task(self._fill())
+
     async def _fill(self) -> None:
         """Read a block in a thread: an iterable may block, and a commit waits for the disk."""
-        async with self._filling:
-            if self._ready or not self.has_more:
-                return
-            items = await asyncio.to_thread(self._read_block)
+        try:
+            items, is_last = await asyncio.to_thread(self._read_block)
             self._ready.extend(items)
+            self.is_exhausted = is_last
+        except JournalError as error:
+            self.stop(str(error))
+        except Exception as error:  # noqa: BLE001 - a generator of the user's may raise anything
+            self.stop(f"the input cannot be read further: {type(error).__name__}: {error}")
+        finally:
+            self._filling = None
 
-    def _read_block(self) -> list[Item]:
+    def _read_block(self) -> tuple[list[Item], bool]:
+        """Read and admit rows; return those to be called, and whether the input has ended."""
         _check_disk(self.journal)
         block = list(islice(self.rows, BLOCK))
-        self.is_exhausted = len(block) < BLOCK
         items = [self._item(row) for row in block]
         items = [item for item in items if self.shard.has(item.key)]
         admitted = self.journal.admit(
@@ -170,11 +186,12 @@ class Feed:
         )
         self.read += len(items)
         self.journal.apply([Turn(bad) for bad in map(_outcome_of_bad, items, admitted) if bad])
-        return [
+        wanted = [
             Item(row.key, item.row, item.request)
             for item, row in zip(items, admitted, strict=True)
             if self._is_wanted(item, row)
         ]
+        return wanted, len(block) < BLOCK
 
     def _item(self, row: InputRow) -> Item:
         """Make a row's request; what is wrong with it becomes its problem."""

@@ -7,6 +7,7 @@ import hashlib
 import signal
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +30,7 @@ from langchain_qwen36.errors import BulkInputError
 from langchain_qwen36.pricing.units import amount_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from langchain_core.runnables import Runnable
 
@@ -162,9 +163,7 @@ async def arun(
 
     Cancelling it cancels what is in flight, and a later run goes on.
     """
-    job = Job.of(model_or_chain, input, **settings)
-    await asyncio.to_thread(job.check)
-    return await _run(job)
+    return await arun_job(Job.of(model_or_chain, input, **settings))
 
 
 def run(
@@ -189,22 +188,22 @@ def run(
         BulkInputError: The input or a setting cannot be; nothing was sent.
         JournalError: The journal cannot be read or written.
     """
+    return run_job(Job.of(model_or_chain, input, **settings))
+
+
+def run_job(job: Job) -> BulkReport:
+    """Run a job; in a notebook, whose event loop is running in this thread, in another one."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(arun(model_or_chain, input, **settings))
-    return _run_in_thread(lambda: asyncio.run(arun(model_or_chain, input, **settings)))
-
-
-def _run_in_thread(call: Callable[[], BulkReport]) -> BulkReport:
-    """Run beside the event loop of a notebook, which is running in this thread."""
-    from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415
-
+        return asyncio.run(arun_job(job))
     with ThreadPoolExecutor(1) as pool:
-        return pool.submit(call).result()
+        return pool.submit(lambda: asyncio.run(arun_job(job))).result()
 
 
-async def _run(job: Job) -> BulkReport:
+async def arun_job(job: Job) -> BulkReport:
+    """Check the input, then call all its rows."""
+    await asyncio.to_thread(job.check)
     began = time.monotonic()
     with ExitStack() as stack:
         journal = stack.enter_context(Journal(job.state))

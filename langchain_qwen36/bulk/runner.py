@@ -138,6 +138,7 @@ class Runner:
                     self._on_tick(self)
         finally:
             await self._cancel_workers()
+            await self.feed.close()
             await self._commits.close()
 
     async def _wait(self) -> None:
@@ -149,7 +150,7 @@ class Runner:
     def _grow(self) -> bool:
         """Start workers up to the limit; return whether there is more for them to do."""
         if self._refusal is not None and not self._workers:
-            self.feed.stop(str(self._refusal))
+            self.feed.stop(f"the budget bears no further call: {self._refusal}")
         while self.feed.has_more and self._room != 0 and self.concurrency.try_enter():
             self._room = None if self._room is None else self._room - 1
             self._workers.add(asyncio.create_task(self._work(Slot(self.concurrency))))

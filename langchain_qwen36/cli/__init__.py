@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 COMMANDS: dict[str, str] = {
+    "bulk": "run a model over the rows of a file, and go on after any end (extra `bulk`)",
     "demo": "ask a model that calls a tool, and show what it cost",
     "doctor": "check key, gateway, address, model, price and versions",
     "models": "list the models of a gateway: context, thinking, price",

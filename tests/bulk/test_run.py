@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from bulk_runs import model_of, numbered, read_rows, write_rows
+from bulk_runs import model_of, numbered, read_rows, start_run, write_rows
+from langchain_core.runnables import RunnableLambda
 from loopback import Raw, Reply
 
 from langchain_qwen36 import bulk
-from langchain_qwen36.errors import BulkInputError
+from langchain_qwen36.errors import BulkInputError, InvalidRequestError, JournalError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from loopback import LoopbackGateway
@@ -147,3 +153,109 @@ def test_a_server_that_fails_for_ever_makes_dead_letters(
     assert (report.failed, report.calls) == (1, 3)
     report = bulk.run(model_of(server), rows, output=output, prompt="Say {text}")
     assert (report.done, report.failed, read_rows(output)[0]["attempts"]) == (1, 0, 4)
+
+
+@dataclass
+class Picky:
+    """A model that refuses every fiftieth row, and counts how many it has at once."""
+
+    at_once: int = 0
+    most: int = 0
+    thousand: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def call(self, row: dict[str, Any]) -> str:
+        """Answer, or refuse, once a thousand calls have been under way together."""
+        self.at_once += 1
+        self.most = max(self.most, self.at_once)
+        if self.at_once == 1000:
+            self.thousand.set()
+        await self.thousand.wait()
+        self.at_once -= 1
+        if row["n"] % 50 == 0:
+            raise InvalidRequestError("bad row", status_code=400)
+        return "fine"
+
+
+@pytest.mark.timeout(240)
+def test_a_thousand_at_once_with_bad_rows_among_them(tmp_path: Path) -> None:
+    """With 1,000 calls at once and one refusal in 50, all others come back."""
+    picky, output = Picky(), tmp_path / "out.jsonl"
+    rows = [{"n": n} for n in range(2000)]
+    report = bulk.run(RunnableLambda(picky.call), rows, output=output, max_concurrency=1000)
+    assert (report.done, report.failed, picky.most) == (1960, 40, 1000)
+    refused = [n for n, row in enumerate(read_rows(output)) if row["error"]]
+    assert refused == list(range(0, 2000, 50))
+
+
+async def test_a_run_that_is_cancelled_goes_on_later(tmp_path: Path) -> None:
+    """Cancelling `arun` cancels its calls; the next run does what is left, and says so."""
+    began = asyncio.Event()
+
+    async def call(row: dict[str, Any]) -> str:
+        if row["n"] == 5:
+            began.set()
+            await asyncio.sleep(60)
+        return "fine"
+
+    state, rows = tmp_path / "journal", [{"n": n} for n in range(10)]
+    run = asyncio.create_task(bulk.arun(RunnableLambda(call), rows, state=state, max_concurrency=1))
+    await began.wait()
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    with bulk.Journal(state, read_only=True) as journal:
+        assert journal.counts() == {"done": 5, "sent": 1, "pending": 4}
+
+
+@pytest.mark.timeout(240)
+def test_an_interrupt_drains_and_says_how_to_go_on(server: LoopbackGateway, tmp_path: Path) -> None:
+    """SIGINT lets the calls in flight end and writes their answers; the next run goes on."""
+    source, output = write_rows(tmp_path / "in.jsonl", numbered(300)), tmp_path / "out.jsonl"
+    process = start_run(server, source, output, max_concurrency=4)
+    while len(server.requests) < 50:
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGINT)
+    process.join(60)
+    assert process.exitcode == 0
+    with bulk.Journal(tmp_path / "out.jsonl.journal", read_only=True) as journal:
+        ended, counts = journal.last_run()["ending"], journal.counts()
+    assert "the same command goes on" in ended
+    assert "sent" not in counts
+    assert counts["done"] == len(server.requests) == len(read_rows(output)) < 300
+
+
+def test_a_journal_that_cannot_be_written_stops_the_run_and_loses_no_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the disk is full nothing more is sent, and the answers in hand are written later."""
+    calls, apply = [], bulk.Journal.apply
+
+    def full_for_a_while(journal: bulk.Journal, turns: Any) -> None:
+        if any(turn.ended for turn in turns) and len(attempts) < 3:
+            attempts.append(len(calls))
+            raise JournalError("database or disk is full")
+        apply(journal, turns)
+
+    attempts: list[int] = []
+    monkeypatch.setattr(bulk.Journal, "apply", full_for_a_while)
+    monkeypatch.setattr("langchain_qwen36.bulk.commit._PAUSE", 0.01)
+    chain = RunnableLambda(lambda row: calls.append(row["n"]) or "fine")
+    rows = [{"n": n} for n in range(50)]
+    report = bulk.run(chain, rows, output=tmp_path / "o.jsonl", max_concurrency=2)
+    assert "full" in report.stopped
+    assert report.done == len(calls) <= 4
+    report = bulk.run(chain, rows, output=tmp_path / "o.jsonl")
+    assert (report.done, len(calls)) == (50, 50)
+
+
+def test_an_input_that_breaks_off_is_named(tmp_path: Path) -> None:
+    """A generator that raises stops the run; what was read before is answered and written."""
+
+    def rows() -> Iterator[dict[str, int]]:
+        yield from ({"n": n} for n in range(1000))
+        raise OSError("the network is away")
+
+    report = bulk.run(RunnableLambda(lambda _: "fine"), rows(), output=tmp_path / "o.jsonl")
+    assert "the network is away" in report.stopped
+    assert report.done == len(read_rows(tmp_path / "o.jsonl"))
+    assert report.is_complete is False

@@ -1,0 +1,196 @@
+"""What a run would send and cost, before anything is sent: `--dry-run`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from decimal import Decimal
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from langchain_qwen36 import pricing, tokens
+from langchain_qwen36.bulk.check import check
+from langchain_qwen36.bulk.journal import Journal
+from langchain_qwen36.catalog import PriceBook
+from langchain_qwen36.errors import JournalError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from langchain_qwen36.bulk.job import Job
+    from langchain_qwen36.catalog import Offer, Tier
+    from langchain_qwen36.chat_models import ChatQwen36
+    from langchain_qwen36.pricing import Money
+
+_SAMPLE = 1000
+"""Rows whose tokens are counted: every n-th of the input."""
+_SHOWN = 3
+_FIRST_ANSWER = 500
+"""Output tokens of a row where nothing is known of them."""
+_LEAST_CACHED = 1024
+"""Tokens of the shortest prefix that a prompt cache keeps: docs/prompt-caching.md."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Plan:
+    """The size and the price of a run; what is not known is None."""
+
+    rows: int
+    bad_rows: int
+    problems: list[str]
+    """The first ones, with their lines."""
+    done: int
+    """Rows that the journal has an answer of."""
+    input_tokens: int
+    """Of all rows: those of a sample, times what it stands for."""
+    output_tokens: int
+    """The same, by the answers in the journal, else `max_tokens`, else 500 a row."""
+    tiers: dict[str, int] = field(default_factory=dict)
+    """Rows by price tier."""
+    live: Money | None = None
+    """List price of calls, nothing cached."""
+    batch: Money | None = None
+    """List price as a batch job; None: the gateway sells none of this model."""
+    shared_prefix: float = 0.0
+    """Share of the input that all rows of the sample begin with."""
+    break_even: float | None = None
+    """Share of the input that a cache must serve for live calls to be cheaper than a batch."""
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    """The first bodies, as they would be sent."""
+
+    @property
+    def is_live_cheaper(self) -> bool:
+        """Whether a cache may well make live calls cheaper than a batch."""
+        return self.break_even is not None and self.shared_prefix > self.break_even
+
+
+def plan(job: Job, *, expected_output: int | None = None) -> Plan:
+    """Reckon what a run would send and cost; nothing is sent and nothing is written.
+
+    Args:
+        job: The run.
+        expected_output: Output tokens of a row; found out where left out.
+
+    Raises:
+        BulkInputError: The input cannot be read at all.
+    """
+    checked = check(job.source, job.prompt)
+    every = max(1, checked.rows // _SAMPLE)
+    requests = list(islice(_requests(job), 0, None, every))
+    done, usual = _history(job)
+    model = job.task.model
+    output = expected_output or usual or _longest(model) or _FIRST_ANSWER
+    planned = Plan(
+        rows=checked.rows,
+        bad_rows=checked.bad,
+        problems=checked.problems,
+        done=done,
+        input_tokens=0,
+        output_tokens=output * (checked.rows - checked.bad),
+        requests=[job.task.body(request) for request in requests[:_SHOWN]],
+    )
+    if model is not None and requests:
+        _price(planned, model, requests, output)
+    return planned
+
+
+def _requests(job: Job) -> Iterator[Any]:
+    for row in job.source:
+        if row.problem is None and job.prompt.problem_of(row.fields) is None:
+            yield job.prompt.fill(row.fields)
+
+
+def _history(job: Job) -> tuple[int, int | None]:
+    """Return the answers in the journal, and their mean length in tokens."""
+    try:
+        with Journal(job.state, read_only=True) as journal:
+            done = journal.counts().get("done", 0)
+            total = journal.totals().usage["output_tokens"]
+    except JournalError:
+        return 0, None
+    return done, (total // done or None) if done else None
+
+
+def _longest(model: ChatQwen36 | None) -> int | None:
+    return None if model is None else model.max_completion_tokens or model.max_tokens
+
+
+def _price(planned: Plan, model: ChatQwen36, requests: list[Any], output: int) -> None:
+    sizes = [model.estimate_cost(request).input_tokens for request in requests]
+    rows = planned.rows - planned.bad_rows
+    planned.input_tokens = sum(sizes) * rows // len(sizes)
+    planned.shared_prefix = _shared_prefix(requests, sum(sizes) / len(sizes))
+    gateway = model._endpoint.gateway  # noqa: SLF001
+    book = model.price_book or PriceBook.bundled()
+    offer = book.offer(gateway.price_list or gateway.name, model.model_name)
+    if (live := _cost(model, offer, sizes, output, batch=False)) is None:
+        return
+    scale = Decimal(rows) / len(sizes)
+    planned.tiers = {
+        label: round(count * scale) for label, count in Counter(c.tier.label for c in live).items()
+    }
+    planned.live = _sum(live, scale)
+    if (batched := _cost(model, offer, sizes, output, batch=True)) is not None:
+        planned.batch = _sum(batched, scale)
+        planned.break_even = _break_even(live[0].tier, live[0].price.batch, sizes, output)
+
+
+def _cost(
+    model: ChatQwen36, offer: Offer | None, sizes: list[int], output: int, *, batch: bool
+) -> list[pricing.Cost] | None:
+    costs = [
+        pricing.cost(
+            {"input_tokens": size, "output_tokens": output},
+            offer,
+            discount=model.price_discount,
+            batch=batch,
+            thinking=model.enable_thinking,
+        )
+        for size in sizes
+    ]
+    known = [cost for cost in costs if cost is not None]
+    return known if len(known) == len(sizes) else None
+
+
+def _sum(costs: Iterable[pricing.Cost], scale: Decimal) -> Money:
+    total, *rest = [cost.money for cost in costs]
+    for money in rest:
+        total += money
+    return type(total)(round(total.amount * scale, 6), total.currency)
+
+
+def _break_even(tier: Tier, batch: Decimal | None, sizes: list[int], output: int) -> float | None:
+    """Return the hit rate from which on a cached live call is cheaper than a batch row.
+
+    A batch does not read the cache (docs/quirks.md#one-price-tier-for-a-whole-request). With half
+    price, hits at a fifth, p = output / input price and O / I tokens it is
+    0.625 + 0.625 · p · O / I. None: never.
+    """
+    saved = tier.input - tier.cache_read
+    if batch is None or saved <= 0:
+        return None
+    mean = Decimal(sum(sizes)) / len(sizes)
+    live = tier.input * mean + tier.output * output
+    rate = float(live * (1 - batch) / (saved * mean))
+    return rate if rate < 1 else None
+
+
+def _shared_prefix(requests: list[Any], mean: float) -> float:
+    """Return the share of the input that all requests begin with, where a cache would keep it."""
+    if len(requests) < 2:  # noqa: PLR2004
+        return 0.0
+    shared = tokens.count_text(_common_start([_text(request) for request in requests]))
+    return min(shared / mean, 1.0) if shared >= _LEAST_CACHED else 0.0
+
+
+def _common_start(texts: list[str]) -> str:
+    """Return what all texts begin with: that of the first and the last in their order."""
+    first, last = min(texts), max(texts)
+    length = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), None)
+    return first[:length]
+
+
+def _text(request: Any) -> str:
+    if isinstance(request, str):
+        return request
+    return "\0".join(str(message.text) for message in request)
