@@ -163,14 +163,17 @@ class ChatQwen36(BaseChatQwen):
     ) -> ChatResult:
         generate.expose_costs(run_manager)
         prepared = self._prepare(messages, stop, kwargs, stream=False)
-        admission.admit(run_manager and run_manager.run_id)
-        result = generate.run(prepared, run_manager)
+        admitted = admission.admit(run_manager and run_manager.run_id)
+        result = generate.run(prepared, run_manager, admitted)
         if generate.tool_call_is_missing(prepared, result):
             again = self._prepare(
                 messages, stop, generate.kwargs_without_thinking(prepared, kwargs), stream=False
             )
             with generate.attach_partial_result(result):
-                return generate.with_combined_billing(result, generate.run(again, run_manager))
+                if admitted is not None:
+                    admitted.next_request(generate.billed_request(result))
+                second = generate.run(again, run_manager, admitted)
+            return generate.with_combined_billing(result, second)
         return result
 
     @with_cached_signature
@@ -184,16 +187,17 @@ class ChatQwen36(BaseChatQwen):
         generate.expose_costs(run_manager)
         with generate.BookIfCancelled(run_manager, sent=False):
             prepared = await self._aprepare(messages, stop, kwargs, stream=False)
-            await admission.aadmit(run_manager and run_manager.run_id)
-        result = await generate.arun(prepared, run_manager)
+            admitted = await admission.aadmit(run_manager and run_manager.run_id)
+        result = await generate.arun(prepared, run_manager, admitted)
         if generate.tool_call_is_missing(prepared, result):
             again = await self._aprepare(
                 messages, stop, generate.kwargs_without_thinking(prepared, kwargs), stream=False
             )
             with generate.attach_partial_result(result):
-                return generate.with_combined_billing(
-                    result, await generate.arun(again, run_manager)
-                )
+                if admitted is not None:
+                    await admitted.anext_request(generate.billed_request(result))
+                second = await generate.arun(again, run_manager, admitted)
+            return generate.with_combined_billing(result, second)
         return result
 
     def _stream(
@@ -204,8 +208,10 @@ class ChatQwen36(BaseChatQwen):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         prepared = self._prepare(messages, stop, kwargs, stream=True)
-        admission.admit(run_manager and run_manager.run_id)
-        stream = StreamCall(prepared.api_call, partial(CompletionReader, prepared.request))
+        admitted = admission.admit(run_manager and run_manager.run_id)
+        stream = StreamCall(
+            prepared.api_call, partial(CompletionReader, prepared.request), admitted
+        )
         writer = ChunkWriter()
         with closing(iter(stream)) as batches:
             for deltas in batches:
@@ -224,8 +230,10 @@ class ChatQwen36(BaseChatQwen):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         prepared = await self._aprepare(messages, stop, kwargs, stream=True)
-        await admission.aadmit(run_manager and run_manager.run_id)
-        stream = StreamCall(prepared.api_call, partial(CompletionReader, prepared.request))
+        admitted = await admission.aadmit(run_manager and run_manager.run_id)
+        stream = StreamCall(
+            prepared.api_call, partial(CompletionReader, prepared.request), admitted
+        )
         writer = ChunkWriter()
         async with aclosing(aiter(stream)) as batches:
             async for deltas in batches:
@@ -246,8 +254,10 @@ class ChatQwen36(BaseChatQwen):
         """Stream LangChain's v3 events without building chunks first."""
         generate.expose_costs(run_manager)
         prepared = self._prepare(messages, stop, kwargs, stream=True)
-        admission.admit(run_manager and run_manager.run_id)
-        stream = StreamCall(prepared.api_call, partial(CompletionReader, prepared.request))
+        admitted = admission.admit(run_manager and run_manager.run_id)
+        stream = StreamCall(
+            prepared.api_call, partial(CompletionReader, prepared.request), admitted
+        )
         writer, chunks = EventWriter(prepared.request), ChunkWriter()
         callbacks = generate.active_callbacks(run_manager)
         with closing(iter(stream)) as batches:
@@ -268,8 +278,10 @@ class ChatQwen36(BaseChatQwen):
         """Stream LangChain's v3 events, async."""
         generate.expose_costs(run_manager)
         prepared = await self._aprepare(messages, stop, kwargs, stream=True)
-        await admission.aadmit(run_manager and run_manager.run_id)
-        stream = StreamCall(prepared.api_call, partial(CompletionReader, prepared.request))
+        admitted = await admission.aadmit(run_manager and run_manager.run_id)
+        stream = StreamCall(
+            prepared.api_call, partial(CompletionReader, prepared.request), admitted
+        )
         writer, chunks = EventWriter(prepared.request), ChunkWriter()
         callbacks = generate.active_callbacks(run_manager)
         async with aclosing(aiter(stream)) as batches:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
     from langchain_qwen36._model.prepare import PreparedCall
+    from langchain_qwen36.spend.admission import AdmittedCall
 
 
 _AMOUNTS = (
@@ -49,7 +50,11 @@ _AMOUNTS = (
 Manager = TypeVar("Manager", "CallbackManagerForLLMRun", "AsyncCallbackManagerForLLMRun")
 
 
-def run(prepared: PreparedCall, run_manager: CallbackManagerForLLMRun | None = None) -> ChatResult:
+def run(
+    prepared: PreparedCall,
+    run_manager: CallbackManagerForLLMRun | None = None,
+    admitted: AdmittedCall | None = None,
+) -> ChatResult:
     """Send a prepared request and return the complete result.
 
     While an internal stream is read, handlers receive every chunk with an empty token, so that a
@@ -59,7 +64,7 @@ def run(prepared: PreparedCall, run_manager: CallbackManagerForLLMRun | None = N
         QwenError: The gateway rejected the request, or the transport failed.
     """
     stream = StreamCall(
-        prepared.api_call, partial(CompletionReader, prepared.request), restart=True
+        prepared.api_call, partial(CompletionReader, prepared.request), admitted, restart=True
     )
     callbacks = active_callbacks(run_manager) if prepared.api_call.is_stream else None
     writer = ChunkWriter()
@@ -71,11 +76,13 @@ def run(prepared: PreparedCall, run_manager: CallbackManagerForLLMRun | None = N
 
 
 async def arun(
-    prepared: PreparedCall, run_manager: AsyncCallbackManagerForLLMRun | None = None
+    prepared: PreparedCall,
+    run_manager: AsyncCallbackManagerForLLMRun | None = None,
+    admitted: AdmittedCall | None = None,
 ) -> ChatResult:
     """Send a prepared request and return the complete result; the async twin of `run`."""
     stream = StreamCall(
-        prepared.api_call, partial(CompletionReader, prepared.request), restart=True
+        prepared.api_call, partial(CompletionReader, prepared.request), admitted, restart=True
     )
     callbacks = active_callbacks(run_manager) if prepared.api_call.is_stream else None
     writer = ChunkWriter()
@@ -149,6 +156,17 @@ def tool_call_is_missing(prepared: PreparedCall, result: ChatResult) -> bool:
     return prepared.request.retry_if_no_tool_call and not called
 
 
+def billed_request(result: ChatResult) -> dict[str, Any]:
+    """Return what a budget is told of a request after which another one follows."""
+    message = _first_message(result)
+    metadata = message.response_metadata
+    return {
+        "usage": message.usage_metadata,
+        "error": None,
+        **{key: metadata.get(key) for key in ("thinking", "cost", "request_id")},
+    }
+
+
 @contextmanager
 def attach_partial_result(first: ChatResult) -> Iterator[None]:
     """Attach the first, already billed result to an error raised by the second request."""
@@ -172,6 +190,12 @@ def with_combined_billing(first: ChatResult, second: ChatResult) -> ChatResult:
         }
         for part in (earlier.response_metadata, dict(metadata))
     ]
+    if failed := [
+        attempt
+        for part in (earlier.response_metadata, metadata)
+        for attempt in part.get("failed_attempts") or ()
+    ]:
+        metadata["failed_attempts"] = failed
     metadata["cost"] = _sum_costs(earlier.response_metadata.get("cost"), metadata.get("cost"))
     second.llm_output = llm_output(message)
     return second

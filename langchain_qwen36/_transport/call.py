@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from langchain_qwen36.errors import (
 from langchain_qwen36.tokens import count_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from langchain_qwen36._transport.http.client import RequestBody
     from langchain_qwen36.gateways import Gateway
@@ -86,6 +87,7 @@ class Attempts:
         self.count = 0
         self.failed: list[Mapping[str, Any]] = []
         """Attempts before this one that the gateway may bill."""
+        self._taken = 0
         self._call = call
         self._started = time.monotonic()
         self._deadline = call.timeouts.deadline()
@@ -121,6 +123,28 @@ class Attempts:
         if error.partial is not None or may_be_billed(error):
             self.failed.append(_billed_attempt(error))
         return seconds
+
+    def take_billed(self) -> Mapping[str, Any] | None:
+        """Return the attempt that has just failed, once, if the gateway may bill it."""
+        if len(self.failed) == self._taken:
+            return None
+        self._taken = len(self.failed)
+        return self.failed[-1]
+
+    @contextmanager
+    def refused_after(self, error: QwenError) -> Iterator[None]:
+        """Tell a refusal of the next attempt what was sent before it.
+
+        Args:
+            error: Why another attempt was needed.
+        """
+        try:
+            yield
+        except QwenError as refusal:
+            refusal.attempts = self.count
+            refusal.failed_attempts = tuple(self.failed)
+            refusal.gateway = self._call.gateway.name
+            raise refusal from error
 
     def log_success(self, status: int, id_: str | None) -> None:
         """Log the attempt whose response came whole."""

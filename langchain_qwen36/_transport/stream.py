@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from langchain_qwen36._response.delta import TransportInfo
 from langchain_qwen36._response.errors import request_id
@@ -15,7 +15,7 @@ from langchain_qwen36._transport.call import Attempts
 from langchain_qwen36.errors import QwenError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator
+    from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Mapping
 
     from langchain_qwen36._response.delta import Delta
     from langchain_qwen36._response.reader import CompletionReader
@@ -25,6 +25,18 @@ if TYPE_CHECKING:
 _NO_RESPONSE = TransportInfo()
 _DRAIN_SECONDS = 0.1
 """Seconds to wait for the end of the response after `[DONE]`: its connection is kept then."""
+
+
+class RequestGate(Protocol):
+    """Admits each request of a call after one that the gateway may bill, or raises."""
+
+    def next_request(self, billed: Mapping[str, Any]) -> None:
+        """Book a request, and admit the next one."""
+        ...
+
+    async def anext_request(self, billed: Mapping[str, Any]) -> None:
+        """`next_request`, async."""
+        ...
 
 
 class StreamCall:
@@ -38,6 +50,7 @@ class StreamCall:
     Args:
         call: What is sent.
         new_reader: Makes the reader of an attempt.
+        gate: Admits each attempt after one that the gateway may bill.
         restart: The caller looks at `reader` at the end and at no delta before: a stream that
             breaks may then begin again from zero at any point.
 
@@ -49,8 +62,14 @@ class StreamCall:
     reader: CompletionReader
 
     def __init__(
-        self, call: ApiCall, new_reader: Callable[[], CompletionReader], *, restart: bool = False
+        self,
+        call: ApiCall,
+        new_reader: Callable[[], CompletionReader],
+        gate: RequestGate | None = None,
+        *,
+        restart: bool = False,
     ) -> None:
+        self._gate = gate
         self.meta = _NO_RESPONSE
         self._call = call
         self._new_reader = new_reader
@@ -70,7 +89,11 @@ class StreamCall:
                         yield from self._deltas(response, decoder)
                 last = decoder.finish()
             except QwenError as error:
-                sleep(self._delay_or_raise(error))
+                seconds = self._delay_or_raise(error)
+                if self._gate is not None and (billed := self._attempts.take_billed()):
+                    with self._attempts.refused_after(error):
+                        self._gate.next_request(billed)
+                sleep(seconds)
             else:
                 break
         self._end(response)
@@ -93,7 +116,11 @@ class StreamCall:
                                 yield deltas
                 last = decoder.finish()
             except QwenError as error:
-                await asleep(self._delay_or_raise(error))
+                seconds = self._delay_or_raise(error)
+                if self._gate is not None and (billed := self._attempts.take_billed()):
+                    with self._attempts.refused_after(error):
+                        await self._gate.anext_request(billed)
+                await asleep(seconds)
             else:
                 break
         self._end(response)

@@ -124,6 +124,23 @@ class Budget:
             raise BudgetExceededError(self._full_message(call, hold.likely, spent, held))
         return Money(min(hold.likely.amount, left), self.limit.currency)
 
+    def check_next(
+        self, model: str, spent: Mapping[str, Decimal], held: Mapping[str, Decimal]
+    ) -> None:
+        """Refuse another request of a call that is running, whose hold is among those held.
+
+        Raises:
+            BudgetExceededError: There is no room for it beside what was spent.
+        """
+        self.check(spent)
+        if self._in(spent) + self._in(held) > self.limit.amount:
+            raise BudgetExceededError(
+                f"The budget of {self.limit} cannot bear another request of the call of {model} "
+                f"({Money(self._in(spent), self.limit.currency)} spent, "
+                f"{Money(self._in(held), self.limit.currency)} held), which was not sent. "
+                "Use a larger `budget=`, or fewer calls at once."
+            )
+
     def _in(self, sums: Mapping[str, Decimal]) -> Decimal:
         return sums.get(self.limit.currency, Decimal(0))
 

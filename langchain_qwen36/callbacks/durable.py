@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables.config import var_child_runnable_config
 
 from langchain_qwen36.callbacks.holds import parse_reserve
 from langchain_qwen36.pricing import Money
-from langchain_qwen36.spend.admission import Admission, announce, withdraw
 from langchain_qwen36.spend.entries import End, Start
 
 if TYPE_CHECKING:
@@ -16,10 +16,19 @@ if TYPE_CHECKING:
     from uuid import UUID
 
     from langchain_qwen36.callbacks.holds import PendingCall
-    from langchain_qwen36.callbacks.records import CallRecord
+    from langchain_qwen36.callbacks.records import BilledAttempt, CallRecord, TokenCounts
     from langchain_qwen36.spend import Limit, SpendLedger
 
 _FINAL = frozenset({"ok", "error"})
+
+
+@dataclass(slots=True)
+class _OpenCall:
+    """A call that has not ended."""
+
+    start: Start
+    """Of the request that is running."""
+    is_reserved: bool = False
 
 
 class DurableBook:
@@ -43,56 +52,97 @@ class DurableBook:
         self.ledger = ledger
         self._limits = limits
         self._unpriced = unpriced
-        self._admissions: dict[UUID, Admission] = {}
+        self._open: dict[UUID, _OpenCall] = {}
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_admissions": {}}
+        return {**self.__dict__, "_open": {}}
 
     def reserve(self, call: PendingCall, *, by_model: bool) -> None:
         """Reserve a call.
 
         Args:
             call: What is about to be sent.
-            by_model: Whether the model reserves it, just before it is sent, so that no event
+            by_model: Whether the model has it admitted, just before it is sent, so that no event
                 loop waits for a disk. Other chat classes cannot: for them it is reserved here.
 
         Raises:
             BudgetExceededError: A limit would be passed, so the call must not be sent.
             LedgerError: The ledger is down, and calls without it are refused.
         """
-        admission = Admission(self.ledger, self._start(call))
-        self._admissions[call.run_id] = admission
-        if by_model:
-            announce(admission)
-        else:
-            admission.reserve()
+        opened = self._open[call.run_id] = _OpenCall(self._start(call))
+        if not by_model:
+            self._reserve(opened)
+
+    def admit(self, run_id: UUID) -> None:
+        """Reserve the first request of a call, which the model is about to send.
+
+        Raises:
+            BudgetExceededError: A limit would be passed, so it must not be sent.
+            LedgerError: The ledger is down, and calls without it are refused.
+        """
+        if (opened := self._open.get(run_id)) and not opened.is_reserved:
+            self._reserve(opened)
+
+    async def aadmit(self, run_id: UUID) -> None:
+        """`admit`, async."""
+        if (opened := self._open.get(run_id)) and not opened.is_reserved:
+            opened.is_reserved = True
+            await self.ledger.areserve(opened.start)
+
+    def next_request(self, run_id: UUID, billed: BilledAttempt) -> None:
+        """Settle a request that may be billed, and reserve the one after it.
+
+        Raises:
+            BudgetExceededError: A limit would be passed, so it must not be sent.
+            LedgerError: The ledger is down, and calls without it are refused.
+        """
+        if following := self._settle_request(run_id, billed):
+            self.ledger.reserve(following)
+            self._open[run_id].start = following
+
+    async def anext_request(self, run_id: UUID, billed: BilledAttempt) -> None:
+        """`next_request`, async."""
+        if following := self._settle_request(run_id, billed):
+            await self.ledger.areserve(following)
+            self._open[run_id].start = following
 
     def settle(self, record: CallRecord) -> None:
-        """Charge what a call cost; it does not wait for the disk."""
-        admission = self._admissions.get(record.run_id)
+        """Charge what each request of a call cost; it does not wait for the disk."""
+        opened = self._open.get(record.run_id)
         if record.ending in _FINAL:
-            self._admissions.pop(record.run_id, None)
-        if admission is None:
-            self.ledger.settle(_start_of(record), _end(record, ""))
-            return
-        start = admission.start
-        if admission.is_pending:
-            admission.is_pending = False
-            withdraw(record.run_id)
-            if record.price_source in ("llm_cache", "not_billed"):
+            self._open.pop(record.run_id, None)
+        if opened is None:
+            opened = _OpenCall(_start_of(record), is_reserved=True)
+        elif not opened.is_reserved:
+            opened.is_reserved = True
+            if record.price_source in ("llm_cache", "not_billed") and not record.billed_attempts:
                 return  # it was answered by a cache, or failed before it was reserved
-        self.ledger.settle(start, _end(record, start.hold.currency if start.hold else ""))
+        start = opened.start
+        for number, attempt in enumerate(record.billed_attempts, 1):
+            if number >= start.attempt:  # the others are settled
+                self.ledger.settle(replace(start, attempt=number), _end_of(attempt, record, start))
+        last = max(start.attempt, len(record.billed_attempts) + 1)
+        if record.price_source != "not_billed" or last == start.attempt:
+            self.ledger.settle(replace(start, attempt=last), _end(record, start))
 
     def release(self, run_id: UUID) -> None:
         """Give a hold back: another handler refused the call, which is not sent."""
-        admission = self._admissions.pop(run_id, None)
-        if admission is None:
-            return
-        if admission.is_pending:
-            admission.is_pending = False
-            withdraw(run_id)
-        else:
-            self.ledger.release(admission.start)
+        opened = self._open.pop(run_id, None)
+        if opened is not None and opened.is_reserved:
+            self.ledger.release(opened.start)
+
+    def _reserve(self, opened: _OpenCall) -> None:
+        opened.is_reserved = True
+        self.ledger.reserve(opened.start)
+
+    def _settle_request(self, run_id: UUID, billed: BilledAttempt) -> Start | None:
+        """Settle the running request of a call; return the start of the next one."""
+        opened = self._open.get(run_id)
+        if opened is None:
+            return None
+        start = opened.start
+        self.ledger.settle(start, _end_of(billed, None, start))
+        return replace(start, attempt=start.attempt + 1)
 
     def _start(self, call: PendingCall) -> Start:
         likely, certain = call.hold or (None, None)
@@ -151,10 +201,15 @@ def _start_of(record: CallRecord) -> Start:
     )
 
 
-def _end(record: CallRecord, currency: str) -> End:
-    tokens = record.tokens
+def _end(record: CallRecord, start: Start) -> End:
+    """Return the end of a call's last request: the call without the requests before it."""
+    tokens, cost = record.tokens, record.cost
+    for attempt in record.billed_attempts:
+        tokens = tokens - attempt.tokens
+        if cost is not None and attempt.currency == record.currency:
+            cost -= attempt.cost or 0
     return End(
-        cost=_money(record.cost, record.currency or currency),
+        cost=_money(cost, record.currency or _currency(start)),
         source=record.price_source,
         estimated=record.estimated,
         ending=record.ending,
@@ -164,13 +219,36 @@ def _end(record: CallRecord, currency: str) -> End:
         tier=record.tier or "",
         request_id=record.request_id or "",
         response_id=record.response_id or "",
-        input_tokens=tokens.input,
-        output_tokens=tokens.output,
-        cache_read_tokens=tokens.cache_read,
-        cache_write_tokens=tokens.cache_write,
-        reasoning_tokens=tokens.reasoning,
         ended=record.ended,
+        **_token_columns(tokens),
     )
+
+
+def _end_of(attempt: BilledAttempt, record: CallRecord | None, start: Start) -> End:
+    """Return the end of a request before the last one."""
+    return End(
+        cost=_money(attempt.cost, attempt.currency or _currency(start)),
+        source=record.price_source if record else "list",
+        estimated=attempt.estimated,
+        ending="error" if attempt.error else "ok",
+        error=attempt.error or "",
+        request_id=attempt.request_id or "",
+        **_token_columns(attempt.tokens),
+    )
+
+
+def _token_columns(tokens: TokenCounts) -> dict[str, Any]:
+    return {
+        "input_tokens": tokens.input,
+        "output_tokens": tokens.output,
+        "cache_read_tokens": tokens.cache_read,
+        "cache_write_tokens": tokens.cache_write,
+        "reasoning_tokens": tokens.reasoning,
+    }
+
+
+def _currency(start: Start) -> str:
+    return start.hold.currency if start.hold else ""
 
 
 def _money(amount: Decimal | None, currency: str) -> Money | None:

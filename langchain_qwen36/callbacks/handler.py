@@ -31,16 +31,18 @@ from langchain_qwen36.callbacks.tracked_call import (
 )
 from langchain_qwen36.callbacks.usage_of import summarize_result
 from langchain_qwen36.errors import BudgetExceededError
+from langchain_qwen36.spend.admission import announce, withdraw
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
     from decimal import Decimal
     from uuid import UUID
 
     from langchain_core.messages import BaseMessage
     from langchain_core.outputs import GenerationChunk, LLMResult
 
-    from langchain_qwen36.callbacks.records import CallRecord
+    from langchain_qwen36.callbacks.durable import DurableBook
+    from langchain_qwen36.callbacks.records import BilledAttempt, CallRecord
     from langchain_qwen36.catalog import PriceBook
     from langchain_qwen36.pricing import Money
     from langchain_qwen36.spend import Limit, SpendLedger
@@ -191,6 +193,8 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         if self._reserve(call):
             self._open[run_id] = call
             self._runs.add_call(run_id, call.parents)
+            if params.get("_type") == _OUR_TYPE:
+                announce(run_id, CallAdmission(call, self._pricer))
 
     @override
     def on_llm_new_token(
@@ -285,6 +289,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         if sent:
             self._settle(call, record_failure(call, error, self._pricer))
         else:
+            withdraw(run_id)
             for handler in call.handlers:
                 handler._forget(run_id)  # noqa: SLF001 (the same class)
         run_pending(self._saving)
@@ -327,6 +332,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
             # Handlers of other callback managers may have admitted the call before this one.
             for handler in list(_handlers):
                 handler._forget(call.run_id)  # noqa: SLF001
+            withdraw(call.run_id)
             raise
         return bool(call.handlers)
 
@@ -346,6 +352,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         self._open.pop(run_id, None)
 
     def _settle(self, call: CountedCall, record: CallRecord) -> None:
+        withdraw(call.run_id)
         for handler in call.handlers:
             if handler._ledger.settle(record):  # noqa: SLF001 (the same class)
                 handler._ledger.balance.lengths.learn(call.model, record)  # noqa: SLF001
@@ -381,6 +388,53 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         """Make the hooks that book async, so that LangChain awaits what `on_record` returns."""
         for name in _ASYNC_HOOKS:
             setattr(self, name, awaiting(getattr(type(self), name).__get__(self), self._saving))
+
+
+class CallAdmission:
+    """Admits the requests of a call in every handler that counts it."""
+
+    __slots__ = ("_call", "_pricer")
+
+    def __init__(self, call: CountedCall, pricer: Pricer) -> None:
+        self._call = call
+        self._pricer = pricer
+
+    def admit(self) -> None:
+        """Reserve the first request in the ledgers: budgets in memory hold it already."""
+        for book in self._books():
+            book.admit(self._call.run_id)
+
+    async def aadmit(self) -> None:
+        """`admit`, async."""
+        for book in self._books():
+            await book.aadmit(self._call.run_id)
+
+    def next_request(self, billed: Mapping[str, Any]) -> None:
+        """Book a request of the call, and reserve the next one."""
+        attempt = self._charge(billed)
+        for book in self._books():
+            book.next_request(self._call.run_id, attempt)
+
+    async def anext_request(self, billed: Mapping[str, Any]) -> None:
+        """`next_request`, async."""
+        attempt = self._charge(billed)
+        for book in self._books():
+            await book.anext_request(self._call.run_id, attempt)
+
+    def _charge(self, billed: Mapping[str, Any]) -> BilledAttempt:
+        """Charge a request to the budgets in memory."""
+        call = self._call
+        attempt = call.bill(billed, self._pricer, call.gateway)
+        call.billed_attempts.append(billed)
+        call.chunks.clear()  # they are of this request
+        for handler in call.handlers:
+            handler._ledger.next_request(call.run_id, attempt, call.model or "a model")  # noqa: SLF001 (the same module)
+        return attempt
+
+    def _books(self) -> Iterator[DurableBook]:
+        for handler in self._call.handlers:
+            if (book := handler._durable) is not None:  # noqa: SLF001 (the same module)
+                yield book
 
 
 _ASYNC_HOOKS = (

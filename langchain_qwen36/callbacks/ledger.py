@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from langchain_qwen36.callbacks.holds import AnswerLengths
-from langchain_qwen36.callbacks.records import CallRecord, Summary, summarize
+from langchain_qwen36.callbacks.records import BilledAttempt, CallRecord, Summary, summarize
 from langchain_qwen36.errors import BudgetExceededError
 from langchain_qwen36.pricing.units import amount_of, units_of
 
@@ -56,8 +56,8 @@ class Balance:
         self._lock = threading.Lock()
         self._spent = {name: units_of(Decimal(s)) for name, s in (spent or {}).items()}
         self._held: dict[UUID, tuple[str, int]] = {}
-        self._charged: dict[UUID, tuple[str, int]] = {}
-        """Charges that a later end may replace."""
+        self._charged: dict[UUID, list[tuple[str, int]]] = {}
+        """Charges that a later end replaces: abandoned calls, requests before the last."""
         self._unpriced: str | None = None
         self.lengths = AnswerLengths()
 
@@ -106,8 +106,33 @@ class Balance:
                 (hold.currency, units_of(hold.amount, round_up=True)) if hold else ("", 0)
             )
 
+    def next_request(
+        self, run_id: UUID, billed: BilledAttempt, model: str, budget: Budget | None
+    ) -> None:
+        """Charge a request of a call, beside the hold, which is for the next request.
+
+        Raises:
+            BudgetExceededError: The budget cannot bear the next request.
+        """
+        with self._lock:
+            held = self._held.get(run_id, ("", 0))
+            if billed.cost is None:
+                self._add(held, 1)  # the call's own cost will not hold it
+            else:
+                charge = (billed.currency or "", units_of(billed.cost))
+                self._add(charge, 1)
+                self._charged.setdefault(run_id, []).append(charge)
+            if budget is not None:
+                holds = {name: amount_of(units) for name, units in self._sum_held().items()}
+                spent = {name: amount_of(units) for name, units in self._spent.items()}
+                try:
+                    budget.check_next(model, spent, holds)
+                except BudgetExceededError as error:
+                    error.balance = self  # type: ignore[attr-defined]  # for who handles it
+                    raise
+
     def settle(self, record: CallRecord, *, provisional: bool) -> None:
-        """Charge what a call cost in place of its hold.
+        """Charge what a call cost in place of its hold, and of what was charged before its end.
 
         A cost that is not known leaves the hold charged: no budget opens by what it cannot count.
 
@@ -117,17 +142,19 @@ class Balance:
         """
         with self._lock:
             held = self._held.pop(record.run_id, ("", 0))
-            earlier = self._charged.pop(record.run_id, ("", 0))
+            charges = earlier = self._charged.pop(record.run_id, [])
             if record.cost is None:
-                charge = max(held, earlier, key=lambda charge: charge[1])
-                if not charge[1]:
+                charges = [*earlier, held]
+                if not any(units for _, units in charges):
                     self._unpriced = f"{record.model} at {record.gateway or 'an unknown gateway'}"
             else:
-                charge = (record.currency or "", units_of(record.cost))
-            self._add(earlier, -1)
-            self._add(charge, 1)
+                charges = [(record.currency or "", units_of(record.cost))]
+            for charge in earlier:
+                self._add(charge, -1)
+            for charge in charges:
+                self._add(charge, 1)
             if provisional:
-                self._charged[record.run_id] = charge
+                self._charged[record.run_id] = charges
 
     def release(self, run_id: UUID) -> None:
         """Drop the hold of a call that was not sent."""
@@ -189,6 +216,14 @@ class Ledger:
             BudgetExceededError: The budget cannot bear the call.
         """
         self.balance.reserve(call, self.budget)
+
+    def next_request(self, run_id: UUID, billed: BilledAttempt, model: str) -> None:
+        """Charge a request of a call that goes on with another one.
+
+        Raises:
+            BudgetExceededError: The budget cannot bear the next request.
+        """
+        self.balance.next_request(run_id, billed, model, self.budget)
 
     def release(self, run_id: UUID) -> None:
         """Drop the hold of a call that was not sent."""

@@ -51,6 +51,15 @@ class TokenCounts:
             reasoning=self.reasoning + other.reasoning,
         )
 
+    def __sub__(self, other: TokenCounts) -> TokenCounts:
+        return TokenCounts(
+            input=self.input - other.input,
+            output=self.output - other.output,
+            cache_read=self.cache_read - other.cache_read,
+            cache_write=self.cache_write - other.cache_write,
+            reasoning=self.reasoning - other.reasoning,
+        )
+
     @property
     def total(self) -> int:
         """Input and output."""
@@ -64,6 +73,28 @@ class Parent(NamedTuple):
     """LangChain's id of the run."""
     name: str | None
     """None where its start was not seen: it began before the handler was there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BilledAttempt:
+    """A request of a call before its last one that the gateway may bill."""
+
+    tokens: TokenCounts
+    """What went in and came out of it."""
+    cost: Decimal | None
+    """None: no price is known, so the call's cost does not hold it."""
+    currency: str | None
+    """None where the price is unknown or nothing was charged."""
+    input_cost: Decimal | None = None
+    """The part of `cost` for all input."""
+    output_cost: Decimal | None = None
+    """The rest of it."""
+    estimated: bool = True
+    """Its tokens were counted by us."""
+    error: str | None = None
+    """Class of the exception that ended it; None: it was answered."""
+    request_id: str | None = None
+    """The gateway's id of the request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +145,8 @@ class CallRecord:
     """The model as the gateway names it in the response."""
     attempts: int = 1
     """Requests that were sent for the call; all that may be billed are in `cost`."""
+    billed_attempts: tuple[BilledAttempt, ...] = ()
+    """The requests before the last one that may be billed; parts of `cost` and `tokens`."""
     metadata: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     """Numbers and short texts of the run's metadata: `user_id`, `thread_id`, …"""
     tool: str | None = None

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from langchain_qwen36 import tokens
 from langchain_qwen36._response.errors.billing import may_be_billed
+from langchain_qwen36.callbacks.attempts import (
+    add_attempt,
+    attempts_of,
+    bill_attempt,
+    list_attempt,
+    token_counts,
+)
 from langchain_qwen36.callbacks.pricer import PricedCall, Pricer
-from langchain_qwen36.callbacks.records import CallRecord, Ending, Parent, TokenCounts
+from langchain_qwen36.callbacks.records import BilledAttempt, CallRecord, Ending, Parent
 from langchain_qwen36.callbacks.usage_of import (
     ResponseSummary,
     summarize_messages,
@@ -22,7 +29,6 @@ from langchain_qwen36.spend.accounts import METADATA_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from decimal import Decimal
     from uuid import UUID
 
     from langchain_core.messages import BaseMessage
@@ -54,6 +60,8 @@ class TrackedCall:
     """The tool in which the call is made."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     chunks: list[BaseMessage] = field(default_factory=list)
+    billed_attempts: list[Mapping[str, Any]] = field(default_factory=list)
+    """Requests before the one that is running that the gateway may bill."""
     prompt_tokens: int | None = None
     """Our count of the prompt; made only where the gateway's never came."""
     recorded_as_abandoned: bool = False
@@ -64,6 +72,12 @@ class TrackedCall:
         if self.prompt_tokens is None:
             self.prompt_tokens = tokens.count_messages(self.messages, self.tools)
         return self.prompt_tokens
+
+    def bill(
+        self, attempt: Mapping[str, Any], pricer: Pricer, gateway: str | None
+    ) -> BilledAttempt:
+        """Price a request before the last one."""
+        return bill_attempt(attempt, pricer, self.model, gateway, self.count_prompt)
 
     def mark_as_abandoned(self) -> None:
         """Keep only what a late end needs."""
@@ -116,12 +130,12 @@ def record_failure(call: TrackedCall, error: BaseException, pricer: Pricer) -> C
     if isinstance(error, QwenError):
         if error.partial is not None:
             response = summarize_messages([error.partial])
-        response = response._replace(metadata={**response.metadata, **_attempts_of(error)})
+        response = response._replace(metadata={**response.metadata, **attempts_of(error)})
     name = type(error).__name__
     if response.usage is None and not response.text and not may_be_billed(error):
         end = _End(ending_of(error), error=name)
         record = _record(call, response, PricedCall(None, "not_billed"), end, pricer)
-        return _with_failed_attempts(record, response, call, pricer)
+        return _with_attempts(record, response, call, pricer)
     # The last usage of a cut answer is the whole usage only when the answer had its finish.
     cut = "finish_reason" not in response.metadata
     return _priced(call, response, _End(ending_of(error), estimated=cut, error=name), pricer)
@@ -172,52 +186,25 @@ def _priced(call: TrackedCall, response: ResponseSummary, end: _End, pricer: Pri
     names, gateway = _names(call, response.metadata), _gateway(call, response.metadata)
     priced = pricer.price(usage, response.metadata, names, gateway)
     record = _record(call, response, priced, end, pricer)
-    return _with_failed_attempts(record, response, call, pricer)
+    return _with_attempts(record, response, call, pricer)
 
 
-def _with_failed_attempts(
+def _with_attempts(
     record: CallRecord, response: ResponseSummary, call: TrackedCall, pricer: Pricer
 ) -> CallRecord:
-    for attempt in response.metadata.get("failed_attempts") or ():
-        record = _with_attempt(record, attempt, call, pricer)
+    """Add the requests before the last one, which a cancelled call alone knows.
+
+    An answer after which the call went on is in the sums of the last message already, or it is
+    what an error carries as partial.
+    """
+    metadata = response.metadata
+    for attempt in call.billed_attempts or metadata.get("failed_attempts") or ():
+        billed = call.bill(attempt, pricer, record.gateway)
+        is_held = attempt.get("error") is None and (
+            "requests" in metadata or attempt.get("usage") == response.usage
+        )
+        record = (list_attempt if is_held else add_attempt)(record, billed)
     return record
-
-
-def _attempts_of(error: QwenError) -> dict[str, Any]:
-    """Return what an error knows of the call's attempts, under the keys of `response_metadata`."""
-    facts = {
-        "attempts": error.attempts,
-        "request_id": error.request_id,
-        "failed_attempts": error.failed_attempts,
-    }
-    return {key: value for key, value in facts.items() if value}
-
-
-def _with_attempt(
-    record: CallRecord, attempt: Mapping[str, Any], call: TrackedCall, pricer: Pricer
-) -> CallRecord:
-    """Add an attempt that failed after the gateway had begun to bill it."""
-    usage = usable_usage(attempt.get("usage")) or {
-        "input_tokens": call.count_prompt(),
-        "output_tokens": attempt.get("output_tokens") or 0,
-    }
-    priced = pricer.price(
-        usage, {"thinking": attempt.get("thinking")}, (call.model,), record.gateway
-    )
-    amount, currency = priced.amount, priced.money.currency if priced.money else None
-    is_added = record.cost is not None and amount is not None and currency == record.currency
-    return replace(
-        record,
-        estimated=True,
-        tokens=record.tokens + _counts(usage),
-        cost=record.cost + amount if is_added else record.cost,  # type: ignore[operator]
-        input_cost=_sum(record.input_cost, priced.input) if is_added else record.input_cost,
-        output_cost=_sum(record.output_cost, priced.output) if is_added else record.output_cost,
-    )
-
-
-def _sum(one: Decimal | None, other: Decimal | None) -> Decimal | None:
-    return None if one is None or other is None else one + other
 
 
 def _record(
@@ -231,7 +218,7 @@ def _record(
         model=pricer.model_id(*_names(call, response.metadata)),
         gateway=_gateway(call, response.metadata),
         tier=priced.tier,
-        tokens=_counts(response.usage or {}),
+        tokens=token_counts(response.usage or {}),
         cost=priced.amount,
         currency=priced.money.currency if priced.money else None,
         input_cost=priced.input,
@@ -263,18 +250,6 @@ def _names(call: TrackedCall, metadata: Mapping[str, Any]) -> tuple[str | None, 
 def _gateway(call: TrackedCall, metadata: Mapping[str, Any]) -> str | None:
     name = metadata.get("gateway")
     return name if isinstance(name, str) else call.gateway
-
-
-def _counts(usage: Mapping[str, Any]) -> TokenCounts:
-    ins = usage.get("input_token_details") or {}
-    outs = usage.get("output_token_details") or {}
-    return TokenCounts(
-        input=usage.get("input_tokens") or 0,
-        output=usage.get("output_tokens") or 0,
-        cache_read=ins.get("cache_read") or 0,
-        cache_write=ins.get("cache_creation") or 0,
-        reasoning=outs.get("reasoning") or 0,
-    )
 
 
 def _estimate(call: TrackedCall, text: str) -> dict[str, int]:

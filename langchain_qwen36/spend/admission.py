@@ -1,46 +1,68 @@
 """From a handler, which knows whom a call is charged to, to the model, which sends it.
 
 LangChain runs a handler's start inside the event loop, where nothing may wait for a disk. So the
-handler only announces the attempt, and the model reserves it just before it is sent: it can wait
-in a thread, or await in a loop.
+handler only announces the call, and the model has it admitted just before each of its requests
+is sent: it can wait in a thread, or await in a loop.
 """
 
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from langchain_qwen36.spend.entries import Start
-    from langchain_qwen36.spend.ledger import SpendLedger
+    from collections.abc import Mapping, Sequence
 
 
-class Admission:
-    """An attempt that is to be reserved before it is sent; reserved at most once."""
+class Admission(Protocol):
+    """A call that is to be admitted before each of its requests.
 
-    __slots__ = ("is_pending", "ledger", "start")
+    All raise `BudgetExceededError` where a limit would be passed, and `LedgerError` where the
+    ledger is down and calls without it are refused.
+    """
 
-    def __init__(self, ledger: SpendLedger, start: Start) -> None:
-        self.ledger = ledger
-        self.start = start
-        self.is_pending = True
+    def admit(self) -> None:
+        """Reserve the first request."""
+        ...
 
-    def reserve(self) -> None:
-        """Reserve it, or raise.
+    async def aadmit(self) -> None:
+        """`admit`, async."""
+        ...
+
+    def next_request(self, billed: Mapping[str, Any]) -> None:
+        """Book a request that the gateway may bill, and reserve the one after it."""
+        ...
+
+    async def anext_request(self, billed: Mapping[str, Any]) -> None:
+        """`next_request`, async."""
+        ...
+
+
+class AdmittedCall:
+    """A call that was admitted, by every handler that counts it."""
+
+    __slots__ = ("_admissions",)
+
+    def __init__(self, admissions: Sequence[Admission]) -> None:
+        self._admissions = admissions
+
+    def next_request(self, billed: Mapping[str, Any]) -> None:
+        """Book a request of the call, and have the next one admitted.
+
+        Args:
+            billed: What is known of it: `usage` or `output_tokens`, `error`, `request_id`, `cost`.
 
         Raises:
-            BudgetExceededError: A limit would be passed.
+            BudgetExceededError: A limit would be passed; the next request must not be sent.
             LedgerError: The ledger is down, and calls without it are refused.
         """
-        if self.is_pending:
-            self.is_pending = False
-            self.ledger.reserve(self.start)
+        for admission in self._admissions:
+            admission.next_request(billed)
 
-    async def areserve(self) -> None:
-        """`reserve`, async."""
-        if self.is_pending:
-            self.is_pending = False
-            await self.ledger.areserve(self.start)
+    async def anext_request(self, billed: Mapping[str, Any]) -> None:
+        """`next_request`, async."""
+        for admission in self._admissions:
+            await admission.anext_request(billed)
 
 
 _announced: dict[str, list[Admission]] = {}
@@ -49,39 +71,49 @@ _latest: ContextVar[str] = ContextVar("langchain_qwen36_announced_run", default=
 """The run announced last in this context: LangChain gives `_stream` no run in `stream`."""
 
 
-def announce(admission: Admission) -> None:
-    """Leave an attempt to the model that will send it."""
-    run_id = admission.start.run_id
-    _announced.setdefault(run_id, []).append(admission)
-    _latest.set(run_id)
+def announce(run_id: object, admission: Admission) -> None:
+    """Leave a call to the model that will send it."""
+    key = str(run_id)
+    _announced.setdefault(key, []).append(admission)
+    _latest.set(key)
 
 
 def withdraw(run_id: object) -> None:
     """Forget what was announced for a call that ended without being sent."""
-    _announced.pop(str(run_id), None)
+    if _announced:
+        _announced.pop(str(run_id), None)
 
 
-def admit(run_id: object | None) -> None:
+def admit(run_id: object | None) -> AdmittedCall | None:
     """Reserve what was announced for a call that is about to be sent.
 
     Args:
         run_id: The call's run; None: LangChain did not say, so the one announced last.
 
+    Returns:
+        What admits its further requests; None where nobody counts it.
+
     Raises:
         BudgetExceededError: A limit would be passed; nothing was sent.
         LedgerError: The ledger is down, and calls without it are refused.
     """
-    if _announced:
-        for admission in _taken(run_id):
-            admission.reserve()
+    if not (admissions := _taken(run_id)):
+        return None
+    for admission in admissions:
+        admission.admit()
+    return AdmittedCall(admissions)
 
 
-async def aadmit(run_id: object | None) -> None:
+async def aadmit(run_id: object | None) -> AdmittedCall | None:
     """`admit`, async: the event loop does not wait for the disk."""
-    if _announced:
-        for admission in _taken(run_id):
-            await admission.areserve()
+    if not (admissions := _taken(run_id)):
+        return None
+    for admission in admissions:
+        await admission.aadmit()
+    return AdmittedCall(admissions)
 
 
 def _taken(run_id: object | None) -> list[Admission]:
+    if not _announced:
+        return []
     return _announced.pop(_latest.get() if run_id is None else str(run_id), [])

@@ -250,6 +250,7 @@ def test_json_keeps_its_schema():
             "response_id": None,
             "response_model": None,
             "attempts": 1,
+            "billed_attempts": [],
             "metadata": {},
             "tool": None,
             "ended": "2026-11-21T09:00:02+00:00",

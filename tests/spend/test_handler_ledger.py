@@ -229,7 +229,7 @@ def test_records_leave_memory(open_ledger, tmp_path):
         FakeQwen().invoke(PROMPT, config={"callbacks": [handler]})
     assert (len(handler.runs), handler.calls) == (3, 8)
     assert str(handler.total_cost) == "0.0064"
-    assert handler._durable._admissions == {}
+    assert handler._durable._open == {}
     assert handler._open == {}
 
 
