@@ -12,8 +12,8 @@ pip_in = $(if $(UV),$(UV) pip install --python $(1)/bin/python,$(1)/bin/python -
 PIP := $(call pip_in,.venv) -c constraints.txt
 DEMO := -e ".[local,agents,report]"
 # What pip says goes into a log; a dot every other second shows that it is at work.
-LOG := .venv/install.log
-install = @printf '%s ' "installing what $(1) (once; the log is in $(LOG))"; \
+LOG := build/install.log
+install = @mkdir -p build; printf '%s ' "installing what $(1) (once; the log is in $(LOG))"; \
   ($(2)) >>$(LOG) 2>&1 & pid=$$!; \
   while kill -0 $$pid 2>/dev/null; do printf .; sleep 2; done; echo; \
   wait $$pid || { tail -n 30 $(LOG); exit 1; }
@@ -21,7 +21,7 @@ RUN ?= python -m
 EXTRAS := local agents report ledger tokenizer openai
 GROUPS := test lint docs publish mutation
 
-.PHONY: help demo docs docs-images dist constraints test test-all test-servers test-slow test-wheel test-pythons test-lowest \
+.PHONY: help demo docs docs-images dist constraints test test-all test-servers test-slow test-peers test-wheel test-pythons test-lowest \
   coverage mutation soak soak-mutants record bench bench-quick lint format clean
 
 help:  ## show this list
@@ -37,10 +37,13 @@ test-slow: .venv/.test  ## LangChain's whole suite on the embedded engine
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
 test-all: .venv/.test  ## the tests with the long ones
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not servers" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not servers and not peers" $(ARGS)
 
 test-servers: .venv/.test  ## real vLLM, llama.cpp, transformers, LiteLLM on a model without weights; ARGS="-k vllm-xml"
 	$(BIN)/python -m pytest tests/servers -m servers -q $(ARGS)
+
+test-peers: .venv-peers/.ready  ## programs of others, and other chat models' test suites, on ChatQwen36
+	.venv-peers/bin/python -m pytest tests/peers -m peers -q $(ARGS)
 
 # What is tested is the wheel made from the sdist: its tests run where no checkout is importable.
 # The recordings are looked for beside the project.
@@ -174,6 +177,11 @@ $(WHEEL_ENV)/.ready: pyproject.toml
 	$(call new_env,$(WHEEL_ENV))
 	$(if $(UV),,$(call pip_in,$(WHEEL_ENV)) --quiet "pip>=25.1")
 	$(call pip_in,$(WHEEL_ENV)) ".[local,agents,report]" --group test --group wheel
+	@touch $@
+
+.venv-peers/.ready: pyproject.toml
+	$(call new_env,.venv-peers)
+	$(call install,the programs need,$(if $(UV),,$(call pip_in,.venv-peers) "pip>=25.1" && )$(call pip_in,.venv-peers) $(DEMO) --group test --group peers)
 	@touch $@
 
 # An environment of its own: some peers hold back packages that the others share.

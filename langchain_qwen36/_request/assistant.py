@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_qwen36._content.blocks import block_option
 from langchain_qwen36._content.history import replays_reasoning
 from langchain_qwen36._content.messages import block_text, reasoning_text
+from langchain_qwen36._content.reasoning_details import joined_details
 from langchain_qwen36._content.source import replace_lone_surrogates
 from langchain_qwen36._request.content_parts import joined
 from langchain_qwen36._request.media_parts import SIGHT_TYPES, media_part
@@ -91,6 +92,6 @@ def reasoning_to_wire(message: AIMessage, gateway: Gateway, *, foreign: bool) ->
         return {}
     details = message.additional_kwargs.get("reasoning_details")
     if gateway.reasoning_details and isinstance(details, list) and details:
-        return {"reasoning_details": details}
+        return {"reasoning_details": joined_details(details)}
     text = reasoning_text(message)
     return {gateway.reasoning_field: replace_lone_surrogates(text)} if text else {}

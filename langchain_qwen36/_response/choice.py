@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
+from langchain_qwen36._content.reasoning_details import Item
 from langchain_qwen36._response.answer_start import AnswerStart
 from langchain_qwen36._response.content_parts import iter_content_parts
 from langchain_qwen36._response.delta import Delta
 from langchain_qwen36._response.reasoning import REASONING_FIELDS, Reasoning, as_list
-from langchain_qwen36._response.reasoning_details import Item
 from langchain_qwen36._response.text_tool_calls import ToolCallFinder
 from langchain_qwen36._response.think_tags import ThinkTagSplitter
 from langchain_qwen36._response.tool_calls import FinishedToolCall, ToolCallAssembler

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from langchain_qwen36._content.reasoning_details import ReasoningDetails
 from langchain_qwen36._response.content_parts import text_of
 from langchain_qwen36._response.delta import Delta
-from langchain_qwen36._response.reasoning_details import ReasoningDetails
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Collects `reasoning_details`, so that they can go back unmodified.
+"""Collects `reasoning_details` of a response, and joins those of a history, to go back whole.
 
 See docs/quirks.md#reasoning-details.
 """
@@ -70,12 +70,38 @@ class ReasoningDetails:
 
     def _item(self, fragment: Mapping[str, Any]) -> Item:
         """Return the item that a fragment goes on with, or a new one."""
-        index, given_id = fragment.get("index"), fragment.get("id")
+        index = fragment.get("index")
         key = (str(fragment.get("type")), str(index))
         item = self._open.get(key)
-        known_id = item.fields.get("id") if item is not None else None
-        is_other = bool(known_id and given_id and known_id != given_id)
-        if item is None or index is None or is_other:
+        if item is None or index is None or _is_other(item, fragment):
             item = self._open[key] = Item()
             self._items.append(item)
         return item
+
+
+def joined_details(details: Iterable[Any]) -> list[Any]:
+    """Return the items of a message of any class as they go back to the server.
+
+    Other chat models keep every fragment of a stream as an item of its own; those of one type and
+    index that follow each other are one item. Our own items come out
+    as they went in.
+    """
+    items: list[Any] = []
+    run: tuple[Any, Any, Item] | None = None
+    for fragment in details:
+        if not isinstance(fragment, dict):
+            items.append(fragment)
+            run = None
+            continue
+        kind, index = fragment.get("type"), fragment.get("index")
+        if run is None or index is None or run[:2] != (kind, index) or _is_other(run[2], fragment):
+            run = (kind, index, Item())
+            items.append(run[2])
+        run[2].add(fragment)
+    return [item.whole() if isinstance(item, Item) else item for item in items]
+
+
+def _is_other(item: Item, fragment: Mapping[str, Any]) -> bool:
+    """Whether a fragment has another id than the item before it."""
+    known, given = item.fields.get("id"), fragment.get("id")
+    return bool(known and given and known != given)
