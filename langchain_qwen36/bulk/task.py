@@ -89,6 +89,11 @@ class ModelTask:
         self._digest = _digest(self._body_without_messages())
 
     @property
+    def runnable(self) -> Runnable[Any, Any]:
+        """The model with what is bound to it, and the parser behind it."""
+        return self._bound if self._parser is None else self._bound | self._parser
+
+    @property
     def identity(self) -> str:
         """What tells these requests from others in the journal."""
         return self._digest.hex()

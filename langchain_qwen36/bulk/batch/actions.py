@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path  # noqa: TC003 - a field's type
 from typing import Any, Protocol, TypeVar
@@ -105,8 +105,12 @@ def drive(steps: Steps[T], client: Client) -> T:
         steps.close()
 
 
-async def adrive(steps: Steps[T], client: Client) -> T:
-    """`drive`, async."""
+async def adrive(
+    steps: Steps[T],
+    client: Client,
+    sleep: Callable[[float], Awaitable[None]] = backoff.asleep,
+) -> T:
+    """`drive`, async; `sleep` may return early."""
     outcome: Any = None
     failure: QwenError | None = None
     try:
@@ -120,7 +124,7 @@ async def adrive(steps: Steps[T], client: Client) -> T:
                     except QwenError as error:
                         failure = error
                 case Wait(seconds):
-                    await backoff.asleep(seconds)
+                    await sleep(seconds)
                 case Work(run):
                     outcome = await asyncio.to_thread(run)
     except StopIteration as end:

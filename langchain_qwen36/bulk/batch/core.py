@@ -6,7 +6,7 @@ import re
 import time
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from langchain_qwen36._model.connection import resolve_endpoint
 from langchain_qwen36.bulk.batch.actions import Wait, Work
@@ -27,10 +27,11 @@ from langchain_qwen36.errors import UnsupportedSettingError
 from langchain_qwen36.pricing import Money
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from langchain_qwen36.bulk.batch.actions import Steps
+    from langchain_qwen36.bulk.batch.collecting import ToOutcome
     from langchain_qwen36.bulk.batch.polling import Polling
     from langchain_qwen36.bulk.batch.steps import Wire
     from langchain_qwen36.bulk.batch.store import Part
@@ -50,18 +51,70 @@ class SubmitOptions(NamedTuple):
     allow_unlisted: bool = False
 
 
+class JobSetup(NamedTuple):
+    """A chain, its endpoint, and the service that runs its model in batches."""
+
+    chain: BatchChain
+    endpoint: Endpoint
+    service: BatchService
+
+    @classmethod
+    def of(cls, runnable: Any, service: BatchService | None = None) -> Self:
+        """Take a chain apart, and choose its service.
+
+        Raises:
+            UnsupportedSettingError: no batch service is known at the model's gateway.
+        """
+        chain = BatchChain.of(runnable)
+        endpoint = resolve_endpoint(chain.model)
+        return cls(chain, endpoint, service or batch_service(endpoint.gateway.name))
+
+
 class JobCore:
     """A chain, the service that runs its model in batches, and the journal of their job."""
 
     def __init__(
         self,
+        setup: JobSetup,
+        journal: Journal,
+        window: str,
+        to_outcome: ToOutcome | None = None,
+    ) -> None:
+        """Choose what runs.
+
+        Args:
+            setup: The chain and its service.
+            journal: Where the job is remembered.
+            window: How long a batch may take.
+            to_outcome: Turns how a row ended into what the journal holds.
+
+        Raises:
+            UnsupportedSettingError: the service takes no such window.
+        """
+        self.chain, self.endpoint, self.service = setup
+        self.window = checked_window(window, self.service)
+        self.client = BatchClient(self.chain.model, self.endpoint)
+        self.store = BatchStore(journal)
+        is_file = self.service.form == "file"
+        wire: Wire = FileWire(window) if is_file else InlineWire(window)
+        reader = RowReader(
+            gateway=batch_gateway(self.endpoint.gateway),
+            offer=lambda part: self._offer(part.requested_model),
+            price_discount=self.chain.model.price_discount,
+            to_outcome=to_outcome or partial(outcome_of, parse=self.chain.parse),
+        )
+        self._steps = BatchSteps(self.store, wire, reader, {})
+
+    @classmethod
+    def open(
+        cls,
         runnable: Any,
         state: str | Path,
         *,
         window: str | None = None,
         service: BatchService | None = None,
-    ) -> None:
-        """Open a journal.
+    ) -> Self:
+        """Open the journal of a job.
 
         Args:
             runnable: The chain.
@@ -73,17 +126,9 @@ class JobCore:
             UnsupportedSettingError: no batch service is known at the model's gateway.
             JournalError: the journal cannot be opened.
         """
-        self.chain = BatchChain.of(runnable)
-        self.endpoint: Endpoint = resolve_endpoint(self.chain.model)
-        self.service = service or batch_service(self.endpoint.gateway.name)
+        setup = JobSetup.of(runnable, service)
         given = _window_of(state) if window is None else window
-        self.window = _checked_window(given, self.service)
-        self.client = BatchClient(self.chain.model, self.endpoint)
-        self.store = BatchStore(Journal(state))
-        wire: Wire = (
-            FileWire(self.window) if self.service.form == "file" else InlineWire(self.window)
-        )
-        self._steps = BatchSteps(self.store, wire, self._reader(), {})
+        return cls(setup, Journal(state), checked_window(given, setup.service))
 
     def close(self) -> None:
         """Let go of the journal."""
@@ -101,8 +146,7 @@ class JobCore:
     def submit(self, inputs: Iterable[Any], options: SubmitOptions) -> Steps[None]:
         """Plan the inputs, upload the parts, and have batches made of them."""
         yield Work(lambda: self._plan(inputs, options))
-        for part in self._unfinished():
-            yield from self._steps.submit(part)
+        yield from self.submit_planned()
 
     def look(self) -> Steps[BatchStatus]:
         """Read how far the batches are."""
@@ -110,13 +154,36 @@ class JobCore:
             yield from self._steps.look(part)
         return self.status()
 
-    def finish(self, timeout: float | None, polling: Polling) -> Steps[BatchStatus]:
-        """Advance every part until none is running."""
+    def submit_planned(self) -> Steps[None]:
+        """Upload the parts that are planned, and have batches made of them."""
+        for part in self._unfinished():
+            yield from self._steps.submit(part)
+
+    def finish(
+        self,
+        timeout: float | None,
+        polling: Polling,
+        *,
+        is_stopped: Callable[[], bool] = lambda: False,
+        on_look: Callable[[], None] = lambda: None,
+    ) -> Steps[BatchStatus]:
+        """Advance every part until none is running.
+
+        Args:
+            timeout: Most seconds to wait; None: as long as it takes.
+            polling: How often the gateway is asked.
+            is_stopped: Whether to leave, asked after each wait.
+            on_look: Called after each look at the gateway.
+
+        Raises:
+            TimeoutError: It takes longer.
+        """
         deadline = None if timeout is None else time.monotonic() + timeout
         for seconds in polling.delays():
             for part in self._unfinished():
                 yield from self._steps.advance(part)
-            if not any(part.is_running for part in self._unfinished()):
+            on_look()
+            if is_stopped() or not any(part.is_running for part in self._unfinished()):
                 break
             if deadline is not None and time.monotonic() + seconds >= deadline:
                 raise TimeoutError(
@@ -170,21 +237,13 @@ class JobCore:
             offer=self._offer(model),
             budget=Money.parse(budget) if isinstance(budget, str) else budget,
         )
-        planner.plan(inputs, options.ids, strict=not options.allow_unlisted)
+        planner.plan(inputs, options.ids, allow_unlisted=options.allow_unlisted)
         journal.end_run(run, "submitted", read_whole_input=True)
 
     def _offer(self, model: str) -> Offer | None:
         gateway = self.endpoint.gateway
         book = self.chain.model.price_book or PriceBook.bundled()
         return book.offer(gateway.price_list or gateway.name, model)
-
-    def _reader(self) -> RowReader:
-        return RowReader(
-            gateway=batch_gateway(self.endpoint.gateway),
-            offer=lambda part: self._offer(part.requested_model),
-            price_discount=self.chain.model.price_discount,
-            to_outcome=partial(outcome_of, parse=self.chain.parse),
-        )
 
 
 def _window_of(state: str | Path) -> str:
@@ -194,7 +253,7 @@ def _window_of(state: str | Path) -> str:
     return str((run.get("settings") or {}).get("window") or f"{_SHORTEST_WINDOW}h")
 
 
-def _checked_window(window: str, service: BatchService) -> str:
+def checked_window(window: str, service: BatchService) -> str:
     """Check how long a batch may take.
 
     Raises:

@@ -73,7 +73,7 @@ class BatchJob:
             JournalError: the journal cannot be written, or another process is writing it.
             QwenError: the gateway refuses, or cannot be reached; `attach` goes on from there.
         """
-        core = JobCore(model, state, window=window, service=service)
+        core = JobCore.open(model, state, window=window, service=service)
         options = SubmitOptions(ids, budget, allow_unlisted)
         with core.closed_on_error():
             drive(core.submit(inputs, options), core.client)
@@ -93,7 +93,7 @@ class BatchJob:
         allow_unlisted: bool = False,
     ) -> Self:
         """`submit`, async; inputs are read in a thread."""
-        core = JobCore(model, state, window=window, service=service)
+        core = JobCore.open(model, state, window=window, service=service)
         options = SubmitOptions(ids, budget, allow_unlisted)
         with core.closed_on_error():
             await adrive(core.submit(inputs, options), core.client)
@@ -112,7 +112,7 @@ class BatchJob:
             JournalError: There is no such journal, or another process is writing it.
             UnsupportedSettingError: its batches are at another gateway than the model's.
         """
-        core = JobCore(model, state, service=service)
+        core = JobCore.open(model, state, service=service)
         with core.closed_on_error():
             core.check_gateway()
         return cls(core)

@@ -22,7 +22,9 @@ from langchain_qwen36.catalog import check_batch_model, find_model
 from langchain_qwen36.errors import BudgetExceededError, InvalidRequestError, MessageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from langchain_core.messages import BaseMessage
 
     from langchain_qwen36._request.types import Request
     from langchain_qwen36.bulk.batch.chains import BatchChain
@@ -64,13 +66,15 @@ class BatchPlanner:
     """What the rows may cost, where there is a budget."""
     _first: Request | None = field(default=None, init=False)
 
-    def plan(self, inputs: Iterable[Any], ids: Iterable[str] | None, *, strict: bool) -> None:
+    def plan(
+        self, inputs: Iterable[Any], ids: Iterable[str] | None, *, allow_unlisted: bool
+    ) -> None:
         """Write every input that the journal has no answer to into a part.
 
         Args:
             inputs: What `chain.invoke` takes, each.
             ids: Their names; None: their numbers, from 1.
-            strict: Whether a model that the service does not list is refused.
+            allow_unlisted: Whether a model that the service does not list is sent all the same.
 
         Raises:
             BudgetExceededError: the rows may cost more than the budget; nothing is sent.
@@ -86,7 +90,7 @@ class BatchPlanner:
             lambda part, keys: added.append(self.store.add(part, keys)),
         )
         try:
-            rows = self._planned(inputs, ids, strict=strict)
+            rows = self._planned(inputs, ids, allow_unlisted=allow_unlisted)
             while page := list(islice(rows, _PAGE)):
                 self._write(page, writer)
             writer.close()
@@ -98,13 +102,13 @@ class BatchPlanner:
             raise
 
     def _planned(
-        self, inputs: Iterable[Any], ids: Iterable[str] | None, *, strict: bool
+        self, inputs: Iterable[Any], ids: Iterable[str] | None, *, allow_unlisted: bool
     ) -> Iterator[Planned]:
         names = iter(ids) if ids is not None else None
         for position, value in enumerate(inputs):
             name = str(next(names)) if names is not None else str(position + 1)
             try:
-                request = self._request(value, strict=strict)
+                request = self._request(value, allow_unlisted=allow_unlisted)
                 body = batch_body(request)
                 error = None
             except MessageError as problem:
@@ -116,30 +120,15 @@ class BatchPlanner:
                 error=error,
             )
 
-    def _request(self, value: Any, *, strict: bool) -> Request:
+    def _request(self, value: Any, *, allow_unlisted: bool) -> Request:
         messages = self.chain.messages(value)
-        endpoint = replace(self.endpoint, gateway=batch_gateway(self.endpoint.gateway))
-        prepared = prepare_call(
-            self.chain.model,
-            endpoint,
-            None,
-            messages,
-            stop=None,
-            kwargs=self.chain.kwargs,
-            stream=False,
-        )
+        request = prepare_request(self.chain, self.endpoint, messages)
         if self._first is None:
-            self._check_model(prepared.request, strict=strict)
-            self._first = prepared.request
+            check_model(self.service, request, allow_unlisted=allow_unlisted)
+            self._first = request
         if self.budget is not None:
-            self._expect(messages, prepared.request)
-        return prepared.request
-
-    def _check_model(self, request: Request, *, strict: bool) -> None:
-        wire_id = str(request.body["model"])
-        is_known = strict and find_model(request.requested_model) is not None
-        if warning := check_batch_model(self.service, wire_id, is_known=is_known):
-            warn_of_changes({"batch": warning})
+            self._expect(messages, request)
+        return request
 
     def _write(self, page: list[Planned], writer: PartWriter) -> None:
         """Admit a page into the journal; rows that are answered, or in a batch, stay there."""
@@ -162,24 +151,7 @@ class BatchPlanner:
         self.store.record(refused)
 
     def _new_part(self, mode: tuple[str, bool | None]) -> Part:
-        model, thinking = mode
-        first = self._first
-        detail: dict[str, Any] = {}
-        if first is not None:
-            detail = {
-                "requested_model": first.requested_model,
-                "renamed_tools": dict(first.renamed_tools),
-                "notes": dict(first.notes),
-                "provider": first.body.get("provider"),
-            }
-        return Part(
-            run=self.run.number,
-            gateway=self.endpoint.gateway.name,
-            base_url=self.endpoint.base_url or "",
-            model=model,
-            thinking=thinking,
-            detail=detail,
-        )
+        return new_part(self.run, self.endpoint, mode, self._first)
 
     # Budget.
 
@@ -223,6 +195,63 @@ def _is_wanted(row: Row) -> bool:
     """Whether a row is to be sent: it never was, or it may fare better another time."""
     failed = row.state == "failed" and bool((row.error or {}).get("retryable"))
     return row.state == "pending" or failed
+
+
+def prepare_request(
+    chain: BatchChain, endpoint: Endpoint, messages: Sequence[BaseMessage]
+) -> Request:
+    """Build a request as it is sent in a batch."""
+    prepared = prepare_call(
+        chain.model,
+        replace(endpoint, gateway=batch_gateway(endpoint.gateway)),
+        None,
+        messages,
+        stop=None,
+        kwargs=chain.kwargs,
+        stream=False,
+    )
+    return prepared.request
+
+
+def check_model(service: BatchService, request: Request, *, allow_unlisted: bool) -> None:
+    """Check that a service runs a request's model in batches, or warn where that is not known.
+
+    Raises:
+        UnsupportedSettingError: it is known not to.
+    """
+    is_known = not allow_unlisted and find_model(request.requested_model) is not None
+    if warning := check_batch_model(service, str(request.body["model"]), is_known=is_known):
+        warn_of_changes({"batch": warning})
+
+
+def new_part(
+    run: Run, endpoint: Endpoint, mode: tuple[str, bool | None], first: Request | None
+) -> Part:
+    """Return a part of a run for requests of one model and thinking mode.
+
+    Args:
+        run: The run.
+        endpoint: The gateway.
+        mode: By `mode_of`.
+        first: Any of the requests: what it says of names and routing goes for all.
+    """
+    model, thinking = mode
+    detail: dict[str, Any] = {}
+    if first is not None:
+        detail = {
+            "requested_model": first.requested_model,
+            "renamed_tools": dict(first.renamed_tools),
+            "notes": dict(first.notes),
+            "provider": first.body.get("provider"),
+        }
+    return Part(
+        run=run.number,
+        gateway=endpoint.gateway.name,
+        base_url=endpoint.base_url or "",
+        model=model,
+        thinking=thinking,
+        detail=detail,
+    )
 
 
 def request_key(body: Mapping[str, Any]) -> str:

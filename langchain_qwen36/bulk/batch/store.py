@@ -104,8 +104,15 @@ class BatchStore:
             found = database.execute(f"{_SELECT}{chosen} ORDER BY number").fetchall()
         return [_part(values) for values in found]
 
-    def add(self, part: Part, keys: Sequence[str]) -> Part:
-        """Add a part and give it its rows; its file must be on the disk."""
+    def add(self, part: Part, keys: Sequence[str], fields: Mapping[str, Any] | None = None) -> Part:
+        """Add a part and give it its rows; its file must be on the disk.
+
+        Args:
+            part: The part.
+            keys: Of its rows.
+            fields: The input of rows, by key, for those that will fail.
+        """
+        inputs = fields or {}
         with self.journal.transaction() as database:
             part.rows = len(keys)
             cursor = database.execute(
@@ -116,9 +123,9 @@ class BatchStore:
             )
             part.number = int(cursor.lastrowid or 0)
             database.executemany(
-                "UPDATE bulk_row SET state = 'batch', batch = ?, attempts = attempts + 1"
-                " WHERE key = ?",
-                ((part.number, key) for key in keys),
+                "UPDATE bulk_row SET state = 'batch', batch = ?, attempts = attempts + 1,"
+                " fields = ? WHERE key = ?",
+                ((part.number, _json(inputs.get(key)), key) for key in keys),
             )
         return part
 
@@ -168,6 +175,10 @@ class BatchStore:
     def record(self, outcomes: Iterable[Outcome]) -> None:
         """Write how rows ended; all of them, or none."""
         self.journal.apply([Turn(ended=outcome) for outcome in outcomes])
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else orjson.dumps(value, default=str).decode()
 
 
 def _save(database: sqlite3.Connection, part: Part) -> None:

@@ -1,0 +1,169 @@
+"""`bulk run --batch`: the rows of a run in batch jobs, in the journal that live runs share."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from langchain_qwen36.bulk.batch.actions import adrive
+from langchain_qwen36.bulk.batch.core import JobCore, JobSetup
+from langchain_qwen36.bulk.batch.lines import batch_body, encode_line, mode_of
+from langchain_qwen36.bulk.batch.outcomes import outcome_of
+from langchain_qwen36.bulk.batch.part_files import PartWriter
+from langchain_qwen36.bulk.batch.planning import check_model, new_part, prepare_request
+from langchain_qwen36.bulk.batch.polling import Polling
+from langchain_qwen36.bulk.runner import Progress
+from langchain_qwen36.bulk.task import ModelTask, error_record
+from langchain_qwen36.bulk.types import Outcome, Turn
+from langchain_qwen36.errors import BulkInputError, MessageError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from langchain_core.messages import AIMessage
+
+    from langchain_qwen36._request.types import Request
+    from langchain_qwen36.bulk.batch.store import Part
+    from langchain_qwen36.bulk.feed import Feed, Item
+    from langchain_qwen36.bulk.journal import Journal
+    from langchain_qwen36.bulk.task import Task
+    from langchain_qwen36.bulk.types import Run
+    from langchain_qwen36.errors import QwenError
+
+
+class BatchRunner:
+    """Puts the rows of a feed into batches and waits for their results.
+
+    Rows of batches that an earlier run left are waited for as well, and not sent again. A run
+    without batches goes on with what a batch did not answer.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        task: Task,
+        journal: Journal,
+        run: Run,
+        *,
+        window: str = "24h",
+        polling: Polling | None = None,
+        on_tick: Callable[[Any], None] | None = None,
+    ) -> None:
+        """Choose what runs.
+
+        Args:
+            feed: Where rows come from.
+            task: What is done with a row.
+            journal: Where answers are written.
+            run: The run.
+            window: How long a batch may take.
+            polling: How often the gateway is asked.
+            on_tick: Called after each look at the gateway, to show the progress.
+
+        Raises:
+            BulkInputError: The rows are not single calls of a `ChatQwen36`.
+            UnsupportedSettingError: The gateway runs no batches, as far as is known.
+        """
+        if not isinstance(task, ModelTask):
+            raise BulkInputError(
+                "Batches run a `ChatQwen36`, with or without bound tools or a schema, not a chain."
+            )
+        self.feed = feed
+        self.progress = Progress()
+        self._task, self._run = task, run
+        self._polling, self._on_tick = polling or Polling(), on_tick
+        setup = JobSetup.of(task.runnable)
+        self._core = JobCore(setup, journal, window, self._outcome)
+        self._fields: dict[str, Mapping[str, Any]] = {}
+        """Input of the rows in the files that are open: the dead letters show it."""
+        self._first: Request | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """Rows in batches whose results are to come."""
+        return sum(part.rows for part in self._core.store.parts() if part.is_running)
+
+    async def run(self) -> None:
+        """Send all rows, and wait until their results are in the journal.
+
+        Raises:
+            QwenError: The gateway refuses, or cannot be reached for long; a later run goes on.
+        """
+        self._core.check_gateway()
+        self._core.store.remove_strays()
+        await self._plan()
+        await self._drive(self._core.submit_planned())
+        await self._drive(
+            self._core.finish(
+                None,
+                self._polling,
+                is_stopped=lambda: self.feed.stop_reason is not None,
+                on_look=self._tick,
+            )
+        )
+
+    async def _drive(self, steps: Any) -> None:
+        await adrive(steps, self._core.client, sleep=self.feed.sleep)
+
+    def _tick(self) -> None:
+        if self._on_tick is not None:
+            self._on_tick(self)
+
+    # Rows into parts.
+
+    async def _plan(self) -> None:
+        store = self._core.store
+        store.folder.mkdir(parents=True, exist_ok=True)
+        writer = PartWriter(store.folder, self._core.service, self._new_part, self._add)
+        try:
+            while item := await self.feed.take():
+                await asyncio.to_thread(self._write, item, writer)
+            await asyncio.to_thread(writer.close)
+        except BaseException:
+            writer.discard()
+            raise
+
+    def _write(self, item: Item, writer: PartWriter) -> None:
+        try:
+            request = self._request(item)
+            line = encode_line(item.key, batch_body(request), self._core.service)
+        except MessageError as error:
+            outcome = Outcome(
+                key=item.key, state="failed", error=error_record(error), fields=item.row.fields
+            )
+            self._core.store.journal.apply([Turn(outcome)])
+            self.progress.failed += 1
+            return
+        self._fields[item.key] = item.row.fields
+        writer.add(item.key, line, mode_of(request))
+
+    def _request(self, item: Item) -> Request:
+        core = self._core
+        messages = core.chain.messages(item.request)
+        request = prepare_request(core.chain, core.endpoint, messages)
+        if self._first is None:
+            check_model(core.service, request, allow_unlisted=False)
+            self._first = request
+        return request
+
+    def _new_part(self, mode: tuple[str, bool | None]) -> Part:
+        return new_part(self._run, self._core.endpoint, mode, self._first)
+
+    def _add(self, part: Part, keys: list[str]) -> None:
+        self._core.store.add(part, keys, {key: self._fields.pop(key) for key in keys})
+
+    # Results.
+
+    def _outcome(
+        self, key: str, ending: AIMessage | QwenError, fields: Mapping[str, Any] | None
+    ) -> Outcome:
+        outcome = outcome_of(key, ending, fields, parse=self._core.chain.parse)
+        progress = self.progress
+        progress.calls += 1
+        progress.done += outcome.state == "done"
+        progress.failed += outcome.state == "failed"
+        progress.tokens += (outcome.usage or {}).get("total_tokens", 0)
+        if outcome.cost:
+            before = progress.cost.get(outcome.currency, 0)
+            progress.cost[outcome.currency] = before + outcome.cost
+        return outcome
