@@ -139,6 +139,10 @@ class BatchGateway:
         self.bills: Counter[str] = Counter()
         """How often each row was run and is billed."""
         self.fates: dict[str, Fate] = {}
+        self.default_fates: dict[str, Fate] = {}
+        """The same by the last text of a row."""
+        self.live_calls = 0
+        """Chat completions that were made outside of batches."""
         self.forgotten: set[str] = set()
         """Batches older than 30 days."""
         self.requests: list[str] = []
@@ -244,6 +248,8 @@ class BatchGateway:
                 return "cancel", lambda: self._cancel(job_id)
             case "DELETE", ["batches", job_id]:
                 return "delete", lambda: self._delete_job(job_id)
+            case "POST", ["chat", "completions"]:
+                return "chat", lambda: self._chat(body)
             case "GET", ["models"]:
                 return "models", self._models
         return "unknown", lambda: _error(404, None, f"No such path: {method} {path}")
@@ -344,7 +350,7 @@ class BatchGateway:
         output: list[str] = []
         errors: list[str] = []
         for line in job.lines:
-            fate: Fate = self.fates.get(line["custom_id"], "ok")
+            fate: Fate = self._fate(line) or "ok"
             if self._is_unrun(job, line):
                 fate = "not run"
             self._row(line, fate, output, errors)
@@ -364,9 +370,12 @@ class BatchGateway:
         job.output_file_id = self._write(output)
         job.error_file_id = self._write(errors)
 
+    def _fate(self, line: Mapping[str, Any]) -> Fate | None:
+        text = line["body"]["messages"][-1]["content"] if line["body"]["messages"] else ""
+        return self.fates.get(line["custom_id"], self.default_fates.get(text))
+
     def _is_unrun(self, job: Job, line: Mapping[str, Any]) -> bool:
-        known = line["custom_id"] in self.fates
-        return job.end in ("expired", "cancelled") and not known
+        return job.end in ("expired", "cancelled") and self._fate(line) is None
 
     def _row(  # noqa: C901 - a table of fates
         self, line: dict[str, Any], fate: Fate, output: list[str], errors: list[str]
@@ -430,6 +439,10 @@ class BatchGateway:
             ],
             "object": "chat.completion",
         }
+
+    def _chat(self, body: bytes) -> _Answer:
+        self.live_calls += 1
+        return _json(self._completion(json.loads(body)))
 
     def _cancel(self, job_id: str) -> _Answer:
         job = self.jobs.get(job_id)
