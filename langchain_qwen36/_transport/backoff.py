@@ -76,6 +76,11 @@ async def asleep(seconds: float) -> None:
         await asyncio.sleep(seconds)
 
 
+def waits() -> bool:
+    """Return whether waiting is switched on."""
+    return _waits
+
+
 @contextmanager
 def no_waiting() -> Iterator[None]:
     """Retry without waiting inside this block, in the whole process: for tests."""

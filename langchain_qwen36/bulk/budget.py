@@ -10,17 +10,17 @@ from langchain_qwen36.pricing import Money
 from langchain_qwen36.spend import Limit, SpendLedger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from langchain_core.callbacks import BaseCallbackHandler
 
 
 @contextmanager
-def open_budget(
-    state: Path, budget: str | Money | None, reserve: str | Money, ledger: SpendLedger | None
-) -> Iterator[list[BaseCallbackHandler]]:
-    """Give the handlers that book each call, and refuse it where a limit would be passed.
+def open_ledgers(
+    state: Path, budget: str | Money | None, ledger: SpendLedger | None
+) -> Iterator[list[SpendLedger]]:
+    """Give the ledgers in which a run's calls are booked.
 
     The budget is kept in a ledger beside the journal, so that it holds for all runs on it; what
     calls may have cost that a crash cut stays held, and is charged.
@@ -28,7 +28,6 @@ def open_budget(
     Args:
         state: The journal.
         budget: Such as `"5 USD"`; None: no limit of this run.
-        reserve: What is held for a call: `likely`, `worst`, or an amount.
         ledger: Your own, which machines may share; its limits hold too.
 
     Raises:
@@ -37,16 +36,24 @@ def open_budget(
     """
     own = _own_ledger(state, budget) if budget is not None else None
     try:
-        yield [
-            QwenCostCallbackHandler(ledger=each, reserve=reserve)
-            for each in (own, ledger)
-            if each is not None
-        ]
+        yield [each for each in (own, ledger) if each is not None]
     finally:
         if own is not None:
             own.close()
         if ledger is not None:
             ledger.flush()
+
+
+def budget_handlers(
+    ledgers: Sequence[SpendLedger], reserve: str | Money
+) -> list[BaseCallbackHandler]:
+    """Return the handlers that book each call, and refuse it where a limit would be passed.
+
+    Args:
+        ledgers: Where calls are booked.
+        reserve: What is held for a call: `likely`, `worst`, or an amount.
+    """
+    return [QwenCostCallbackHandler(ledger=each, reserve=reserve) for each in ledgers]
 
 
 def _own_ledger(state: Path, budget: str | Money) -> SpendLedger:

@@ -10,10 +10,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Unpack
 
-from langchain_qwen36.bulk.budget import open_budget
+from langchain_qwen36.bulk.budget import budget_handlers, open_ledgers
 from langchain_qwen36.bulk.check import Checked, IdRegister, check
 from langchain_qwen36.bulk.concurrency import Concurrency, concurrency_of
 from langchain_qwen36.bulk.export import check_output, export, write_dead_letters
@@ -30,10 +31,11 @@ from langchain_qwen36.errors import BulkInputError
 from langchain_qwen36.pricing.units import amount_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from langchain_core.runnables import Runnable
 
+    from langchain_qwen36.bulk.batch.runner import BatchRunner
     from langchain_qwen36.pricing import Money
     from langchain_qwen36.spend import SpendLedger
 
@@ -57,6 +59,8 @@ class Job:
     ledger: SpendLedger | None
     skip_bad_rows: bool
     retry_failed: bool
+    batch: bool
+    batch_window: str
     progress: bool | None
     note: Mapping[str, Any] = field(default_factory=dict)
     """What `bulk retry` begins again with."""
@@ -82,6 +86,8 @@ class Job:
         max_attempts: int = 5,
         skip_bad_rows: bool = False,
         retry_failed: bool = False,
+        batch: bool = False,
+        batch_window: str = "24h",
         progress: bool | None = None,
         note: Mapping[str, Any] | None = None,
     ) -> Job:
@@ -111,6 +117,8 @@ class Job:
             ledger=ledger,
             skip_bad_rows=skip_bad_rows,
             retry_failed=retry_failed,
+            batch=batch,
+            batch_window=batch_window,
             progress=progress,
             note=note or {},
         )
@@ -207,7 +215,7 @@ async def arun_job(job: Job) -> BulkReport:
     began = time.monotonic()
     with ExitStack() as stack:
         journal = stack.enter_context(Journal(job.state))
-        callbacks = stack.enter_context(open_budget(job.state, job.budget, job.reserve, job.ledger))
+        ledgers = stack.enter_context(open_ledgers(job.state, job.budget, job.ledger))
         ids = IdRegister()
         stack.callback(ids.close)
         run = await asyncio.to_thread(journal.begin_run, job.fingerprint, job.note)
@@ -224,21 +232,51 @@ async def arun_job(job: Job) -> BulkReport:
         view = open_progress(job.progress)
         if view is not None:
             stack.callback(view.close)
-        runner = Runner(
-            feed,
-            job.task,
-            journal,
-            job.concurrency(),
-            callbacks=callbacks,
-            max_attempts=job.max_attempts,
-            on_tick=None if view is None else lambda each: view.update(each, job.total),
-        )
+        on_tick = None if view is None else partial(_show, view, job.total)
+        runner = _runner(job, feed, run, ledgers, on_tick)
         with _draining(feed):
             await runner.run()
         return await asyncio.to_thread(_end, job, journal, run, runner, began)
 
 
-def _end(job: Job, journal: Journal, run: Run, runner: Runner, began: float) -> BulkReport:
+def _runner(
+    job: Job,
+    feed: Feed,
+    run: Run,
+    ledgers: list[SpendLedger],
+    on_tick: Callable[[Any], None] | None,
+) -> Runner | BatchRunner:
+    """Choose between calls and batches."""
+    if job.batch:
+        from langchain_qwen36.bulk.batch.runner import BatchRunner  # noqa: PLC0415
+
+        return BatchRunner(
+            feed,
+            job.task,
+            feed.journal,
+            run,
+            ledgers=ledgers,
+            window=job.batch_window,
+            on_tick=on_tick,
+        )
+    return Runner(
+        feed,
+        job.task,
+        feed.journal,
+        job.concurrency(),
+        callbacks=budget_handlers(ledgers, job.reserve),
+        max_attempts=job.max_attempts,
+        on_tick=on_tick,
+    )
+
+
+def _show(view: Any, total: int | None, runner: Runner | BatchRunner) -> None:
+    view.update(runner, total)
+
+
+def _end(
+    job: Job, journal: Journal, run: Run, runner: Runner | BatchRunner, began: float
+) -> BulkReport:
     """Close a run: note its end, write output and dead letters, and report."""
     feed = runner.feed
     is_whole = feed.is_exhausted and feed.stop_reason is None

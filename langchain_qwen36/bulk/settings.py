@@ -47,6 +47,11 @@ class RunSettings(TypedDict, total=False):
     """Make rows that cannot be sent dead letters, instead of refusing the input."""
     retry_failed: bool
     """Call the dead letters of earlier runs again."""
+    batch: bool
+    """Put the rows into batch jobs, which the gateway runs within a day, mostly at half the price,
+    and wait for them."""
+    batch_window: str
+    """How long a batch may take, `24h` (where left out) to `14d`."""
     progress: bool | None
     """Whether to show a progress line; None: at a terminal."""
     note: Mapping[str, Any] | None

@@ -13,7 +13,8 @@ from loopback.batch import BatchGateway, Trouble
 from langchain_qwen36 import ChatQwen36, bulk
 from langchain_qwen36._transport import no_waiting
 from langchain_qwen36.bulk import BatchJob, BulkReport
-from langchain_qwen36.errors import BudgetExceededError, BulkInputError, QwenError
+from langchain_qwen36.errors import BulkInputError, QwenError
+from langchain_qwen36.spend import Limit, SpendLedger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -189,10 +190,32 @@ def test_the_batches_of_a_run_can_be_attached(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("budget", ["0.0001 CNY", "5 USD"], ids=["too-small", "other-currency"])
 def test_a_budget_that_a_batch_may_pass_sends_nothing(budget: str, tmp_path: Path) -> None:
-    """Rows that may cost more are not put into a batch."""
+    """A batch is reserved before it is sent; the run says why it stopped, and goes on with more."""
     write_input(tmp_path, ["a", "b", "c"])
     with BatchGateway() as gateway:
-        with pytest.raises(BudgetExceededError, match="nothing was sent"):
-            run(gateway, tmp_path, batch=True, budget=budget)
-        assert gateway.jobs == {}
-        assert run(gateway, tmp_path, batch=True, budget="1 CNY").done == 3
+        report = run(gateway, tmp_path, batch=True, budget=budget)
+        assert report.stopped is not None
+        assert (report.done, report.pending, gateway.requests) == (0, 3, [])
+        assert run(gateway, tmp_path, batch=True).done == 3
+
+
+def test_a_batch_counts_in_the_budget_at_what_it_cost(tmp_path: Path) -> None:
+    """Held at what it may cost, charged at half the list price of what it used."""
+    write_input(tmp_path, ["a", "b", "c"])
+    ledger = SpendLedger(f"sqlite:///{tmp_path}/spend.db", limits=[Limit("all", "1 CNY")])
+    with BatchGateway() as gateway:
+        run(gateway, tmp_path, batch=True, ledger=ledger)
+    (balance,) = [each for each in ledger.balances() if each.limit is not None]
+    assert (float(balance.spent.amount), float(balance.held.amount)) == (3 * HALF, 0)
+    ledger.close()
+
+
+def test_a_batch_that_costs_nothing_gives_its_hold_back(tmp_path: Path) -> None:
+    """No row was run."""
+    write_input(tmp_path, ["a"])
+    ledger = SpendLedger(f"sqlite:///{tmp_path}/spend.db", limits=[Limit("all", "1 CNY")])
+    with BatchGateway(end="expired", polls=0) as gateway:
+        run(gateway, tmp_path, batch=True, ledger=ledger)
+    (balance,) = [each for each in ledger.balances() if each.limit is not None]
+    assert (float(balance.spent.amount), float(balance.held.amount)) == (0, 0)
+    ledger.close()

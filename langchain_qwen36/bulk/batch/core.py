@@ -17,7 +17,8 @@ from langchain_qwen36.bulk.batch.file_wire import FileWire
 from langchain_qwen36.bulk.batch.inline_wire import InlineWire
 from langchain_qwen36.bulk.batch.lines import batch_gateway
 from langchain_qwen36.bulk.batch.outcomes import outcome_of
-from langchain_qwen36.bulk.batch.planning import BatchPlanner
+from langchain_qwen36.bulk.batch.planning import BatchPlanner, expected_cost
+from langchain_qwen36.bulk.batch.spending import BatchSpending
 from langchain_qwen36.bulk.batch.status import BatchStatus
 from langchain_qwen36.bulk.batch.steps import BatchSteps
 from langchain_qwen36.bulk.batch.store import BatchStore
@@ -27,9 +28,12 @@ from langchain_qwen36.errors import UnsupportedSettingError
 from langchain_qwen36.pricing import Money
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from langchain_core.messages import BaseMessage
+
+    from langchain_qwen36._request.types import Request
     from langchain_qwen36.bulk.batch.actions import Steps
     from langchain_qwen36.bulk.batch.collecting import ToOutcome
     from langchain_qwen36.bulk.batch.polling import Polling
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
     from langchain_qwen36.bulk.batch.store import Part
     from langchain_qwen36.catalog import BatchService, Offer
     from langchain_qwen36.gateways import Endpoint
+    from langchain_qwen36.spend import SpendLedger
 
 _WINDOW = re.compile(r"([1-9]\d{0,3})([hd])")
 _SHORTEST_WINDOW = 24
@@ -79,6 +84,7 @@ class JobCore:
         journal: Journal,
         window: str,
         to_outcome: ToOutcome | None = None,
+        ledgers: Sequence[SpendLedger] = (),
     ) -> None:
         """Choose what runs.
 
@@ -87,6 +93,7 @@ class JobCore:
             journal: Where the job is remembered.
             window: How long a batch may take.
             to_outcome: Turns how a row ended into what the journal holds.
+            ledgers: Where batches are booked.
 
         Raises:
             UnsupportedSettingError: the service takes no such window.
@@ -103,7 +110,8 @@ class JobCore:
             price_discount=self.chain.model.price_discount,
             to_outcome=to_outcome or partial(outcome_of, parse=self.chain.parse),
         )
-        self._steps = BatchSteps(self.store, wire, reader, {})
+        self.spending = BatchSpending(self.store, ledgers)
+        self._steps = BatchSteps(self.store, wire, reader, self.spending)
 
     @classmethod
     def open(
@@ -239,6 +247,11 @@ class JobCore:
         )
         planner.plan(inputs, options.ids, allow_unlisted=options.allow_unlisted)
         journal.end_run(run, "submitted", read_whole_input=True)
+
+    def price(self, request: Request, messages: Sequence[BaseMessage]) -> Money | None:
+        """Return what a request may cost in a batch; None: its price is not known."""
+        offer = self._offer(request.requested_model)
+        return expected_cost(self.chain, self.endpoint, request, messages, offer)
 
     def _offer(self, model: str) -> Offer | None:
         gateway = self.endpoint.gateway

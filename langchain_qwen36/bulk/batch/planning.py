@@ -156,17 +156,7 @@ class BatchPlanner:
     # Budget.
 
     def _expect(self, messages: Any, request: Request) -> None:
-        limits = (request.body.get(name) for name in ("max_completion_tokens", "max_tokens"))
-        written = next((limit for limit in limits if isinstance(limit, int)), _USUAL_ANSWER)
-        read = count(
-            self.chain.model, self.endpoint.gateway, messages, self.chain.kwargs.get("tools") or ()
-        )
-        price = compare(
-            {"input_tokens": read, "output_tokens": written},
-            self.offer,
-            discount=request.price_discount,
-            thinking=request.thinking,
-        ).batch
+        price = expected_cost(self.chain, self.endpoint, request, messages, self.offer)
         if price is None:
             raise BudgetExceededError(
                 f"The batch price of {request.requested_model} at "
@@ -211,6 +201,29 @@ def prepare_request(
         stream=False,
     )
     return prepared.request
+
+
+def expected_cost(
+    chain: BatchChain,
+    endpoint: Endpoint,
+    request: Request,
+    messages: Sequence[BaseMessage],
+    offer: Offer | None,
+) -> Money | None:
+    """Return what a request may cost in a batch: its answer as long as it may be, or 500 tokens.
+
+    None: its batch price is not known.
+    """
+    limits = (request.body.get(name) for name in ("max_completion_tokens", "max_tokens"))
+    written = next((limit for limit in limits if isinstance(limit, int)), _USUAL_ANSWER)
+    tools = chain.kwargs.get("tools") or ()
+    read = count(chain.model, endpoint.gateway, messages, tools)
+    return compare(
+        {"input_tokens": read, "output_tokens": written},
+        offer,
+        discount=request.price_discount,
+        thinking=request.thinking,
+    ).batch
 
 
 def check_model(service: BatchService, request: Request, *, allow_unlisted: bool) -> None:

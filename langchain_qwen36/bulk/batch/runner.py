@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from langchain_qwen36._transport import backoff
 from langchain_qwen36.bulk.batch.actions import adrive
 from langchain_qwen36.bulk.batch.core import JobCore, JobSetup
 from langchain_qwen36.bulk.batch.lines import batch_body, encode_line, mode_of
@@ -15,10 +16,10 @@ from langchain_qwen36.bulk.batch.polling import Polling
 from langchain_qwen36.bulk.runner import Progress
 from langchain_qwen36.bulk.task import ModelTask, error_record
 from langchain_qwen36.bulk.types import Outcome, Turn
-from langchain_qwen36.errors import BulkInputError, MessageError
+from langchain_qwen36.errors import BudgetExceededError, BulkInputError, MessageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from langchain_core.messages import AIMessage
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from langchain_qwen36.bulk.task import Task
     from langchain_qwen36.bulk.types import Run
     from langchain_qwen36.errors import QwenError
+    from langchain_qwen36.pricing import Money
+    from langchain_qwen36.spend import SpendLedger
 
 
 class BatchRunner:
@@ -45,6 +48,7 @@ class BatchRunner:
         journal: Journal,
         run: Run,
         *,
+        ledgers: Sequence[SpendLedger] = (),
         window: str = "24h",
         polling: Polling | None = None,
         on_tick: Callable[[Any], None] | None = None,
@@ -56,6 +60,7 @@ class BatchRunner:
             task: What is done with a row.
             journal: Where answers are written.
             run: The run.
+            ledgers: Whose limits hold; a batch is reserved before it is sent.
             window: How long a batch may take.
             polling: How often the gateway is asked.
             on_tick: Called after each look at the gateway, to show the progress.
@@ -73,7 +78,11 @@ class BatchRunner:
         self._task, self._run = task, run
         self._polling, self._on_tick = polling or Polling(), on_tick
         setup = JobSetup.of(task.runnable)
-        self._core = JobCore(setup, journal, window, self._outcome)
+        self._core = JobCore(setup, journal, window, self._outcome, ledgers)
+        self._has_ledgers = bool(ledgers)
+        self._expected: dict[str, Money | None] = {}
+        """What the rows in the files that are open may cost."""
+        self._refusal: BudgetExceededError | None = None
         self._fields: dict[str, Mapping[str, Any]] = {}
         """Input of the rows in the files that are open: the dead letters show it."""
         self._first: Request | None = None
@@ -101,9 +110,16 @@ class BatchRunner:
                 on_look=self._tick,
             )
         )
+        if self._refusal is not None:
+            self.feed.stop(str(self._refusal))
 
     async def _drive(self, steps: Any) -> None:
-        await adrive(steps, self._core.client, sleep=self.feed.sleep)
+        await adrive(steps, self._core.client, sleep=self._sleep)
+
+    async def _sleep(self, seconds: float) -> None:
+        """Wait, but no longer than until the run is to stop."""
+        if backoff.waits():
+            await self.feed.sleep(seconds)
 
     def _tick(self) -> None:
         if self._on_tick is not None:
@@ -116,7 +132,7 @@ class BatchRunner:
         store.folder.mkdir(parents=True, exist_ok=True)
         writer = PartWriter(store.folder, self._core.service, self._new_part, self._add)
         try:
-            while item := await self.feed.take():
+            while self._refusal is None and (item := await self.feed.take()):
                 await asyncio.to_thread(self._write, item, writer)
             await asyncio.to_thread(writer.close)
         except BaseException:
@@ -141,6 +157,8 @@ class BatchRunner:
         core = self._core
         messages = core.chain.messages(item.request)
         request = prepare_request(core.chain, core.endpoint, messages)
+        if self._has_ledgers:
+            self._expected[item.key] = core.price(request, messages)
         if self._first is None:
             check_model(core.service, request, allow_unlisted=False)
             self._first = request
@@ -150,7 +168,18 @@ class BatchRunner:
         return new_part(self._run, self._core.endpoint, mode, self._first)
 
     def _add(self, part: Part, keys: list[str]) -> None:
-        self._core.store.add(part, keys, {key: self._fields.pop(key) for key in keys})
+        inputs = {key: self._fields.pop(key) for key in keys}
+        if not self._has_ledgers:
+            self._core.store.add(part, keys, inputs)
+            return
+        prices = [self._expected.pop(key) for key in keys]
+        try:
+            self._core.spending.reserve(part, _sum(prices))
+        except BudgetExceededError as error:
+            self._refusal = error
+            self._core.store.remove_files(part)
+        else:
+            self._core.store.add(part, keys, inputs)
 
     # Results.
 
@@ -167,3 +196,14 @@ class BatchRunner:
             before = progress.cost.get(outcome.currency, 0)
             progress.cost[outcome.currency] = before + outcome.cost
         return outcome
+
+
+def _sum(prices: Sequence[Money | None]) -> Money | None:
+    """Add what rows may cost; None where a price is not known."""
+    known = [price for price in prices if price is not None]
+    if not known or len(known) < len(prices):
+        return None
+    total, *rest = known
+    for price in rest:
+        total += price
+    return total

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from langchain_qwen36.pricing import Money
 from langchain_qwen36.pricing.units import money_in
@@ -51,7 +51,9 @@ class BatchSpending:
             return
         spent = self.store.spent(part)
         end = End(
-            cost=money_in(spent.units, spent.currency) if spent.is_known else None,
+            cost=money_in(spent.units, spent.currency or _currency(part))
+            if spent.is_known
+            else None,
             model=part.model,
             gateway=part.gateway,
             input_tokens=spent.input_tokens,
@@ -63,12 +65,17 @@ class BatchSpending:
 
     def _start(self, part: Part, ledger: SpendLedger) -> Start:
         expected = part.detail.get("expected")
-        attribution: dict[str, Any] = {}
         return Start(
             run_id=f"batch-{part.file}",
             model=part.requested_model,
             gateway=part.gateway,
             hold=Money.parse(expected) if expected else None,
             refuse_unpriced=True,
-            attribution=ledger.attribution(attribution, (), None),
+            attribution=ledger.attribution({}),
         )
+
+
+def _currency(part: Part) -> str:
+    """Return the currency of what a part was expected to cost: it may have cost nothing."""
+    expected = part.detail.get("expected")
+    return Money.parse(expected).currency if expected else ""

@@ -7,7 +7,7 @@ before it is made a second time: docs/quirks.md#batches-that-are-made-twice.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from langchain_qwen36.bulk.batch.actions import Steps
     from langchain_qwen36.bulk.batch.collecting import RowReader
+    from langchain_qwen36.bulk.batch.spending import BatchSpending
     from langchain_qwen36.bulk.batch.states import RemoteBatch
     from langchain_qwen36.bulk.batch.store import BatchStore, Part
 
@@ -75,7 +76,8 @@ class BatchSteps:
     store: BatchStore
     wire: Wire
     reader: RowReader
-    failed_polls: dict[int, int]
+    spending: BatchSpending
+    failed_polls: dict[int, int] = field(default_factory=dict)
     """How often in a row a part could not be looked at."""
 
     def advance(self, part: Part) -> Steps[None]:
@@ -112,7 +114,7 @@ class BatchSteps:
             self._set(part, "uploaded")
         if part.state in ("planned", "uploaded"):
             yield Work(lambda: refuse_rows(self.store, part, None))
-            self._set(part, "collected")
+            yield from self._settle(part)
         elif part.state == "running":
             yield from self.wire.cancel(part)
             yield from self._poll(part)
@@ -196,7 +198,7 @@ class BatchSteps:
             self.failed_polls[part.number] = failures + 1
             if isinstance(error, NotFoundError) and failures + 1 >= _MAX_UNKNOWN:
                 yield Work(partial(lose_rows, self.store, part, error))
-                self._set(part, "collected")
+                yield from self._settle(part)
             elif isinstance(error, NotFoundError) or (
                 error.is_retryable and failures + 1 < _MAX_FAILED_POLLS
             ):
@@ -214,6 +216,11 @@ class BatchSteps:
             yield Work(lambda: refuse_rows(self.store, part, errors))
         else:
             yield from self._collect_rows(part)
+        yield from self._settle(part)
+
+    def _settle(self, part: Part) -> Steps[None]:
+        """Book what a part cost: all its rows have ended."""
+        yield Work(partial(self.spending.settle, part))
         self._set(part, "collected")
 
     def _collect_rows(self, part: Part) -> Steps[None]:

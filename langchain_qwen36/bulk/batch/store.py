@@ -6,7 +6,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import orjson
 
@@ -85,6 +85,18 @@ class Part:
         return self.state not in ("collected", "finished")
 
 
+class Spent(NamedTuple):
+    """What the rows of a part cost and used."""
+
+    units: int
+    """Of 10^-12 of the currency."""
+    currency: str
+    is_known: bool
+    """Whether each answer has a known price."""
+    input_tokens: int
+    output_tokens: int
+
+
 class BatchStore:
     """The parts of batch jobs in a journal."""
 
@@ -115,6 +127,12 @@ class BatchStore:
         inputs = fields or {}
         with self.journal.transaction() as database:
             part.rows = len(keys)
+            part.detail["cost_before"] = sum(
+                database.execute(
+                    "SELECT COALESCE(SUM(cost), 0) FROM bulk_row WHERE key = ?", (key,)
+                ).fetchone()[0]
+                for key in keys
+            )
             cursor = database.execute(
                 "INSERT INTO bulk_batch (run, state, gateway, base_url, model, thinking, rows,"
                 " input_file, batch_id, output_file, error_file, detail, created, updated)"
@@ -171,6 +189,25 @@ class BatchStore:
                 (part.number,),
             ).fetchall()
         return {key: None if fields is None else orjson.loads(fields) for key, fields in found}
+
+    def spent(self, part: Part) -> Spent:
+        """Return what the rows of a part cost and used, earlier attempts of theirs left out."""
+        with self.journal.transaction() as database:
+            found = database.execute(
+                "SELECT COUNT(*), COUNT(cost), COALESCE(SUM(cost), 0), MAX(currency),"
+                " COALESCE(SUM(usage ->> 'input_tokens'), 0),"
+                " COALESCE(SUM(usage ->> 'output_tokens'), 0)"
+                " FROM bulk_row WHERE batch = ? AND usage IS NOT NULL",
+                (part.number,),
+            ).fetchone()
+        answered, priced, units, currency, read, written = found
+        return Spent(
+            units=units - int(part.detail.get("cost_before") or 0),
+            currency=currency or "",
+            is_known=answered == priced,
+            input_tokens=read,
+            output_tokens=written,
+        )
 
     def record(self, outcomes: Iterable[Outcome]) -> None:
         """Write how rows ended; all of them, or none."""
