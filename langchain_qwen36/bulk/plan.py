@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from langchain_qwen36 import pricing, tokens
+from langchain_qwen36.bulk.batch.comparison import compare
 from langchain_qwen36.bulk.check import check
 from langchain_qwen36.bulk.journal import Journal
 from langchain_qwen36.catalog import PriceBook
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from langchain_qwen36.bulk.job import Job
-    from langchain_qwen36.catalog import Offer, Tier
+    from langchain_qwen36.catalog import Offer
     from langchain_qwen36.chat_models import ChatQwen36
     from langchain_qwen36.pricing import Money
 
@@ -132,7 +133,9 @@ def _price(planned: Plan, model: ChatQwen36, requests: list[Any], output: int) -
     planned.live = _sum(live, scale)
     if (batched := _cost(model, offer, sizes, output, batch=True)) is not None:
         planned.batch = _sum(batched, scale)
-        planned.break_even = _break_even(live[0].tier, live[0].price.batch, sizes, output)
+        usage = {"input_tokens": sum(sizes) // len(sizes), "output_tokens": output}
+        rate = compare(usage, offer, thinking=model.enable_thinking).break_even_hit_rate
+        planned.break_even = None if rate is None or rate >= 1 else float(rate)
 
 
 def _cost(
@@ -157,22 +160,6 @@ def _sum(costs: Iterable[pricing.Cost], scale: Decimal) -> Money:
     for money in rest:
         total += money
     return type(total)(round(total.amount * scale, 6), total.currency)
-
-
-def _break_even(tier: Tier, batch: Decimal | None, sizes: list[int], output: int) -> float | None:
-    """Return the hit rate from which on a cached live call is cheaper than a batch row.
-
-    A batch does not read the cache (docs/quirks.md#one-price-tier-for-a-whole-request). With half
-    price, hits at a fifth, p = output / input price and O / I tokens it is
-    0.625 + 0.625 · p · O / I. None: never.
-    """
-    saved = tier.input - tier.cache_read
-    if batch is None or saved <= 0:
-        return None
-    mean = Decimal(sum(sizes)) / len(sizes)
-    live = tier.input * mean + tier.output * output
-    rate = float(live * (1 - batch) / (saved * mean))
-    return rate if rate < 1 else None
 
 
 def _shared_prefix(requests: list[Any], mean: float) -> float:

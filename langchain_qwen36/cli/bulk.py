@@ -81,6 +81,10 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="call dead letters again")
     ] = False,
+    batch: Annotated[
+        bool, typer.Option("--batch", help="as batch jobs: within a day, mostly at half price")
+    ] = False,
+    batch_window: Annotated[str, typer.Option(help="how long one may take: 24h to 14d")] = "24h",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="show rows, tokens, cost; send nothing")
     ] = False,
@@ -102,6 +106,8 @@ def run(
         "ledger": ledger,
         "max_attempts": max_attempts,
         "skip_bad_rows": skip_bad_rows,
+        "batch": batch,
+        "batch_window": batch_window,
     }
     chosen = {"model": model, "gateway": gateway, "set": setting or []}
     note = {"source": source, "model": chosen, "settings": settings}

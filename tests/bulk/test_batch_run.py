@@ -13,6 +13,7 @@ from loopback.batch import BatchGateway, Trouble
 from langchain_qwen36 import ChatQwen36, bulk
 from langchain_qwen36._transport import no_waiting
 from langchain_qwen36.bulk import BatchJob, BulkReport
+from langchain_qwen36.cli import main
 from langchain_qwen36.errors import BulkInputError, QwenError
 from langchain_qwen36.spend import Limit, SpendLedger
 
@@ -147,6 +148,23 @@ def test_a_schema_goes_with_the_batch(tmp_path: Path) -> None:
         run(gateway, tmp_path, batch=True, schema=schema)
     (row,) = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     assert row["parsed"] == {"name": "Paris"}
+
+
+def test_the_command_line_runs_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`bulk run --batch`, with the key and the address in the environment."""
+    path = write_input(tmp_path, ["a", "b"])
+    with BatchGateway() as gateway, no_waiting():
+        monkeypatch.setenv("DASHSCOPE_API_KEY", gateway.key)
+        monkeypatch.setenv("DASHSCOPE_BASE_URL", gateway.base_url)
+        target = str(tmp_path / "out.jsonl")
+        model = ["--model", "qwen3.6-flash", "--set", "enable_thinking=false"]
+        command = ["bulk", "run", str(path), target, *model, "--prompt", "Say {text}", "--batch"]
+        assert main(command) == 0
+    assert "2 of 2 rows answered" in capsys.readouterr().err
+    assert [cost for _, _, cost in output(tmp_path)] == [HALF, HALF]
+    assert (gateway.jobs_made, gateway.live_calls) == (1, 0)
 
 
 def test_a_chain_is_no_batch(tmp_path: Path) -> None:
