@@ -112,6 +112,7 @@ lint: .venv/.lint  ## ruff, mypy strict, pyright on the public API, spelling, th
 
 docs: .venv/.docs  ## the documentation's site, into site/; a warning fails it
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --config-file mkdocs.zh.yml
 
 dist: .venv/.docs .venv/.publish  ## the sdist and the wheel, checked as PyPI reads them; the sdist builds its site
 	rm -rf dist build/sdist && mkdir -p build/sdist

@@ -20,12 +20,19 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
+CHINESE = DOCS / "zh"
+"""A site of its own, below the English one."""
 _LINK = re.compile(r"(?<=\]\()(?!\w+:)([^)#\s]+)(?=[)#])")
 _COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Add a page for each file that a page links to, and for those that these link to."""
+    if Path(config.docs_dir) == CHINESE:
+        for picture in sorted((DOCS / "images").glob("*.svg")):
+            uri = f"images/{picture.name}"
+            files.append(File.generated(config, uri, abs_src_path=str(picture)))
+        return files
     pages = [ROOT / "docs" / file.src_uri for file in files.documentation_pages()]
     seen = set(pages)
     while pages:
@@ -38,8 +45,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     return files
 
 
-def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
+def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, **_: object) -> str:
     """Turn links to those files into links to their pages; leave out what is for the tests."""
+    if Path(config.docs_dir) == CHINESE:
+        return _with_links_to_english(_COMMENT.sub("", markdown), page)
     here = _origin(page.file.src_uri)
 
     def link(found: re.Match[str]) -> str:
@@ -49,6 +58,26 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
         return found[0]
 
     return _LINK.sub(link, _COMMENT.sub("", markdown))
+
+
+def _with_links_to_english(markdown: str, page: Page) -> str:
+    """Turn links to the English pages into links to the site above."""
+    here = CHINESE / page.file.src_uri
+
+    def link(found: re.Match[str]) -> str:
+        target = _target(here, found[1])
+        if target.is_relative_to(CHINESE) or not target.is_file():
+            return found[0]
+        if target.suffix == ".svg":
+            return f"images/{target.name}"
+        uri = _uri(target)
+        name = posixpath.basename(uri)
+        if name.endswith(".md"):
+            uri = uri.removesuffix(name if name in ("index.md", "README.md") else ".md")
+            uri = uri.rstrip("/") + "/"
+        return posixpath.relpath(uri, posixpath.join("zh", page.url)) + "/" * name.endswith(".md")
+
+    return _LINK.sub(link, markdown)
 
 
 def _outside(page: Path) -> Iterator[Path]:

@@ -225,6 +225,8 @@ class Gateway:
 
     See docs/quirks.md#rate-limits-that-are-no-rate-limits.
     """
+    chinese_terms: bool = False
+    """Whether errors also have the vendor's Chinese term, by which its users search."""
     ranges: Mapping[str, Range] = field(default_factory=dict)
     """Settings that the gateway refuses outside a range, said before sending."""
     n_support: Literal["always", "unless_thinking_or_tools"] = "always"

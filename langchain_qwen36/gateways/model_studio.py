@@ -56,6 +56,14 @@ _ALIBABA = Gateway(
 """What Model Studio and a relay that hands its API through have in common."""
 
 
+_IN_CHINA = {
+    "dashscope.aliyuncs.com",
+    "batch.dashscope.aliyuncs.com",
+    "coding.dashscope.aliyuncs.com",
+    "token-plan.cn-beijing.maas.aliyuncs.com",
+}
+
+
 def _dashscope(name: str, *hosts: str) -> Gateway:
     """Return a region of Alibaba's Model Studio; all speak alike, keys and prices are the region's.
 
@@ -70,6 +78,7 @@ def _dashscope(name: str, *hosts: str) -> Gateway:
         base_url_env=("DASHSCOPE_BASE_URL",),
         reasoning_effort="as_budget",
         insufficient_quota="throttled",
+        chinese_terms=hosts[0] in _IN_CHINA,
         ranges={
             "temperature": Range(0, below=2),
             "top_p": Range(above=0, high=1),

@@ -213,6 +213,7 @@ _ROWS = (
     ),
     replace(
         _hosted("siliconflow-cn", "https://api.siliconflow.cn/v1"),
+        chinese_terms=True,
         thinking="enable_thinking",
         thinking_budget="thinking_budget",
         reasoning_effort="as_budget",
@@ -249,6 +250,7 @@ _ROWS = (
     ),
     replace(
         _hosted("modelscope", "https://api-inference.modelscope.cn/v1"),
+        chinese_terms=True,
         one_system_message=True,
         server_features=frozenset(),
     ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import html
 import inspect
+import json
 import re
 import runpy
 import shlex
@@ -25,6 +26,7 @@ from loopback import LoopbackGateway
 
 import langchain_qwen36
 from langchain_qwen36 import ChatQwen36, PriceBook
+from langchain_qwen36._response.errors import error_from
 from langchain_qwen36.cli import COMMANDS
 from langchain_qwen36.gateways import GATEWAYS
 
@@ -232,6 +234,56 @@ def names_of(model: type[BaseChatModel]) -> set[str]:
     """Return the fields of a model and their aliases."""
     fields = model.model_fields.items()
     return {name for key, field in fields for name in (key, field.alias) if name}
+
+
+TRANSLATIONS = runpy.run_path(str(ROOT / "docs" / "translations.py"))
+
+
+@pytest.mark.parametrize(
+    ("page", "original"),
+    [
+        pytest.param(page, original, id=str(page.relative_to(ROOT)))
+        for page, original in TRANSLATIONS["originals"]().items()
+    ],
+)
+def test_a_translation_has_its_originals_code(page: Path, original: Path) -> None:
+    """`python docs/translations.py` writes it anew where the original changed."""
+    text = page.read_text("utf-8")
+    assert TRANSLATIONS["updated"](text, original.read_text("utf-8")) == text
+
+
+CODES = re.compile(
+    r"^\| └? ?`(\w+)` \| ([\dx]*)[^|\n]*\|[^|\n]*\|[^|\n]*\| ([^|\n]+) \|$", re.MULTILINE
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        pytest.param(error, int(status[:3]) if status[:3].isdigit() else 400, code, id=code)
+        for error, status, codes in CODES.findall(PAGES["docs/zh/errors.md"])
+        for code in re.findall(r"`([\w.]+)`", codes)
+    ],
+)
+def test_a_vendors_code_is_the_error_that_the_chinese_page_says(
+    error: str, status: int, code: str
+) -> None:
+    """The table leads from a code of Model Studio to the class that is raised."""
+    status = 500 if error == "ServerError" else status
+    body = {"error": {"code": code, "message": "no"}}
+    found = error_from(status, {}, json.dumps(body).encode(), gateway=GATEWAYS["dashscope"])
+    assert type(found).__name__ == error
+
+
+@pytest.mark.parametrize(
+    ("gateway", "term"),
+    [("dashscope", "限流"), ("siliconflow-cn", "限流"), ("dashscope-intl", None)],
+)
+def test_errors_of_gateways_in_china_have_the_chinese_term(gateway: str, term: str | None) -> None:
+    """Who searches for the vendor's word finds the error; elsewhere it stays English."""
+    body = b'{"error": {"code": "Throttling", "message": "slow down"}}'
+    text = str(error_from(429, {}, body, gateway=GATEWAYS[gateway]))
+    assert (term in text) if term else text.isascii()
 
 
 def test_the_readme_is_short() -> None:

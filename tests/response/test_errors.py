@@ -528,7 +528,8 @@ def test_every_class_for_an_answer_can_come_out() -> None:
         "BudgetExceededError", "CertificateError", "EngineError", "EngineMissingError",
         "GatewayConnectionError", "GatewayTimeoutError", "MessageError", "MissingKeyError",
         "ModelFileError", "QwenError", "StreamInterruptedError", "UnsupportedSettingError",
-        "LedgerError", "LedgerUnavailableError", "RateLimitStorageError",
+        "LedgerError", "LedgerUnavailableError", "RateLimitStorageError", "JournalError",
+        "BulkInputError",
     }  # fmt: skip
     names = {name for name in errors.__all__ if name.endswith("Error")}
     assert {type(answer).__name__ for answer in answers} == names - others

@@ -16,7 +16,7 @@ from langchain_qwen36._response.errors.error_body import (
     parse_error_body,
     truncate,
 )
-from langchain_qwen36._response.errors.hints import PLAN_KEY, hint
+from langchain_qwen36._response.errors.hints import PLAN_KEY, hint, vendor_term
 from langchain_qwen36._response.errors.retry_after import retry_after
 from langchain_qwen36.errors import ContentFilterError, QwenError
 
@@ -117,6 +117,7 @@ def _error(
     id_ = request_id(headers, body if isinstance(body, dict) else None)
     facts = [f"gateway {gateway.name!r}", status and f"status {status}", code and f"code {code!r}"]
     advice = hint(error_class, gateway, plan_key=plan_key)
+    facts.append(vendor_term(error_class, gateway))
     details = ", ".join(fact for fact in [*facts, id_ and f"request_id {id_!r}"] if fact)
     error = error_class.error(
         " ".join(filter(None, (f"{parsed.message} ({details}).", advice))),

@@ -15,6 +15,7 @@ from langchain_qwen36.errors import (
     NotFoundError,
     PaymentRequiredError,
     PermissionDeniedError,
+    RateLimitError,
 )
 from langchain_qwen36.gateways import GATEWAYS
 
@@ -31,6 +32,16 @@ _ADVICE = {
 }
 
 
+_TERMS = {
+    PaymentRequiredError: "余额不足或欠费",
+    RateLimitError: "限流",
+    ContextOverflowError: "上下文超长",
+    ContentFilterError: "内容审核未通过",
+    AuthenticationError: "API Key 无效",
+    PermissionDeniedError: "无权限或未开通",
+}
+"""What Chinese users of a Chinese vendor search for."""
+
 _ABOUT_PLAN_KEYS = (
     "A key that begins with sk-sp- is one of a plan and works at the plan's own host only: pass "
     "`gateway='dashscope-token-plan'` or `gateway='dashscope-coding-plan'`."
@@ -38,6 +49,11 @@ _ABOUT_PLAN_KEYS = (
 
 PLAN_KEY = b"sk-sp-"
 """How the keys of Alibaba's Token Plan and Coding Plan begin."""
+
+
+def vendor_term(error_class: ErrorClass, gateway: Gateway) -> str | None:
+    """Return the Chinese term of an error's class, at gateways whose pages are in Chinese."""
+    return _TERMS.get(error_class.error) if gateway.chinese_terms else None
 
 
 def hint(error_class: ErrorClass, gateway: Gateway, *, plan_key: bool) -> str | None:
