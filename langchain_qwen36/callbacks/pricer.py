@@ -143,16 +143,14 @@ class Pricer:
             return priced.money
         own = params.get("price_book")
         book = own if self.book is None and isinstance(own, PriceBook) else self._book
-        offer = book.offer(gateway, model) if gateway and model else None
-        record = price_call(
+        priced_call = cost(
             usage,
-            {},
-            offer or self._fallback_offer((model,)),
+            _offer_of(book, gateway, (model,)) or self._fallback_offer((model,)),
             discount=params.get("price_discount") if self.discount is None else self.discount,
             thinking=params.get("enable_thinking"),
         )
-        if record is not None:
-            return money_of(record)
+        if priced_call is not None:
+            return priced_call.money
         return Money(Decimal(0), "") if is_self_hosted(gateway) else None
 
     def _users(
@@ -183,12 +181,7 @@ class Pricer:
         return price_call(usage, metadata, offer, discount=self.discount)
 
     def _offer(self, gateway: str | None, names: tuple[str | None, ...]) -> Offer | None:
-        if gateway is None:
-            return None
-        known = GATEWAYS.get(gateway)
-        price_list = (known and known.price_list) or gateway
-        offers = (self._book.offer(price_list, name) for name in names if name)
-        return next((offer for offer in offers if offer), None)
+        return _offer_of(self._book, gateway, names)
 
     def _fallback_offer(self, names: tuple[str | None, ...]) -> Offer | None:
         gateway, _, model = (self.price_as or "").partition(":")
@@ -204,6 +197,16 @@ class Pricer:
             "cost is partial. Give `price_of=`, `price_as=` or a `book=` with its price.",
             name,
         )
+
+
+def _offer_of(book: PriceBook, gateway: str | None, names: tuple[str | None, ...]) -> Offer | None:
+    """Return the model as a gateway sells it, by the list that the gateway charges by."""
+    if gateway is None:
+        return None
+    known = GATEWAYS.get(gateway)
+    price_list = (known and known.price_list) or gateway
+    offers = (book.offer(price_list, name) for name in names if name)
+    return next((offer for offer in offers if offer), None)
 
 
 def is_self_hosted(gateway: str | None) -> bool:

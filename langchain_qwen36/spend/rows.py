@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_qwen36.pricing.units import units_of
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 
+_MICROSECONDS_A_DAY = 86_400_000_000
+_dimensions_of = itemgetter(*TEXT_DIMENSIONS)
 _TAGS_BYTES = 1024
 _NO_CALL = frozenset({"llm_cache", "not_sent"})
 """Sources of what never went to a gateway."""
@@ -80,7 +84,18 @@ def open_row(start: Start, owner: str, lease_until: int) -> Row:
 
 def with_charges(row: Row, keys: Iterable[BalanceKey]) -> Row:
     """Return the row with the balances that it is charged to."""
-    return {**row, "charges": json.dumps([list(key) for key in sorted(keys)])}
+    return {**row, "charges": _charges_text(tuple(sorted(keys)))}
+
+
+@lru_cache(maxsize=4096)
+def _charges_text(keys: tuple[BalanceKey, ...]) -> str:
+    """Write balances; calls of one user in one window share theirs."""
+    return json.dumps([list(key) for key in keys])
+
+
+@lru_cache(maxsize=4096)
+def _charges_of(text: str) -> tuple[BalanceKey, ...]:
+    return tuple(BalanceKey(*key) for key in json.loads(text))
 
 
 def settled(row: Mapping[str, Any], end: End) -> Row:
@@ -124,15 +139,20 @@ def charge_of(row: Mapping[str, Any], cost: Money | None) -> Charge:
     return Charge(units_of(cost.amount), cost.currency)
 
 
-def keys_of(row: Mapping[str, Any]) -> list[BalanceKey]:
+def keys_of(row: Mapping[str, Any]) -> tuple[BalanceKey, ...]:
     """Return the balances that hold for a call, in the currency of their limits."""
-    return [BalanceKey(*key) for key in json.loads(row["charges"])]
+    return _charges_of(row["charges"])
 
 
 def rollup_key(row: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the line of the rollup that a call counts in."""
-    day = moment_of(row["started"]).date().isoformat()
-    return (day, *(row[name] for name in TEXT_DIMENSIONS))
+    return (_day_of(row["started"] // _MICROSECONDS_A_DAY), *_dimensions_of(row))
+
+
+@lru_cache(maxsize=256)
+def _day_of(day: int) -> str:
+    """Write a day, counted since 1970 in UTC."""
+    return moment_of(day * _MICROSECONDS_A_DAY).date().isoformat()
 
 
 def rollup_sums(row: Mapping[str, Any], sign: int = 1) -> list[int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import bindparam, case, func, insert, select, update
@@ -15,7 +17,7 @@ from langchain_qwen36.spend.windows import window_from
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine import Connection, Dialect, Result
     from sqlalchemy.sql import ColumnElement, Select
 
     from langchain_qwen36.spend.windows import Per
@@ -39,6 +41,7 @@ _END_COLUMNS = (
     *tables.TOKEN_COLUMNS,
 )
 """What an end writes; whom a call is charged to never changes."""
+_INSERT_CALL = insert(_CALL).values({c.name: bindparam(c.name) for c in _CALL.columns})
 _UPDATE_CALL = (
     update(_CALL)
     .where(_CALL.c.id == bindparam("b_id"))
@@ -49,20 +52,25 @@ _UPDATE_BALANCE = (
     .where(*[_BALANCE.c[name] == bindparam(f"b_{name}") for name in tables.BALANCE_KEY])
     .values({name: bindparam(f"b_{name}") for name in ("spent", "held", "limit_amount")})
 )
-_CALLS = select(_CALL).where(_CALL.c.id.in_(bindparam("ids", expanding=True))).order_by(_CALL.c.id)
+_CALLS = (
+    select(_CALL)
+    .where(_CALL.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(_CALL.c.id)
+    .with_for_update()
+)
 _BALANCES = (
     select(_BALANCE)
     .where(_BALANCE.c.account.in_(bindparam("accounts", expanding=True)))
     .where(_BALANCE.c.window_start >= bindparam("oldest"))
     .order_by(*[_BALANCE.c[name] for name in tables.BALANCE_KEY])
+    .with_for_update()
 )
 _BUDGETS = select(_BUDGET).where(_BUDGET.c.account.in_(bindparam("accounts", expanding=True)))
 
 
 def lock_calls(connection: Connection, ids: Sequence[str]) -> dict[str, Row]:
     """Return the rows of calls, locked; those that are not there are left out."""
-    rows = connection.execute(_CALLS.with_for_update(), {"ids": ids})
-    return {row.id: dict(row._mapping) for row in rows}  # noqa: SLF001 - SQLAlchemy's public name
+    return _rows_by_id(connection.execute(_CALLS, {"ids": ids}))
 
 
 def lock_overdue(connection: Connection, now: int, limit: int) -> dict[str, Row]:
@@ -74,7 +82,13 @@ def lock_overdue(connection: Connection, now: int, limit: int) -> dict[str, Row]
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    return {row.id: dict(row._mapping) for row in connection.execute(query)}  # noqa: SLF001
+    return _rows_by_id(connection.execute(query))
+
+
+def _rows_by_id(result: Result[Any]) -> dict[str, Row]:
+    names = tuple(result.keys())
+    rows = (dict(zip(names, row, strict=True)) for row in result)
+    return {row["id"]: row for row in rows}
 
 
 def read_budgets(connection: Connection, accounts: Iterable[Mapping[str, str]]) -> list[Rule]:
@@ -93,10 +107,9 @@ def lock_balances(
     names = sorted(set(accounts))
     if not names:
         return {}
-    query = _BALANCES.with_for_update()
     return {
         BalanceKey(*row[:5]): Balance(row.spent, row.held, row.topped_up, row.limit_amount)
-        for row in connection.execute(query, {"accounts": names, "oldest": oldest})
+        for row in connection.execute(_BALANCES, {"accounts": names, "oldest": oldest})
     }
 
 
@@ -126,16 +139,12 @@ def open_balances(
 
 def insert_calls(connection: Connection, rows: Mapping[str, Row]) -> None:
     """Write new calls; one that another process has just written raises `IntegrityError`."""
-    if rows:
-        connection.execute(insert(_CALL), [rows[id_] for id_ in sorted(rows)])
+    _execute_many(connection, _INSERT_CALL, [rows[id_] for id_ in sorted(rows)])
 
 
 def update_calls(connection: Connection, rows: Mapping[str, Row]) -> None:
     """Write calls anew."""
-    if rows:
-        names = [(f"b_{name}", name) for name in ("id", *_END_COLUMNS)]
-        values = [{bound: row[name] for bound, name in names} for row in rows.values()]
-        connection.execute(_UPDATE_CALL, values)
+    _execute_many(connection, _UPDATE_CALL, list(rows.values()), prefix="b_")
 
 
 def write_balances(connection: Connection, balances: Mapping[BalanceKey, Balance]) -> None:
@@ -172,6 +181,35 @@ def add_to_rollup(connection: Connection, sums: Mapping[tuple[str, ...], list[in
         for key in sorted(sums)
     ]
     connection.execute(statement.on_conflict_do_update(index_elements=names, set_=added), values)
+
+
+def _execute_many(
+    connection: Connection, statement: Any, rows: Sequence[Row], prefix: str = ""
+) -> None:
+    """Run a statement for each row, past SQLAlchemy's own handling of each parameter.
+
+    Our columns are texts and integers, which both drivers take as they are.
+    """
+    if not rows:
+        return
+    sql, names, is_positional = _compiled(statement, connection.dialect, prefix)
+    pick = itemgetter(*(name for _, name in names))
+    if is_positional:
+        connection.exec_driver_sql(sql, [pick(row) for row in rows])
+    else:
+        bound = [name for name, _ in names]
+        connection.exec_driver_sql(sql, [dict(zip(bound, pick(row), strict=True)) for row in rows])
+
+
+@lru_cache(maxsize=16)
+def _compiled(
+    statement: Any, dialect: Dialect, prefix: str
+) -> tuple[str, list[tuple[str, str]], bool]:
+    """Return a statement's SQL, and its parameters as they are bound and as a row names them."""
+    compiled = statement.compile(dialect=dialect)
+    bound = compiled.positiontup or list(compiled.params)
+    names = [(name, name.removeprefix(prefix)) for name in bound]
+    return str(compiled), names, compiled.positional
 
 
 def insert_into(connection: Connection, table: Any) -> sqlite.Insert:

@@ -22,23 +22,20 @@ class Window(NamedTuple):
     """In UTC: when the next one begins."""
 
 
+_EVER = Window("ever", None, None)
+
+
 def window_at(per: Per, zone: str, moment: datetime) -> Window:
     """Find the window that a moment lies in.
 
     Days are the zone's own: one in which clocks change has 23 or 25 hours.
     """
-    if per == "ever":
-        return Window("ever", None, None)
-    return _window_of_day(per, zone, moment.astimezone(zone_named(zone)).date())
+    return _EVER if per == "ever" else _window_of_minute(per, zone, int(moment.timestamp() // 60))
 
 
 def window_from(per: Per, zone: str, start: str) -> Window:
     """Find the window by its `start`."""
-    return (
-        Window("ever", None, None)
-        if per == "ever"
-        else _window_of_day(per, zone, date.fromisoformat(start))
-    )
+    return _EVER if per == "ever" else _window_of_day(per, zone, date.fromisoformat(start))
 
 
 @lru_cache(maxsize=64)
@@ -55,6 +52,13 @@ def zone_named(name: str) -> ZoneInfo:
             f"zone={name!r} is no time zone; name one such as 'UTC' or 'Asia/Shanghai' "
             "(pip install tzdata where the system has none)."
         ) from None
+
+
+@lru_cache(maxsize=256)
+def _window_of_minute(per: Per, zone: str, minute: int) -> Window:
+    """Find the window of a minute since 1970: no zone's midnight lies within one today."""
+    moment = datetime.fromtimestamp(minute * 60, zone_named(zone))
+    return _window_of_day(per, zone, moment.date())
 
 
 @lru_cache(maxsize=256)
