@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal, NoReturn
 from langchain_qwen36.callbacks.holds import Hold
 from langchain_qwen36.errors import BudgetExceededError
 from langchain_qwen36.pricing import Money
+from langchain_qwen36.pricing.units import units_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +32,7 @@ class Budget:
     def __post_init__(self) -> None:
         if self.limit.amount <= 0:
             raise ValueError(f"`budget={str(self.limit)!r}` must be above 0: no call could be made")
+        units_of(self.limit.amount)  # raises where it is more than can be counted
         if self.warn_at is not None and not 0 < self.warn_at <= 1:
             raise ValueError(
                 f"`warn_at={self.warn_at!r}` must be a share of the budget, above 0 and at most 1"

@@ -86,8 +86,8 @@ class DurableBook:
     async def aadmit(self, run_id: UUID) -> None:
         """`admit`, async."""
         if (opened := self._open.get(run_id)) and not opened.is_reserved:
-            opened.is_reserved = True
             await self.ledger.areserve(opened.start)
+            opened.is_reserved = True
 
     def next_request(self, run_id: UUID, billed: BilledAttempt) -> None:
         """Settle a request that may be billed, and reserve the one after it.
@@ -132,8 +132,8 @@ class DurableBook:
             self.ledger.release(opened.start)
 
     def _reserve(self, opened: _OpenCall) -> None:
-        opened.is_reserved = True
         self.ledger.reserve(opened.start)
+        opened.is_reserved = True
 
     def _settle_request(self, run_id: UUID, billed: BilledAttempt) -> Start | None:
         """Settle the running request of a call; return the start of the next one."""

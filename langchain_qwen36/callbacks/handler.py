@@ -30,7 +30,7 @@ from langchain_qwen36.callbacks.tracked_call import (
     short_values,
 )
 from langchain_qwen36.callbacks.usage_of import summarize_result
-from langchain_qwen36.errors import BudgetExceededError
+from langchain_qwen36.errors import BudgetExceededError, LedgerError
 from langchain_qwen36.spend.admission import announce, withdraw
 
 if TYPE_CHECKING:
@@ -221,8 +221,16 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
 
     @override
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
-        """Book a call that failed, was cancelled or whose stream was closed."""
-        if call := self._open.pop(run_id, None):
+        """Book a call that failed, was cancelled or whose stream was closed.
+
+        One that a limit of a ledger refused was not sent: it is no call.
+        """
+        if (call := self._open.pop(run_id, None)) is None:
+            return
+        is_refusal = isinstance(error, BudgetExceededError | LedgerError)
+        if is_refusal and not call.billed_attempts:
+            self._drop(call)
+        else:
             self._settle(call, record_failure(call, error, self._pricer))
 
     @override
@@ -289,9 +297,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         if sent:
             self._settle(call, record_failure(call, error, self._pricer))
         else:
-            withdraw(run_id)
-            for handler in call.handlers:
-                handler._forget(run_id)  # noqa: SLF001 (the same class)
+            self._drop(call)
         run_pending(self._saving)
 
     def set_parent(self, parent: QwenCostCallbackHandler | None) -> None:
@@ -343,6 +349,13 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         self._ledger.reserve(pending)
         if self._durable is not None:
             self._durable.reserve(pending, by_model=call.params.get("_type") == _OUR_TYPE)
+
+    @staticmethod
+    def _drop(call: CountedCall) -> None:
+        """Give back what is held for a call that was not sent."""
+        withdraw(call.run_id)
+        for handler in call.handlers:
+            handler._forget(call.run_id)  # noqa: SLF001 (the same class)
 
     def _forget(self, run_id: UUID) -> None:
         """Drop a call that another handler refused: it is not sent."""

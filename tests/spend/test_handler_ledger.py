@@ -194,6 +194,31 @@ def test_a_refused_call_of_nested_handlers_holds_nothing(gateway_server, open_le
     assert gateway.requests == []
 
 
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_a_refused_call_is_no_call_in_any_ledger(gateway_server, open_ledger, tmp_path, is_async):
+    """Of two ledgers the second one refuses: neither counts the call, nor does a handler."""
+    gateway = gateway_server("dashscope-intl")
+    limits = {"a": [], "b": [Limit("all", "0.00002 USD")]}
+    ledgers = [open_ledger(f"sqlite:///{tmp_path}/{n}.db", limits=ls) for n, ls in limits.items()]
+    handlers = [QwenCostCallbackHandler(ledger=ledger) for ledger in ledgers]
+    model, config = our_model(gateway), {"callbacks": handlers}
+    model.invoke("hi", config=config)
+
+    def ask() -> None:
+        if is_async:
+            asyncio.run(model.ainvoke("hi", config=config))
+        else:
+            model.invoke("hi", config=config)
+
+    with pytest.raises(BudgetExceededError):
+        ask()
+    sums = [ledger._read("rollup_by", (), "0000", "9999") for ledger in ledgers]
+    assert [sum(row["calls"] for row in rows) for rows in sums] == [1, 1]
+    assert [handler.calls for handler in handlers] == [1, 1]
+    assert [b.held.amount for ledger in ledgers for b in ledger.balances()] == [0]
+    assert len(gateway.requests) == 1
+
+
 def test_a_call_without_a_price_is_refused_under_a_limit(gateway_server, open_ledger, tmp_path):
     """A model without a price is not let past a limit that could not count it."""
     gateway = gateway_server("dashscope-intl")
