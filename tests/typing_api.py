@@ -5,10 +5,11 @@ Each `assert_type` holds an annotation of ours: one that grows wider or wrong fa
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypedDict, assert_type
 
+from langchain_core.documents import Document
 from langchain_core.language_models import LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.runnables import Runnable
@@ -20,6 +21,9 @@ from langchain_qwen36 import (
     Gateway,
     PriceBook,
     QwenCostCallbackHandler,
+    QwenEmbeddings,
+    QwenFiles,
+    QwenRerank,
     Timeouts,
     get_qwen_cost_callback,
     init_qwen36,
@@ -28,6 +32,7 @@ from langchain_qwen36 import (
 )
 from langchain_qwen36.callbacks import CallRecord, Summary
 from langchain_qwen36.catalog import Model, Offer, find_model, find_offer
+from langchain_qwen36.files import UploadedFile
 from langchain_qwen36.local import LocalEngine, shared_engine
 from langchain_qwen36.middleware import (
     CostBudgetMiddleware,
@@ -159,3 +164,34 @@ assert_type(accounts["ada"].spent, dict[str, Decimal])
 
 # The embedded engine.
 assert_type(shared_engine(context_tokens=512), LocalEngine)
+
+
+def embeddings_rerank_and_files() -> None:
+    """Check the settings, and what comes back."""
+    embeddings = QwenEmbeddings(
+        model="text-embedding-v4", gateway="dashscope", api_key="sk-key", timeout=30
+    )
+    assert_type(embeddings.embed_documents(["one"]), list[list[float]])
+    result = embeddings.embed(["one"])
+    assert_type(result.vectors, list[list[float]])
+    assert_type(result.usage.cost, Mapping[str, Decimal])
+    assert_type(result.requests[0].input_tokens, int | None)
+
+    rerank = QwenRerank(model="qwen3-rerank", top_n=3, min_score=0.5)
+    assert_type(rerank.rerank("query", ["one"])[0].relevance_score, float)
+    assert_type(rerank.compress_documents([Document("one")], "query"), Sequence[Document])
+
+    files = QwenFiles(gateway="dashscope")
+    file = files.upload("report.pdf", purpose="file-extract")
+    assert_type(file, UploadedFile)
+    assert_type(file.content_block, dict[str, Any])
+    assert_type(files.delete(file), bool)
+    assert_type(files.wait_until_processed(file.id), UploadedFile)
+
+
+async def the_same_async(embeddings: QwenEmbeddings, files: QwenFiles) -> None:
+    """Each has its twin."""
+    assert_type(await embeddings.aembed_query("one"), list[float])
+    assert_type(await files.aupload(b"one", filename="one.txt"), UploadedFile)
+    async for file in files.alist(purpose="batch"):
+        assert_type(file, UploadedFile)

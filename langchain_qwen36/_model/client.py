@@ -41,7 +41,6 @@ class ClientSettings(BaseModel):
         extra="forbid",
         # The error of one setting would quote others, and one of those is the key.
         hide_input_in_errors=True,
-        populate_by_name=True,
         protected_namespaces=(),
         validate_assignment=True,
     )
@@ -49,11 +48,11 @@ class ClientSettings(BaseModel):
     gateway: str | InstanceOf[Gateway] | None = None
     """A name out of `GATEWAYS`, or a `Gateway`. None: by the host of `base_url`, by
     `QWEN36_GATEWAY`, or by the first key that is set."""
-    base_url: str | None = Field(default=None, alias="api_base")
+    base_url: str | None = None
     """The server's URL, as the chat model takes it."""
-    api_key: ApiKey | None = None
+    api_key: ApiKey | str | None = None
     """The key, or a function that gives it. None: the gateway's variable."""
-    timeout: Any = Field(default=None, alias="request_timeout")
+    timeout: Any = None
     """Seconds for each silence, `Timeouts` to set each clock, or what httpx takes."""
     max_retries: int = Field(default=2, ge=0)
     """How often a failed request is sent again."""
@@ -95,10 +94,10 @@ class ClientSettings(BaseModel):
 
     @field_validator("api_key", mode="before")
     @classmethod
-    def _refuse_an_empty_key(cls, value: Any) -> Any:
+    def _hide_key(cls, value: Any) -> Any:
         if isinstance(value, str) and not value.strip():
             raise ValueError("`api_key` is empty: pass a key, or None to use the variable.")
-        return value
+        return SecretStr(value) if isinstance(value, str) else value
 
     @field_validator("proxy", mode="after")
     @classmethod
@@ -171,8 +170,7 @@ class ClientRequest:
 
 
 def _check_names(client: type[ClientSettings], settings: Mapping[str, Any]) -> None:
-    fields = client.model_fields
-    known = frozenset(fields) | {field.alias for field in fields.values() if field.alias}
+    known = frozenset(client.model_fields)
     if unknown := sorted(settings.keys() - known):
         raise TypeError(
             "; ".join(unknown_setting(name, known, client.__name__) for name in unknown)

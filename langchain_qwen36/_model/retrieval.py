@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.rate_limiters import BaseRateLimiter
 from pydantic import Field, InstanceOf, PrivateAttr, model_validator
 
+from langchain_qwen36._logging import logger_for
 from langchain_qwen36._model.client import ClientSettings
 from langchain_qwen36._response.errors import request_id
 from langchain_qwen36._response.usage import from_wire
@@ -17,6 +18,8 @@ from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.gateways import GATEWAYS
 from langchain_qwen36.pricing.cost_record import money_of
 from langchain_qwen36.pricing.price_call import price_call
+
+logger = logger_for(__name__)
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -169,7 +172,10 @@ class RetrievalModel(ClientSettings):
         )
         self._account.add(usage)
         if self.on_usage is not None:
-            self.on_usage(usage)
+            try:
+                self.on_usage(usage)
+            except Exception:  # what was paid for is not lost to a callback
+                logger.exception("`on_usage` failed for a request to %r.", gateway.name)
         return usage
 
 

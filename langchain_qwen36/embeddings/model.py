@@ -14,11 +14,11 @@ from langchain_qwen36._model.client import ClientRequest
 from langchain_qwen36._model.concurrency import arun_parts, run_parts
 from langchain_qwen36._model.retrieval import RequestUsage, RetrievalModel, UsageTotal
 from langchain_qwen36._transport.request import asend, send
-from langchain_qwen36.embeddings.response import parse_vectors
+from langchain_qwen36.embeddings.response import parse_payload, vectors_in
 from langchain_qwen36.errors import MessageError, UnsupportedSettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from langchain_qwen36._response.payload import HTTPBody, ResponseContext
     from langchain_qwen36.embeddings.response import Vector
@@ -165,9 +165,10 @@ class QwenEmbeddings(RetrievalModel, Embeddings):
         return ClientRequest(path="embeddings", body=orjson.dumps(body), model=self.model)
 
     def _read(self, count: int, context: ResponseContext, body: HTTPBody) -> _Part:
-        payload: Mapping[str, Any]
-        vectors, payload = parse_vectors(context, body, count=count, dimensions=self.dimensions)
-        return vectors, self._record(payload, body, count)
+        payload = parse_payload(context, body)
+        usage = self._record(payload, body, count)  # paid for, whatever the vectors are
+        vectors = vectors_in(payload, context, body, count=count, dimensions=self.dimensions)
+        return vectors, usage
 
     def _query(self, text: str) -> str:
         _check_texts([text])

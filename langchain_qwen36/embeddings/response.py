@@ -21,22 +21,36 @@ _FLOAT32 = 4
 """Bytes."""
 
 
-def parse_vectors(
-    context: ResponseContext, body: HTTPBody, *, count: int, dimensions: int | None
-) -> tuple[list[Vector], Mapping[str, Any]]:
-    """Return the vectors in the order of the texts, and the payload.
+def parse_payload(context: ResponseContext, body: HTTPBody) -> dict[str, Any]:
+    """Parse the response.
+
+    Raises:
+        QwenError: it is an error, or no JSON object.
+    """
+    return parse_object(context, body, "list of embeddings")
+
+
+def vectors_in(
+    payload: Mapping[str, Any],
+    context: ResponseContext,
+    body: HTTPBody,
+    *,
+    count: int,
+    dimensions: int | None,
+) -> list[Vector]:
+    """Return the vectors in the order of the texts.
 
     Args:
-        context: Of the request.
-        body: The response.
+        payload: The parsed response.
+        context: Of the request, for the errors.
+        body: The response, for the errors.
         count: How many texts were sent.
         dimensions: The size that was asked for, if any.
 
     Raises:
-        QwenError: the response is an error, or not one vector a text, all of one size.
-        UnexpectedResponseError: the vectors have another size than was asked for.
+        UnexpectedResponseError: not one vector a text, all of one size, or not of the size that was
+            asked for.
     """
-    payload = parse_object(context, body, "list of embeddings")
     vectors = _in_order(payload.get("data"), count)
     if vectors is None or len({len(vector) for vector in vectors}) > 1:
         raise unexpected_response(context, body, f"list of {count} embeddings")
@@ -47,7 +61,7 @@ def parse_vectors(
             status_code=body.status,
             is_retryable=False,
         )
-    return vectors, payload
+    return vectors
 
 
 def _in_order(entries: Any, count: int) -> list[Vector] | None:

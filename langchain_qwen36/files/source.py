@@ -44,12 +44,16 @@ def _of_path(path: Path, filename: str | None) -> FilePart:
     label = repr(str(path)[:_SHOWN])
     try:
         path = path.expanduser()
-        with path.open("rb"):  # so that a missing permission is noticed here
-            size = path.stat().st_size
+        # A pipe or a device might never end, or never open.
+        is_odd = path.exists() and not path.is_file()
+        size = 0
+        if not is_odd:
+            with path.open("rb"):  # so that a missing permission is noticed here
+                size = path.stat().st_size
     except (OSError, RuntimeError, ValueError) as error:
         why = getattr(error, "strerror", None) or error
         raise MessageError(f"{label} cannot be read: {why}.") from error
-    if not path.is_file():
+    if is_odd:
         raise MessageError(f"{label} is a directory or a device, not a file.")
     return FilePart(source=path, size=size, filename=filename or path.name)
 

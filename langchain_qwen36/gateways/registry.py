@@ -163,6 +163,7 @@ _ROWS = (
     replace(
         _LLAMACPP,
         name="local",
+        rerank="unsupported",  # its model is a chat model
         base_url=None,
         key_env=(),
         base_url_env=(),

@@ -15,7 +15,7 @@ from langchain_qwen36._model.concurrency import arun_parts, run_parts
 from langchain_qwen36._model.retrieval import RetrievalModel
 from langchain_qwen36._transport.request import asend, send
 from langchain_qwen36.errors import MessageError, UnsupportedSettingError
-from langchain_qwen36.rerank.wire import parse_scores, rerank_body, rerank_url
+from langchain_qwen36.rerank.wire import parse_payload, rerank_body, rerank_url, scores_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -174,8 +174,10 @@ class QwenRerank(RetrievalModel, BaseDocumentCompressor):
     def _read(
         self, chunk: _Chunk, context: ResponseContext, body: HTTPBody
     ) -> list[RankedDocument]:
-        scores, payload = parse_scores(context, body, count=len(chunk.documents))
-        self._record(payload, body, len(chunk.documents))
+        count = len(chunk.documents)
+        payload = parse_payload(context, body)
+        self._record(payload, body, count)  # paid for, whatever the scores are
+        scores = scores_in(payload, context, body, count=count)
         return [RankedDocument(chunk.start + index, score) for index, score in scores]
 
     def _best(self, chunks: Sequence[list[RankedDocument]]) -> list[RankedDocument]:

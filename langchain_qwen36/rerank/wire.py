@@ -68,28 +68,32 @@ def rerank_body(
     return {"model": model, **content, **limit}
 
 
-def parse_scores(
-    context: ResponseContext, body: HTTPBody, *, count: int
-) -> tuple[list[tuple[int, float]], Mapping[str, Any]]:
-    """Return the index of each document with its score, and the payload.
+def scores_in(
+    payload: Mapping[str, Any], context: ResponseContext, body: HTTPBody, *, count: int
+) -> list[tuple[int, float]]:
+    """Return the index of each document with its score.
 
     The results stand in `output.results` (Model Studio), in `results` (vLLM, llama.cpp, Jina,
     Cohere) or are the whole response (SGLang); the score is `relevance_score` or `score`.
 
     Raises:
-        QwenError: the response is an error, or an index or a score is none, or is there twice.
+        UnexpectedResponseError: an index or a score is none, or is there twice.
     """
-    payload = _payload(context, body)
     output = payload.get("output")
     found = (output if isinstance(output, dict) else payload).get("results")
     scores = [_score(entry, count) for entry in found] if isinstance(found, list) else [None]
     known = [score for score in scores if score is not None]
     if len(known) != len(scores) or len({index for index, _ in known}) != len(known):
         raise unexpected_response(context, body, _EXPECTED)
-    return known, payload
+    return known
 
 
-def _payload(context: ResponseContext, body: HTTPBody) -> Mapping[str, Any]:
+def parse_payload(context: ResponseContext, body: HTTPBody) -> Mapping[str, Any]:
+    """Parse the response; one that is a bare list becomes the results of an object.
+
+    Raises:
+        QwenError: it is an error, or no JSON.
+    """
     if not body.content.lstrip().startswith(b"["):
         return parse_object(context, body, _EXPECTED)
     check_status(context, body)

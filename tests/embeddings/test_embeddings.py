@@ -313,6 +313,27 @@ def test_what_was_used_before_a_failure_is_counted(server: LoopbackGateway, mode
     assert len(server.requests) == 2
 
 
+def test_vectors_that_do_not_fit_were_paid_for(server: LoopbackGateway, mode: Mode) -> None:
+    """A response that cannot be used counts all the same: the gateway bills it."""
+    server.script(vectors_of({"embedding": [1.0]}, usage={"prompt_tokens": 7}))
+    embeddings = at(server, dimensions=64)
+    with pytest.raises(UnexpectedResponseError):
+        called(mode, embeddings, "embed_query", "x")
+    assert (embeddings.usage.requests, embeddings.usage.input_tokens) == (1, 7)
+
+
+def test_a_callback_that_fails_loses_no_vector(
+    server: LoopbackGateway, mode: Mode, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was paid for is given back, and the callback's failure is logged."""
+
+    def fail(_usage: RequestUsage) -> None:
+        raise RuntimeError("the ledger is down")
+
+    assert called(mode, at(server, on_usage=fail), "embed_query", "x") == vector_of("x")
+    assert "the ledger is down" in caplog.text
+
+
 def test_a_discount_lowers_the_price(server: LoopbackGateway) -> None:
     """What the account pays of the list is what counts."""
     embeddings = at(server, price_discount=0.5)

@@ -88,7 +88,7 @@ def test_jinas_form(mode: Mode, gateway: str, path: str) -> None:
     assert request.body == {"model": "qwen3-reranker-8b", "query": "panda", "documents": TEXTS}
 
 
-@pytest.mark.parametrize("gateway", ["ollama", "lmstudio"])
+@pytest.mark.parametrize("gateway", ["ollama", "lmstudio", "local"])
 def test_a_gateway_without_rerank(gateway: str) -> None:
     """It is refused at construction."""
     with pytest.raises(UnsupportedSettingError, match="no rerank"):

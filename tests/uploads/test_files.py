@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -144,6 +145,14 @@ def test_what_cannot_be_uploaded_is_refused_before_sending(
     with pytest.raises(MessageError, match=message):
         called(mode, files_at(server), "upload", source, **options)
     assert server.requests == []
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the platform has no named pipes")
+def test_a_pipe_is_refused_and_not_waited_for(server: FilesServer, tmp_path: Path) -> None:
+    """Opening a pipe would wait for a writer for ever."""
+    os.mkfifo(tmp_path / "pipe.txt")
+    with pytest.raises(MessageError, match="not a file"):
+        files_at(server).upload(tmp_path / "pipe.txt")
 
 
 @pytest.mark.parametrize(
@@ -462,3 +471,10 @@ def test_a_wrong_key_is_an_authentication_error(server: FilesServer, mode: Mode)
 def test_content_block() -> None:
     """A file goes into a message as a block."""
     assert UploadedFile(id="file-fe-1").content_block == {"type": "file", "file_id": "file-fe-1"}
+
+
+def test_a_key_set_later_is_hidden_too() -> None:
+    """An assigned key is checked as a given one, and shown nowhere."""
+    files = QwenFiles(gateway="dashscope", api_key="sk-0123456789")
+    files.api_key = "sk-9876543210"
+    assert "sk-" not in repr(files)
