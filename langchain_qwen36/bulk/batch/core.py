@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from langchain_qwen36._model.connection import resolve_endpoint
 from langchain_qwen36.bulk.batch.actions import Wait, Work
+from langchain_qwen36.bulk.batch.cards import BatchCard, read_card
 from langchain_qwen36.bulk.batch.chains import BatchChain
 from langchain_qwen36.bulk.batch.client import BatchClient
 from langchain_qwen36.bulk.batch.collecting import RowReader
@@ -23,7 +24,7 @@ from langchain_qwen36.bulk.batch.status import BatchStatus
 from langchain_qwen36.bulk.batch.steps import BatchSteps
 from langchain_qwen36.bulk.batch.store import BatchStore
 from langchain_qwen36.bulk.journal import Journal
-from langchain_qwen36.catalog import PriceBook, batch_service
+from langchain_qwen36.catalog import PriceBook, batch_service, wire_id
 from langchain_qwen36.errors import UnsupportedSettingError
 from langchain_qwen36.pricing import Money
 
@@ -106,10 +107,12 @@ class JobCore:
         wire: Wire = FileWire(window) if is_file else InlineWire(window)
         reader = RowReader(
             gateway=batch_gateway(self.endpoint.gateway),
-            offer=lambda part: self._offer(part.requested_model),
+            offer=self._offer_of_part,
             price_discount=self.chain.model.price_discount,
             to_outcome=to_outcome or partial(outcome_of, parse=self.chain.parse),
         )
+        self.card: BatchCard | None = None
+        """What the gateway lists of the model in batches, where the catalogue cannot say."""
         self.spending = BatchSpending(self.store, ledgers)
         self._steps = BatchSteps(self.store, wire, reader, self.spending)
 
@@ -153,6 +156,7 @@ class JobCore:
 
     def submit(self, inputs: Iterable[Any], options: SubmitOptions) -> Steps[None]:
         """Plan the inputs, upload the parts, and have batches made of them."""
+        yield from self.read_card()
         yield Work(lambda: self._plan(inputs, options))
         yield from self.submit_planned()
 
@@ -161,6 +165,13 @@ class JobCore:
         for part in self._unfinished():
             yield from self._steps.look(part)
         return self.status()
+
+    def read_card(self) -> Steps[None]:
+        """Ask the gateway for its batch price where only its own list of models says."""
+        if self.service.models is None:
+            gateway = self.endpoint.gateway
+            name = wire_id(gateway.price_list or gateway.name, self.chain.model.model_name)
+            self.card = yield from read_card(gateway.name, name)
 
     def submit_planned(self) -> Steps[None]:
         """Upload the parts that are planned, and have batches made of them."""
@@ -244,6 +255,7 @@ class JobCore:
             run=run,
             offer=self._offer(model),
             budget=Money.parse(budget) if isinstance(budget, str) else budget,
+            card=self.card,
         )
         planner.plan(inputs, options.ids, allow_unlisted=options.allow_unlisted)
         journal.end_run(run, "submitted", read_whole_input=True)
@@ -253,8 +265,15 @@ class JobCore:
         offer = self._offer(request.requested_model)
         return expected_cost(self.chain, self.endpoint, request, messages, offer)
 
+    def _offer_of_part(self, part: Part) -> Offer | None:
+        if card := part.detail.get("card"):
+            return BatchCard(*card).offer(part.gateway, part.requested_model, part.model)
+        return self._offer(part.requested_model)
+
     def _offer(self, model: str) -> Offer | None:
         gateway = self.endpoint.gateway
+        if self.card is not None:
+            return self.card.offer(gateway.name, model, model)
         book = self.chain.model.price_book or PriceBook.bundled()
         return book.offer(gateway.price_list or gateway.name, model)
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
     from langchain_qwen36._request.types import Request
+    from langchain_qwen36.bulk.batch.cards import BatchCard
     from langchain_qwen36.bulk.batch.chains import BatchChain
     from langchain_qwen36.bulk.batch.store import BatchStore
     from langchain_qwen36.bulk.types import Row, Run
@@ -62,6 +63,8 @@ class BatchPlanner:
     offer: Offer | None
     """What prices the rows."""
     budget: Money | None = None
+    card: BatchCard | None = None
+    """What the gateway lists of the model in batches."""
     expected: Money | None = field(default=None, init=False)
     """What the rows may cost, where there is a budget."""
     _first: Request | None = field(default=None, init=False)
@@ -151,7 +154,7 @@ class BatchPlanner:
         self.store.record(refused)
 
     def _new_part(self, mode: tuple[str, bool | None]) -> Part:
-        return new_part(self.run, self.endpoint, mode, self._first)
+        return new_part(self.run, self.endpoint, mode, self._first, self.card)
 
     # Budget.
 
@@ -238,7 +241,11 @@ def check_model(service: BatchService, request: Request, *, allow_unlisted: bool
 
 
 def new_part(
-    run: Run, endpoint: Endpoint, mode: tuple[str, bool | None], first: Request | None
+    run: Run,
+    endpoint: Endpoint,
+    mode: tuple[str, bool | None],
+    first: Request | None,
+    card: BatchCard | None = None,
 ) -> Part:
     """Return a part of a run for requests of one model and thinking mode.
 
@@ -247,6 +254,7 @@ def new_part(
         endpoint: The gateway.
         mode: By `mode_of`.
         first: Any of the requests: what it says of names and routing goes for all.
+        card: The model's batch price, where the gateway was asked for it.
     """
     model, thinking = mode
     detail: dict[str, Any] = {}
@@ -256,6 +264,7 @@ def new_part(
             "renamed_tools": dict(first.renamed_tools),
             "notes": dict(first.notes),
             "provider": first.body.get("provider"),
+            "card": None if card is None else list(card),
         }
     return Part(
         run=run.number,

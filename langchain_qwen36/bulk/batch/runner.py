@@ -100,6 +100,7 @@ class BatchRunner:
         """
         self._core.check_gateway()
         self._core.store.remove_strays()
+        await self._drive(self._core.read_card())
         await self._plan()
         await self._drive(self._core.submit_planned())
         await self._drive(
@@ -165,7 +166,8 @@ class BatchRunner:
         return request
 
     def _new_part(self, mode: tuple[str, bool | None]) -> Part:
-        return new_part(self._run, self._core.endpoint, mode, self._first)
+        core = self._core
+        return new_part(self._run, core.endpoint, mode, self._first, core.card)
 
     def _add(self, part: Part, keys: list[str]) -> None:
         inputs = {key: self._fields.pop(key) for key in keys}
