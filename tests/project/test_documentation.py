@@ -48,6 +48,7 @@ BLOCKS = {name: list(blocks_of(text)) for name, text in TEXTS.items()}
 LANGUAGES = {"python", "console", "bash", "toml", "yaml", "text", ""}
 NOT_RUN = {
     "CONTRIBUTING.md": 1,
+    "docs/batch.md": 1,
     "docs/local-engine.md": 1,
     "docs/multimodal.md": 1,
     "docs/own-server.md": 5,
