@@ -34,6 +34,10 @@ UNCONFIRMED = {
     *("scaleway", "modelscope", "chutes", "lmstudio"),
 }
 """Gateways of which no response was recorded, and none could be called."""
+RUNS = HERE.parent / "tests" / "servers" / "seen.json"
+"""What real servers did in the tests' last kept run: tests/servers/server_table.py."""
+CONFIRMED = {"vllm": "vllm-xml", "llamacpp": "llamacpp-xml"}
+"""Gateways that are servers, and the run that confirmed them."""
 
 
 def models_page() -> str:
@@ -127,6 +131,7 @@ def gateway_table() -> str:
         "| `gateway=` | key | base URL, if not its own | thinking is sent as | |",
         _RULE,
     ]
+    runs = json.loads(RUNS.read_text("utf-8"))
     for gateway in GATEWAYS.values():
         key = " or ".join(f"`{name}`" for name in gateway.key_env[:1]) or "none"
         if gateway.key_env and not gateway.needs_key:
@@ -135,6 +140,8 @@ def gateway_table() -> str:
         note = notes.get(gateway.billing, "")
         if gateway.name in UNCONFIRMED:
             note = "not confirmed live"
+        if run := runs.get(CONFIRMED.get(gateway.name, "")):
+            note = f"[confirmed](servers.md) by {run['version']}, {run['date']}"
         variables = " or ".join(f"`{name}`" for name in gateway.base_url_env[:1])
         switch = "not known" if gateway.thinking == "unsupported" else f"`{gateway.thinking}`"
         lines.append(f"| `{gateway.name}` | {key} | {variables} | {switch} | {note} |")

@@ -82,7 +82,12 @@ class Choice:
 
     @property
     def reason(self) -> str | None:
-        """The finish reason as OpenAI names it; a server's own where OpenAI has none."""
+        """The finish reason as OpenAI names it; a server's own where OpenAI has none.
+
+        "length" of a call that the limit cut: docs/quirks.md#cut-calls-presented-as-whole.
+        """
+        if self.calls.cut_by_limit:
+            return "length"
         return _OPENAI_REASONS.get(self.raw_finish, self.raw_finish) if self.raw_finish else None
 
     @property

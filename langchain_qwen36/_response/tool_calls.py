@@ -94,6 +94,8 @@ class ToolCallAssembler:
         self._used_ids = used_ids
         self._tools = tools or {}
         self._tool_name = tool_name
+        self.cut_by_limit = False
+        """Whether `max_tokens` cut the last call, whatever the finish reason says."""
         self._calls: list[_PartialToolCall] = []
         self._by_id: dict[str, _PartialToolCall] = {}
         self._by_wire: dict[int, _PartialToolCall] = {}
@@ -140,6 +142,7 @@ class ToolCallAssembler:
         """Return what was held, and what makes every broken call invalid in all styles."""
         deltas: list[Delta] = []
         finished = self.finished(cut=cut, limit_met=limit_met)
+        self.cut_by_limit = limit_met and any(map(self._lacks_required, self._calls[-1:]))
         for call, end in zip(self._calls, finished, strict=True):
             text = end.suffix if call.arguments.is_streaming else end.raw
             if not call.opened:

@@ -1,7 +1,7 @@
 """The rows, in the order in which keys in the environment are looked for.
 
-Facts are from the vendors' pages of autumn 2026; none could be tried live. What is not confirmed
-says so beside it.
+Facts are from the vendors' pages of autumn 2026, and could not be tried live but for the servers
+that run here (docs/servers.md). What is not confirmed says so beside it.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ _ROWS = (
         server_features=frozenset({"enable_search", "search_options"}),
         search_strategies=frozenset({"turbo", "max", "agent"}),
     ),
-    # A budget needs a server started with `--reasoning-config`; it says so itself.
+    # A budget needs a server started with `--reasoning-parser` (seen at vLLM 0.32.0).
     replace(
         _self_hosted("vllm", 8000, key_env="VLLM_API_KEY", base_url_env="VLLM_BASE_URL"),
         thinking_budget="thinking_token_budget",

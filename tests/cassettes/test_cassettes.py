@@ -112,7 +112,7 @@ ERRORS = {
 }
 
 
-@pytest.mark.parametrize("gateway", ["llamacpp"])
+@pytest.mark.parametrize("gateway", ["llamacpp", "vllm"])
 def test_the_recordings_of_real_servers(gateway: str) -> None:
     """Two calls are two, a cut call is invalid, a wrong key and an overflow are their errors."""
     told = {n: head_of(CASSETTES / gateway / f"{n}.yaml")["expected"] for n in SCRIPTED_SCENARIOS}
@@ -167,7 +167,7 @@ def test_ones_own_server_has_no_price(gateway: str) -> None:
 def test_no_gateway_and_no_scenario_is_missing() -> None:
     """Each subject has its files; a region without a price of its own needs none."""
     expected = {(row, name) for row in SUBJECTS if row != "dashscope-us" for name in SCENARIOS}
-    expected |= {(row, name) for row in ("llamacpp",) for name in SCRIPTED_SCENARIOS}
+    expected |= {(row, name) for row in ("llamacpp", "vllm") for name in SCRIPTED_SCENARIOS}
     assert {(file.parent.name, file.stem) for file in FILES} == expected
 
 

@@ -236,3 +236,4 @@ def test_a_call_that_the_limit_cut_is_invalid(replay: Replay, file: str, style: 
     message = ask(model_on(replay, file, **settings).bind_tools(RECORDINGS[file].request["tools"]))
     assert message.tool_calls == []
     assert [call["name"] for call in message.invalid_tool_calls] == ["get_weather"]
+    assert message.response_metadata["finish_reason"] == "length"

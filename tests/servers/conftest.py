@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from server_table import render, write_page
+from server_table import keep, render
 from servers import SERVERS
 
 if TYPE_CHECKING:
@@ -85,4 +85,4 @@ def pytest_terminal_summary(
         terminalreporter.section("what was seen, server by behavior")
         terminalreporter.write(render(found))
     if os.environ.get("WRITE_SERVERS"):
-        write_page(found)
+        keep(found)

@@ -44,17 +44,20 @@ EXPECTED: dict[str, dict[str, str]] = {
     },
     "tools_any": {
         "*": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 15 tokens",
+        "vllm": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 13 tokens",
         "vllm-xml": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 14 tokens",
     },
     "tools_by_name": {
         "*": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 15 tokens",
+        "vllm": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 13 tokens",
         "vllm-xml": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 14 tokens",
     },
     "tools_none": {
         "*": "reasoning 'I need a tool.', text '<tool_call>\\n<function=get_weat…eter>\\n</function>\\n</tool_call>', stop, 15 tokens",
         "llamacpp-hermes": 'reasoning \'I need a tool.\', text \'<tool_call>\\n{"name": "get_weat…"city": "Paris"}}\\n</tool_call>\', stop, 15 tokens',
-        "vllm-xml": "reasoning 'I need a tool.', stop, 15 tokens",
         "transformers": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 15 tokens",
+        "vllm-hermes": 'reasoning \'I need a tool.\', text \'<tool_call>\\n{"name": "get_weat…"city": "Paris"}}\\n</tool_call>\', stop, 15 tokens',
+        "vllm-xml": "reasoning 'I need a tool.', marked as empty, stop, 15 tokens",
     },
     "tools_parallel": {
         "*": "reasoning 'Both cities then.', call get_weather({'city': 'Paris'}), call get_weather({'city': 'Rome'}), tool_calls, 17 tokens",
@@ -86,8 +89,8 @@ EXPECTED: dict[str, dict[str, str]] = {
     },
     "two_choices": {
         "*": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 10 tokens | reasoning 'The user greets me.', text 'Hello, my friend!', stop, None tokens",
-        "vllm-xml": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 20 tokens | reasoning 'The user greets me.', text 'Hello, my friend!', stop, None tokens",
         "transformers": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 10 tokens",
+        "vllm": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 20 tokens | reasoning 'The user greets me.', text 'Hello, my friend!', stop, None tokens",
     },
     "stop": {
         "*": "reasoning 'The user greets me.', text 'Hello,', stop, 8 tokens",
@@ -148,7 +151,7 @@ EXPECTED: dict[str, dict[str, str]] = {
         "*": "stop, 1 tokens",
     },
     "cut_characters": {
-        "*": "reasoning 'A party then.', text 'Party🎉中 now', stop, 16 tokens",
+        "*": "reasoning 'A party then.', text 'Party🎉中 now', stop, 15 tokens",
     },
     "many_at_once": {
         "*": "each its own",
@@ -162,6 +165,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     },
     "tools_twice": {
         "*": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 15 tokens | reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, None tokens",
+        "vllm": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 30 tokens | reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, None tokens",
     },
     "tool_result_as_list": {
         "*": "reasoning 'The tool has answered me.', text 'It is 18 degrees in Paris today.', stop, 15 tokens",
@@ -171,6 +175,8 @@ EXPECTED: dict[str, dict[str, str]] = {
     },
     "schema_of_no_type": {
         "*": "InvalidRequestError",
+        "vllm": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 13 tokens",
+        "vllm-xml": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 14 tokens",
     },
     "stop_in_reasoning": {
         "*": "reasoning 'The user', marked as empty, stop, 4 tokens",

@@ -85,11 +85,18 @@ def _vllm(folder: Path, tool_format: ToolFormat, shown: str) -> Iterator[Endpoin
     command = command_of(shown, str(model), "--port", str(port), *VLLM_OPTIONS)
     command[0] = str(vllm_python().with_name("vllm"))
     with running(command, port, folder / "log", VLLM_ENVIRONMENT) as server:
-        metrics = server.base_url.removesuffix("/v1") + "/metrics"
-        aborted = re.compile(r'vllm:request_success_total{.*finished_reason="abort".*} [1-9]')
-        yield replace(
-            _endpoint(server), has_aborted=lambda: bool(aborted.search(httpx.get(metrics).text))
-        )
+        yield replace(_endpoint(server), has_aborted=lambda: _vllm_has_aborted(server))
+
+
+def _vllm_has_aborted(server: RunningServer) -> bool:
+    """Return whether nothing runs, and fewer requests came to their end than have begun to answer."""
+    text = httpx.get(server.base_url.removesuffix("/v1") + "/metrics").text
+
+    def total(name: str) -> float:
+        return sum(map(float, re.findall(rf"^vllm:{name}{{.*}} (\S+)$", text, re.MULTILINE)))
+
+    begun, ended = total("time_to_first_token_seconds_count"), total("request_success_total")
+    return total("num_requests_running") == 0 and begun > ended
 
 
 @contextmanager
