@@ -218,6 +218,7 @@ def test_no_credits_is_no_matter_of_permission() -> None:
         ("tools param requires --jinja flag", "`--jinja`"),
         ("image input is not supported - hint: you may need to provide the mmproj", "--mmproj"),
         ("Failed to download image: error 404", "data URL"),
+        ("Jinja Exception: System message must be at the beginning.", "one system message"),
         ("JSON schema error at #/properties/city: unrecognized type town", "JSON schema of the"),
     ],
 )

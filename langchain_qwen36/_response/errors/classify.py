@@ -174,6 +174,10 @@ _CLIENT_MISTAKES = (
         "The server could not fetch the image: send it as a data URL.",
     ),
     (
+        r"system message must be at the beginning",
+        "Send one system message, or name the row of the server behind the proxy by `gateway=`.",
+    ),
+    (
         r"json schema (error at|conversion failed)",
         "Mend the JSON schema of the tool or the answer: the server cannot make a grammar of it.",
     ),
