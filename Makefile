@@ -21,7 +21,7 @@ RUN ?= python -m
 EXTRAS := local agents report ledger tokenizer openai
 GROUPS := test lint docs publish mutation
 
-.PHONY: help demo docs docs-images dist constraints test test-all test-servers test-slow test-peers test-wheel test-pythons test-lowest \
+.PHONY: help demo docs docs-images dist constraints test test-all test-ray test-servers test-slow test-peers test-wheel test-pythons test-lowest \
   coverage mutation soak soak-mutants record bench bench-quick lint format clean
 
 help:  ## show this list
@@ -37,7 +37,10 @@ test-slow: .venv/.test  ## LangChain's whole suite on the embedded engine
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
 test-all: .venv/.test  ## the tests with the long ones
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not servers and not peers" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not servers and not peers and not ray" $(ARGS)
+
+test-ray: .venv-ray/.ready  ## bulk runs on a Ray cluster on this machine, an actor killed
+	.venv-ray/bin/python -m pytest tests/bulk/test_ray.py -m ray -q -s $(ARGS)
 
 test-servers: .venv/.test  ## real vLLM, llama.cpp, transformers, LiteLLM on a model without weights; ARGS="-k vllm-xml"
 	$(BIN)/python -m pytest tests/servers -m servers -q $(ARGS)
@@ -183,6 +186,12 @@ $(WHEEL_ENV)/.ready: pyproject.toml
 .venv-peers/.ready: pyproject.toml
 	$(call new_env,.venv-peers)
 	$(call install,the programs need,$(if $(UV),,$(call pip_in,.venv-peers) "pip>=25.1" && )$(call pip_in,.venv-peers) $(DEMO) --group test --group peers)
+	@touch $@
+
+# An environment of its own: Ray is large, and holds packages back.
+.venv-ray/.ready: pyproject.toml
+	$(call new_env,.venv-ray)
+	$(call install,Ray,$(if $(UV),,$(call pip_in,.venv-ray) "pip>=25.1" && )$(call pip_in,.venv-ray) -e ".[bulk,ray]" --group test)
 	@touch $@
 
 # An environment of its own: some peers hold back packages that the others share.

@@ -111,28 +111,36 @@ def _write_jsonl(records: Iterable[dict[str, Any]], path: Path) -> int:
     return count
 
 
+def table_of(records: list[dict[str, Any]]) -> Any:
+    """Return rows of the output as an Arrow table: JSON texts where fields differ by row."""
+    pa, _ = _pyarrow()
+    return pa.Table.from_pylist([_parquet_row(record) for record in records], schema=_schema())
+
+
 def _write_parquet(records: Iterable[dict[str, Any]], path: Path) -> int:
-    pa, parquet = _pyarrow()
-    text, whole = pa.string(), pa.int64()
-    texts = ("id", "answer", "reasoning", "parsed", "tool_calls", "finish_reason", "model")
-    counts = ("input_tokens", "output_tokens", "total_tokens", "attempts")
-    schema = pa.schema(
-        [
-            *((name, text) for name in texts),
-            *((name, whole) for name in counts[:3]),
-            ("usage", text),
-            ("cost", pa.decimal128(19 + _PRECISION, _PRECISION)),
-            ("currency", text),
-            ("attempts", whole),
-            ("error", text),
-        ]
-    )
+    _, parquet = _pyarrow()
     count, rest = 0, iter(records)
-    with parquet.ParquetWriter(path, schema) as writer:
-        while block := [_parquet_row(record) for record in islice(rest, _BLOCK)]:
-            writer.write_table(pa.Table.from_pylist(block, schema=schema))
+    with parquet.ParquetWriter(path, _schema()) as writer:
+        while block := list(islice(rest, _BLOCK)):
+            writer.write_table(table_of(block))
             count += len(block)
     return count
+
+
+def _schema() -> Any:
+    pa, _ = _pyarrow()
+    texts = ("id", "answer", "reasoning", "parsed", "tool_calls", "finish_reason", "model")
+    return pa.schema(
+        [
+            *((name, pa.string()) for name in texts),
+            *((name, pa.int64()) for name in ("input_tokens", "output_tokens", "total_tokens")),
+            ("usage", pa.string()),
+            ("cost", pa.decimal128(19 + _PRECISION, _PRECISION)),
+            ("currency", pa.string()),
+            ("attempts", pa.int64()),
+            ("error", pa.string()),
+        ]
+    )
 
 
 def _parquet_row(record: dict[str, Any]) -> dict[str, Any]:
