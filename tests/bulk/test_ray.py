@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
     from loopback import LoopbackGateway
 
-pytestmark = [pytest.mark.ray, pytest.mark.timeout(540)]
+pytestmark = [
+    pytest.mark.ray,
+    pytest.mark.timeout(540),
+    pytest.mark.filterwarnings("ignore"),  # Ray's own, of settings that nobody set
+]
 ray = pytest.importorskip("ray")
 ROWS = 2000
 

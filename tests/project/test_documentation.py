@@ -49,6 +49,7 @@ LANGUAGES = {"python", "console", "bash", "toml", "yaml", "text", ""}
 NOT_RUN = {
     "CONTRIBUTING.md": 1,
     "docs/batch.md": 1,
+    "docs/bulk.md": 2,
     "docs/local-engine.md": 1,
     "docs/multimodal.md": 1,
     "docs/own-server.md": 5,

@@ -33,6 +33,11 @@ SHOWN = {
         "What is the weather in Paris? The tools say: 17 degrees in Paris (0.000",
         "stopped: The budget of 0.0005 USD ",
     ),
+    "bulk_run.py": (
+        "first: 3 of 3 rows answered; 0.0000",
+        "then: 6 of 6 rows answered; 3 from earlier runs; 0.000",
+        "Lima: You said: In which country is Lima? Answer with its name only. (",
+    ),
     "cost_report.ipynb": ("<td>qwen3.7-max</td><td>dashscope-intl</td><td>≤1M</td>",),
     "hello.py": (
         "thoughts: The user says 'What is the capital of France?'",
@@ -83,6 +88,7 @@ GATEWAY_OF = {"own_server.py": "vllm"}
 SHOWN_BY_ENGINE = {
     "agent.py": ('→ get_weather{"city": "Paris"}\n← 17 degrees and rainy\n', "≤256K"),
     "agent_with_budget.py": ("stopped: The budget of 0.0005 USD ",),
+    "bulk_run.py": ("first: 3 of 3 rows answered; ", "then: 6 of 6 rows answered; 3 from"),
     "hello.py": ("thoughts: The user asks about", "cost: 0 for 1 call"),
     "langgraph_checkpoint.py": ("thoughts, kept with the draft: The user asks about",),
     "lcel_chain.py": ("both at once: {'capital': ", "streamed: "),
