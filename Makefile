@@ -11,6 +11,7 @@ pip_in = $(if $(UV),$(UV) pip install --python $(1)/bin/python,$(1)/bin/python -
 # the newest, `make test-lowest` the oldest.
 PIP := $(call pip_in,.venv) -c constraints.txt
 DEMO := -e ".[local,agents,report]"
+RAY := -e ".[bulk,ray]"
 # What pip says goes into a log; a dot every other second shows that it is at work.
 LOG := build/install.log
 install = @mkdir -p build; printf '%s ' "installing what $(1) (once; the log is in $(LOG))"; \
@@ -191,7 +192,7 @@ $(WHEEL_ENV)/.ready: pyproject.toml
 # An environment of its own: Ray is large, and holds packages back.
 .venv-ray/.ready: pyproject.toml
 	$(call new_env,.venv-ray)
-	$(call install,Ray,$(if $(UV),,$(call pip_in,.venv-ray) "pip>=25.1" && )$(call pip_in,.venv-ray) -e ".[bulk,ray]" --group test)
+	$(call install,Ray's tests need,$(if $(UV),,$(call pip_in,.venv-ray) "pip>=25.1" && )$(call pip_in,.venv-ray) $(RAY) --group test)
 	@touch $@
 
 # An environment of its own: some peers hold back packages that the others share.
