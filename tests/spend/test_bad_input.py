@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 from sqlalchemy import text
 
@@ -108,16 +109,25 @@ def test_a_schema_of_a_later_release_is_refused(ledger_url, open_ledger):
         SpendLedger(ledger_url)
 
 
+def load_dump(url: str, script: str) -> None:
+    """Make a database from a script, which both kinds read."""
+    if url.startswith("sqlite"):
+        connection = sqlite3.connect(url.removeprefix("sqlite:///"))
+        connection.executescript(script)
+    else:
+        connection = psycopg.connect(url, autocommit=True)
+        connection.execute(script)
+    connection.close()
+
+
 RELEASED = sorted((Path(__file__).parent / "released").glob("*.sql"))
 
 
 @pytest.mark.parametrize("dump", RELEASED, ids=[dump.stem for dump in RELEASED])
-def test_every_released_schema_opens_with_its_calls(dump, tmp_path, open_ledger):
+def test_every_released_schema_opens_with_its_calls(dump, ledger_url, open_ledger):
     """A ledger of each released schema is brought up to date, and its sums are kept."""
-    path = tmp_path / "spend.db"
-    with sqlite3.connect(path) as connection:
-        connection.executescript(dump.read_text())
-    ledger = open_ledger(f"sqlite:///{path}", limits=[Limit("all", "5 USD")])
+    load_dump(ledger_url, dump.read_text())
+    ledger = open_ledger(ledger_url, limits=[Limit("all", "5 USD")])
     [balance] = ledger.balances()
     assert str(balance.spent) == "0.25 USD"
     assert str(balance.held) == "1 USD"

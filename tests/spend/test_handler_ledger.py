@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sqlite3
 import time
+import tracemalloc
 
 import pytest
 from fake_chat_model import PROMPT, FakeQwen
@@ -243,6 +245,31 @@ def test_a_ledger_that_is_down_refuses_before_anything_is_sent(
     with pytest.raises(LedgerUnavailableError):
         asyncio.run(model.ainvoke("hi"))
     assert gateway.requests == []
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.slow
+def test_memory_is_flat_over_many_calls(open_ledger, tmp_path):
+    """Once the newest records are kept, further calls leave nothing behind, so a million do not."""
+    ledger = open_ledger(f"sqlite:///{tmp_path}/spend.db", limits=[Limit("all", "1000 USD")])
+    handler, model = QwenCostCallbackHandler(ledger=ledger), FakeQwen()
+
+    def make_calls(number: int) -> int:
+        for _ in range(number):
+            model.invoke(PROMPT, config={"callbacks": [handler]})
+        ledger.flush()
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0]
+
+    handler._ledger._max_records = 50
+    tracemalloc.start(1)
+    try:
+        before = make_calls(100)
+        after = make_calls(300)
+    finally:
+        tracemalloc.stop()
+    assert (after - before) / 300 < 200, "bytes a call; a record has more than 1,000"
+    assert (handler.calls, len(handler.runs)) == (400, 50)
 
 
 def test_records_leave_memory(open_ledger, tmp_path):
