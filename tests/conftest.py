@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     from langchain_qwen36.gateways import Gateway
 
-# Hypothesis fails what takes 0.2 s once, as anything may on a busy machine.
-settings.register_profile("unhurried", deadline=None)
-settings.load_profile("unhurried")
+# Hypothesis fails what takes 0.2 s once, as anything may on a busy machine; and a run that is to be
+# judged tries the same examples each time. Others: `pytest --hypothesis-profile explore`.
+settings.register_profile("same", deadline=None, derandomize=True)
+settings.register_profile("explore", deadline=None)
+settings.load_profile("same")
 
 _PREFIXES = ("LANGSMITH", "LANGCHAIN", "LC_", "QWEN36", "OPENAI")
 

@@ -37,7 +37,7 @@ Mode = Literal["sync", "async"]
 KEY = "sk-canary-0123456789"
 QUICK = Timeouts(connect=2, first_event=0.4, gap=0.3, pool=2)
 """What the cases wait for; a stalled server is silent for longer."""
-STALL = 1.5
+STALL = 20
 """Seconds that a stalled server keeps silent."""
 
 DONE = b"data: [DONE]\n\n"

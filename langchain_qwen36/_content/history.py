@@ -43,7 +43,7 @@ def ends_with_an_answer(messages: Sequence[BaseMessage]) -> bool:
     """Return whether the last message is a finished answer, which no server answers."""
     last = next((m for m in reversed(messages) if not isinstance(m, SystemMessage)), None)
     if isinstance(last, ChatMessage):
-        spoken = last.role in {"assistant", "ai"}
+        spoken = last.role in ("assistant", "ai")
     else:
         spoken = isinstance(last, AIMessage) and not tool_calls_of(last)
     return spoken and last is not None and not last.additional_kwargs.get("partial")
@@ -52,7 +52,7 @@ def ends_with_an_answer(messages: Sequence[BaseMessage]) -> bool:
 def begins_turn(message: BaseMessage) -> bool:
     """Return whether a message begins a turn: a user's does, unless it only holds tool results."""
     if isinstance(message, ChatMessage):
-        return message.role in {"user", "human"}
+        return message.role in ("user", "human")
     return isinstance(message, HumanMessage) and not (
         isinstance(message.content, list)
         and message.content

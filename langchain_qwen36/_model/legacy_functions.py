@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.messages import AIMessage, BaseMessage, FunctionMessage, ToolMessage
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
+from langchain_qwen36.errors import MessageError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -32,7 +34,7 @@ def tools_from_functions(kwargs: Mapping[str, Any]) -> dict[str, Any]:
 def has_functions(messages: Sequence[BaseMessage]) -> bool:
     """Whether a history holds function calls or their results."""
     return any(
-        isinstance(message, FunctionMessage) or "function_call" in message.additional_kwargs
+        isinstance(message, FunctionMessage) or _function_call_of(message) is not None
         for message in messages
     )
 
@@ -58,9 +60,14 @@ def messages_with_tool_calls(messages: Sequence[BaseMessage]) -> list[BaseMessag
 
 
 def _with_tool_call(message: AIMessage, index: int) -> AIMessage:
-    function = message.additional_kwargs.get("function_call")
+    function = _function_call_of(message)
     if not function:
         return message
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
+        raise MessageError(
+            f"Message {index} (AIMessage) has a `function_call` that is none: it needs a `name` "
+            "and `arguments`."
+        )
     kwargs = {k: v for k, v in message.additional_kwargs.items() if k != "function_call"}
     update: dict[str, Any] = {"additional_kwargs": kwargs}
     if not message.tool_calls:
@@ -68,15 +75,25 @@ def _with_tool_call(message: AIMessage, index: int) -> AIMessage:
     return message.model_copy(update=update)
 
 
-def _tool_call(name: str, arguments: str | None, index: int) -> dict[str, Any]:
+def _function_call_of(message: BaseMessage) -> Any:
+    kwargs: Any = message.additional_kwargs
+    return kwargs.get("function_call") if isinstance(kwargs, dict) else None
+
+
+def _tool_call(name: str, arguments: Any, index: int) -> dict[str, Any]:
     """Return `tool_calls` with the call, or `invalid_tool_calls` where its JSON is broken."""
     call_id = f"call_{name}_{index}"
     try:
         args = json.loads(arguments or "{}", strict=False)
-    except ValueError as error:
+    except (TypeError, ValueError, RecursionError) as error:
         return {
             "invalid_tool_calls": [
-                invalid_tool_call(name=name, args=arguments, id=call_id, error=str(error))
+                invalid_tool_call(
+                    name=name,
+                    args=arguments if isinstance(arguments, str) else None,
+                    id=call_id,
+                    error=str(error),
+                )
             ]
         }
     return {"tool_calls": [tool_call(name=name, args=args, id=call_id)]}

@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.utils.json import parse_partial_json
 
+from langchain_qwen36._content.source import replace_lone_surrogates
+from langchain_qwen36._response import depth
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 NOT_JSON: Any = object()
 """Returned where there is no JSON; None is a JSON value."""
 _DECODER = json.JSONDecoder(strict=False)
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _FENCE = "```"
 _BRACKET = re.compile(r"[{\[]")
 _MAX_FAILURES = 32
@@ -28,11 +32,28 @@ _LITERALS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
 
 
 def loads(text: str) -> Any:
-    """Parse JSON with raw line breaks and tabs in its strings, or return `NOT_JSON`."""
+    """Parse JSON with raw line breaks and tabs in its strings, or return `NOT_JSON`.
+
+    JSON that is nested more deeply than a message can be copied or dumped is none. Escaped halves
+    of a surrogate pair are replaced, for no UTF-8 can hold them.
+    """
     try:
-        return json.loads(text, strict=False)
+        value = json.loads(text, strict=False)
     except (ValueError, RecursionError):
         return NOT_JSON
+    if text.count("[") + text.count("{") > depth.MAX_LEVELS and depth.is_too_deep(value):
+        return NOT_JSON
+    return _without_halves(value) if _HALF.search(text) else value
+
+
+def _without_halves(value: Any) -> Any:
+    if isinstance(value, str):
+        return replace_lone_surrogates(value)
+    if isinstance(value, list):
+        return [_without_halves(item) for item in value]
+    if isinstance(value, dict):
+        return {replace_lone_surrogates(k): _without_halves(item) for k, item in value.items()}
+    return value
 
 
 def find_json(text: str, *, repair: bool = False) -> Any:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
+from langchain_qwen36._response import depth
 from langchain_qwen36._response.errors import (
     PLAN_KEY,
     error_from,
@@ -149,14 +150,16 @@ def loads(data: bytes, joiner: SurrogateJoiner | None = None) -> Any:
         ValueError: it is no JSON.
     """
     try:
-        return orjson.loads(data)
+        return depth.loads(data)
     except orjson.JSONDecodeError:
         text = data.decode("utf-8-sig", "replace")
     try:
         payload = json.loads(text, strict=False)
-        return joiner.join(payload) if joiner is not None else SurrogateJoiner().join(payload)
+        payload = (SurrogateJoiner() if joiner is None else joiner).join(payload)
     except RecursionError:
         raise ValueError("The JSON is nested too deeply.") from None
+    depth.limit_depth(payload)
+    return payload
 
 
 def unexpected_response(

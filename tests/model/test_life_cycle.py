@@ -24,7 +24,6 @@ from fault_calls import (
     FINISH,
     GOOD,
     HELLO,
-    QUICK,
     STALL,
     Mode,
     abegun,
@@ -198,12 +197,12 @@ def test_an_error_body_that_never_ends(mode: Mode) -> None:
 
     def flood(wire: Wire) -> None:
         wire.head_of(500, transfer_encoding="chunked")
-        for _ in range(1000):
+        for _ in range(1_000_000):
             wire.chunk(b"x" * 65536)
 
     outcome = ask_whole(mode, flood, max_retries=0)
     assert type(outcome.error) is ServerError
-    assert outcome.seconds < 1
+    assert outcome.seconds < STALL / 2
 
 
 def test_pool_exhausted_sync() -> None:
@@ -244,13 +243,14 @@ def test_no_lock_is_held_while_waiting() -> None:
     """Eight slow calls at once take as long as one."""
 
     def late(wire: Wire) -> None:
-        wire.wait(0.2)
+        wire.wait(1)
         ANSWER(wire)
 
     with FaultServer(late) as server, ThreadPoolExecutor(8) as threads:
         started = time.monotonic()
-        list(threads.map(lambda _: post(call_to(server.url)), range(8)))
-        assert time.monotonic() - started < 1.0
+        patient = Timeouts(first_event=30)
+        list(threads.map(lambda _: post(call_to(server.url, timeouts=patient)), range(8)))
+        assert time.monotonic() - started < 7
 
 
 def test_loops_one_after_another() -> None:
@@ -496,10 +496,10 @@ async def test_retries_are_bounded() -> None:
 
 def test_the_total_deadline_holds_across_retries(mode: Mode) -> None:
     """A wait that would end after it is not begun: the error comes at once."""
-    timeouts = Timeouts(total=0.5)
-    outcome = ask(mode, whole(429, {}, retry_after="1"), timeouts=timeouts)
+    timeouts = Timeouts(total=25)
+    outcome = ask(mode, whole(429, {}, retry_after="30"), timeouts=timeouts)
     assert type(outcome.error) is RateLimitError
-    assert (outcome.requests, outcome.seconds < 0.4) == (1, True)
+    assert (outcome.requests, outcome.seconds < STALL / 2) == (1, True)
 
 
 def test_the_total_deadline_counts_all_attempts(mode: Mode) -> None:
@@ -512,10 +512,10 @@ def test_the_total_deadline_counts_all_attempts(mode: Mode) -> None:
     def silence(wire: Wire) -> None:
         wire.wait(STALL)
 
-    outcome = ask(mode, drop, silence, timeouts=Timeouts(first_event=0.5, total=0.6))
+    outcome = ask(mode, drop, silence, timeouts=Timeouts(first_event=STALL, total=2))
     assert isinstance(outcome.error, GatewayTimeoutError)
     assert (outcome.error.clock, outcome.requests) == ("total", 2)
-    assert outcome.seconds < 0.7
+    assert outcome.seconds < STALL / 2
 
 
 def test_never_twice(mode: Mode) -> None:
@@ -562,13 +562,13 @@ def test_the_clock_stands_while_the_caller_works() -> None:
     """A caller who takes his time over a chunk is no stall."""
 
     def later(wire: Wire) -> None:
-        wire.wait(0.6)
+        wire.wait(1.6)
         wire.chunk(FINISH)
         wire.end()
 
     with FaultServer(stream(HELLO, later)) as server:
-        batches = begun(stream_to(server, timeouts=QUICK))
-        time.sleep(0.5)
+        batches = begun(stream_to(server, timeouts=Timeouts(first_event=30, gap=1.4)))
+        time.sleep(1.5)
         for _ in batches:
             pass
 

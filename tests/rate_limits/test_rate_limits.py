@@ -135,7 +135,7 @@ def test_a_call_waits_in_any_storage(storage: str, key: str) -> None:
     shared = SharedRateLimiter(key, requests=1, seconds=1, storage=storage)
     began = time.monotonic()
     assert [shared.acquire(), shared.acquire()] == [True, True]
-    assert 0.9 < time.monotonic() - began < 3
+    assert 0.9 < time.monotonic() - began < 10
 
 
 def test_no_window_holds_more_than_the_limit(key: str, clock: Clock) -> None:
@@ -154,63 +154,97 @@ def test_no_window_holds_more_than_the_limit(key: str, clock: Clock) -> None:
 # Order.
 
 
+class Questions:
+    """What a limiter asked its storage since this was made, as (call's number, seconds to wait)."""
+
+    def __init__(self, limiter: SharedRateLimiter, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.answers: list[tuple[int, float]] = []
+        self.came = threading.Event()
+        store = limiter._store
+        reserve, areserve = store.reserve, store.areserve
+
+        async def areserve_noted(call: Any, limits: Any) -> float:
+            return self._note(call, await areserve(call, limits))
+
+        monkeypatch.setattr(store, "areserve", areserve_noted)
+        monkeypatch.setattr(
+            store, "reserve", lambda call, limits: self._note(call, reserve(call, limits))
+        )
+
+    @property
+    def granted(self) -> list[int]:
+        """The numbers of the calls that began, in the storage's order."""
+        return [number for number, seconds in self.answers if not seconds]
+
+    def _note(self, call: Any, seconds: float) -> float:
+        if (call.number, 0.0) not in self.answers:  # the memory's `areserve` asks its `reserve`
+            self.answers.append((call.number, seconds))
+        self.came.set()
+        return seconds
+
+
 @pytest.mark.parametrize("kind", ["threads", "tasks"])
-def test_calls_begin_in_the_order_of_arrival(storage: str, key: str, kind: str) -> None:
+def test_calls_begin_in_the_order_of_arrival(
+    storage: str, key: str, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Whoever came first begins first."""
     shared = SharedRateLimiter(key, requests=2, seconds=0.4, storage=storage)
-    begun: list[int] = []
-
-    def call(number: int) -> None:
-        time.sleep(number * 0.03)
-        shared.acquire()
-        begun.append(number)
-
-    async def acall(number: int) -> None:
-        await asyncio.sleep(number * 0.03)
-        await shared.aacquire()
-        begun.append(number)
+    asked = Questions(shared, monkeypatch)
 
     async def acalls() -> None:
-        await asyncio.gather(*map(acall, range(8)))
+        await asyncio.gather(*(shared.aacquire() for _ in range(8)))
 
     if kind == "threads":
-        with ThreadPoolExecutor(8) as pool:
-            list(pool.map(call, range(8)))
+        line = shared._line_of_threads.lock
+        threads = [threading.Thread(target=shared.acquire) for _ in range(8)]
+        for started, thread in enumerate(threads, start=1):
+            thread.start()
+            while len(asked.granted) + line._held + len(line._waiting) < started:
+                time.sleep(0.001)  # until it stands in the line, or was granted
+        for thread in threads:
+            thread.join(60)
     else:
         asyncio.run(acalls())
-    assert begun == list(range(8))
+    assert len(asked.granted) == 8
+    assert asked.granted == sorted(asked.granted)
 
 
-def test_a_large_call_is_not_passed_for_ever_by_small_ones(storage: str, key: str) -> None:
+def test_a_large_call_is_not_passed_for_ever_by_small_ones(
+    storage: str, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Calls that arrive behind a large one wait until it has begun, though they would fit."""
-    small = SharedRateLimiter(key, tokens=100, tokens_per_call=10, seconds=2, storage=storage)
-    large = SharedRateLimiter(key, tokens=100, tokens_per_call=80, seconds=2, storage=storage)
+    small = SharedRateLimiter(key, tokens=100, tokens_per_call=10, seconds=4, storage=storage)
+    large = SharedRateLimiter(key, tokens=100, tokens_per_call=80, seconds=4, storage=storage)
     assert granted(small, 3) == 3
+    asked = Questions(large, monkeypatch)
     waiting = threading.Thread(target=large.acquire)
     waiting.start()
-    time.sleep(0.3)
+    assert asked.came.wait(30)
     assert granted(small, 5) == 0
-    waiting.join(10)
+    waiting.join(60)
     time.sleep(0.3)  # until the last of the first three has left the window
     assert granted(small, 5) == 2
 
 
-async def test_a_thousand_waiting_calls_do_not_delay_the_loop(storage: str, key: str) -> None:
+async def test_a_thousand_waiting_calls_do_not_delay_the_loop(
+    storage: str, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One waiting call asks the storage, the others queue behind it without work."""
     shared = SharedRateLimiter(key, requests=1, seconds=600, storage=storage)
     await shared.aacquire()
     waiting = [asyncio.create_task(shared.aacquire()) for _ in range(1000)]
     await asyncio.sleep(0.2)
-    delays = []
-    for _ in range(50):
-        before = time.monotonic()
-        await asyncio.sleep(0.01)
-        delays.append(time.monotonic() - before - 0.01)
+    asked = Questions(shared, monkeypatch)
+    began, cpu_began = time.monotonic(), time.thread_time()
+    await asyncio.sleep(1)
+    seconds, cpu_seconds = time.monotonic() - began, time.thread_time() - cpu_began
     for task in waiting:
         task.cancel()
     results = await asyncio.gather(*waiting, return_exceptions=True)
     assert all(isinstance(result, asyncio.CancelledError) for result in results)
-    assert sorted(delays)[25] < 0.005
+    assert len({number for number, _ in asked.answers}) <= 1
+    assert len(asked.answers) <= 2 * (seconds / shared._pause + 1)
+    assert cpu_seconds < seconds / 4  # of the loop's thread, which would do nothing else
 
 
 async def test_nothing_runs_in_the_loops_executor(redis_url: str, key: str) -> None:
@@ -343,7 +377,7 @@ def test_a_waiting_call_begins_when_another_gives_its_tokens_back(storage: str, 
     timer.start()
     began = time.monotonic()
     assert shared.acquire()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30  # less than the window
 
 
 def test_a_broken_call_keeps_its_charge(key: str) -> None:
@@ -356,11 +390,11 @@ def test_a_broken_call_keeps_its_charge(key: str) -> None:
 
 def test_a_call_that_is_not_made_costs_nothing(storage: str, key: str) -> None:
     """A call refused by the limit of requests takes no tokens either."""
-    limits: Any = {"requests": 1, "tokens": 3000, "tokens_per_call": 1000, "seconds": 1}
+    limits: Any = {"requests": 1, "tokens": 3000, "tokens_per_call": 1000, "seconds": 3}
     shared = SharedRateLimiter(key, **limits, storage=storage)
     assert shared.acquire(blocking=False)
     assert granted(shared, 9) == 0
-    time.sleep(1.1)
+    time.sleep(3.1)
     assert granted(SharedRateLimiter(key, **{**limits, "requests": 9}, storage=storage)) == 3
 
 
@@ -380,13 +414,13 @@ async def test_a_cancelled_waiter_loses_no_debt(storage: str, key: str) -> None:
 
 async def test_a_cancelled_waiter_leaves_the_queue(storage: str, key: str) -> None:
     """Who stands behind a cancelled call begins in its stead, whoever is cancelled and when."""
-    shared = SharedRateLimiter(key, requests=4, seconds=0.5, storage=storage)
+    shared = SharedRateLimiter(key, requests=4, seconds=3, storage=storage)
     waiting = [asyncio.create_task(shared.aacquire()) for _ in range(40)]
     await asyncio.sleep(0.1)
     for task in waiting[4:36]:
         task.cancel()
         await asyncio.sleep(0.002)
-    begun = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 20)
+    begun = await asyncio.wait_for(asyncio.gather(*waiting, return_exceptions=True), 60)
     assert [result for result in begun if result is True] == [True] * 8
 
 

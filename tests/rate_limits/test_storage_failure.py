@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from loopback import LoopbackGateway
 
-SHORT_SECONDS = 2.5
+SHORT_SECONDS = 7.5
 """One wait for a storage that does not answer, on a busy machine."""
 
 

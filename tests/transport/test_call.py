@@ -118,15 +118,13 @@ def test_max_retries_is_obeyed(mode: Mode) -> None:
 
 def test_it_really_waits(mode: Mode) -> None:
     """Retry-After is slept in both worlds, unless waiting is switched off."""
-    for waits in (True, False):
-        with FaultServer(whole(429, {}, retry_after_ms="300"), ANSWER) as server:
-            started = time.monotonic()
-            if waits:
-                call = call_to(server.url)
-                _ = post(call) if mode == "sync" else asyncio.run(apost(call))
-            else:
-                posted(mode, server)
-            assert (time.monotonic() - started > 0.3) is waits
+    with FaultServer(whole(429, {}, retry_after_ms="300"), ANSWER) as server:
+        started = time.monotonic()
+        call = call_to(server.url)
+        _ = post(call) if mode == "sync" else asyncio.run(apost(call))
+        assert time.monotonic() - started > 0.3
+    with FaultServer(whole(429, {}, retry_after="60"), ANSWER) as server:
+        assert posted(mode, server).seconds < 30
 
 
 def test_no_waiting_ends_with_its_block() -> None:

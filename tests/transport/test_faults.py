@@ -135,7 +135,7 @@ def test_no_headers(mode: Mode) -> None:
     error = failed(outcome, GatewayTimeoutError, requests=3)
     assert isinstance(error, GatewayTimeoutError)
     assert error.clock == "first_event"
-    assert outcome.seconds < 3 * 0.4 + 1
+    assert outcome.seconds < STALL
 
 
 def test_silence_in_mid_stream(mode: Mode) -> None:
@@ -177,14 +177,14 @@ def test_total(mode: Mode) -> None:
     """The total deadline ends a stream that never stalls."""
 
     def babble(wire: Wire) -> None:
-        for _ in range(100):
+        for _ in range(1000):
             wire.chunk(text("x"))
             wire.wait(0.02)
 
     outcome = ask(mode, stream([], babble), timeouts=Timeouts(total=0.4))
     assert isinstance(outcome.error, GatewayTimeoutError)
     assert (outcome.error.clock, outcome.error.is_retryable) == ("total", False)
-    assert outcome.seconds < 1
+    assert outcome.seconds < STALL / 2
 
 
 @pytest.mark.parametrize("evidence", [True, False], ids=["ended", "not ended"])
@@ -560,7 +560,7 @@ def test_nonsense_after_done(mode: Mode) -> None:
     """What comes after the end cannot spoil it."""
     hello(ask(mode, stream([*WHOLE, b"data: {no json\n\n", text("more")])))
     hello(ask(mode, stream(WHOLE, Wire.rst)))
-    assert ask(mode, stream(WHOLE, silence)).seconds < 0.5
+    assert ask(mode, stream(WHOLE, silence)).seconds < STALL / 2
 
 
 def test_two_megabytes_in_one_event(mode: Mode) -> None:

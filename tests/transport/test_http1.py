@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from itertools import pairwise
 
@@ -197,19 +198,22 @@ def test_http_1_0_until_the_end(mode: Mode) -> None:
 
 def test_smuggled_bytes_do_not_reach_the_next_call(mode: Mode) -> None:
     """What comes after an answer is not the answer to the next question."""
+    sent = threading.Event()
 
     def two(wire: Wire) -> None:
         answer = b'{"choices":[{"message":{"content":"%s"},"finish_reason":"stop"}]}'
         for word in (b"true", b"fake"):
             wire.head_of(200, content_type="application/json", content_length=str(len(answer) + 2))
             wire.send(answer % word)
+        sent.set()
 
     with FaultServer(two) as server:
         for _ in range(2):
             outcome = posted(mode, server)
             assert outcome.message is not None
             assert outcome.message.content == "true"
-            time.sleep(0.05)  # what comes after the next question has begun nobody can tell apart
+            assert sent.wait(30)  # what comes after the next request nobody can tell apart
+            sent.clear()
 
 
 def test_what_comes_before_broken_chunks_is_not_lost() -> None:
