@@ -459,6 +459,31 @@ def test_a_lost_slot_is_seen_by_the_check_behind_every_fault(
             held.transport._pool._in_use = 0
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="open sockets are counted in /proc")
+@pytest.mark.parametrize("lost", ["sockets", "slots"])
+def test_a_lost_socket_or_slot_of_a_thread_is_seen_too(
+    lost: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check behind sync faults fails where a call leaves a connection open, or keeps a slot."""
+    kept: list[Any] = []
+
+    def lose(pool: Any, stream: Any, exchange: Any = None) -> None:
+        kept.append((pool, stream))
+        if lost == "sockets":
+            pool._in_use -= 1
+        else:
+            stream.close()
+
+    monkeypatch.setattr(living_loop, "PATIENCE_SECONDS", 0.1)
+    with FaultServer(ANSWER) as server:
+        monkeypatch.setattr(sync_pool.SyncPool, "release", lose)
+        with pytest.raises(AssertionError, match=lost):
+            posted("sync", server)
+        ((pool, stream),) = kept
+        stream.close()
+        pool._in_use = 0
+
+
 def test_streamed_answers_of_many_callers_are_their_own(mode: Mode) -> None:
     """The same over streams: a stream that ends with `[DONE]` leaves nothing to the next call."""
     sent = threading.Event()
