@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def redis_url() -> Iterator[str]:
     """Run a real Redis as long as these tests run."""
     with RedisServer() as server:
-        yield server.url
+        yield f"{server.url}?socket_timeout=30"  # a busy machine's Redis is not a dead one
 
 
 @pytest.fixture(params=["memory", "redis"])

@@ -21,15 +21,18 @@ SECONDS, REQUESTS = 1.0, 20
 
 COUNTING = """
 import sys
-from langchain_qwen36.rate_limits import SharedRateLimiter
+from langchain_qwen36.rate_limits import SharedRateLimiter, redis_store
+redis_store._ANSWER_SECONDS = 30.0
 limiter = SharedRateLimiter(sys.argv[1], requests=10, tokens=100_000, storage=sys.argv[2])
 print(sum(limiter.acquire(blocking=False) for _ in range(8)))
 """
 
 CALLING = """
 import asyncio, os, random, redis, signal, sys, time
-from langchain_qwen36.rate_limits import SharedRateLimiter
+from langchain_qwen36.rate_limits import SharedRateLimiter, redis_store
 from langchain_qwen36.rate_limits.redis_store import RedisStore
+
+redis_store._ANSWER_SECONDS = 30.0
 
 key, url, calls, programs, seconds = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:])
 reserve = RedisStore._reserve
