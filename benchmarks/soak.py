@@ -67,10 +67,10 @@ OUTCOMES: dict[str, set[str]] = {
 """What may come of a call of each kind that is read to its end."""
 KINDS = [*["good"] * 14, *["gzip"] * 2, *["close"] * 2, *list(OUTCOMES)[3:]]
 STREAM_ONLY = {"stall", "comments", "error"}
-PATIENT = Timeouts(connect=20, first_event=20, gap=20, pool=10)
+PATIENT = Timeouts(connect=20, first_event=20, gap=20, pool=20)
 CLOCKS = {
-    "stall": Timeouts(connect=20, first_event=20, gap=0.3, pool=10),
-    "comments": Timeouts(connect=20, first_event=20, gap=20, pool=10, total=0.7),
+    "stall": Timeouts(connect=20, first_event=20, gap=0.3, pool=20),
+    "comments": Timeouts(connect=20, first_event=20, gap=20, pool=20, total=0.7),
 }
 
 
