@@ -12,7 +12,13 @@ from loopback.batch import BatchGateway, Trouble
 
 from langchain_qwen36 import ChatQwen36, bulk
 from langchain_qwen36._transport import no_waiting
-from langchain_qwen36.bulk import BatchJob, BulkReport
+from langchain_qwen36.bulk import BatchJob, BulkReport, Journal
+from langchain_qwen36.bulk.batch.runner import BatchRunner
+from langchain_qwen36.bulk.check import IdRegister
+from langchain_qwen36.bulk.feed import Feed
+from langchain_qwen36.bulk.prompt import RowPrompt
+from langchain_qwen36.bulk.source import Source
+from langchain_qwen36.bulk.task import ModelTask
 from langchain_qwen36.cli import main
 from langchain_qwen36.errors import BulkInputError, QwenError
 from langchain_qwen36.spend import Limit, SpendLedger
@@ -193,6 +199,36 @@ async def test_a_cancelled_run_goes_on_with_its_batch(tmp_path: Path) -> None:
         with no_waiting():
             report = await bulk.arun(model_of(gateway), tmp_path / "in.jsonl", **settings)
     assert (report.done, gateway.jobs_made) == (2, 1)
+
+
+async def test_a_run_that_is_stopped_while_it_reads_sends_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows that are in no whole file are pending: a live run may call them."""
+    with BatchGateway() as gateway, Journal(tmp_path / "j") as journal:
+        task = ModelTask(model_of(gateway), model_of(gateway))
+        run_ = journal.begin_run("f", {})
+        ids = IdRegister()
+        feed = Feed(
+            rows=iter(Source([{"text": "a"}, {"text": "b"}])),
+            prompt=RowPrompt("Say {text}"),
+            task=task,
+            journal=journal,
+            run=run_,
+            ids=ids,
+        )
+        take = Feed.take
+
+        async def take_once(feed: Feed) -> Any:
+            item = await take(feed)
+            feed.stop("interrupted")
+            return item
+
+        monkeypatch.setattr(Feed, "take", take_once)
+        await BatchRunner(feed, task, journal, run_).run()
+        ids.close()
+        assert journal.counts() == {"pending": 2}
+        assert gateway.requests == []
 
 
 def test_the_batches_of_a_run_can_be_attached(tmp_path: Path) -> None:

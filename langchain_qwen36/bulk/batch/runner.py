@@ -102,6 +102,8 @@ class BatchRunner:
         self._core.store.remove_strays()
         await self._drive(self._core.read_card())
         await self._plan()
+        if self.feed.stop_reason is not None:
+            return
         await self._drive(self._core.submit_planned())
         await self._drive(
             self._core.finish(
@@ -135,6 +137,9 @@ class BatchRunner:
         try:
             while self._refusal is None and (item := await self.feed.take()):
                 await asyncio.to_thread(self._write, item, writer)
+            if self.feed.stop_reason is not None:
+                writer.discard()  # its rows stay pending
+                return
             await asyncio.to_thread(writer.close)
         except BaseException:
             writer.discard()
