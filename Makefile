@@ -19,7 +19,7 @@ install = @mkdir -p build; printf '%s ' "installing what $(1) (once; the log is 
   while kill -0 $$pid 2>/dev/null; do printf .; sleep 2; done; echo; \
   wait $$pid || { tail -n 30 $(LOG); exit 1; }
 RUN ?= python -m
-EXTRAS := local agents report ledger tokenizer openai
+EXTRAS := local agents report ledger bulk tokenizer openai limits socks otel deepagents
 GROUPS := test lint docs publish mutation
 
 .PHONY: help demo docs docs-images dist constraints test test-all test-ray test-servers test-slow test-peers test-wheel test-pythons test-lowest \
