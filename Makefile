@@ -123,7 +123,8 @@ dist: .venv/.docs .venv/.publish  ## the sdist and the wheel, checked as PyPI re
 	$(BIN)/python -m build --outdir dist . >build/sdist/log
 	$(BIN)/twine check --strict dist/*
 	tar -xzf dist/*.tar.gz --strip-components=1 -C build/sdist
-	cd build/sdist && NO_MKDOCS_2_WARNING=1 "$(abspath $(BIN))/python" -m mkdocs build --strict --quiet
+	cd build/sdist && for site in mkdocs.yml mkdocs.zh.yml; do \
+	  NO_MKDOCS_2_WARNING=1 "$(abspath $(BIN))/python" -m mkdocs build --strict --quiet --config-file $$site; done
 
 links: .venv/.test  ## every link of the pages leads to a file and a heading that is there, on PyPI too; no network
 	$(BIN)/python -m pytest -q tests/project/test_documentation.py tests/project/test_published.py -k "link"
