@@ -147,7 +147,8 @@ def _catalog(model: ChatQwen36) -> Finding:
 def _price(model: ChatQwen36, endpoint: Endpoint) -> Finding:
     gateway = endpoint.gateway
     if is_self_hosted(gateway.name):
-        return Finding("ok", "price", "free: a server of your own (`price_as=` prices it as another)")
+        text = "free: a server of your own (`price_as=` prices it as another)"
+        return Finding("ok", "price", text)
     if find_offer(gateway.price_list or gateway.name, model.model_name) is None:
         return Finding("note", "price", "not known here: cost is None (`price_book=` takes yours)")
     estimate = model.estimate_cost("Hello", max_tokens=1000)
