@@ -7,7 +7,6 @@ import inspect
 import warnings
 
 import pytest
-from builders import model_on
 from langchain.agents import create_agent
 from langchain.agents.structured_output import ToolStrategy
 from pydantic import BaseModel
@@ -104,7 +103,8 @@ def agent_on(server):
 
     The model asks for the weather first, so that it is called twice.
     """
-    return create_agent(model_on(server), [weather], response_format=ToolStrategy(City))
+    model = ChatQwen36(gateway="dashscope", base_url=server.base_url, api_key=server.key)
+    return create_agent(model, [weather], response_format=ToolStrategy(City))
 
 
 def invoke_an_agent(agent):
@@ -127,7 +127,11 @@ async def astream_an_agent(agent):
 
 @pytest.mark.parametrize("run", [invoke_an_agent, ainvoke_an_agent, astream_an_agent])
 async def test_an_agent_warns_once_at_the_line_that_runs_it(gateway_server, run):
-    """Its loop calls the model again and again, and the user has no line in it."""
+    """Its loop calls the model again and again, and the user has no line in it.
+
+    LangGraph's own task may be about to run just then, and awaits nothing; so nobody knows who
+    awaits it, and the line that made the model is pointed at.
+    """
     server = gateway_server("dashscope")
     agent = agent_on(server)
     with pytest.warns(QwenWarning) as given:  # noqa: PT031
@@ -136,7 +140,8 @@ async def test_an_agent_warns_once_at_the_line_that_runs_it(gateway_server, run)
             await running
     assert len(server.bodies) > 1
     assert [warning.filename for warning in given] == [__file__]
-    assert given[0].lineno in lines_of(run)
+    known = {*lines_of(run), *(() if run is invoke_an_agent else lines_of(agent_on))}
+    assert given[0].lineno in known
 
 
 @pytest.mark.parametrize(
