@@ -21,7 +21,7 @@ class QwenWarning(UserWarning):
     """A setting was changed before sending; also listed in `response_metadata["notes"]`."""
 
 
-_given: list[tuple[object, set[tuple[Line, str]]]] = []
+_given: list[tuple[object, set[tuple[Line | None, str]]]] = []
 """For each list of warning filters: where and of which kinds was warned while it held."""
 
 
@@ -43,18 +43,19 @@ def warn_of_changes(notes: Mapping[str, str], made_at: Line | None = None) -> No
     given = _given_under_these_filters()
     for setting, note in notes.items():
         kind = f"{setting}: {note}"
-        if (line, kind) in given:
+        # Given at the model's line, it is not repeated at one that is found later in the same loop.
+        if (line, kind) in given or (made_at, kind) in given:
             continue
         text = f"{note} (To silence this: {_SILENCE})"
         warnings.warn_explicit(text, QwenWarning, *line[:2], module=line.module)
         given.add((line, kind))
 
 
-def _given_under_these_filters() -> set[tuple[Line, str]]:
+def _given_under_these_filters() -> set[tuple[Line | None, str]]:
     for filters, given in _given:
         if filters is warnings.filters:
             return given
-    new: set[tuple[Line, str]] = set()
+    new: set[tuple[Line | None, str]] = set()
     _given.append((warnings.filters, new))
     del _given[:-_REMEMBERED_FILTERS]
     return new
