@@ -122,6 +122,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     "client_leaves": {
         "*": "the server stops",
         "litellm": "UnsupportedSettingError",
+        "transformers": "the server tells nobody",
     },
     "context_overflow": {
         "*": "ContextOverflowError",
