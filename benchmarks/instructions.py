@@ -18,10 +18,10 @@ from benchmarks.runs import serving
 from benchmarks.worker import quiet
 
 _SIZES = {
-    "invoke": (40, 120),
-    "ainvoke": (40, 120),
-    "stream": (400, 2_400),
-    "astream": (400, 2_400),
+    "invoke": (20, 80),
+    "ainvoke": (20, 80),
+    "stream": (200, 1_200),
+    "astream": (200, 1_200),
 }
 """Fewer and more calls, or chunks of one stream: what one costs is the difference, without imports
 and first calls."""

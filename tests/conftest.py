@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import ExitStack
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -37,18 +38,26 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.allow_unix_socket = True
 
 
+_OURS = frozenset(name for row in GATEWAYS.values() for name in (*row.key_env, *row.base_url_env))
+_test_numbers = count()
+
+
+@pytest.fixture(scope="session")
+def _state_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the folder of all state folders; `tmp_path` would make, and look through, one a test."""
+    return tmp_path_factory.mktemp("state")
+
+
 @pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, _state_folders: Path) -> None:
     """Hide keys, base URLs, tracing and proxies that the developer's machine may have set.
 
     What a ledger keeps in the user's state folder goes into a folder of the test.
     """
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    rows = GATEWAYS.values()
-    ours = {name for row in rows for name in (*row.key_env, *row.base_url_env)}
+    monkeypatch.setenv("XDG_STATE_HOME", f"{_state_folders}/{next(_test_numbers)}")
     for name in list(os.environ):
         is_proxy = name.lower().endswith("_proxy")
-        if name in ours or is_proxy or name.startswith(_PREFIXES):
+        if name in _OURS or is_proxy or name.startswith(_PREFIXES):
             monkeypatch.delenv(name)
 
 

@@ -126,7 +126,8 @@ WAYS = pytest.mark.parametrize(
         )
     ],
 )
-ROWS = pytest.mark.parametrize("row", ["dashscope", "openrouter", "vercel"])
+LONG = [pytest.param(row, marks=pytest.mark.long) for row in ("openrouter", "vercel")]
+ROWS = pytest.mark.parametrize("row", ["dashscope", *LONG])
 
 
 @WAYS

@@ -403,11 +403,14 @@ def test_a_response_that_comes_before_the_request_is_sent_is_read(
     """A large request is refused at once, not when the clock for the first event runs out."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
+        def run(sock: socket.socket) -> None:
+            with sock:
+                script(sock)
+
         def serve() -> None:
             for _ in range(3):
                 sock, _ = listening.accept()
-                with sock:
-                    script(sock)
+                threading.Thread(target=run, args=(sock,), daemon=True).start()
 
         server = threading.Thread(target=serve, daemon=True)
         server.start()

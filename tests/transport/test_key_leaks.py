@@ -92,8 +92,11 @@ def _astreamed(asked: ChatQwen36, config: Any) -> object:
 
 
 def _with_a_client_of_ones_own(asked: ChatQwen36, config: Any) -> object:
+    # A user's sync client knows no gap: it waits as long as for the first event.
+    timeouts = Timeouts(connect=10, first_event=3, gap=0.3)
     with httpx.Client() as client:
-        return _streamed(asked.model_copy(update={"http_client": client}), config)
+        update = {"http_client": client, "timeout": timeouts}
+        return _streamed(asked.model_copy(update=update), config)
 
 
 WAYS = [_invoked, _streamed, _events, _ainvoked, _astreamed, _with_a_client_of_ones_own]

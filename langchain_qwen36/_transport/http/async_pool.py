@@ -13,6 +13,7 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING
 
 import httpcore
+import httpx
 
 from langchain_qwen36._transport.http.acknowledged import bytes_acknowledged, check_answers
 from langchain_qwen36._transport.http.async_stream import AsyncioStream
@@ -235,6 +236,8 @@ async def _body_of(request: httpcore.Request) -> bytes | UploadBody:
     body = request.stream
     if isinstance(body, UploadBody):
         return body
+    if isinstance(body, httpx.ByteStream):  # without the loop's care for a generator
+        return b"".join(body)
     return b"".join([part async for part in body])  # type: ignore[union-attr]
 
 
