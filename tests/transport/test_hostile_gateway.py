@@ -151,6 +151,8 @@ def test_a_bomb_in_a_stream_is_stopped(read: Callable[[ChatQwen36], AIMessage]) 
         read(model(server, max_event_bytes=2 * MIB))
 
 
+@pytest.mark.long
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("read", STREAMS)
 def test_an_event_of_64_mib_is_read_in_linear_time(
     read: Callable[[ChatQwen36], AIMessage],
@@ -169,6 +171,8 @@ def test_an_event_of_64_mib_is_read_in_linear_time(
     assert_grows_linearly(seconds, small=16 * MIB, large=64 * MIB)
 
 
+@pytest.mark.long
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "ask",
     [

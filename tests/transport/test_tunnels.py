@@ -103,14 +103,23 @@ def test_a_tunnel_is_dug_once_and_kept(
             assert b"\r\nProxy-Authorization: Basic bWU6cGE6c3M=\r\n" in request
 
 
-def test_a_large_request_goes_through_tls_in_tls(mode: Mode, tls: ssl.SSLContext) -> None:
-    """20 MB arrive whole at an https:// gateway behind an https:// proxy."""
-    body = b'{"x":"' + b"x" * 20_000_000 + b'"}'
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "megabytes", [2, pytest.param(20, marks=pytest.mark.long)], ids=lambda size: f"{size} MB"
+)
+def test_a_large_request_goes_through_tls_in_tls(
+    mode: Mode, tls: ssl.SSLContext, megabytes: int
+) -> None:
+    """A large body arrives whole at an https:// gateway behind an https:// proxy."""
+    body = b'{"x":"' + b"x" * megabytes * 1_000_000 + b'"}'
     with (
         FaultServer(ANSWER, tls=tls) as server,
         TunnelProxy("https", port_of(server), tls=tls) as proxy,
     ):
-        outcome = posted_to(mode, server.url, target={"proxy": proxy.url}, body=body)
+        patient = Timeouts(connect=60, first_event=250)
+        outcome = posted_to(
+            mode, server.url, target={"proxy": proxy.url}, body=body, timeouts=patient
+        )
         assert text_of(outcome) == "Hello"
         assert server.requests[0].body == body
 
