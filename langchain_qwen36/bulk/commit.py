@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _PATIENCE = 30.0
 """Seconds for which a write that failed is repeated: the answers in it are paid."""
 _PAUSE = 1.0
+_GATHERING = 0.01
+"""Seconds for which turns are gathered: a group costs one write and one wake-up of the thread."""
 
 
 class GroupCommit:
@@ -66,6 +68,7 @@ class GroupCommit:
 
     async def _write(self) -> None:
         while self._pending:
+            await asyncio.sleep(_GATHERING)
             group, self._pending = self._pending, []
             try:
                 await self._apply([turn for turn, _ in group])
