@@ -168,7 +168,7 @@ class JobCore:
 
     def read_card(self) -> Steps[None]:
         """Ask the gateway for its batch price where only its own list of models says."""
-        if self.service.models is None:
+        if self.service.form == "inline" and self.service.models is None:
             gateway = self.endpoint.gateway
             name = wire_id(gateway.price_list or gateway.name, self.chain.model.model_name)
             self.card = yield from read_card(gateway.name, name)
