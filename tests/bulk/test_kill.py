@@ -55,10 +55,12 @@ def kill_and_finish(
     report = bulk.run(model_of(server), source, output=output, prompt="Say {text}")
     answers = [(row["id"], row["answer"], row["error"]) for row in read_rows(output)]
     assert answers == [(f"r{n}", f"You said: Say number {n}", None) for n in range(count)]
-    assert (report.done, report.is_complete, report.paid_again) == (count, True, bound)
+    assert (report.done, report.is_complete) == (count, True)
+    # A run that was killed before it began leaves what the one before left: counted twice here.
+    assert report.paid_again <= bound
     paid = Counter(body["messages"][-1]["content"] for body in server.bodies)
     assert len(paid) == count
-    return sum(paid.values()) - count, bound
+    return sum(paid.values()) - count, report.paid_again
 
 
 @pytest.mark.timeout(240)
