@@ -14,6 +14,7 @@ from typing_extensions import override
 from langchain_qwen36._logging import logger_for
 from langchain_qwen36.callbacks.async_records import awaiting, run_pending
 from langchain_qwen36.callbacks.budget import Budget, Unpriced
+from langchain_qwen36.callbacks.call_admission import CallAdmission
 from langchain_qwen36.callbacks.durable import make_durable_book
 from langchain_qwen36.callbacks.holds import HoldEstimator, Reserve, pending_call
 from langchain_qwen36.callbacks.ledger import Balance, Ledger
@@ -34,15 +35,14 @@ from langchain_qwen36.errors import BudgetExceededError, LedgerError
 from langchain_qwen36.spend.admission import announce, withdraw
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Iterator
     from decimal import Decimal
     from uuid import UUID
 
     from langchain_core.messages import BaseMessage
     from langchain_core.outputs import GenerationChunk, LLMResult
 
-    from langchain_qwen36.callbacks.durable import DurableBook
-    from langchain_qwen36.callbacks.records import BilledAttempt, CallRecord
+    from langchain_qwen36.callbacks.records import CallRecord
     from langchain_qwen36.catalog import PriceBook
     from langchain_qwen36.pricing import Money
     from langchain_qwen36.spend import Limit, SpendLedger
@@ -148,8 +148,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
     @property
     def raise_error(self) -> bool:  # type: ignore[override]
         """Whether LangChain raises what this handler raises: the refusal of a budget."""
-        handlers = self._self_and_parents()
-        return any(h._ledger.budget or h._durable for h in handlers)  # noqa: SLF001
+        return any(h._ledger.budget or h._durable for h in self._self_and_parents())  # noqa: SLF001
 
     def __getstate__(self) -> dict[str, Any]:
         own = {k: v for k, v in self.__dict__.items() if k not in _ASYNC_HOOKS}
@@ -194,7 +193,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
             self._open[run_id] = call
             self._runs.add_call(run_id, call.parents)
             if params.get("_type") == _OUR_TYPE:
-                announce(run_id, CallAdmission(call, self._pricer))
+                announce(run_id, self._admission(call))
 
     @override
     def on_llm_new_token(
@@ -225,13 +224,9 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
 
         One that a limit of a ledger refused was not sent: it is no call.
         """
-        if (call := self._open.pop(run_id, None)) is None:
-            return
-        is_refusal = isinstance(error, BudgetExceededError | LedgerError)
-        if is_refusal and not call.billed_attempts:
-            self._drop(call)
-        else:
-            self._settle(call, record_failure(call, error, self._pricer))
+        if call := self._open.pop(run_id, None):
+            is_refusal = isinstance(error, BudgetExceededError | LedgerError)
+            self._end(call, error, sent=bool(call.billed_attempts) or not is_refusal)
 
     @override
     def on_chain_start(  # type: ignore[override]  # a tool's start has `inputs` by name too
@@ -291,14 +286,9 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
 
     def cancel(self, run_id: UUID, error: BaseException, *, sent: bool = True) -> None:
         """Book a call that was cancelled; one that was not sent leaves no record and no hold."""
-        call = self._open.pop(run_id, None)
-        if call is None:
-            return
-        if sent:
-            self._settle(call, record_failure(call, error, self._pricer))
-        else:
-            self._drop(call)
-        run_pending(self._saving)
+        if call := self._open.pop(run_id, None):
+            self._end(call, error, sent=sent)
+            run_pending(self._saving)
 
     def set_parent(self, parent: QwenCostCallbackHandler | None) -> None:
         """Forward records and budget checks to an enclosing handler."""
@@ -315,6 +305,13 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
     def stop(self) -> None:
         """Count no call that starts from now on; the enclosing handlers do."""
         self._closed = True
+
+    def _end(self, call: CountedCall, error: BaseException, *, sent: bool) -> None:
+        """Book a call that an exception ended; one that was not sent leaves nothing."""
+        if sent:
+            self._settle(call, record_failure(call, error, self._pricer))
+        else:
+            self._drop(call)
 
     def _close(self, run_ids: Iterable[UUID], cause: BaseException | None) -> None:
         for run_id in tuple(run_ids):
@@ -349,6 +346,11 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         self._ledger.reserve(pending)
         if self._durable is not None:
             self._durable.reserve(pending, by_model=call.params.get("_type") == _OUR_TYPE)
+
+    def _admission(self, call: CountedCall) -> CallAdmission:
+        ledgers = tuple(handler._ledger for handler in call.handlers)  # noqa: SLF001 (the same class)
+        durable = tuple(handler._durable for handler in call.handlers if handler._durable)  # noqa: SLF001
+        return CallAdmission(call, self._pricer, ledgers, durable)
 
     @staticmethod
     def _drop(call: CountedCall) -> None:
@@ -401,53 +403,6 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         """Make the hooks that book async, so that LangChain awaits what `on_record` returns."""
         for name in _ASYNC_HOOKS:
             setattr(self, name, awaiting(getattr(type(self), name).__get__(self), self._saving))
-
-
-class CallAdmission:
-    """Admits the requests of a call in every handler that counts it."""
-
-    __slots__ = ("_call", "_pricer")
-
-    def __init__(self, call: CountedCall, pricer: Pricer) -> None:
-        self._call = call
-        self._pricer = pricer
-
-    def admit(self) -> None:
-        """Reserve the first request in the ledgers: budgets in memory hold it already."""
-        for book in self._books():
-            book.admit(self._call.run_id)
-
-    async def aadmit(self) -> None:
-        """`admit`, async."""
-        for book in self._books():
-            await book.aadmit(self._call.run_id)
-
-    def next_request(self, billed: Mapping[str, Any]) -> None:
-        """Book a request of the call, and reserve the next one."""
-        attempt = self._charge(billed)
-        for book in self._books():
-            book.next_request(self._call.run_id, attempt)
-
-    async def anext_request(self, billed: Mapping[str, Any]) -> None:
-        """`next_request`, async."""
-        attempt = self._charge(billed)
-        for book in self._books():
-            await book.anext_request(self._call.run_id, attempt)
-
-    def _charge(self, billed: Mapping[str, Any]) -> BilledAttempt:
-        """Charge a request to the budgets in memory."""
-        call = self._call
-        attempt = call.bill(billed, self._pricer, call.gateway)
-        call.billed_attempts.append(billed)
-        call.chunks.clear()  # they are of this request
-        for handler in call.handlers:
-            handler._ledger.next_request(call.run_id, attempt, call.model or "a model")  # noqa: SLF001 (the same module)
-        return attempt
-
-    def _books(self) -> Iterator[DurableBook]:
-        for handler in self._call.handlers:
-            if (book := handler._durable) is not None:  # noqa: SLF001 (the same module)
-                yield book
 
 
 _ASYNC_HOOKS = (

@@ -52,45 +52,62 @@ def main(argv: Sequence[str]) -> int:
     return int(status or 0)
 
 
+_Source = Annotated[str, typer.Argument(metavar="INPUT", help=".jsonl, .csv, .tsv, .parquet")]
+_Output = Annotated[str, typer.Argument(metavar="OUTPUT", help=".jsonl or .parquet")]
+_Model = Annotated[str, typer.Option(help="such as qwen3.6-flash")]
+_Prompt = Annotated[
+    str | None,
+    typer.Option(help='template, "Translate: {text}", or @FILE of one; @messages.yaml too'),
+]
+_GatewayName = Annotated[str | None, typer.Option(help="by the key that is set")]
+_Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="of the model: enable_thinking=false")
+]
+_IdField = Annotated[str, typer.Option("--id", help="field of a row's id")]
+_Schema = Annotated[Path | None, typer.Option(help="JSON schema that answers must fit")]
+_Budget = Annotated[str | None, typer.Option(help='such as "5 USD"')]
+_Reserve = Annotated[str, typer.Option(help="likely, worst, or an amount")]
+_MaxConcurrency = Annotated[str, typer.Option(help="calls at once, or auto")]
+_State = Annotated[str | None, typer.Option(help="the journal; OUTPUT.journal")]
+_Shard = Annotated[str | None, typer.Option(help="1/4: the first of four machines")]
+_LedgerUrl = Annotated[str | None, typer.Option(help="URL of a spend ledger")]
+_MaxAttempts = Annotated[int, typer.Option(help="failed calls of a row", min=1)]
+_SkipBadRows = Annotated[bool, typer.Option("--skip-bad-rows", help="make them dead letters")]
+_RetryFailed = Annotated[bool, typer.Option("--retry-failed", help="call dead letters again")]
+_Batch = Annotated[
+    bool, typer.Option("--batch", help="as batch jobs: within a day, mostly at half price")
+]
+_BatchWindow = Annotated[str, typer.Option(help="how long one may take: 24h to 14d")]
+_DryRun = Annotated[bool, typer.Option("--dry-run", help="show rows, tokens, cost; send nothing")]
+_ExpectOutput = Annotated[
+    int | None, typer.Option(help="tokens of an answer, for --dry-run", min=1)
+]
+
+
 @app.command()
 def run(
-    source: Annotated[str, typer.Argument(metavar="INPUT", help=".jsonl, .csv, .tsv, .parquet")],
-    output: Annotated[str, typer.Argument(metavar="OUTPUT", help=".jsonl or .parquet")],
+    source: _Source,
+    output: _Output,
     *,
-    model: Annotated[str, typer.Option(help="such as qwen3.6-flash")],
-    prompt: Annotated[
-        str | None,
-        typer.Option(help='template, "Translate: {text}", or @FILE of one; @messages.yaml too'),
-    ] = None,
-    gateway: Annotated[str | None, typer.Option(help="by the key that is set")] = None,
-    setting: Annotated[
-        list[str] | None, typer.Option("--set", help="of the model: enable_thinking=false")
-    ] = None,
-    id_field: Annotated[str, typer.Option("--id", help="field of a row's id")] = "id",
-    schema: Annotated[Path | None, typer.Option(help="JSON schema that answers must fit")] = None,
-    budget: Annotated[str | None, typer.Option(help='such as "5 USD"')] = None,
-    reserve: Annotated[str, typer.Option(help="likely, worst, or an amount")] = "likely",
-    max_concurrency: Annotated[str, typer.Option(help="calls at once, or auto")] = "auto",
-    state: Annotated[str | None, typer.Option(help="the journal; OUTPUT.journal")] = None,
-    shard: Annotated[str | None, typer.Option(help="1/4: the first of four machines")] = None,
-    ledger: Annotated[str | None, typer.Option(help="URL of a spend ledger")] = None,
-    max_attempts: Annotated[int, typer.Option(help="failed calls of a row", min=1)] = 5,
-    skip_bad_rows: Annotated[
-        bool, typer.Option("--skip-bad-rows", help="make them dead letters")
-    ] = False,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="call dead letters again")
-    ] = False,
-    batch: Annotated[
-        bool, typer.Option("--batch", help="as batch jobs: within a day, mostly at half price")
-    ] = False,
-    batch_window: Annotated[str, typer.Option(help="how long one may take: 24h to 14d")] = "24h",
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="show rows, tokens, cost; send nothing")
-    ] = False,
-    expect_output: Annotated[
-        int | None, typer.Option(help="tokens of an answer, for --dry-run", min=1)
-    ] = None,
+    model: _Model,
+    prompt: _Prompt = None,
+    gateway: _GatewayName = None,
+    setting: _Settings = None,
+    id_field: _IdField = "id",
+    schema: _Schema = None,
+    budget: _Budget = None,
+    reserve: _Reserve = "likely",
+    max_concurrency: _MaxConcurrency = "auto",
+    state: _State = None,
+    shard: _Shard = None,
+    ledger: _LedgerUrl = None,
+    max_attempts: _MaxAttempts = 5,
+    skip_bad_rows: _SkipBadRows = False,
+    retry_failed: _RetryFailed = False,
+    batch: _Batch = False,
+    batch_window: _BatchWindow = "24h",
+    dry_run: _DryRun = False,
+    expect_output: _ExpectOutput = None,
 ) -> int:
     """Call a model for each row; the same command again goes on where it ended."""
     settings: dict[str, Any] = {
