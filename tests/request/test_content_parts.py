@@ -332,7 +332,7 @@ def test_a_mark_goes_only_where_it_is_read():
             DASHSCOPE,
             None,
             {"type": "file", "base64": "AAAA"},
-            ["dashscope", "file-extract"],
+            ["dashscope", "QwenFiles", "content_block"],
             id="documents-by-upload-only",
         ),
         pytest.param(

@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from langchain.agents import create_agent
@@ -110,11 +111,11 @@ def test_an_async_agent_opens_it_outside_the_event_loop(gateway_server, monkeypa
 
 
 @pytest.mark.parametrize("kind", ["folder", "file"])
-def test_a_ledger_that_cannot_be_opened_names_the_ways_out(gateway_server, tmp_path, kind):
+def test_a_ledger_that_cannot_be_opened_names_the_ways_out(gateway_server, kind):
     """Nothing is sent where the state folder cannot be written or the file is of another kind."""
     gateway = gateway_server("dashscope-intl")
     if kind == "folder":
-        (tmp_path / "state").write_text("no folder")
+        Path(os.environ["XDG_STATE_HOME"]).write_text("no folder")
     else:
         environment.default_path().parent.mkdir(parents=True)
         environment.default_path().write_text("a letter " * 200)
