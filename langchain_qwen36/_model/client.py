@@ -138,7 +138,9 @@ class ClientSettings(BaseModel):
             headers = dict(headers_of(self, key, request.headers))
         retries = self.max_retries if request.max_retries is None else request.max_retries
         return ApiCall(
-            target=target_of(self, endpoint, url, headers, request.method),
+            target=target_of(
+                self, endpoint, url, headers, request.method, is_foreign=request.is_foreign
+            ),
             body=request.body,
             gateway=endpoint.gateway,
             model=request.model,

@@ -69,6 +69,8 @@ def target_of(
     url: str,
     headers: Mapping[str, str],
     method: str = "POST",
+    *,
+    is_foreign: bool = False,
 ) -> Target:
     """Return where a request goes, and over which connections."""
     return Target(
@@ -78,6 +80,7 @@ def target_of(
         # The embedded engine is on this machine, whatever proxy the environment names.
         proxy="" if endpoint.gateway.embedded else fields.proxy,
         max_connections=fields.max_connections,
+        is_foreign=is_foreign,
         http_client=fields.http_client,
         http_async_client=fields.http_async_client,
     )

@@ -47,6 +47,9 @@ class Target:
     new_connection: bool = False
     """Whether it goes over no kept connection: where one dies, the request is sent a second time,
     which must not happen to one that makes something."""
+    is_foreign: bool = False
+    """Whether the host is not the gateway's: no default header, cookie or `auth` of the user's own
+    client goes there, for one may be the gateway's key."""
     http_client: Any = None
     """The user's own, anything with httpx's `build_request` and `send`; never closed here."""
     http_async_client: Any = None

@@ -7,6 +7,7 @@ import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
+import httpx
 import pytest
 from files_server import KEY, FilesServer
 
@@ -387,6 +388,22 @@ def test_upload_temporary_gives_an_oss_url(server: FilesServer, mode: Mode) -> N
     assert stored.form["key"].decode() == url.removeprefix("oss://")
     assert stored.form["file"] == b"video"
     assert not {"authorization", "x-mine"} & set(stored.headers)
+
+
+def test_a_clients_own_headers_stay_away_from_the_storage(server: FilesServer, mode: Mode) -> None:
+    """Default headers and cookies of the user's own httpx client are the gateway's only."""
+    own: dict[str, Any] = {
+        "headers": {"authorization": "Bearer sk-own", "x-own": "secret"},
+        "cookies": {"own": "secret"},
+        "limits": httpx.Limits(max_keepalive_connections=0),  # nothing stays open
+    }
+    files = files_at(
+        server, http_client=httpx.Client(**own), http_async_client=httpx.AsyncClient(**own)
+    )
+    called(mode, files, "upload_temporary", b"video", model="qwen3.6-plus", filename="walk.mp4")
+    _, stored = server.requests
+    assert stored.form["file"] == b"video"
+    assert not {"authorization", "cookie", "x-own"} & set(stored.headers)
 
 
 def test_upload_temporary_checks_the_size(server: FilesServer, mode: Mode) -> None:

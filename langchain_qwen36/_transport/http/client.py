@@ -35,6 +35,7 @@ _HEADERS = {
     "content-type": "application/json",
 }
 _AS_STREAM = {"stream": True, "follow_redirects": False}
+_WITHOUT_AUTH = {**_AS_STREAM, "auth": None}
 
 
 RequestBody = bytes | UploadBody
@@ -100,7 +101,8 @@ def _send(target: Target, address: RequestURL, body: RequestBody, clock: CallTim
         transport = clients.sync_transport(pool_key(target, address))
         return transport.handle_request(_request(target, address, body, clock))
     return client.send(
-        _users_request(client, target, address, body, clock, length=len(body)), **_AS_STREAM
+        _users_request(client, target, address, body, clock, length=len(body)),
+        **(_WITHOUT_AUTH if target.is_foreign else _AS_STREAM),
     )
 
 
@@ -115,7 +117,7 @@ async def _asend(
     content = body if isinstance(body, bytes) else aiter(body)
     request = _users_request(client, target, address, content, clock, length=len(body))
     async with within(clock):
-        return await client.send(request, **_AS_STREAM)
+        return await client.send(request, **(_WITHOUT_AUTH if target.is_foreign else _AS_STREAM))
 
 
 def _request(
@@ -177,4 +179,7 @@ def _users_request(
         content=content or None,
         timeout=(clock.connect, read, read, clock.pool),
     )
+    if target.is_foreign:
+        for name in request.headers.keys() - headers.keys():
+            del request.headers[name]
     return request
