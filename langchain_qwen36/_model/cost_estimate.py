@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_qwen36 import pricing, tokens
 from langchain_qwen36._model.call_options import merge
-from langchain_qwen36._request.compatibility import plan_request
+from langchain_qwen36._request.planning import plan_request
 from langchain_qwen36.catalog import PriceBook, find_model
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from langchain_core.language_models.base import LangSmithParams
 from langchain_qwen36._content.messages import PROVIDER
 from langchain_qwen36._model.call_options import model_name
 from langchain_qwen36._model.fields import QwenFields
-from langchain_qwen36._request.compatibility import takes_schema
+from langchain_qwen36._request.response_format import takes_schema
 from langchain_qwen36._request.types import Effort
 from langchain_qwen36.catalog import find_model, profile_of
 from langchain_qwen36.gateways import GATEWAYS

@@ -20,7 +20,7 @@ from langchain_qwen36._request.media_parts import SIGHT_TYPES, media_part
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
 
-    from langchain_qwen36._request.adaptation import HistoryPolicy
+    from langchain_qwen36._request.history_policy import HistoryPolicy
     from langchain_qwen36._request.media_limits import MediaTarget, Part
     from langchain_qwen36.gateways import Gateway
 

@@ -13,9 +13,9 @@ from langchain_qwen36._content.tool_names import legal_tool_name
 from langchain_qwen36._request import cache_control
 from langchain_qwen36._request import messages as wire_messages
 from langchain_qwen36._request import tools as wire_tools
-from langchain_qwen36._request.adaptation import HistoryPolicy
-from langchain_qwen36._request.compatibility import plan_request
+from langchain_qwen36._request.history_policy import HistoryPolicy
 from langchain_qwen36._request.json_schema import normalize_schema
+from langchain_qwen36._request.planning import plan_request
 from langchain_qwen36._request.tool_names import ToolNames
 from langchain_qwen36._request.types import NO_THINKING_SETTINGS, Request
 from langchain_qwen36._request.validation import (
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import BaseMessage
 
-    from langchain_qwen36._request.compatibility import RequestPlan
+    from langchain_qwen36._request.request_plan import RequestPlan
     from langchain_qwen36._request.types import Settings
     from langchain_qwen36.catalog import Model
     from langchain_qwen36.gateways import Gateway

@@ -11,7 +11,7 @@ from langchain_qwen36.errors import UnsupportedSettingError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from langchain_qwen36._request.adaptation import HistoryPolicy
+    from langchain_qwen36._request.history_policy import HistoryPolicy
     from langchain_qwen36._request.tools import Tool
     from langchain_qwen36._request.types import ToolChoice
     from langchain_qwen36.gateways import Gateway

@@ -13,7 +13,7 @@ from langchain_qwen36.errors import MessageError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from langchain_qwen36._request.adaptation import HistoryPolicy
+    from langchain_qwen36._request.history_policy import HistoryPolicy
 
 Wire = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""Hold the start of an answer while it may turn out to be nothing."""
+"""Hold the start of an answer while it may be white space or a repeat of the reasoning."""
 
 from __future__ import annotations
 

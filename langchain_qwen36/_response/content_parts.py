@@ -1,4 +1,4 @@
-"""What a server says in one field: a string mostly, else a part, or a list of parts."""
+"""Read the `content` of a message: a string mostly, else a part, or a list of parts."""
 
 from __future__ import annotations
 

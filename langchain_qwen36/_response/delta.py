@@ -1,4 +1,4 @@
-"""Data types between the reader of a response and the writers of messages, chunks and events."""
+"""What one event of a stream adds to a message: from the reader to the writers of chunks."""
 
 from __future__ import annotations
 

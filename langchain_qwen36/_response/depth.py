@@ -1,4 +1,4 @@
-"""Keep what a server nests too deeply as text: what copies, dumps or traces a message recurses."""
+"""Keep values that a server nests too deeply as text: copying or dumping them would recurse."""
 
 from __future__ import annotations
 

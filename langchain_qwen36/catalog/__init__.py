@@ -13,11 +13,9 @@ from langchain_qwen36.catalog.models import (
     Modality,
     Model,
     Offer,
-    Price,
-    Rate,
     ThinkingDefault,
-    Tier,
 )
+from langchain_qwen36.catalog.price import Price, Rate, Tier
 from langchain_qwen36.catalog.price_book import (
     PriceBook,
     find_model,

@@ -1,29 +1,20 @@
-"""What the catalogue holds: models, and offers of them at a gateway with dated prices."""
+"""What the catalogue holds: models, and offers of them at a gateway."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from decimal import Decimal  # noqa: TC003 (pydantic resolves the annotations when a file is read)
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
+
+from langchain_qwen36.catalog.price import Price  # noqa: TC001 (pydantic resolves annotations)
 
 ThinkingDefault = Literal["on", "off", "always", "never"]
 """Default thinking mode of a model; "always" and "never" cannot be switched."""
 
 Modality = Literal["text", "image", "video", "audio"]
 """Kinds of input a model takes."""
-
-Rate = Literal[
-    "input",
-    "output",
-    "thinking_output",
-    "cache_read",
-    "cache_read_explicit",
-    "cache_write",
-]
-"""The kinds of token that a tier prices."""
 
 
 # Field types of the TOML files. Strict, for TOML has types: "1" is no number and 1 is no flag.
@@ -119,77 +110,6 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tier:
-    """The rates of one step of the input's length, per 1M tokens, in the price's currency.
-
-    A rate that no list prints is filled in when the file is read and named in `derived`.
-    """
-
-    over: int
-    """The tier begins above this many input tokens."""
-    up_to: int | None
-    """The last input size it covers; None: no bound."""
-    input: Decimal
-    """Input that no cache had."""
-    output: Decimal
-    """An answer without reasoning."""
-    thinking_output: Decimal
-    """What an answer costs that came with reasoning; mostly the same as `output`."""
-    cache_read: Decimal
-    """A hit of the implicit cache."""
-    cache_read_explicit: Decimal
-    """A hit of a block marked with `cache_control`."""
-    cache_write: Decimal
-    """Creating a block marked with `cache_control`."""
-    derived: frozenset[Rate] = frozenset()
-    """Rates that are worked out or assumed, not printed."""
-
-    @property
-    def label(self) -> str:
-        """`flat`, `≤256K`, `>256K`, or 256K and 1M with a dash between."""
-        if self.up_to is None:
-            return f">{_short(self.over)}" if self.over else "flat"
-        if not self.over:
-            return f"≤{_short(self.up_to)}"
-        return f"{_short(self.over)}\N{EN DASH}{_short(self.up_to)}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Price:
-    """What an offer costs from a day on."""
-
-    valid_from: date | None
-    """The first day, or the first moment with its UTC offset; None: since ever, as far as known."""
-    currency: str
-    """Of all its rates, such as `USD`."""
-    tiers: tuple[Tier, ...]
-    """Rising; one request pays one tier, whole.
-
-    See docs/quirks.md#one-price-tier-for-a-whole-request.
-    """
-    batch: Decimal | None = None
-    """The factor of a batch call; None: not sold in batch, as far as is known."""
-    unit: Decimal | None = None
-    """The smallest amount: each part of a bill is rounded up to a whole number of it."""
-    source: str
-    """Where it is printed."""
-    checked: date
-    """The day the source was last seen to say so."""
-    note: str | None = None
-    """What a reader of a bill should know."""
-
-    def tier_for(self, input_tokens: int) -> Tier | None:
-        """Return the tier of a request with so many input tokens, cached ones counted.
-
-        The upper bound belongs to the tier. None: longer than the list goes.
-        """
-        for tier in self.tiers:
-            if tier.up_to is None or input_tokens <= tier.up_to:
-                return tier
-        return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
     """A model as one gateway serves it."""
 
@@ -232,13 +152,3 @@ def _has_begun(start: date, at: date) -> bool:
     if not isinstance(start, datetime):
         return start <= at.astimezone(UTC).date() if at.tzinfo else start <= at.date()
     return start <= (at if at.tzinfo else at.replace(tzinfo=UTC))
-
-
-def _short(tokens: int) -> str:
-    """256000 → 256K; 262144 → 256K too, for lists print units of 1024 the same way."""
-    if tokens and tokens % 1_000_000 == 0:
-        return f"{tokens // 1_000_000}M"
-    for unit in (1000, 1024):
-        if tokens % unit == 0:
-            return f"{tokens // unit}K"
-    return str(tokens)

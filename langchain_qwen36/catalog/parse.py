@@ -29,13 +29,11 @@ from langchain_qwen36.catalog.models import (
     Day,
     Model,
     Offer,
-    Price,
-    Rate,
     Text,
     ThinkingDefault,
-    Tier,
     Tokens,
 )
+from langchain_qwen36.catalog.price import Price, Rate, Tier
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import date
 
-    from langchain_qwen36.catalog.models import Offer, Tier
+    from langchain_qwen36.catalog.models import Offer
+    from langchain_qwen36.catalog.price import Tier
     from langchain_qwen36.catalog.price_book import PriceBook
 
 Verdict = Literal["agrees", "differs", "no price here", "unknown model"]

@@ -1,7 +1,7 @@
 """Who we call: one row per gateway, and how a row is chosen.
 
-What a fact of a row means is written once, where it is read: in `langchain_qwen36._wire`, by a
-`match` that is closed with `assert_never`. Adding a gateway is adding a row; a user's own is
+What a fact of a row means is written once, where it is read, mostly in `langchain_qwen36._request`:
+by a `match` that is closed with `assert_never`. Adding a gateway is adding a row; a user's own is
 `Gateway(name="mine", base_url="https://…/v1")`.
 """
 

@@ -1,4 +1,4 @@
-"""What deep agents of ours get by themselves."""
+"""Register the middleware that `deepagents` adds to agents on our models."""
 
 from __future__ import annotations
 

@@ -12,9 +12,9 @@ from langchain_qwen36.pricing.list_price import (
     plugin_calls_of,
 )
 from langchain_qwen36.pricing.money import CurrencyError, Money, totals
+from langchain_qwen36.pricing.next_tier import NextTier, next_tier
 from langchain_qwen36.pricing.price_call import price_call
 from langchain_qwen36.pricing.reported_cost import Reported, reported_cost
-from langchain_qwen36.pricing.tiers import NextTier, next_tier
 
 __all__ = [
     "BilledTokens",

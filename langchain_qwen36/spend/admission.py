@@ -1,4 +1,4 @@
-"""From a handler, which knows whom a call is charged to, to the model, which sends it.
+"""Hand a call from the handler, which knows who pays, to the model, which sends its requests.
 
 LangChain runs a handler's start inside the event loop, where nothing may wait for a disk. So the
 handler only announces the call, and the model has it admitted just before each of its requests

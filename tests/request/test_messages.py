@@ -17,7 +17,7 @@ from langchain_core.messages import (
 )
 from langchain_core.messages.function import FunctionMessage
 
-from langchain_qwen36._request.adaptation import HistoryPolicy
+from langchain_qwen36._request.history_policy import HistoryPolicy
 from langchain_qwen36._request.messages import to_wire
 from langchain_qwen36._request.tool_names import ToolNames
 from langchain_qwen36.errors import MessageError

@@ -1,4 +1,4 @@
-"""The price of a model in batches where a gateway sells it under an id of its own, `…:batch`."""
+"""Read the batch price of a model that a gateway sells under an id of its own, `…:batch`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one policy for what a history says and no server takes: adapt and note it, or refuse it."""
+"""Adapt what a history holds and a server refuses, or refuse it where `strict_history` is set."""
 
 from __future__ import annotations
 
