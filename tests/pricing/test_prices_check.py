@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
+import langchain_qwen36
 from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.catalog.parse import read
 from langchain_qwen36.catalog.price_lists import compare, genai_prices, litellm, models_dev
 from langchain_qwen36.cli import main
 
 DAY = date(2026, 11, 28)
-OFFERS = Path(__file__).parents[2] / "langchain_qwen36" / "data" / "offers"
+OFFERS = Path(langchain_qwen36.__file__).parent / "data" / "offers"
 
 
 def row(**rates: object) -> dict[str, object]:
