@@ -46,6 +46,8 @@ class TunnelProxy:
         self._pieces = pieces
         self._reply = reply
         self._login = login
+        self._writers: list[StreamWriter] = []
+        self._serving: list[asyncio.Future[None]] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
@@ -67,26 +69,34 @@ class TunnelProxy:
         self._loop.close()
 
     async def _start(self) -> int:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._tls)
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0, ssl=self._tls)
         return int(self._server.sockets[0].getsockname()[1])
 
     async def _stop(self) -> None:
+        """Stop accepting, let what is being accepted come in, then end all that serves."""
         self._server.close()
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in tasks:
+        if accepting := asyncio.all_tasks() - {asyncio.current_task(), *self._serving}:
+            await asyncio.wait(accepting, timeout=1)
+        for task in self._serving:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*self._serving, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()
+
+    def _accept(self, reader: StreamReader, writer: StreamWriter) -> None:
+        self.connections += 1
+        self._writers.append(writer)
+        self._serving.append(asyncio.ensure_future(self._serve(reader, writer)))
 
     async def _serve(self, reader: StreamReader, writer: StreamWriter) -> None:
-        self.connections += 1
-        there = None
-        with suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+        with suppress(OSError, asyncio.IncompleteReadError):
             shake_hands = self._socks if self._kind.startswith("socks") else self._connect
             if await shake_hands(reader, writer):
                 there = await asyncio.open_connection("127.0.0.1", self._gateway_port)
+                self._writers.append(there[1])
                 await asyncio.gather(_pipe(reader, there[1]), _pipe(there[0], writer))
-        for end in (writer, *(there or ())[1:]):
-            end.transport.abort()
+                there[1].transport.abort()
+        writer.transport.abort()
 
     async def _connect(self, reader: StreamReader, writer: StreamWriter) -> bool:
         self.requests.append(await reader.readuntil(b"\r\n\r\n"))
