@@ -15,16 +15,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from loopback.batch import BatchGateway
+
 PROMPT = "Say {text}"
 
 
 def model_at(url: str, key: str, **settings: Any) -> ChatQwen36:
     """Return a model at a gateway of this machine."""
-    settings = {"api_key": key, "enable_thinking": False, **settings}
-    return ChatQwen36(model="qwen3.6-flash", gateway="dashscope", base_url=url, **settings)
+    usual: dict[str, Any] = {
+        "model": "qwen3.6-flash",
+        "gateway": "dashscope",
+        "enable_thinking": False,
+        "base_url": url,
+        "api_key": key,
+    }
+    return ChatQwen36(**{**usual, **settings})
 
 
-def model_of(server: LoopbackGateway, **settings: Any) -> ChatQwen36:
+def model_of(server: LoopbackGateway | BatchGateway, /, **settings: Any) -> ChatQwen36:
     """Return a model at a server."""
     return model_at(server.base_url, server.key, **settings)
 

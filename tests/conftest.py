@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from modes import Mode
+
     from langchain_qwen36.gateways import Gateway
 
 # Hypothesis fails what takes 0.2 s once, as anything may on a busy machine; and a run that is to be
@@ -59,6 +61,12 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, _state_folders: P
         is_proxy = name.lower().endswith("_proxy")
         if name in _OURS or is_proxy or name.startswith(_PREFIXES):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(params=["sync", "async"])
+def mode(request: pytest.FixtureRequest) -> Mode:
+    """Both ways of calling."""
+    return request.param
 
 
 @pytest.fixture

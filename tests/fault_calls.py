@@ -7,7 +7,7 @@ import time
 from collections import deque
 from contextlib import aclosing, closing
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import living_loop
 from answers import USAGE, chunk, completion, request
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 
     from fault_server import Script
     from langchain_core.messages import AIMessage
+    from modes import Mode
 
     from langchain_qwen36._response.delta import Delta, TransportInfo
 
-Mode = Literal["sync", "async"]
 KEY = "sk-canary-0123456789"
 QUICK = Timeouts(connect=2, first_event=0.4, gap=0.3, pool=2)
 """What the cases wait for; a stalled server is silent for longer."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping  # pydantic reads them
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from langchain_core.rate_limiters import BaseRateLimiter
 from pydantic import Field, InstanceOf, PrivateAttr, model_validator
@@ -14,17 +14,22 @@ from langchain_qwen36._logging import logger_for
 from langchain_qwen36._model.client import ClientSettings
 from langchain_qwen36._response.errors import request_id
 from langchain_qwen36._response.usage import from_wire
+from langchain_qwen36._transport.request import asend, send
 from langchain_qwen36.catalog import PriceBook
+from langchain_qwen36.errors import MessageError, UnsupportedSettingError
 from langchain_qwen36.gateways import GATEWAYS
 from langchain_qwen36.pricing.cost_record import money_of
 from langchain_qwen36.pricing.price_call import price_call
 
 logger = logger_for(__name__)
 
+_Parsed = TypeVar("_Parsed")
+
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from langchain_qwen36._response.payload import HTTPBody
+    from langchain_qwen36._model.client import ClientRequest
+    from langchain_qwen36._response.payload import HTTPBody, ResponseContext
     from langchain_qwen36.catalog import Model, Offer
 
 
@@ -108,6 +113,9 @@ class RetrievalModel(ClientSettings):
     """What your account pays of the list, such as 0.85."""
     max_concurrency: int = Field(default=8, ge=1)
     """How many requests of one call run at once, where a list is longer than one takes."""
+    chunk_size: int | None = Field(default=None, ge=1)
+    """Texts or documents of one request. None: as many as the model takes; where that is not known,
+    64 texts or 500 documents."""
     rate_limiter: InstanceOf[BaseRateLimiter] | None = Field(default=None, exclude=True, repr=False)
     """Asked before each request, as a chat model's."""
     extra_body: dict[str, Any] | None = None
@@ -148,6 +156,42 @@ class RetrievalModel(ClientSettings):
     def _known_model(self) -> Model | None:
         return PriceBook.retrieval().model(self.model)
 
+    def _check_chunk_size(self, inputs: str) -> None:
+        """Refuse a chunk that is larger than the model takes.
+
+        Args:
+            inputs: What it takes: texts or documents.
+
+        Raises:
+            UnsupportedSettingError: `chunk_size` is too large.
+        """
+        known = self._known_model
+        if self.chunk_size and known and known.max_inputs and self.chunk_size > known.max_inputs:
+            raise UnsupportedSettingError(
+                f"`chunk_size={self.chunk_size}`: {known.id!r} takes {known.max_inputs} {inputs}."
+            )
+
+    def _largest_chunk(self, otherwise: int) -> int:
+        """Return how many inputs one request takes, or a number where nothing says so."""
+        known = self._known_model
+        return self.chunk_size or (known.max_inputs if known else None) or otherwise
+
+    def _send(
+        self, request: ClientRequest, parse: Callable[[ResponseContext, HTTPBody], _Parsed]
+    ) -> _Parsed:
+        """Send a request once the rate limiter lets it, and return its parsed response."""
+        if self.rate_limiter is not None:
+            self.rate_limiter.acquire()
+        return send(self._call(request), parse)
+
+    async def _asend(
+        self, request: ClientRequest, parse: Callable[[ResponseContext, HTTPBody], _Parsed]
+    ) -> _Parsed:
+        """`_send`, async."""
+        if self.rate_limiter is not None:
+            await self.rate_limiter.aacquire()
+        return await asend(await self._acall(request), parse)
+
     def _offer(self) -> Offer | None:
         gateway = self._endpoint.gateway
         if gateway.billing == "plan":
@@ -177,6 +221,23 @@ class RetrievalModel(ClientSettings):
             except Exception:  # what was paid for is not lost to a callback
                 logger.exception("`on_usage` failed for a request to %r.", gateway.name)
         return usage
+
+
+def check_text(name: str, text: Any, result: str) -> None:
+    """Refuse what is no text, or has no words: servers do not say which of the inputs it was.
+
+    Args:
+        name: The input's, in the error.
+        text: The input.
+        result: What the model makes of a text, in the error.
+
+    Raises:
+        MessageError: it names the input.
+    """
+    if not isinstance(text, str):
+        raise MessageError(f"{name} is {type(text).__name__}, not a text.")
+    if not text.strip():
+        raise MessageError(f"{name} is empty: leave it out, it has no {result}.")
 
 
 def _tokens_of_meta(payload: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -309,8 +309,8 @@ class Choice:
     def _logprobs(self, logprobs: Any) -> list[Delta]:
         if not isinstance(logprobs, dict):
             return []
-        # Only lists can be added up, here and in LangChain's chunks
-        # See docs/quirks.md#metadata-that-is-added-up.
+        # Only lists can be added up, here and in LangChain's chunks:
+        # docs/quirks.md#metadata-that-is-added-up.
         lists = {name: value for name, value in logprobs.items() if isinstance(value, list)}
         for name, value in lists.items():
             self.logprobs.setdefault(name, []).extend(value)

@@ -66,13 +66,18 @@ class Checked:
         )
 
 
+def problem_of(row: InputRow, prompt: RowPrompt, ids: IdRegister) -> str | None:
+    """Return why a row cannot be sent: it cannot be read, lacks a field, or has another's id."""
+    return row.problem or prompt.problem_of(row.fields) or ids.problem_of(row)
+
+
 def check(source: Source, prompt: RowPrompt) -> Checked:
     """Read an input once, and note what is wrong with its rows."""
     checked, ids = Checked(), IdRegister()
     try:
         for row in source:
             checked.rows += 1
-            problem = row.problem or prompt.problem_of(row.fields) or ids.problem_of(row)
+            problem = problem_of(row, prompt, ids)
             if problem is not None:
                 checked.bad += 1
                 if len(checked.problems) < _SHOWN:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from langchain_qwen36.bulk.check import problem_of
 from langchain_qwen36.bulk.task import error_record
 from langchain_qwen36.bulk.types import Candidate, Outcome, Turn
 from langchain_qwen36.errors import BulkInputError, JournalError
@@ -195,8 +196,7 @@ class Feed:
 
     def _item(self, row: InputRow) -> Item:
         """Make a row's request; what is wrong with it becomes its problem."""
-        if row.problem is None:
-            row.problem = self.prompt.problem_of(row.fields) or self.ids.problem_of(row)
+        row.problem = problem_of(row, self.prompt, self.ids)
         if row.problem is None:
             try:
                 request = self.prompt.fill(row.fields)

@@ -154,7 +154,7 @@ class Journal:
                 "INSERT INTO bulk_run"
                 " (number, generation, fingerprint, settings, started, in_flight)"
                 " VALUES (?, ?, ?, ?, ?, ?)",
-                (number, generation, fingerprint, _text(settings), _now(), in_flight),
+                (number, generation, fingerprint, json_text(settings), now(), in_flight),
             )
             paid_again = database.execute(
                 "SELECT SUM(in_flight) FROM bulk_run WHERE generation = ?", (generation,)
@@ -178,7 +178,7 @@ class Journal:
                 )
             database.execute(
                 "UPDATE bulk_run SET ended = ?, ending = ? WHERE number = ?",
-                (_now(), ending, run.number),
+                (now(), ending, run.number),
             )
 
     def last_run(self) -> dict[str, Any] | None:
@@ -320,15 +320,15 @@ def _outcome_values(outcome: Outcome) -> tuple[Any, ...]:
     return (
         outcome.state,
         int(not outcome.sent),
-        _text(outcome.answer),
-        _text(outcome.usage),
+        json_text(outcome.answer),
+        json_text(outcome.usage),
         outcome.cost,
         outcome.cost,
         outcome.currency,
         outcome.currency,
-        _text(outcome.error),
-        _text(outcome.fields),
-        _now(),
+        json_text(outcome.error),
+        json_text(outcome.fields),
+        now(),
         outcome.key,
     )
 
@@ -341,14 +341,16 @@ def _row(values: tuple[Any, ...]) -> Row:
     return Row(**named)
 
 
-def _text(value: Mapping[str, Any] | None) -> str | None:
+def json_text(value: Mapping[str, Any] | None) -> str | None:
+    """Return an object as the JSON that a column holds."""
     if value is None:
         return None
     options = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
     return orjson.dumps(value, default=str, option=options).decode()
 
 
-def _now() -> int:
+def now() -> int:
+    """Return the time as columns hold it: microseconds since 1970."""
     return time.time_ns() // 1000
 
 

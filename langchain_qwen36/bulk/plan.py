@@ -12,8 +12,11 @@ from langchain_qwen36 import pricing, tokens
 from langchain_qwen36.bulk.batch.comparison import compare
 from langchain_qwen36.bulk.check import check
 from langchain_qwen36.bulk.journal import Journal
+from langchain_qwen36.callbacks.holds import FIRST_ANSWER
 from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.errors import JournalError
+from langchain_qwen36.pricing import Money
+from langchain_qwen36.pricing.money import sum_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,13 +24,10 @@ if TYPE_CHECKING:
     from langchain_qwen36.bulk.job import Job
     from langchain_qwen36.catalog import Offer
     from langchain_qwen36.chat_models import ChatQwen36
-    from langchain_qwen36.pricing import Money
 
 _SAMPLE = 1000
 """Rows whose tokens are counted: every n-th of the input."""
 _SHOWN = 3
-_FIRST_ANSWER = 500
-"""Output tokens of a row where nothing is known of them."""
 _LEAST_CACHED = 1024
 """Tokens of the shortest prefix that a prompt cache keeps: docs/prompt-caching.md."""
 
@@ -80,7 +80,7 @@ def plan(job: Job, *, expected_output: int | None = None) -> Plan:
     requests = list(islice(_requests(job), 0, None, every))
     done, usual = _history(job)
     model = job.task.model
-    output = expected_output or usual or _longest(model) or _FIRST_ANSWER
+    output = expected_output or usual or _longest(model) or FIRST_ANSWER
     planned = Plan(
         rows=checked.rows,
         bad_rows=checked.bad,
@@ -156,10 +156,8 @@ def _cost(
 
 
 def _sum(costs: Iterable[pricing.Cost], scale: Decimal) -> Money:
-    total, *rest = [cost.money for cost in costs]
-    for money in rest:
-        total += money
-    return type(total)(round(total.amount * scale, 6), total.currency)
+    total = sum_of(cost.money for cost in costs)
+    return Money(round(total.amount * scale, 6), total.currency)
 
 
 def _shared_prefix(requests: list[Any], mean: float) -> float:

@@ -68,12 +68,12 @@ class Progress:
     """Units by currency, of this run."""
     last_answer: float = field(default_factory=time.monotonic)
 
-    def count(self, answer: Answer) -> None:
+    def count(self, ended: Answer | Outcome) -> None:
         """Count what an attempt used and cost."""
         self.calls += 1
-        self.tokens += (answer.usage or {}).get("total_tokens", 0)
-        if answer.cost:
-            self.cost[answer.currency] = self.cost.get(answer.currency, 0) + answer.cost
+        self.tokens += (ended.usage or {}).get("total_tokens", 0)
+        if ended.cost:
+            self.cost[ended.currency] = self.cost.get(ended.currency, 0) + ended.cost
 
 
 class Runner:

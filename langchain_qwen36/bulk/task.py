@@ -12,19 +12,17 @@ import orjson
 from langchain_core.load import dumps
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.runnables import RunnableBinding, RunnableSequence
-from pydantic import BaseModel
 
-from langchain_qwen36._content.messages import reasoning_text
 from langchain_qwen36._model.prepare import prepare_call
 from langchain_qwen36._request.build import to_bytes
 from langchain_qwen36._response.errors.billing import may_be_billed
 from langchain_qwen36.bulk.prompt import canonical
+from langchain_qwen36.bulk.records import answer_record, as_json, cost_in_units
 from langchain_qwen36.bulk.types import Outcome
 from langchain_qwen36.callbacks import QwenCostCallbackHandler
 from langchain_qwen36.callbacks.pricer import is_self_hosted
 from langchain_qwen36.chat_models import ChatQwen36
 from langchain_qwen36.errors import BulkInputError, QwenError
-from langchain_qwen36.pricing import money_of
 from langchain_qwen36.pricing.units import units_of
 
 if TYPE_CHECKING:
@@ -66,16 +64,10 @@ class Answer:
     def _answer(self) -> dict[str, Any] | None:
         if self.message is None and self.parsed is None:
             return None
-        answer: dict[str, Any] = {"answer": None, "reasoning": None, "parsed": _plain(self.parsed)}
-        if (message := self.message) is not None:
-            metadata = message.response_metadata
-            answer["answer"] = message.text
-            answer["reasoning"] = reasoning_text(message) or None
-            answer["tool_calls"] = message.tool_calls or None
-            answer["finish_reason"] = metadata.get("finish_reason")
-            answer["model"] = metadata.get("model_name")
-            answer["request_id"] = metadata.get("request_id")
-        return answer
+        if self.message is None:
+            return {"answer": None, "reasoning": None, "parsed": as_json(self.parsed)}
+        request_id = self.message.response_metadata.get("request_id")
+        return {**answer_record(self.message, self.parsed), "request_id": request_id}
 
 
 class ModelTask:
@@ -236,14 +228,10 @@ def _settings_of(runnable: Runnable[Any, Any]) -> dict[str, Any]:
 
 
 def _of_message(message: AIMessage) -> Answer:
-    answer = Answer(message, usage=message.usage_metadata)
-    metadata = message.response_metadata
-    if record := metadata.get("cost"):
-        money = money_of(record)
-        answer.cost, answer.currency = units_of(money.amount), money.currency
-    elif is_self_hosted(metadata.get("gateway")):
-        answer.cost = 0
-    return answer
+    cost, currency = cost_in_units(message)
+    if cost is None and is_self_hosted(message.response_metadata.get("gateway")):
+        cost = 0
+    return Answer(message, usage=message.usage_metadata, cost=cost, currency=currency)
 
 
 def _of_error(error: BaseException, model: ChatQwen36) -> Answer:
@@ -271,13 +259,6 @@ def _add_costs(answer: Answer, costs: QwenCostCallbackHandler) -> None:
         for currency, amount in summary.costs.items():
             answer.cost, answer.currency = units_of(amount), currency
         answer.cost = answer.cost or 0
-
-
-def _plain(value: Any) -> Any:
-    """Return a parsed object as JSON."""
-    if isinstance(value, BaseModel):
-        return value.model_dump(mode="json")
-    return value
 
 
 def _digest(*parts: bytes) -> bytes:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Reserve = str
 """What is held for a call in flight: `likely`, `worst`, or an amount such as `"0.05 USD"`."""
 
-_FIRST_ANSWER = 500
+FIRST_ANSWER = 500
 """Output tokens assumed of a model of which no answer was counted yet."""
 _REMEMBERED_ANSWERS = 50
 """Answers of a model whose lengths are kept; the usual answer is their 90th percentile."""
@@ -137,7 +137,7 @@ class HoldEstimator:
             most = self._price(call, math.ceil(read * _INPUT_MARGIN), written)
             return Hold(most, most) if most else None
         usual = lengths.usual(call.model)
-        guess = _FIRST_ANSWER if usual is None else usual
+        guess = FIRST_ANSWER if usual is None else usual
         likely = self._price(call, read, guess if written is None else min(guess, written))
         certain = self._price(call, read, 0) if usual is None else likely
         return Hold(likely, certain) if likely and certain else None

@@ -12,8 +12,12 @@ from pydantic import Field
 
 from langchain_qwen36._model.client import ClientRequest
 from langchain_qwen36._model.concurrency import arun_parts, run_parts
-from langchain_qwen36._model.retrieval import RequestUsage, RetrievalModel, UsageTotal
-from langchain_qwen36._transport.request import asend, send
+from langchain_qwen36._model.retrieval import (
+    RequestUsage,
+    RetrievalModel,
+    UsageTotal,
+    check_text,
+)
 from langchain_qwen36.embeddings.response import parse_payload, vectors_in
 from langchain_qwen36.errors import MessageError, UnsupportedSettingError
 
@@ -65,8 +69,6 @@ class QwenEmbeddings(RetrievalModel, Embeddings):
     the catalogue does not know goes through unchanged."""
     dimensions: int | None = Field(default=None, gt=0)
     """The size of a vector. None: the model's own."""
-    chunk_size: int | None = Field(default=None, ge=1)
-    """Texts of one request. None: as many as the model takes, or 64 where that is not known."""
     query_instruction: str | None = None
     """What a query is for; it stands before the text in `embed_query`, in the form that
     Qwen3-Embedding was trained with (`Instruct: …`, `Query: …`). Documents go as they are."""
@@ -90,10 +92,7 @@ class QwenEmbeddings(RetrievalModel, Embeddings):
             raise UnsupportedSettingError(
                 f"`dimensions={self.dimensions}`: {known.id!r} has {listed}."
             )
-        if self.chunk_size and known.max_inputs and self.chunk_size > known.max_inputs:
-            raise UnsupportedSettingError(
-                f"`chunk_size={self.chunk_size}`: {known.id!r} takes {known.max_inputs} texts."
-            )
+        self._check_chunk_size("texts")
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Return the vectors of texts, in their order; no texts cost no request.
@@ -137,20 +136,14 @@ class QwenEmbeddings(RetrievalModel, Embeddings):
         return _result(await arun_parts(chunks, self._aembed_chunk, self.max_concurrency))
 
     def _embed_chunk(self, texts: Sequence[str]) -> _Part:
-        if self.rate_limiter is not None:
-            self.rate_limiter.acquire()
-        return send(self._call(self._request(texts)), partial(self._read, len(texts)))
+        return self._send(self._request(texts), partial(self._read, len(texts)))
 
     async def _aembed_chunk(self, texts: Sequence[str]) -> _Part:
-        if self.rate_limiter is not None:
-            await self.rate_limiter.aacquire()
-        call = await self._acall(self._request(texts))
-        return await asend(call, partial(self._read, len(texts)))
+        return await self._asend(self._request(texts), partial(self._read, len(texts)))
 
     def _chunks(self, texts: Sequence[str]) -> list[Sequence[str]]:
         _check_texts(texts)
-        known = self._known_model
-        size = self.chunk_size or (known.max_inputs if known else None) or _DEFAULT_CHUNK
+        size = self._largest_chunk(_DEFAULT_CHUNK)
         return [texts[start : start + size] for start in range(0, len(texts), size)]
 
     def _request(self, texts: Sequence[str]) -> ClientRequest:
@@ -193,7 +186,4 @@ def _check_texts(texts: Any) -> None:
     if isinstance(texts, str):
         raise MessageError("`embed_documents` takes a list of texts: use `embed_query` for one.")
     for index, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise MessageError(f"texts[{index}] is {type(text).__name__}, not a text.")
-        if not text.strip():
-            raise MessageError(f"texts[{index}] is empty: leave it out, it has no embedding.")
+        check_text(f"texts[{index}]", text, "embedding")

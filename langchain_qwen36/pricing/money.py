@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -68,6 +70,15 @@ def parse_decimal(value: object) -> Decimal | None:
     except InvalidOperation:
         return None
     return number if number.is_finite() else None
+
+
+def sum_of(amounts: Iterable[Money]) -> Money:
+    """Add amounts of one currency; there must be one at least.
+
+    Raises:
+        CurrencyError: they are of several currencies.
+    """
+    return reduce(add, amounts)
 
 
 def totals(amounts: Iterable[Money]) -> dict[str, Decimal]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
 from langchain_core.documents import BaseDocumentCompressor, Document
@@ -12,9 +12,8 @@ from pydantic import Field
 
 from langchain_qwen36._model.client import ClientRequest
 from langchain_qwen36._model.concurrency import arun_parts, run_parts
-from langchain_qwen36._model.retrieval import RetrievalModel
-from langchain_qwen36._transport.request import asend, send
-from langchain_qwen36.errors import MessageError, UnsupportedSettingError
+from langchain_qwen36._model.retrieval import RetrievalModel, check_text
+from langchain_qwen36.errors import UnsupportedSettingError
 from langchain_qwen36.rerank.wire import parse_payload, rerank_body, rerank_url, scores_in
 
 if TYPE_CHECKING:
@@ -71,8 +70,6 @@ class QwenRerank(RetrievalModel, BaseDocumentCompressor):
     """Documents below it do not come back."""
     instruction: str | None = None
     """What makes a document a good one, in a sentence, best in English; `qwen3-rerank` takes it."""
-    chunk_size: int | None = Field(default=None, ge=1)
-    """Documents of one request. None: as many as the model takes, or 500."""
 
     def _check_settings(self) -> None:
         super()._check_settings()
@@ -83,10 +80,7 @@ class QwenRerank(RetrievalModel, BaseDocumentCompressor):
                 f"`model={self.model!r}` embeds texts: use `QwenEmbeddings`, or choose a rerank "
                 "model such as 'qwen3-rerank'."
             )
-        if self.chunk_size and known and known.max_inputs and self.chunk_size > known.max_inputs:
-            raise UnsupportedSettingError(
-                f"`chunk_size={self.chunk_size}`: {known.id!r} takes {known.max_inputs} documents."
-            )
+        self._check_chunk_size("documents")
 
     def compress_documents(
         self,
@@ -136,23 +130,18 @@ class QwenRerank(RetrievalModel, BaseDocumentCompressor):
         return self._best(await arun_parts(chunks, self._arank_chunk, self.max_concurrency))
 
     def _rank_chunk(self, chunk: _Chunk) -> list[RankedDocument]:
-        if self.rate_limiter is not None:
-            self.rate_limiter.acquire()
-        return send(self._call(self._request(chunk)), partial(self._read, chunk))
+        return self._send(self._request(chunk), partial(self._read, chunk))
 
     async def _arank_chunk(self, chunk: _Chunk) -> list[RankedDocument]:
-        if self.rate_limiter is not None:
-            await self.rate_limiter.aacquire()
-        return await asend(await self._acall(self._request(chunk)), partial(self._read, chunk))
+        return await self._asend(self._request(chunk), partial(self._read, chunk))
 
     def _chunks(self, query: str, documents: Sequence[str]) -> list[_Chunk]:
         if not documents:
             return []
-        _check_text("query", query)
+        check_text("query", query, "rank")
         for index, text in enumerate(documents):
-            _check_text(f"documents[{index}]", text)
-        known = self._known_model
-        size = self.chunk_size or (known.max_inputs if known else None) or _DEFAULT_CHUNK
+            check_text(f"documents[{index}]", text, "rank")
+        size = self._largest_chunk(_DEFAULT_CHUNK)
         return [
             _Chunk(query, documents[start : start + size], start, self.top_n)
             for start in range(0, len(documents), size)
@@ -191,10 +180,3 @@ class QwenRerank(RetrievalModel, BaseDocumentCompressor):
 def _scored(document: Document, entry: RankedDocument) -> Document:
     metadata = {**document.metadata, "relevance_score": entry.relevance_score}
     return document.model_copy(update={"metadata": metadata})
-
-
-def _check_text(name: str, text: Any) -> None:
-    if not isinstance(text, str):
-        raise MessageError(f"{name} is {type(text).__name__}, not a text.")
-    if not text.strip():
-        raise MessageError(f"{name} is empty: leave it out, it has no rank.")

@@ -6,10 +6,10 @@ import json
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import bulk_runs
 import pytest
 from loopback.batch import BatchGateway, Trouble
 
-from langchain_qwen36 import ChatQwen36
 from langchain_qwen36._transport import no_waiting
 from langchain_qwen36.bulk import BatchJob
 from langchain_qwen36.errors import BudgetExceededError, QwenError, UnsupportedSettingError
@@ -18,20 +18,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from langchain_qwen36 import ChatQwen36
+
 LISTED = {"qwen/qwen3.7-plus:batch": ("0.00000023", "0.00000092")}
 OK = [("1", "You wrote: a"), ("2", "You wrote: b"), ("3", "You wrote: c")]
 
 
 def model_of(gateway: BatchGateway, /, **settings: Any) -> ChatQwen36:
     """Make a model of OpenRouter's."""
-    given: dict[str, Any] = {
-        "model": "qwen3.7-plus",
-        "gateway": "openrouter",
-        "enable_thinking": False,
-        "base_url": gateway.base_url,
-        "api_key": gateway.key,
-    }
-    return ChatQwen36(**{**given, **settings})
+    return bulk_runs.model_of(
+        gateway, **{"model": "qwen3.7-plus", "gateway": "openrouter", **settings}
+    )
 
 
 @contextmanager

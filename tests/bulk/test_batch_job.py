@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from bulk_runs import model_of
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from loopback.batch import BatchGateway
 from pydantic import BaseModel
 
-from langchain_qwen36 import ChatQwen36
 from langchain_qwen36._transport import no_waiting
 from langchain_qwen36.bulk.batch.job import BatchJob
 from langchain_qwen36.bulk.batch.polling import Polling
@@ -31,17 +31,6 @@ if TYPE_CHECKING:
 
 HALF = 0.000192
 """26 tokens in and 49 out of qwen3.6-flash, in CNY, at half the price."""
-
-
-def model_of(gateway: BatchGateway, /, **settings: Any) -> ChatQwen36:
-    """Make a model whose batches go to a gateway."""
-    given: dict[str, Any] = {
-        "model": "qwen3.6-flash",
-        "gateway": "dashscope",
-        "enable_thinking": False,
-    }
-    given |= {"base_url": gateway.base_url, "api_key": gateway.key}
-    return ChatQwen36(**{**given, **settings})
 
 
 @contextmanager

@@ -7,10 +7,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from bulk_runs import model_of
 from langchain_core.output_parsers import StrOutputParser
 from loopback.batch import BatchGateway, Trouble
 
-from langchain_qwen36 import ChatQwen36, bulk
+from langchain_qwen36 import bulk
 from langchain_qwen36._transport import no_waiting
 from langchain_qwen36.bulk import BatchJob, BulkReport, Journal
 from langchain_qwen36.bulk.batch.runner import BatchRunner
@@ -27,18 +28,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HALF = 0.000192
-
-
-def model_of(gateway: BatchGateway, /, **settings: Any) -> ChatQwen36:
-    """Make a model whose calls and batches go to a gateway."""
-    given: dict[str, Any] = {
-        "model": "qwen3.6-flash",
-        "gateway": "dashscope",
-        "enable_thinking": False,
-        "base_url": gateway.base_url,
-        "api_key": gateway.key,
-    }
-    return ChatQwen36(**{**given, **settings})
 
 
 def write_input(tmp_path: Path, texts: list[str]) -> Path:

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from bulk_runs import model_of
 from loopback.batch import BatchGateway, Trouble
 
-from langchain_qwen36 import ChatQwen36
 from langchain_qwen36._transport import no_waiting
 from langchain_qwen36.bulk import BatchJob
 from langchain_qwen36.errors import InvalidRequestError, QwenError
@@ -18,17 +18,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OK = [("1", "You wrote: a"), ("2", "You wrote: b"), ("3", "You wrote: c")]
-
-
-def model_of(gateway: BatchGateway) -> ChatQwen36:
-    """Make a model whose batches go to a gateway."""
-    return ChatQwen36(
-        model="qwen3.6-flash",
-        gateway="dashscope",
-        enable_thinking=False,
-        base_url=gateway.base_url,
-        api_key=gateway.key,
-    )
 
 
 @contextmanager

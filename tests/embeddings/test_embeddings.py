@@ -10,13 +10,14 @@ import struct
 import threading
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_core.vectorstores import InMemoryVectorStore
 from loopback import LoopbackGateway, Raw
 from loopback.retrieval import vector_of
+from modes import called
 
 from langchain_qwen36 import PriceBook, no_waiting
 from langchain_qwen36.embeddings import QwenEmbeddings, RequestUsage
@@ -33,13 +34,7 @@ from langchain_qwen36.gateways import GATEWAYS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-Mode = Literal["sync", "async"]
-
-
-@pytest.fixture(params=["sync", "async"])
-def mode(request: pytest.FixtureRequest) -> Mode:
-    """Both ways of calling."""
-    return request.param
+    from modes import Mode
 
 
 @pytest.fixture
@@ -53,13 +48,6 @@ def at(server: LoopbackGateway, **settings: Any) -> QwenEmbeddings:
     """Return embeddings of a server."""
     where = {"gateway": server.row.name, "base_url": server.base_url, "api_key": server.key}
     return QwenEmbeddings(**where | settings)
-
-
-def called(mode: Mode, embeddings: QwenEmbeddings, method: str, *args: Any) -> Any:
-    """Call a method, or its async twin on a loop of its own."""
-    if mode == "sync":
-        return getattr(embeddings, method)(*args)
-    return asyncio.run(getattr(embeddings, f"a{method}")(*args))
 
 
 def vectors_of(*entries: dict[str, Any], **more: Any) -> Raw:

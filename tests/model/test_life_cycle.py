@@ -25,7 +25,6 @@ from fault_calls import (
     GOOD,
     HELLO,
     STALL,
-    Mode,
     abegun,
     apost,
     ask,
@@ -57,13 +56,9 @@ from langchain_qwen36.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from modes import Mode
+
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(params=["sync", "async"])
-def mode(request: pytest.FixtureRequest) -> Mode:
-    """Both ways of calling."""
-    return request.param
 
 
 def stream_to(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from langchain_core.documents import Document
 from loopback import LoopbackGateway, Raw
+from modes import called
 
 from langchain_qwen36 import no_waiting
 from langchain_qwen36.errors import (
@@ -22,15 +22,10 @@ from langchain_qwen36.rerank import QwenRerank, RankedDocument
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-Mode = Literal["sync", "async"]
+    from modes import Mode
+
 TEXTS = ["stocks fell", "a panda eats bamboo", "bamboo grows"]
 NATIVE = "/api/v1/services/rerank/text-rerank/text-rerank"
-
-
-@pytest.fixture(params=["sync", "async"])
-def mode(request: pytest.FixtureRequest) -> Mode:
-    """Both ways of calling."""
-    return request.param
 
 
 @pytest.fixture
@@ -44,13 +39,6 @@ def at(server: LoopbackGateway, **settings: Any) -> QwenRerank:
     """Return a rerank of a server."""
     where = {"gateway": server.row.name, "base_url": server.base_url, "api_key": server.key}
     return QwenRerank(**where | settings)
-
-
-def called(mode: Mode, rerank: QwenRerank, method: str, *args: Any) -> Any:
-    """Call a method, or its async twin on a loop of its own."""
-    if mode == "sync":
-        return getattr(rerank, method)(*args)
-    return asyncio.run(getattr(rerank, f"a{method}")(*args))
 
 
 def results(*scores: tuple[int, float], **more: Any) -> dict[str, Any]:

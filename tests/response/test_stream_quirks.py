@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from answers import USAGE, chunk, completion
-from fault_calls import FINISH, USED, WHOLE, Mode, ask, sse, text
+from fault_calls import FINISH, USED, WHOLE, ask, sse, text
 from fault_server import stream, whole
 
 from langchain_qwen36.errors import (
@@ -13,6 +15,9 @@ from langchain_qwen36.errors import (
     ServerError,
     UnexpectedResponseError,
 )
+
+if TYPE_CHECKING:
+    from modes import Mode
 
 pytestmark = pytest.mark.parametrize("mode", ["sync", "async"])
 

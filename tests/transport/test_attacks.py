@@ -18,7 +18,7 @@ import fault_calls
 import living_loop
 import pytest
 from answers import USAGE, completion
-from fault_calls import ANSWER, HELLO, WHOLE, Mode, apost, call_to
+from fault_calls import ANSWER, HELLO, WHOLE, apost, call_to
 from fault_server import FaultServer, Wire, head, stream, whole
 
 from langchain_qwen36 import ChatQwen36
@@ -30,17 +30,13 @@ from langchain_qwen36.errors import GatewayConnectionError, InvalidRequestError,
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from modes import Mode
+
 PATIENT = Timeouts(connect=30, first_event=50, gap=50, pool=50)
 """No clock decides here, on however busy a machine."""
 HASTY = Timeouts(connect=30, first_event=0.5, gap=0.5, pool=30)
 """Ends what a server leaves open on purpose."""
 posted = partial(fault_calls.posted, max_retries=0)
-
-
-@pytest.fixture(params=["sync", "async"])
-def mode(request: pytest.FixtureRequest) -> Mode:
-    """Both ways of calling."""
-    return request.param
 
 
 def body_of(text: str) -> bytes:

@@ -20,7 +20,6 @@ from fault_calls import (
     HELLO,
     KEY,
     WHOLE,
-    Mode,
     apost,
     call_to,
     post,
@@ -56,11 +55,7 @@ from langchain_qwen36.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-
-@pytest.fixture(params=["sync", "async"])
-def mode(request: pytest.FixtureRequest) -> Mode:
-    """Both ways of calling."""
-    return request.param
+    from modes import Mode
 
 
 # When, and how long

@@ -18,7 +18,7 @@ import httpcore
 import living_loop
 import pytest
 from answers import USAGE, completion
-from fault_calls import ANSWER, HELLO, Mode, apost, post
+from fault_calls import ANSWER, HELLO, apost, post
 from fault_server import FaultServer, Wire, head, stream, whole
 
 from langchain_qwen36._transport import Timeouts
@@ -37,6 +37,8 @@ from langchain_qwen36.errors import (
 if TYPE_CHECKING:
     import ssl
 
+    from modes import Mode
+
 LARGE = b'{"x":"' + b"x" * 20_000_000 + b'"}'
 PATIENT = Timeouts(connect=30, first_event=50, gap=50, pool=50)
 """No clock decides here, on however busy a machine."""
@@ -46,12 +48,6 @@ ask_whole = partial(fault_calls.ask_whole, timeouts=PATIENT)
 posted = partial(fault_calls.posted, timeouts=PATIENT)
 posted_to = partial(fault_calls.posted_to, timeouts=PATIENT)
 streamed = partial(fault_calls.streamed, timeouts=PATIENT)
-
-
-@pytest.fixture(params=["sync", "async"])
-def mode(request: pytest.FixtureRequest) -> Mode:
-    """Both ways of calling."""
-    return request.param
 
 
 def response(text: str, length: int | None = None, **headers: str) -> bytes:

@@ -18,7 +18,6 @@ from builders import streamed
 from fault_calls import (
     ANSWER,
     HELLO,
-    Mode,
     abegun,
     apost,
     ask,
@@ -40,14 +39,10 @@ from langchain_qwen36.errors import GatewayConnectionError, GatewayTimeoutError,
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from modes import Mode
+
 LONG = 30
 """Seconds that no test waits for: what ends sooner was ended by its clock."""
-
-
-@pytest.fixture(params=["sync", "async"])
-def mode(request: pytest.FixtureRequest) -> Mode:
-    """Both ways of calling."""
-    return request.param
 
 
 def clock_of(error: Any) -> str | None:

@@ -19,7 +19,6 @@ from fault_calls import (
     STALL,
     USED,
     WHOLE,
-    Mode,
     Outcome,
     ask,
     ask_whole,
@@ -45,15 +44,10 @@ from langchain_qwen36.errors import (
 
 if TYPE_CHECKING:
     from fault_server import Script
+    from modes import Mode
 
 PAGE = "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
 TOKENS = USAGE["total_tokens"]
-
-
-@pytest.fixture(params=["sync", "async"])
-def mode(request: pytest.FixtureRequest) -> Mode:
-    """Both ways of calling."""
-    return request.param
 
 
 def hello(outcome: Outcome) -> None:

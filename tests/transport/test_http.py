@@ -27,7 +27,6 @@ from fault_calls import (
     QUICK,
     STALL,
     WHOLE,
-    Mode,
     abegun,
     apost,
     call_to,
@@ -62,14 +61,10 @@ from langchain_qwen36.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from modes import Mode
+
 PATIENT = Timeouts(connect=60, first_event=60, gap=60, pool=60)
 """For claims that are not about time, on a machine with other work to do."""
-
-
-@pytest.fixture(params=["sync", "async"])
-def mode(request: pytest.FixtureRequest) -> Mode:
-    """Both ways of calling."""
-    return request.param
 
 
 # Clocks

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import h11
 import httpcore
 import pytest
-from fault_calls import Mode, ask, posted, text
+from fault_calls import ask, posted, text
 from fault_server import FaultServer, Wire
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,13 +18,10 @@ from hypothesis import strategies as st
 from langchain_qwen36._transport.http.http1 import Exchange
 from langchain_qwen36.errors import GatewayConnectionError, StreamInterruptedError
 
+if TYPE_CHECKING:
+    from modes import Mode
+
 CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
-@pytest.fixture(params=["sync", "async"])
-def mode(request: pytest.FixtureRequest) -> Mode:
-    """Both ways of calling."""
-    return request.param
 
 
 def exchange() -> Exchange:

@@ -16,16 +16,9 @@ from langchain_qwen36._transport.proxies import bypasses_proxy, parse_proxy, pro
 from langchain_qwen36.errors import GatewayConnectionError, QwenError, UnsupportedSettingError
 
 if TYPE_CHECKING:
-    from fault_calls import Mode
+    from modes import Mode
 
 PASSWORD = "hidden-777-hidden"
-
-
-@pytest.fixture(params=["sync", "async"])
-def mode(request: pytest.FixtureRequest) -> Mode:
-    """Run a test with both kinds of call."""
-    mode: Mode = request.param
-    return mode
 
 
 NO_PROXY = [

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import fault_calls
 import pytest
 from answers import USAGE, completion
-from fault_calls import ANSWER, Mode
+from fault_calls import ANSWER
 from fault_server import FaultServer, Wire, head
 from tunnel_proxy import TunnelProxy
 
@@ -23,16 +23,12 @@ from langchain_qwen36.errors import CertificateError, GatewayConnectionError, Ga
 if TYPE_CHECKING:
     import ssl
 
+    from modes import Mode
+
 PATIENT = Timeouts(connect=30, first_event=50, gap=50, pool=50)
 """No clock decides here, on however busy a machine."""
 posted_to = partial(fault_calls.posted_to, timeouts=PATIENT, max_retries=0)
 KINDS = ["http", "https", "socks5"]
-
-
-@pytest.fixture(params=["sync", "async"])
-def mode(request: pytest.FixtureRequest) -> Mode:
-    """Both ways of calling."""
-    return request.param
 
 
 def port_of(server: FaultServer) -> int:

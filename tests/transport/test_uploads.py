@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import ssl
 import threading
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -21,16 +21,12 @@ from langchain_qwen36._transport.http.upload import FilePart, UploadBody
 from langchain_qwen36._transport.request import asend, send
 from langchain_qwen36.errors import GatewayTimeoutError, InvalidRequestError, ServerError
 
-Mode = Literal["sync", "async"]
+if TYPE_CHECKING:
+    from modes import Mode
+
 PATIENT = Timeouts(connect=60, first_event=60, gap=60, pool=60)
 SIZE = 3 * 2**20
 TAKEN = whole(200, {"id": "file-1"})
-
-
-@pytest.fixture(params=["sync", "async"])
-def mode(request: pytest.FixtureRequest) -> Mode:
-    """Both ways of calling."""
-    return request.param
 
 
 def form(content: bytes = b"x" * SIZE) -> UploadBody:

@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from langchain_core.messages import AIMessage
 
-from langchain_qwen36._content.messages import reasoning_text
+from langchain_qwen36.bulk.records import answer_record, cost_in_units
 from langchain_qwen36.bulk.types import Outcome
 from langchain_qwen36.errors import QwenError
-from langchain_qwen36.pricing import money_of
-from langchain_qwen36.pricing.units import units_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -60,37 +58,25 @@ def _paid(
     error: Mapping[str, Any] | None = None,
     fields: Mapping[str, Any] | None = None,
 ) -> Outcome:
-    cost = message.response_metadata.get("cost")
-    money = money_of(cost) if cost else None
+    cost, currency = cost_in_units(message)
     return Outcome(
         key=key,
         state=state,
         answer=_answer(message, parsed),
         usage=dict(message.usage_metadata) if message.usage_metadata else None,
-        cost=units_of(money.amount) if money else None,
-        currency=money.currency if money else "",
+        cost=cost,
+        currency=currency,
         error=error,
         fields=fields,
     )
 
 
 def _answer(message: AIMessage, parsed: Any) -> dict[str, Any]:
-    metadata = message.response_metadata
     return {
-        "answer": message.text,
-        "reasoning": reasoning_text(message) or None,
-        "parsed": _plain(parsed),
-        "tool_calls": message.tool_calls or None,
+        **answer_record(message, parsed),
         "invalid_tool_calls": message.invalid_tool_calls or None,
-        "finish_reason": metadata.get("finish_reason"),
-        "model": metadata.get("model_name"),
-        "response_metadata": metadata,
+        "response_metadata": message.response_metadata,
     }
-
-
-def _plain(value: Any) -> Any:
-    """Turn a pydantic object into what JSON can hold."""
-    return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
 
 
 def _error(error: Exception) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from langchain_qwen36.bulk.batch.outcomes import failed_outcome
 from langchain_qwen36.bulk.batch.part_files import PartWriter
 from langchain_qwen36.bulk.batch.store import Part
 from langchain_qwen36.bulk.types import Candidate
+from langchain_qwen36.callbacks.holds import FIRST_ANSWER
 from langchain_qwen36.catalog import check_batch_model, find_model
 from langchain_qwen36.errors import BudgetExceededError, InvalidRequestError, MessageError
 
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from langchain_qwen36.pricing import Money
 
 _PAGE = 500
-_USUAL_ANSWER = 500
-"""Output tokens assumed of a request that limits none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +217,7 @@ def expected_cost(
     None: its batch price is not known.
     """
     limits = (request.body.get(name) for name in ("max_completion_tokens", "max_tokens"))
-    written = next((limit for limit in limits if isinstance(limit, int)), _USUAL_ANSWER)
+    written = next((limit for limit in limits if isinstance(limit, int)), FIRST_ANSWER)
     tools = chain.kwargs.get("tools") or ()
     read = count(chain.model, endpoint.gateway, messages, tools)
     return compare(

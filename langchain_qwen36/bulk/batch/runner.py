@@ -17,6 +17,7 @@ from langchain_qwen36.bulk.runner import Progress
 from langchain_qwen36.bulk.task import ModelTask, error_record
 from langchain_qwen36.bulk.types import Outcome, Turn
 from langchain_qwen36.errors import BudgetExceededError, BulkInputError, MessageError
+from langchain_qwen36.pricing.money import sum_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -194,14 +195,9 @@ class BatchRunner:
         self, key: str, ending: AIMessage | QwenError, fields: Mapping[str, Any] | None
     ) -> Outcome:
         outcome = outcome_of(key, ending, fields, parse=self._core.chain.parse)
-        progress = self.progress
-        progress.calls += 1
-        progress.done += outcome.state == "done"
-        progress.failed += outcome.state == "failed"
-        progress.tokens += (outcome.usage or {}).get("total_tokens", 0)
-        if outcome.cost:
-            before = progress.cost.get(outcome.currency, 0)
-            progress.cost[outcome.currency] = before + outcome.cost
+        self.progress.count(outcome)
+        self.progress.done += outcome.state == "done"
+        self.progress.failed += outcome.state == "failed"
         return outcome
 
 
@@ -210,7 +206,4 @@ def _sum(prices: Sequence[Money | None]) -> Money | None:
     known = [price for price in prices if price is not None]
     if not known or len(known) < len(prices):
         return None
-    total, *rest = known
-    for price in rest:
-        total += price
-    return total
+    return sum_of(known)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import orjson
 
+from langchain_qwen36.bulk.journal import json_text, now
 from langchain_qwen36.bulk.types import Turn
 
 if TYPE_CHECKING:
@@ -137,13 +137,13 @@ class BatchStore:
                 "INSERT INTO bulk_batch (run, state, gateway, base_url, model, thinking, rows,"
                 " input_file, batch_id, output_file, error_file, detail, created, updated)"
                 " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (part.run, *_values(part), _now(), _now()),
+                (part.run, *_values(part), now(), now()),
             )
             part.number = int(cursor.lastrowid or 0)
             database.executemany(
                 "UPDATE bulk_row SET state = 'batch', batch = ?, attempts = attempts + 1,"
                 " fields = ? WHERE key = ?",
-                ((part.number, _json(inputs.get(key)), key) for key in keys),
+                ((part.number, json_text(inputs.get(key)), key) for key in keys),
             )
         return part
 
@@ -214,16 +214,12 @@ class BatchStore:
         self.journal.apply([Turn(ended=outcome) for outcome in outcomes])
 
 
-def _json(value: Any) -> str | None:
-    return None if value is None else orjson.dumps(value, default=str).decode()
-
-
 def _save(database: sqlite3.Connection, part: Part) -> None:
     database.execute(
         "UPDATE bulk_batch SET state = ?, gateway = ?, base_url = ?, model = ?, thinking = ?,"
         " rows = ?, input_file = ?, batch_id = ?, output_file = ?, error_file = ?, detail = ?,"
         " updated = ? WHERE number = ?",
-        (*_values(part), _now(), part.number),
+        (*_values(part), now(), part.number),
     )
 
 
@@ -239,7 +235,7 @@ def _values(part: Part) -> tuple[Any, ...]:
         part.batch_id,
         part.output_file,
         part.error_file,
-        orjson.dumps(part.detail, default=str).decode(),
+        json_text(part.detail),
     )
 
 
@@ -253,7 +249,3 @@ def _part(values: tuple[Any, ...]) -> Part:
             "detail": orjson.loads(named["detail"]),
         }
     )
-
-
-def _now() -> int:
-    return time.time_ns() // 1000

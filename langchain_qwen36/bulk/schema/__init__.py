@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
+from langchain_qwen36._sql_scripts import sql_scripts
 from langchain_qwen36.errors import JournalError
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ def migrate(database: sqlite3.Connection) -> None:
     Raises:
         JournalError: The file is another program's database, or a later release's journal.
     """
-    scripts, version = _released(), _check(database)
+    scripts = sql_scripts(__name__)
+    version = _check(database, len(scripts))
     for number in range(version + 1, len(scripts) + 1):
         database.executescript(
             f"BEGIN IMMEDIATE; {scripts[number - 1]}; PRAGMA application_id = {_APPLICATION};"
@@ -28,24 +29,16 @@ def migrate(database: sqlite3.Connection) -> None:
         )
 
 
-def _released() -> list[str]:
-    scripts = sorted(
-        (file for file in files(__name__).iterdir() if file.name.endswith(".sql")),
-        key=lambda file: file.name,
-    )
-    return [script.read_text(encoding="utf-8") for script in scripts]
-
-
-def _check(database: sqlite3.Connection) -> int:
+def _check(database: sqlite3.Connection, newest: int) -> int:
     """Return the version of a journal's schema; 0 for an empty database."""
     (version,) = database.execute("PRAGMA user_version").fetchone()
     (application,) = database.execute("PRAGMA application_id").fetchone()
     (tables,) = database.execute("SELECT COUNT(*) FROM sqlite_master").fetchone()
     if tables and application != _APPLICATION:
         raise JournalError("The file is another program's database, not the journal of a bulk run.")
-    if version > len(_released()):
+    if version > newest:
         raise JournalError(
-            f"The journal has schema {version}, and this release knows {len(_released())}: "
+            f"The journal has schema {version}, and this release knows {newest}: "
             "pip install --upgrade langchain-qwen36"
         )
     return int(version)

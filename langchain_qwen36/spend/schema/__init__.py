@@ -4,28 +4,17 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from sqlalchemy import inspect, text
 
+from langchain_qwen36._sql_scripts import sql_scripts
 from langchain_qwen36.errors import LedgerError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 _LOCK = 0x5135_5350  # any number that no other program of the database uses
-
-
-@cache
-def released() -> tuple[str, ...]:
-    """Return the scripts of all versions, the first for version 1."""
-    scripts = sorted(
-        (file for file in files(__name__).iterdir() if file.name.endswith(".sql")),
-        key=lambda file: file.name,
-    )
-    return tuple(script.read_text(encoding="utf-8") for script in scripts)
 
 
 def migrate(connection: Connection) -> None:
@@ -36,7 +25,7 @@ def migrate(connection: Connection) -> None:
     """
     if connection.dialect.name == "postgresql":  # SQLite's transaction is the lock.
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-    scripts, version = released(), version_of(connection)
+    scripts, version = sql_scripts(__name__), version_of(connection)
     if version > len(scripts):
         raise LedgerError(
             f"The ledger has schema {version}, and this release knows {len(scripts)}: "

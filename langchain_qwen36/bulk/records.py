@@ -1,0 +1,39 @@
+"""What the journal keeps of a message, from a call and from a batch alike."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_qwen36._content.messages import reasoning_text
+from langchain_qwen36.pricing import money_of
+from langchain_qwen36.pricing.units import units_of
+
+if TYPE_CHECKING:
+    from langchain_core.messages import AIMessage
+
+
+def answer_record(message: AIMessage, parsed: Any) -> dict[str, Any]:
+    """Return a row's `answer`: the keys of the output."""
+    metadata = message.response_metadata
+    return {
+        "answer": message.text,
+        "reasoning": reasoning_text(message) or None,
+        "parsed": as_json(parsed),
+        "tool_calls": message.tool_calls or None,
+        "finish_reason": metadata.get("finish_reason"),
+        "model": metadata.get("model_name"),
+    }
+
+
+def as_json(value: Any) -> Any:
+    """Turn a pydantic object into what JSON can hold."""
+    return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
+
+
+def cost_in_units(message: AIMessage) -> tuple[int | None, str]:
+    """Return what a message cost, in 10^-12 of its currency; None where no price is known."""
+    record = message.response_metadata.get("cost")
+    if not record:
+        return None, ""
+    money = money_of(record)
+    return units_of(money.amount), money.currency
