@@ -1,3 +1,3 @@
-"""The version, said once: the build reads it here."""
+"""The only place where the version is defined; the build reads it here."""
 
 __version__ = "0.1.0"

@@ -32,9 +32,10 @@ def adapt_tool_choice(
 
     Args:
         plan: What is decided so far.
-        settings: The policy and the choice.
-        gateway: Which choices it takes.
-        off: The plan with thinking off; None where it is off, or cannot be switched.
+        settings: The policy and the requested choice.
+        gateway: The gateway's row, which says what choices are accepted.
+        off: The same reasoning plan with thinking disabled; None if it is already disabled or
+            cannot be.
     """
     if (why := _refusal(plan, gateway)) is None:
         return _named(plan, gateway)

@@ -1,8 +1,8 @@
-"""How many calls run at once: more while all goes well, fewer on 429 and when answers slow down.
+"""Adjust how many calls run at once: more while all succeed, fewer on 429 and slow answers.
 
-As TCP does it (RFC 5681): doubled each round until the first refusal, then small steps up and a
-multiplicative decrease. A refused call costs nothing, so the decrease is not by half: what is left
-is a little more than what was answered, and the limit of a gateway is used to its edge.
+As in TCP (RFC 5681): double each round until the first refusal, then increase in small steps and
+decrease by a factor. After a refusal the limit drops to about 5 % above the calls that were
+answered (at most by half), to stay close to the gateway's real limit: a refused call costs nothing.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ _FIRST = 8
 """Calls at once when nothing is known yet."""
 _MOST = 1000
 _OVERSHOOT = 1.05
-"""How much more than what was answered is tried."""
+"""After a round with refusals, the limit is cut to its answered share, times this."""
 _LARGEST_DECREASE = 0.5
-"""What a round leaves of the limit at least."""
+"""A round with refusals never cuts the limit below this share of it."""
 _STEP, _LONGEST_STEP = 0.05, 0.5
-"""Growth in a round without a refusal; it doubles from round to round, for limits move."""
+"""Growth in a round without a refusal; it doubles from round to round, since limits change."""
 _SHORTEST_ROUND = 0.25
 """Seconds; else a round is as long as an answer takes."""
 _SLOW_DECREASE = 0.9
-"""What slow answers leave of the limit."""
+"""Factor of the limit when answers slow down."""
 _SLOW = 2.5
-"""Answers are slow when they take so many times what they took at their quickest."""
+"""Answers are slow when their median takes this many times the quickest median."""
 _WINDOW = 16
-"""Answers whose median is looked at."""
+"""Answers over which the median is taken, at least."""
 _AGING = 1.02
-"""By how much the quickest median is forgotten with each window: prompts differ."""
+"""The quickest median grows by this factor with each window, since prompts differ."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 10.0
 
 
 class Concurrency:
-    """The limit of one key; several runs of a process share it."""
+    """The concurrency limit of one API key, model and endpoint; runs of a process share it."""
 
     def __init__(
         self,

@@ -232,7 +232,8 @@ def read(text: str, file: str) -> Rows:
     """Read the `[[model]]` and `[[offer]]` tables of a file.
 
     Raises:
-        CatalogError: The file is not TOML, a field is wrong, or two rows are of one thing.
+        CatalogError: The file is not TOML, a field is wrong, or two rows describe the same model or
+            offer.
     """
     try:
         tables = tomllib.loads(text)

@@ -48,8 +48,8 @@ def vectors_in(
         dimensions: The size that was asked for, if any.
 
     Raises:
-        UnexpectedResponseError: not one vector a text, all of one size, or not of the size that was
-            asked for.
+        UnexpectedResponseError: the number of vectors differs from the texts, their sizes differ,
+            or the size is not the requested one.
     """
     vectors = _in_order(payload.get("data"), count)
     if vectors is None or len({len(vector) for vector in vectors}) > 1:

@@ -70,12 +70,12 @@ class QwenFiles(ClientSettings):
             source: Its path, or its bytes.
             purpose: What it is for: `file-extract` for documents that `qwen-long` reads, `batch`
                 for the requests of a batch.
-            filename: What it is called there; a path's own name when left out.
+            filename: Its name at the gateway; a path's own name when left out.
 
         Raises:
             MessageError: no such file, an empty one, or one that the gateway does not take.
-            QwenError: the gateway refuses it, or cannot be reached. A file may be there all the
-                same where its answer was lost: `list` shows it.
+            QwenError: the gateway refuses it, or cannot be reached. If the reply was lost, the
+                upload may still have succeeded; check `list`.
         """
         return send(self._call(self._upload_request(source, purpose, filename)), parse_file)
 

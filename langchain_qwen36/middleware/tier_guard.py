@@ -91,11 +91,11 @@ class TierGuardMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         """Initialize the middleware.
 
         Args:
-            action: One of the four above; `summarise` is `summarize`.
+            action: One of the four above; the spelling `summarise` is accepted too.
             summary_model: Writes the summaries. None: the agent's own model.
-            keep: The share of the tier that is kept of a conversation that is cut, so that not
-                every call cuts again.
-            margin: The share of the tier to stay below its bound, for counts are estimates.
+            keep: When cutting, shorten the conversation to this share of the tier's limit, so that
+                the next call need not cut again.
+            margin: The share of the tier to stay below its limit, since counts are estimates.
 
         Raises:
             ValueError: An unknown action, or a share that is not above 0 and below 1 (`margin`: 0

@@ -1,11 +1,10 @@
 """Compute the list price of a call: usage times offer, exactly.
 
-One request pays one tier, chosen by its total input tokens, cached ones counted, and all its
-tokens pay that tier's rates. Tokens are split into disjoint kinds first: plain input, cache hits,
-cache writes, output. Output already holds the reasoning.
-Fees of server tools such as web search are not in it: calls of them that were counted are named
-(`plugin_calls_of`), and where a gateway reports what it charged, that is beside it
-(`reported_cost`).
+One request pays one tier, and all its tokens pay that tier's rates: `Price.tier_for` in
+`catalog/price.py` chooses it by the total input tokens, cached ones included. Tokens are split into
+disjoint kinds first: plain input, cache hits, cache writes, output, which includes the reasoning.
+Fees of server tools such as web search are not included: `plugin_calls_of` names the calls of them
+that were counted, and `reported_cost` holds what a gateway says that it charged.
 """
 
 from __future__ import annotations

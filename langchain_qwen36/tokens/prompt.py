@@ -51,7 +51,8 @@ def count_messages(
     Args:
         messages: LangChain messages, as they are handed to the model.
         tools: Tools in OpenAI's wire form, as `convert_to_openai_tool` gives them.
-        thinking: Whether the call thinks; without thinking the prompt ends in an empty thought.
+        thinking: Whether the call thinks; if not, the prompt ends with an empty `<think></think>`
+            block.
         preserve_thinking: The same as `replay="all"`, for reasoning of this package's models.
         replay: Which assistant messages are sent with their reasoning, as `replay_reasoning` says.
         max_pixels: What the server scales an image down to where the block does not say.
@@ -82,7 +83,11 @@ def prompt_text(
     preserve_thinking: bool = False,
     replay: Replay = "tool_loop",
 ) -> str:
-    """Return the prompt as the template writes it, without media and the text after the tools."""
+    """Return the prompt as the model's chat template writes it.
+
+    Left out are media and the fixed instructions that the template writes after the tools;
+    `count_messages` adds their tokens.
+    """
     first = messages[0] if messages else None
     system = _text(first) if isinstance(first, SystemMessage) else ""
     head = "\n\n".join(part for part in (_tools_text(tools or ()), system) if part)

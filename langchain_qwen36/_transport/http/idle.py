@@ -1,7 +1,8 @@
 """Connections that wait for their next request; shared by the pool for threads and the async one.
 
-`take` is the one place that decides whether a kept connection may carry another request. What the
-peer sent without being asked, or after a response, would be taken for the next caller's response.
+`take` alone decides whether a kept connection may carry another request. What the peer sent
+unasked, or after a response, would be read as the next caller's response, so a connection with
+unread bytes is closed.
 """
 
 from __future__ import annotations
@@ -23,22 +24,22 @@ if TYPE_CHECKING:
 CONNECTION_LOST = (httpcore.NetworkError, httpcore.RemoteProtocolError)
 """What a stream or an exchange raises when the connection ends too early."""
 SWEEP_SECONDS = 1.0
-"""How often idle connections are looked at: what the server closed is closed here as well."""
+"""How often idle connections are checked; those that the server closed are closed here too."""
 
 HANDOVER_SECONDS = 0.005
-"""How long a connection rests that goes from one call straight to the next, before it is looked
-at: what a broken server sends behind its response has come by then."""
+"""How long a connection that passes from one call straight to the next rests before it is checked:
+surplus bytes of a broken server have arrived by then."""
 
 
 class Stream(Protocol):
     """A connection of either pool."""
 
     def is_quiet(self) -> bool:
-        """Return whether nothing is unsent, unread or ended."""
+        """Return whether no data waits in either direction and the peer has not closed."""
         ...
 
     def close(self) -> None:
-        """Close it; must not raise."""
+        """Close the connection; must not raise."""
         ...
 
 
@@ -48,14 +49,14 @@ S = TypeVar("S", bound=Stream)
 class _Idle(NamedTuple, Generic[S]):
     stream: S
     until: float
-    """On the monotonic clock."""
+    """Time on the monotonic clock."""
 
     def is_usable(self) -> bool:
         return self.until > time.monotonic() and self.stream.is_quiet()
 
 
 class IdleConnections(Generic[S]):
-    """A stack: the connection used last is used next, and the others grow old.
+    """A stack of idle connections: the one used last is used next, the others grow old.
 
     Safe for threads: appending to a deque and popping from it are atomic.
 
@@ -83,7 +84,8 @@ class IdleConnections(Generic[S]):
         """Return a connection that may carry another request; close those that may not.
 
         Args:
-            handed_over: Another call's, which is looked at first.
+            handed_over: A connection passed on directly by a finishing call; checked before the
+                idle ones.
             is_wanted: Whether the call takes a kept connection at all.
         """
         if handed_over is not None:
@@ -130,10 +132,10 @@ def check_is_quiet(stream: Stream) -> None:
 
 
 def died_while_idle(error: Exception, exchange: Exchange) -> bool:
-    """Whether a kept connection was already dead, so that a new one may be tried at once.
+    """Return whether a kept connection was already dead, so that a new one may be tried at once.
 
-    Closing an idle connection and sending on it cross each other (RFC 9112, section 9.5): that is
-    no failed attempt of the call.
+    The server may close an idle connection just as we send on it (RFC 9112, section 9.5); that does
+    not count as a failed attempt.
     """
     return not exchange.has_begun and raised_in_signal_handler(error) is None
 

@@ -23,7 +23,7 @@ _OF_STREAMS = ("stream", "stream_options", "tool_stream")
 
 
 def batch_gateway(gateway: Gateway) -> Gateway:
-    """Return how a gateway speaks inside a batch: no streams, and no marks for a cache.
+    """Return the gateway's row changed for batch use: no streaming, no `cache_control`.
 
     See docs/quirks.md#what-a-batch-leaves-out.
     """
@@ -31,7 +31,9 @@ def batch_gateway(gateway: Gateway) -> Gateway:
 
 
 def batch_body(request: Request) -> dict[str, Any]:
-    """Return the body of a request for a batch, which always says whether to think.
+    """Return the body of a request for a batch, without the fields of streams.
+
+    For a model that can think, the body always sets the thinking switch explicitly.
 
     Raises:
         UnsupportedSettingError: it cannot be told whether the model will think.
@@ -78,7 +80,9 @@ def encode_line(custom_id: str, body: Mapping[str, Any], service: BatchService) 
 def inline_submission(
     body: Mapping[str, Any], lines: Iterable[bytes], *, window: str, endpoint: str = ENDPOINT
 ) -> bytes:
-    """Return what makes an inline batch; `requests` is its last key, for it is read as it comes.
+    """Return the body that creates an inline batch.
+
+    `requests` must be the last key because the gateway parses the body as a stream.
 
     Args:
         body: Any of the requests' bodies: all have one model and one provider.
