@@ -16,8 +16,8 @@ from langchain_qwen36._model.core_overrides import with_cached_signature
 from langchain_qwen36._model.secret_settings import hide_secrets
 from langchain_qwen36._model.settings import InitSettings, ModelSettings  # noqa: TC001
 from langchain_qwen36._response.chunks import ChunkWriter
-from langchain_qwen36._response.events import EventWriter
 from langchain_qwen36._response.reader import CompletionReader
+from langchain_qwen36._response.v3_events import EventWriter
 from langchain_qwen36._transport import StreamCall
 from langchain_qwen36.spend import admission
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
-    from langchain_qwen36._model.listing import ListedModel
+    from langchain_qwen36._model.list_models import ListedModel
     from langchain_qwen36._response.delta import Delta
     from langchain_qwen36.gateways import Gateway
 
@@ -353,7 +353,7 @@ class ChatQwen36(BaseChatQwen):
             base_url: The URL of a server of your own.
             **options: `api_key`, `http_client`, and `only_qwen=False` for other makers' models.
         """
-        from langchain_qwen36._model.listing import list_models  # noqa: PLC0415, it imports httpx
+        from langchain_qwen36._model.list_models import list_models  # noqa: PLC0415, it imports httpx
 
         return list_models(gateway, base_url=base_url, **options)
 

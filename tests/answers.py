@@ -13,9 +13,9 @@ from langchain_qwen36._request.types import Request
 from langchain_qwen36._response import content_blocks as blocks
 from langchain_qwen36._response.chunks import ChunkWriter
 from langchain_qwen36._response.delta import TransportInfo
-from langchain_qwen36._response.events import EventWriter
 from langchain_qwen36._response.message import chat_result
 from langchain_qwen36._response.reader import CompletionReader
+from langchain_qwen36._response.v3_events import EventWriter
 from langchain_qwen36.gateways import GATEWAYS
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from langchain_qwen36._model.fields import QwenFields
 from langchain_qwen36._model.setting_hints import unknown_setting
 from langchain_qwen36._model.tool_binding import response_format_of
 from langchain_qwen36._request import tools as wire_tools
+from langchain_qwen36._request.tool_choice import choice_to_wire
 from langchain_qwen36._request.types import Settings, Thinking
 from langchain_qwen36.errors import UnsupportedSettingError
 from langchain_qwen36.gateways import ServerFeature
@@ -134,7 +135,7 @@ def merge(
         | {wire: values[name] for name, wire in _WIRE_PARAMS.items() if values[name] is not None},
         thinking=_thinking(fields, kwargs),
         tools=tools,
-        tool_choice=wire_tools.choice_to_wire(kwargs.get("tool_choice"), tools),
+        tool_choice=choice_to_wire(kwargs.get("tool_choice"), tools),
         parallel_tool_calls=values["parallel_tool_calls"],
         response_format=values["response_format"],
         json_hint=kwargs.get("json_hint"),

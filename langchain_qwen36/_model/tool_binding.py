@@ -12,6 +12,7 @@ from langchain_qwen36._content.tool_names import legal_tool_name
 from langchain_qwen36._model.output_parser import StructuredOutputParser, target_of
 from langchain_qwen36._model.value_schema import ValueParser, wrap
 from langchain_qwen36._request import tools as wire_tools
+from langchain_qwen36._request.tool_choice import choice_to_wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +38,7 @@ def tool_kwargs(
         ValueError: something that is no tool, or a choice that names none of them.
     """
     wire = wire_tools.to_wire(tools, strict=strict)
-    choice = wire_tools.choice_to_wire(tool_choice, wire)
+    choice = choice_to_wire(tool_choice, wire)
     kwargs: dict[str, Any] = {"tools": wire} if wire else {}
     if choice is not None:
         kwargs["tool_choice"] = choice

@@ -16,7 +16,7 @@ from langchain_qwen36._request import tools as wire_tools
 from langchain_qwen36._request.history_policy import HistoryPolicy
 from langchain_qwen36._request.json_schema import normalize_schema
 from langchain_qwen36._request.planning import plan_request
-from langchain_qwen36._request.tool_names import ToolNames
+from langchain_qwen36._request.sent_tool_names import ToolNames
 from langchain_qwen36._request.types import NO_THINKING_SETTINGS, Request
 from langchain_qwen36._request.validation import (
     check_messages,

@@ -22,7 +22,7 @@ from langchain_qwen36._content.history import first_replayed
 from langchain_qwen36._content.messages import is_block, tool_calls_of
 from langchain_qwen36._content.source import replace_lone_surrogates
 from langchain_qwen36._content.tool_names import legal_message_name
-from langchain_qwen36._request.assistant import (
+from langchain_qwen36._request.assistant_messages import (
     content_to_wire,
     reasoning_to_wire,
     visual_parts,
@@ -31,7 +31,7 @@ from langchain_qwen36._request.content_parts import part_to_wire, text_content, 
 from langchain_qwen36._request.history_policy import HistoryPolicy
 from langchain_qwen36._request.media_limits import MediaTarget, Part
 from langchain_qwen36._request.media_parts import uploaded_file
-from langchain_qwen36._request.tool_names import ToolNames
+from langchain_qwen36._request.sent_tool_names import ToolNames
 from langchain_qwen36._request.tool_results import PendingCall, ToolResults
 from langchain_qwen36.errors import MessageError
 

@@ -1,10 +1,11 @@
-"""Adapt a forced `tool_choice` to what the gateway takes, thinking or not."""
+"""Convert `tool_choice` to wire form, and adapt a forced one to what the gateway takes."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, assert_never
 
+from langchain_qwen36._request.tools import names_of
 from langchain_qwen36.errors import UnsupportedSettingError
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
     from langchain_qwen36._request import thinking as wire_thinking
     from langchain_qwen36._request.request_plan import RequestPlan
-    from langchain_qwen36._request.types import Settings
+    from langchain_qwen36._request.types import Settings, ToolChoice
     from langchain_qwen36.gateways import Gateway
 
 _OFF_FOR_TOOL_CHOICE = (
@@ -21,6 +22,53 @@ _OFF_FOR_TOOL_CHOICE = (
     "thinking on and leaves the choice to the model."
 )
 _WHILE_THINKING = "the gateway does not take it while thinking"
+
+
+def choice_to_wire(tool_choice: Any, tools: Sequence[Mapping[str, Any]]) -> ToolChoice | None:
+    """Convert a tool choice in LangChain's, OpenAI's or Anthropic's form.
+
+    Args:
+        tool_choice: "auto", "none"; "any", "required" or True for some tool; a tool's name; the
+            dict forms of OpenAI and Anthropic; None, False or "" for nothing.
+        tools: The bound tools in wire form.
+
+    Returns:
+        "auto", "none", "required" or a named function. Where only one tool is bound, "some
+        tool" is that one: more servers take a name than take "required".
+
+    Raises:
+        ValueError: no such tool, no tools at all, or a form that is not known.
+    """
+    names = names_of(tools)
+    match tool_choice:
+        case None | False | "":
+            return None
+        case "auto" | {"type": "auto"}:
+            return "auto"
+        case "none" | {"type": "none"}:
+            return "none"
+        case True | "any" | "required" | {"type": "any" | "required"}:
+            if not tools:
+                raise ValueError(f"tool_choice={tool_choice!r} needs tools, and none are bound.")
+            return _named_function(names[0]) if len(tools) == len(names) == 1 else "required"
+        case (
+            {"type": "function", "function": {"name": str(name)}}
+            | {"type": "function" | "tool", "name": str(name)}
+            | str(name)
+        ):
+            if name not in names:
+                bound = ", ".join(repr(known) for known in names) or "none are bound"
+                raise ValueError(f"tool_choice names {name!r}, which is no bound tool ({bound}).")
+            return _named_function(name)
+        case _:
+            raise ValueError(
+                f"tool_choice={tool_choice!r} is not known: give 'auto', 'any', 'none', a tool's "
+                'name, or {"type": "function", "function": {"name": …}}.'
+            )
+
+
+def _named_function(name: str) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name}}
 
 
 def adapt_tool_choice(

@@ -1,4 +1,4 @@
-"""Convert tools and the choice among them to wire form."""
+"""Convert tools to wire form: the dicts of the request's `tools`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from langchain_qwen36._request.json_schema import inline_refs, normalize_paramet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
-
-    from langchain_qwen36._request.types import ToolChoice
 
 Tool = dict[str, Any]
 
@@ -132,53 +130,6 @@ def _cache_mark(tool: Any) -> Any:
 def names_of(tools: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the names of the functions among tools in wire form."""
     return [tool["function"]["name"] for tool in tools if "function" in tool]
-
-
-def choice_to_wire(tool_choice: Any, tools: Sequence[Mapping[str, Any]]) -> ToolChoice | None:
-    """Convert a tool choice in LangChain's, OpenAI's or Anthropic's form.
-
-    Args:
-        tool_choice: "auto", "none"; "any", "required" or True for some tool; a tool's name; the
-            dict forms of OpenAI and Anthropic; None, False or "" for nothing.
-        tools: The bound tools in wire form.
-
-    Returns:
-        "auto", "none", "required" or a named function. Where only one tool is bound, "some
-        tool" is that one: more servers take a name than take "required".
-
-    Raises:
-        ValueError: no such tool, no tools at all, or a form that is not known.
-    """
-    names = names_of(tools)
-    match tool_choice:
-        case None | False | "":
-            return None
-        case "auto" | {"type": "auto"}:
-            return "auto"
-        case "none" | {"type": "none"}:
-            return "none"
-        case True | "any" | "required" | {"type": "any" | "required"}:
-            if not tools:
-                raise ValueError(f"tool_choice={tool_choice!r} needs tools, and none are bound.")
-            return _named(names[0]) if len(tools) == len(names) == 1 else "required"
-        case (
-            {"type": "function", "function": {"name": str(name)}}
-            | {"type": "function" | "tool", "name": str(name)}
-            | str(name)
-        ):
-            if name not in names:
-                bound = ", ".join(repr(known) for known in names) or "none are bound"
-                raise ValueError(f"tool_choice names {name!r}, which is no bound tool ({bound}).")
-            return _named(name)
-        case _:
-            raise ValueError(
-                f"tool_choice={tool_choice!r} is not known: give 'auto', 'any', 'none', a tool's "
-                'name, or {"type": "function", "function": {"name": …}}.'
-            )
-
-
-def _named(name: str) -> dict[str, Any]:
-    return {"type": "function", "function": {"name": name}}
 
 
 def schemas_by_name(tools: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:

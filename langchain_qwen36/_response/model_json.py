@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.utils.json import parse_partial_json
 
 from langchain_qwen36._content.source import replace_lone_surrogates
-from langchain_qwen36._response import depth
+from langchain_qwen36._response.nesting_limit import MAX_LEVELS, is_too_deep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -41,7 +41,7 @@ def loads(text: str) -> Any:
         value = json.loads(text, strict=False)
     except (ValueError, RecursionError):
         return NOT_JSON
-    if text.count("[") + text.count("{") > depth.MAX_LEVELS and depth.is_too_deep(value):
+    if text.count("[") + text.count("{") > MAX_LEVELS and is_too_deep(value):
         return NOT_JSON
     return _without_halves(value) if _HALF.search(text) else value
 

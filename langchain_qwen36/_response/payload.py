@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from langchain_qwen36._response import depth
+from langchain_qwen36._response import nesting_limit
 from langchain_qwen36._response.errors import (
     PLAN_KEY,
     error_from,
@@ -150,7 +150,7 @@ def loads(data: bytes, joiner: SurrogateJoiner | None = None) -> Any:
         ValueError: it is no JSON.
     """
     try:
-        return depth.loads(data)
+        return nesting_limit.loads(data)
     except orjson.JSONDecodeError:
         text = data.decode("utf-8-sig", "replace")
     try:
@@ -158,7 +158,7 @@ def loads(data: bytes, joiner: SurrogateJoiner | None = None) -> Any:
         payload = (SurrogateJoiner() if joiner is None else joiner).join(payload)
     except RecursionError:
         raise ValueError("The JSON is nested too deeply.") from None
-    depth.limit_depth(payload)
+    nesting_limit.limit_depth(payload)
     return payload
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from langchain_qwen36._response import depth
+from langchain_qwen36._response import nesting_limit
 from langchain_qwen36._response.errors import request_id, truncate
 from langchain_qwen36._response.fast_path import ChunkTemplate
 from langchain_qwen36._response.message import partial_message
@@ -169,7 +169,7 @@ class StreamDecoder:
             return
         self._template.forget()
         try:
-            payload = depth.loads(data)
+            payload = nesting_limit.loads(data)
         except orjson.JSONDecodeError:
             self._parse_malformed(event, deltas)
             return
@@ -235,7 +235,7 @@ class StreamDecoder:
             self.done = True
             return
         with suppress(orjson.JSONDecodeError):
-            payload = depth.loads(event.data)
+            payload = nesting_limit.loads(event.data)
             if isinstance(payload, dict) and payload.get("usage") and not payload.get("choices"):
                 self._last += self._reader.feed(payload)
 

@@ -18,10 +18,10 @@ from langchain_qwen36.bulk.budget import budget_handlers, open_ledgers
 from langchain_qwen36.bulk.check import Checked, IdRegister, check
 from langchain_qwen36.bulk.concurrency import Concurrency, concurrency_of
 from langchain_qwen36.bulk.export import check_output, export, write_dead_letters
-from langchain_qwen36.bulk.feed import Feed, Shard
 from langchain_qwen36.bulk.journal import Journal
 from langchain_qwen36.bulk.progress import open_progress
 from langchain_qwen36.bulk.prompt import Prompt, RowPrompt
+from langchain_qwen36.bulk.row_queue import RowQueue, Shard
 from langchain_qwen36.bulk.runner import Runner
 from langchain_qwen36.bulk.settings import RunSettings  # noqa: TC001 - users resolve it
 from langchain_qwen36.bulk.source import Input, Source
@@ -219,7 +219,7 @@ async def arun_job(job: Job) -> BulkReport:
         ids = IdRegister()
         stack.callback(ids.close)
         run = await asyncio.to_thread(journal.begin_run, job.fingerprint, job.note)
-        feed = Feed(
+        queue = RowQueue(
             rows=iter(job.source),
             prompt=job.prompt,
             task=job.task,
@@ -233,15 +233,15 @@ async def arun_job(job: Job) -> BulkReport:
         if view is not None:
             stack.callback(view.close)
         on_tick = None if view is None else partial(_show, view, job.total)
-        runner = _runner(job, feed, run, ledgers, on_tick)
-        with _draining(feed):
+        runner = _runner(job, queue, run, ledgers, on_tick)
+        with _draining(queue):
             await runner.run()
         return await asyncio.to_thread(_end, job, journal, run, runner, began)
 
 
 def _runner(
     job: Job,
-    feed: Feed,
+    queue: RowQueue,
     run: Run,
     ledgers: list[SpendLedger],
     on_tick: Callable[[Any], None] | None,
@@ -251,18 +251,18 @@ def _runner(
         from langchain_qwen36.bulk.batch.runner import BatchRunner  # noqa: PLC0415
 
         return BatchRunner(
-            feed,
+            queue,
             job.task,
-            feed.journal,
+            queue.journal,
             run,
             ledgers=ledgers,
             window=job.batch_window,
             on_tick=on_tick,
         )
     return Runner(
-        feed,
+        queue,
         job.task,
-        feed.journal,
+        queue.journal,
         job.concurrency(),
         callbacks=budget_handlers(ledgers, job.reserve),
         max_attempts=job.max_attempts,
@@ -278,21 +278,21 @@ def _end(
     job: Job, journal: Journal, run: Run, runner: Runner | BatchRunner, began: float
 ) -> BulkReport:
     """Close a run: note its end, write output and dead letters, and report."""
-    feed = runner.feed
-    is_whole = feed.is_exhausted and feed.stop_reason is None
-    journal.end_run(run, feed.stop_reason or "complete", read_whole_input=is_whole)
+    queue = runner.queue
+    is_whole = queue.is_exhausted and queue.stop_reason is None
+    journal.end_run(run, queue.stop_reason or "complete", read_whole_input=is_whole)
     letters = None
     if job.output is not None:
         export(journal, job.output)
         letters = write_dead_letters(journal, job.output)
     return report_of(
         journal,
-        rows=feed.read if is_whole or job.total is None or job.shard.count > 1 else job.total,
-        reused=feed.reused,
+        rows=queue.read if is_whole or job.total is None or job.shard.count > 1 else job.total,
+        reused=queue.reused,
         calls=runner.progress.calls,
         paid_again=run.paid_again,
         seconds=time.monotonic() - began,
-        stopped=feed.stop_reason,
+        stopped=queue.stop_reason,
         output=job.output,
         dead_letters=letters,
     )
@@ -317,17 +317,17 @@ def report_of(journal: Journal, *, rows: int | None = None, **facts: Any) -> Bul
 
 
 @contextmanager
-def _draining(feed: Feed) -> Iterator[None]:
-    """Let the first Ctrl-C (or SIGTERM) end the feed, and the second cancel what is in flight."""
+def _draining(queue: RowQueue) -> Iterator[None]:
+    """Let the first Ctrl-C (or SIGTERM) end the queue, and the second cancel what is in flight."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
 
     def stop() -> None:
-        if feed.stop_reason is not None and task is not None:
+        if queue.stop_reason is not None and task is not None:
             task.cancel()
-        feed.stop("interrupted; the same command goes on from here")
+        queue.stop("interrupted; the same command goes on from here")
 
     watched = []
     for number in (signal.SIGINT, signal.SIGTERM):

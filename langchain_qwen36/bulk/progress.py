@@ -34,14 +34,14 @@ def progress_line(runner: Runner, total: int | None) -> str:
         runner: The run.
         total: Rows of the input; None: not known.
     """
-    feed, progress = runner.feed, runner.progress
+    queue, progress = runner.queue, runner.progress
     ended = progress.done + progress.failed
     seconds = max(time.monotonic() - progress.started, 1e-6)
     rate = ended / seconds
-    before = feed.reused + feed.failed_before + feed.unreadable
+    before = queue.reused + queue.failed_before + queue.unreadable
     of_total = "" if total is None else f"/{total:,}"
     parts = [f"{before + ended:,}{of_total} rows", f"{rate:,.1f}/s", f"{runner.in_flight} at once"]
-    if failed := progress.failed + feed.failed_before + feed.unreadable:
+    if failed := progress.failed + queue.failed_before + queue.unreadable:
         parts.append(f"{failed:,} failed")
     parts.append(f"{progress.tokens:,} tokens")
     left = None if total is None else max(total - before - ended, 0)

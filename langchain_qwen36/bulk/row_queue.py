@@ -77,7 +77,7 @@ class Shard:
 
 
 @dataclass(slots=True)
-class Feed:
+class RowQueue:
     """Hands out the rows that have no answer yet."""
 
     rows: Iterator[InputRow]

@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from langchain_qwen36.bulk.commit import GroupCommit
+from langchain_qwen36.bulk.group_commit import GroupCommit
 from langchain_qwen36.bulk.task import may_retry
 from langchain_qwen36.bulk.types import Turn
 from langchain_qwen36.errors import (
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from langchain_core.callbacks import BaseCallbackHandler
 
     from langchain_qwen36.bulk.concurrency import Concurrency
-    from langchain_qwen36.bulk.feed import Feed, Item
     from langchain_qwen36.bulk.journal import Journal
+    from langchain_qwen36.bulk.row_queue import Item, RowQueue
     from langchain_qwen36.bulk.task import Answer, Task
     from langchain_qwen36.bulk.types import Outcome
 
@@ -77,11 +77,11 @@ class Progress:
 
 
 class Runner:
-    """Calls the rows of a feed, as many at once as the concurrency allows."""
+    """Calls the rows of a queue, as many at once as the concurrency allows."""
 
     def __init__(
         self,
-        feed: Feed,
+        queue: RowQueue,
         task: Task,
         journal: Journal,
         concurrency: Concurrency,
@@ -94,7 +94,7 @@ class Runner:
         """Choose what runs.
 
         Args:
-            feed: Where rows come from.
+            queue: Where rows come from.
             task: What is done with a row.
             journal: Where answers are written.
             concurrency: How many calls run at once.
@@ -104,7 +104,7 @@ class Runner:
             stall_seconds: The run stops when 429s leave it without an answer for so long.
             on_tick: Called a few times a second, to show the progress.
         """
-        self.feed = feed
+        self.queue = queue
         self.concurrency = concurrency
         self.progress = Progress()
         self._task = task
@@ -112,7 +112,7 @@ class Runner:
         self._max_attempts = max_attempts
         self._stall_seconds = stall_seconds
         self._on_tick = on_tick
-        self._commits = GroupCommit(journal, lambda error: feed.stop(str(error)))
+        self._commits = GroupCommit(journal, lambda error: queue.stop(str(error)))
         self._workers: set[asyncio.Task[None]] = set()
         self._refusal: BudgetExceededError | None = None
         """The budget's last refusal, until a call ends and its hold is free again."""
@@ -138,7 +138,7 @@ class Runner:
                     self._on_tick(self)
         finally:
             await self._cancel_workers()
-            await self.feed.close()
+            await self.queue.close()
             await self._commits.close()
 
     async def _wait(self) -> None:
@@ -150,11 +150,11 @@ class Runner:
     def _grow(self) -> bool:
         """Start workers up to the limit; return whether there is more for them to do."""
         if self._refusal is not None and not self._workers:
-            self.feed.stop(f"the budget bears no further call: {self._refusal}")
-        while self.feed.has_more and self._room != 0 and self.concurrency.try_enter():
+            self.queue.stop(f"the budget bears no further call: {self._refusal}")
+        while self.queue.has_more and self._room != 0 and self.concurrency.try_enter():
             self._room = None if self._room is None else self._room - 1
             self._workers.add(asyncio.create_task(self._work(Slot(self.concurrency))))
-        return self.feed.has_more
+        return self.queue.has_more
 
     def _collect(self) -> None:
         """Forget workers that have ended; raise what broke one."""
@@ -181,7 +181,7 @@ class Runner:
             slot.leave()
 
     async def _begin_next(self) -> Item | None:
-        if item := await self.feed.take():
+        if item := await self.queue.take():
             await self._commits.commit(Turn(begun=item.key))
         return item
 
@@ -191,12 +191,12 @@ class Runner:
         answer = await self._task.call(item.request, self._callbacks)
         verdict = self._judge(item, answer, began)
         goes_on = verdict.goes_on and not slot.leave_if_too_many()
-        following = self.feed.take_now() if goes_on and not verdict.nap else None
+        following = self.queue.take_now() if goes_on and not verdict.nap else None
         await self._commits.commit(Turn(verdict.outcome, following.key if following else None))
         if verdict.is_put_back:
-            self.feed.put_back(item, verdict.nap)
+            self.queue.put_back(item, verdict.nap)
         if verdict.nap and goes_on:
-            await self.feed.sleep(verdict.nap)
+            await self.queue.sleep(verdict.nap)
         return following or (await self._begin_next() if goes_on else None)
 
     # What an answer means.
@@ -215,7 +215,7 @@ class Runner:
             self.progress.done += 1
             return _Verdict(answer.outcome(item.key))
         if self._stops(error):
-            self.feed.stop(f"{type(error).__name__}: {error}")
+            self.queue.stop(f"{type(error).__name__}: {error}")
             return _Verdict(answer.outcome(item.key, is_final=False), goes_on=False)
         if may_retry(error):
             return self._retry(item, answer, error)
@@ -260,7 +260,7 @@ class Runner:
 
     def _check_stall(self, error: RateLimitError) -> None:
         if time.monotonic() - self.progress.last_answer > self._stall_seconds:
-            self.feed.stop(f"no answer for {self._stall_seconds:.0f} seconds: {error}")
+            self.queue.stop(f"no answer for {self._stall_seconds:.0f} seconds: {error}")
 
 
 @dataclass(slots=True)

@@ -6,7 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from langchain_qwen36._model.listing import ListedModel, catalog_models, list_models
+from langchain_qwen36._model.list_models import ListedModel, catalog_models, list_models
 from langchain_qwen36.errors import QwenError
 from langchain_qwen36.gateways import select_endpoint
 

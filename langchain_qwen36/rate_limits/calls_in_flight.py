@@ -19,7 +19,7 @@ _started: ContextVar[tuple[UUID, ...]] = ContextVar("qwen36_rate_limits_started"
 context without naming the run."""
 
 
-class OpenCalls:
+class CallsInFlight:
     """The calls of one limiter between their start and their end."""
 
     def __init__(self) -> None:

@@ -21,8 +21,8 @@ from typing_extensions import override
 
 from langchain_qwen36.errors import RateLimitStorageError
 from langchain_qwen36.rate_limits import stores
+from langchain_qwen36.rate_limits.calls_in_flight import CallsInFlight
 from langchain_qwen36.rate_limits.fair_lock import FairLock
-from langchain_qwen36.rate_limits.open_calls import OpenCalls
 from langchain_qwen36.rate_limits.store import (
     NO_LIMIT,
     Limits,
@@ -120,7 +120,7 @@ class SharedRateLimiter(BaseRateLimiter, BaseCallbackHandler):
     def _open(self) -> None:
         """Set what belongs to one process."""
         self._store = stores.open_store(self._storage, self._limits)
-        self._calls = OpenCalls()
+        self._in_flight = CallsInFlight()
         self._line_of_threads = _Line(FairLock())
         self._loops: dict[asyncio.AbstractEventLoop, _Line[asyncio.Lock]] = {}
         self._lock = threading.Lock()
@@ -163,20 +163,20 @@ class SharedRateLimiter(BaseRateLimiter, BaseCallbackHandler):
         Raises:
             RateLimitStorageError: the storage does not answer, and `on_failure` is "refuse".
         """
-        run = self._calls.next_run()
+        run = self._in_flight.next_run()
         call = Reservation(self._charge, blocking, self._line_of_threads.name)
         try:
             begins = self._wait(call) if blocking else not self._store.reserve(call, self._limits)
         except BaseException as error:  # noqa: BLE001 - KeyboardInterrupt too; it is raised again
             begins, call = self._without_answer(call, error, run)
         if begins:
-            self._calls.begin(call, run)
+            self._in_flight.begin(call, run)
         return begins
 
     @override
     async def aacquire(self, *, blocking: bool = True) -> bool:
         """Acquire without holding up the event loop or its executor."""
-        run, line = self._calls.next_run(), self._line_of_loop()
+        run, line = self._in_flight.next_run(), self._line_of_loop()
         call = Reservation(self._charge, blocking, line.name)
         try:
             if blocking:
@@ -186,7 +186,7 @@ class SharedRateLimiter(BaseRateLimiter, BaseCallbackHandler):
         except BaseException as error:  # noqa: BLE001 - CancelledError too; it is raised again
             begins, call = self._without_answer(call, error, run)
         if begins:
-            self._calls.begin(call, run)
+            self._in_flight.begin(call, run)
         return begins
 
     def _wait(self, call: Reservation) -> bool:
@@ -239,7 +239,7 @@ class SharedRateLimiter(BaseRateLimiter, BaseCallbackHandler):
         See docs/quirks.md#a-rate-limiter-that-raises.
         """
         handlers = sys.modules.get("langchain_qwen36.callbacks.handler")
-        if run_id is not None and handlers is not None and self._calls.is_alone(run_id):
+        if run_id is not None and handlers is not None and self._in_flight.is_alone(run_id):
             handlers.book_unsent_call(run_id, error)
 
     # As a callback.
@@ -249,7 +249,7 @@ class SharedRateLimiter(BaseRateLimiter, BaseCallbackHandler):
         self, serialized: dict[str, Any], messages: list[list[BaseMessage]], **kwargs: Any
     ) -> None:
         """Note the run whose call will ask next."""
-        self._calls.start(kwargs["run_id"])
+        self._in_flight.start(kwargs["run_id"])
 
     @override
     def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:
@@ -262,9 +262,9 @@ class SharedRateLimiter(BaseRateLimiter, BaseCallbackHandler):
         self._settle(kwargs.get("run_id"), tokens_of_failure(error))
 
     def _settle(self, run_id: uuid.UUID | None, taken: int | None) -> None:
-        call = self._calls.end(run_id)
+        call = self._in_flight.end(run_id)
         if taken is not None and self._limits.tokens != NO_LIMIT:
-            call = call or self._calls.end_oldest_unnamed()
+            call = call or self._in_flight.end_oldest_unnamed()
             # A call that was never charged, as of a model without this `rate_limiter`, owes all.
             self._store.settle(call or Reservation(0, False, "none"), taken, self._limits)
 

@@ -16,8 +16,8 @@ from langchain_qwen36._transport import no_waiting
 from langchain_qwen36.bulk import BatchJob, BulkReport, Journal
 from langchain_qwen36.bulk.batch.runner import BatchRunner
 from langchain_qwen36.bulk.check import IdRegister
-from langchain_qwen36.bulk.feed import Feed
 from langchain_qwen36.bulk.prompt import RowPrompt
+from langchain_qwen36.bulk.row_queue import RowQueue
 from langchain_qwen36.bulk.source import Source
 from langchain_qwen36.bulk.task import ModelTask
 from langchain_qwen36.cli import main
@@ -198,7 +198,7 @@ async def test_a_run_that_is_stopped_while_it_reads_sends_nothing(
         task = ModelTask(model_of(gateway), model_of(gateway))
         run_ = journal.begin_run("f", {})
         ids = IdRegister()
-        feed = Feed(
+        queue = RowQueue(
             rows=iter(Source([{"text": "a"}, {"text": "b"}])),
             prompt=RowPrompt("Say {text}"),
             task=task,
@@ -206,15 +206,15 @@ async def test_a_run_that_is_stopped_while_it_reads_sends_nothing(
             run=run_,
             ids=ids,
         )
-        take = Feed.take
+        take = RowQueue.take
 
-        async def take_once(feed: Feed) -> Any:
-            item = await take(feed)
-            feed.stop("interrupted")
+        async def take_once(queue: RowQueue) -> Any:
+            item = await take(queue)
+            queue.stop("interrupted")
             return item
 
-        monkeypatch.setattr(Feed, "take", take_once)
-        await BatchRunner(feed, task, journal, run_).run()
+        monkeypatch.setattr(RowQueue, "take", take_once)
+        await BatchRunner(queue, task, journal, run_).run()
         ids.close()
         assert journal.counts() == {"pending": 2}
         assert gateway.requests == []

@@ -238,7 +238,7 @@ def test_a_journal_that_cannot_be_written_stops_the_run_and_loses_no_answer(
 
     attempts: list[int] = []
     monkeypatch.setattr(bulk.Journal, "apply", full_for_a_while)
-    monkeypatch.setattr("langchain_qwen36.bulk.commit._PAUSE", 0.01)
+    monkeypatch.setattr("langchain_qwen36.bulk.group_commit._PAUSE", 0.01)
     chain = RunnableLambda(lambda row: calls.append(row["n"]) or "fine")
     rows = [{"n": n} for n in range(50)]
     report = bulk.run(chain, rows, output=tmp_path / "o.jsonl", max_concurrency=2)

@@ -259,7 +259,7 @@ def test_a_correction_written_twice_counts_once(redis_url: str, key: str) -> Non
     """A correction whose answer was lost is written again without harm."""
     limiter = SharedRateLimiter(key, tokens=10_000, seconds=600, storage=redis_url)
     limiter.acquire()
-    call = limiter._calls.end_oldest_unnamed()
+    call = limiter._in_flight.end_oldest_unnamed()
     assert call is not None
     for _ in range(3):
         limiter._store.settle(call, 5000, limiter._limits)

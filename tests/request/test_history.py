@@ -14,8 +14,9 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 
 from langchain_qwen36._request.build import build, to_bytes
 from langchain_qwen36._request.messages import CONTINUE
+from langchain_qwen36._request.tool_choice import choice_to_wire
 from langchain_qwen36._request.tool_results import NO_RESULT
-from langchain_qwen36._request.tools import choice_to_wire, to_wire
+from langchain_qwen36._request.tools import to_wire
 from langchain_qwen36._request.types import Settings
 from langchain_qwen36.catalog import find_model
 from langchain_qwen36.errors import MessageError, UnsupportedSettingError

@@ -19,7 +19,7 @@ from langchain_core.messages.function import FunctionMessage
 
 from langchain_qwen36._request.history_policy import HistoryPolicy
 from langchain_qwen36._request.messages import to_wire
-from langchain_qwen36._request.tool_names import ToolNames
+from langchain_qwen36._request.sent_tool_names import ToolNames
 from langchain_qwen36.errors import MessageError
 from langchain_qwen36.gateways import GATEWAYS, Gateway
 

@@ -7,8 +7,8 @@ from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 
 from langchain_qwen36._request.json_schema import inline_refs
+from langchain_qwen36._request.tool_choice import choice_to_wire
 from langchain_qwen36._request.tools import (
-    choice_to_wire,
     schemas_by_name,
     to_wire,
     with_inlined_refs,

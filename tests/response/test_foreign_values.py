@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from langchain_core.load import dumps, loads
 
 from langchain_qwen36 import ChatQwen36
-from langchain_qwen36._response.depth import MAX_LEVELS, is_too_deep, limit_depth
+from langchain_qwen36._response.nesting_limit import MAX_LEVELS, is_too_deep, limit_depth
 from langchain_qwen36.callbacks import QwenCostCallbackHandler
 from langchain_qwen36.errors import QwenError
 

@@ -23,10 +23,10 @@ from fault_server import FaultServer, Wire, head, stream, whole
 
 from langchain_qwen36._transport import Timeouts
 from langchain_qwen36._transport.http import async_pool, connections, sync_pool
-from langchain_qwen36._transport.http.acknowledged import bytes_acknowledged, check_answers
 from langchain_qwen36._transport.http.async_stream import AsyncioStream
 from langchain_qwen36._transport.http.idle import check_is_quiet
 from langchain_qwen36._transport.http.sync_stream import SyncStream
+from langchain_qwen36._transport.http.tcp_info import bytes_acknowledged, check_answers
 from langchain_qwen36.errors import (
     GatewayConnectionError,
     InvalidRequestError,

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 import httpcore
 import httpx
 
-from langchain_qwen36._transport.http.acknowledged import bytes_acknowledged, check_answers
 from langchain_qwen36._transport.http.async_stream import AsyncioStream
 from langchain_qwen36._transport.http.http1 import READ_BYTES, Exchange, PoolResponse
 from langchain_qwen36._transport.http.idle import (
@@ -26,6 +25,7 @@ from langchain_qwen36._transport.http.idle import (
     check_is_quiet,
     died_while_idle,
 )
+from langchain_qwen36._transport.http.tcp_info import bytes_acknowledged, check_answers
 from langchain_qwen36._transport.http.tunnels import (
     StartTLS,
     addressed,

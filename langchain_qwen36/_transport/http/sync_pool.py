@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import httpcore
 
-from langchain_qwen36._transport.http.acknowledged import bytes_acknowledged, check_answers
 from langchain_qwen36._transport.http.http1 import READ_BYTES, Exchange, PoolResponse
 from langchain_qwen36._transport.http.idle import (
     CONNECTION_LOST,
@@ -20,6 +19,7 @@ from langchain_qwen36._transport.http.idle import (
     sweep_in_thread,
 )
 from langchain_qwen36._transport.http.sync_stream import SyncStream
+from langchain_qwen36._transport.http.tcp_info import bytes_acknowledged, check_answers
 from langchain_qwen36._transport.http.tunnels import (
     StartTLS,
     addressed,

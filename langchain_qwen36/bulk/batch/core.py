@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from langchain_qwen36._model.connection import resolve_endpoint
 from langchain_qwen36.bulk.batch.actions import Wait, Work
-from langchain_qwen36.bulk.batch.cards import BatchCard, read_card
 from langchain_qwen36.bulk.batch.chains import BatchChain
 from langchain_qwen36.bulk.batch.client import BatchClient
 from langchain_qwen36.bulk.batch.collecting import RowReader
 from langchain_qwen36.bulk.batch.file_wire import FileWire
 from langchain_qwen36.bulk.batch.inline_wire import InlineWire
 from langchain_qwen36.bulk.batch.lines import batch_gateway
+from langchain_qwen36.bulk.batch.listed_price import ListedPrice, read_listed_price
 from langchain_qwen36.bulk.batch.outcomes import outcome_of
 from langchain_qwen36.bulk.batch.planning import BatchPlanner, expected_cost
 from langchain_qwen36.bulk.batch.spending import BatchSpending
@@ -111,7 +111,7 @@ class JobCore:
             price_discount=self.chain.model.price_discount,
             to_outcome=to_outcome or partial(outcome_of, parse=self.chain.parse),
         )
-        self.card: BatchCard | None = None
+        self.listed_price: ListedPrice | None = None
         """What the gateway lists of the model in batches, where the catalogue cannot say."""
         self.spending = BatchSpending(self.store, ledgers)
         self._steps = BatchSteps(self.store, wire, reader, self.spending)
@@ -156,7 +156,7 @@ class JobCore:
 
     def submit(self, inputs: Iterable[Any], options: SubmitOptions) -> Steps[None]:
         """Plan the inputs, upload the parts, and have batches made of them."""
-        yield from self.read_card()
+        yield from self.read_listed_price()
         yield Work(lambda: self._plan(inputs, options))
         yield from self.submit_planned()
 
@@ -166,12 +166,12 @@ class JobCore:
             yield from self._steps.look(part)
         return self.status()
 
-    def read_card(self) -> Steps[None]:
+    def read_listed_price(self) -> Steps[None]:
         """Ask the gateway for its batch price where only its own list of models says."""
         if self.service.form == "inline" and self.service.models is None:
             gateway = self.endpoint.gateway
             name = wire_id(gateway.price_list or gateway.name, self.chain.model.model_name)
-            self.card = yield from read_card(gateway.name, name)
+            self.listed_price = yield from read_listed_price(gateway.name, name)
 
     def submit_planned(self) -> Steps[None]:
         """Upload the parts that are planned, and have batches made of them."""
@@ -255,7 +255,7 @@ class JobCore:
             run=run,
             offer=self._offer(model),
             budget=Money.parse(budget) if isinstance(budget, str) else budget,
-            card=self.card,
+            listed_price=self.listed_price,
         )
         planner.plan(inputs, options.ids, allow_unlisted=options.allow_unlisted)
         journal.end_run(run, "submitted", read_whole_input=True)
@@ -266,14 +266,14 @@ class JobCore:
         return expected_cost(self.chain, self.endpoint, request, messages, offer)
 
     def _offer_of_part(self, part: Part) -> Offer | None:
-        if card := part.detail.get("card"):
-            return BatchCard(*card).offer(part.gateway, part.requested_model, part.model)
+        if price := part.detail.get("card"):
+            return ListedPrice(*price).offer(part.gateway, part.requested_model, part.model)
         return self._offer(part.requested_model)
 
     def _offer(self, model: str) -> Offer | None:
         gateway = self.endpoint.gateway
-        if self.card is not None:
-            return self.card.offer(gateway.name, model, model)
+        if self.listed_price is not None:
+            return self.listed_price.offer(gateway.name, model, model)
         book = self.chain.model.price_book or PriceBook.bundled()
         return book.offer(gateway.price_list or gateway.name, model)
 

@@ -21,7 +21,7 @@ _MILLION = 1_000_000
 _PATH = "/models"
 
 
-class BatchCard(NamedTuple):
+class ListedPrice(NamedTuple):
     """What a gateway lists of a model in batches; rates are US dollars per 1M tokens."""
 
     input: str | None
@@ -58,7 +58,7 @@ class BatchCard(NamedTuple):
         )
 
 
-def read_card(gateway: str, wire_id: str) -> Steps[BatchCard]:
+def read_listed_price(gateway: str, wire_id: str) -> Steps[ListedPrice]:
     """Read a model's batch price from the gateway's own list of models.
 
     Raises:
@@ -78,7 +78,7 @@ def read_card(gateway: str, wire_id: str) -> Steps[BatchCard]:
     pricing = entry.get("pricing")
     rates = pricing if isinstance(pricing, dict) else {}
     today = datetime.now(UTC).date().isoformat()
-    return BatchCard(_rate(rates, "prompt"), _rate(rates, "completion"), today)
+    return ListedPrice(_rate(rates, "prompt"), _rate(rates, "completion"), today)
 
 
 def _entries(payload: Any) -> Iterator[Mapping[str, Any]]:

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
     from langchain_qwen36._request.types import Request
-    from langchain_qwen36.bulk.batch.cards import BatchCard
     from langchain_qwen36.bulk.batch.chains import BatchChain
+    from langchain_qwen36.bulk.batch.listed_price import ListedPrice
     from langchain_qwen36.bulk.batch.store import BatchStore
     from langchain_qwen36.bulk.types import Row, Run
     from langchain_qwen36.catalog import BatchService, Offer
@@ -62,7 +62,7 @@ class BatchPlanner:
     offer: Offer | None
     """What prices the rows."""
     budget: Money | None = None
-    card: BatchCard | None = None
+    listed_price: ListedPrice | None = None
     """What the gateway lists of the model in batches."""
     expected: Money | None = field(default=None, init=False)
     """What the rows may cost, where there is a budget."""
@@ -153,7 +153,7 @@ class BatchPlanner:
         self.store.record(refused)
 
     def _new_part(self, mode: tuple[str, bool | None]) -> Part:
-        return new_part(self.run, self.endpoint, mode, self._first, self.card)
+        return new_part(self.run, self.endpoint, mode, self._first, self.listed_price)
 
     # Budget.
 
@@ -244,7 +244,7 @@ def new_part(
     endpoint: Endpoint,
     mode: tuple[str, bool | None],
     first: Request | None,
-    card: BatchCard | None = None,
+    listed_price: ListedPrice | None = None,
 ) -> Part:
     """Return a part of a run for requests of one model and thinking mode.
 
@@ -253,7 +253,7 @@ def new_part(
         endpoint: The gateway.
         mode: By `mode_of`.
         first: Any of the requests: what it says of names and routing goes for all.
-        card: The model's batch price, where the gateway was asked for it.
+        listed_price: The model's batch price, where the gateway was asked for it.
     """
     model, thinking = mode
     detail: dict[str, Any] = {}
@@ -263,7 +263,7 @@ def new_part(
             "renamed_tools": dict(first.renamed_tools),
             "notes": dict(first.notes),
             "provider": first.body.get("provider"),
-            "card": None if card is None else list(card),
+            "card": None if listed_price is None else list(listed_price),
         }
     return Part(
         run=run.number,

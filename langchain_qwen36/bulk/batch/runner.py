@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
     from langchain_qwen36._request.types import Request
     from langchain_qwen36.bulk.batch.store import Part
-    from langchain_qwen36.bulk.feed import Feed, Item
     from langchain_qwen36.bulk.journal import Journal
+    from langchain_qwen36.bulk.row_queue import Item, RowQueue
     from langchain_qwen36.bulk.task import Task
     from langchain_qwen36.bulk.types import Run
     from langchain_qwen36.errors import QwenError
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 
 class BatchRunner:
-    """Puts the rows of a feed into batches and waits for their results.
+    """Puts the rows of a queue into batches and waits for their results.
 
     Rows of batches that an earlier run left are waited for as well, and not sent again. A run
     without batches goes on with what a batch did not answer.
@@ -44,7 +44,7 @@ class BatchRunner:
 
     def __init__(
         self,
-        feed: Feed,
+        queue: RowQueue,
         task: Task,
         journal: Journal,
         run: Run,
@@ -57,7 +57,7 @@ class BatchRunner:
         """Choose what runs.
 
         Args:
-            feed: Where rows come from.
+            queue: Where rows come from.
             task: What is done with a row.
             journal: Where answers are written.
             run: The run.
@@ -74,7 +74,7 @@ class BatchRunner:
             raise BulkInputError(
                 "Batches run a `ChatQwen36`, with or without bound tools or a schema, not a chain."
             )
-        self.feed = feed
+        self.queue = queue
         self.progress = Progress()
         self._task, self._run = task, run
         self._polling, self._on_tick = polling or Polling(), on_tick
@@ -101,21 +101,21 @@ class BatchRunner:
         """
         self._core.check_gateway()
         self._core.store.remove_strays()
-        await self._drive(self._core.read_card())
+        await self._drive(self._core.read_listed_price())
         await self._plan()
-        if self.feed.stop_reason is not None:
+        if self.queue.stop_reason is not None:
             return
         await self._drive(self._core.submit_planned())
         await self._drive(
             self._core.finish(
                 None,
                 self._polling,
-                is_stopped=lambda: self.feed.stop_reason is not None,
+                is_stopped=lambda: self.queue.stop_reason is not None,
                 on_look=self._tick,
             )
         )
         if self._refusal is not None:
-            self.feed.stop(str(self._refusal))
+            self.queue.stop(str(self._refusal))
 
     async def _drive(self, steps: Any) -> None:
         await adrive(steps, self._core.client, sleep=self._sleep)
@@ -123,7 +123,7 @@ class BatchRunner:
     async def _sleep(self, seconds: float) -> None:
         """Wait, but no longer than until the run is to stop."""
         if backoff.waits():
-            await self.feed.sleep(seconds)
+            await self.queue.sleep(seconds)
 
     def _tick(self) -> None:
         if self._on_tick is not None:
@@ -136,9 +136,9 @@ class BatchRunner:
         store.folder.mkdir(parents=True, exist_ok=True)
         writer = PartWriter(store.folder, self._core.service, self._new_part, self._add)
         try:
-            while self._refusal is None and (item := await self.feed.take()):
+            while self._refusal is None and (item := await self.queue.take()):
                 await asyncio.to_thread(self._write, item, writer)
-            if self.feed.stop_reason is not None:
+            if self.queue.stop_reason is not None:
                 writer.discard()  # its rows stay pending
                 return
             await asyncio.to_thread(writer.close)
@@ -173,7 +173,7 @@ class BatchRunner:
 
     def _new_part(self, mode: tuple[str, bool | None]) -> Part:
         core = self._core
-        return new_part(self._run, core.endpoint, mode, self._first, core.card)
+        return new_part(self._run, core.endpoint, mode, self._first, core.listed_price)
 
     def _add(self, part: Part, keys: list[str]) -> None:
         inputs = {key: self._fields.pop(key) for key in keys}
