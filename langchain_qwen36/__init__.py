@@ -46,11 +46,11 @@ _LAZY = {
     "QwenRerank": "rerank",
     "get_qwen_cost_callback": "callbacks",
 }
-"""What is imported when it is asked for; the cost handler alone would be a tenth of the import."""
+"""Names that are imported on first use; the cost handler alone would be a tenth of the import."""
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name when it is first asked for."""
+    """Import a name on first use."""
     if name in _LAZY:
         return getattr(import_module(f"langchain_qwen36.{_LAZY[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

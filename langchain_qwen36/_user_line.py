@@ -1,7 +1,7 @@
 """Find the line of the user's program that a call comes from, for warnings to point at.
 
-LangChain and LangGraph run asynchronous calls in tasks of their own, on whose stacks the user's
-line does not stand. It stands in a task that awaits them, which the callbacks of a task tell
+LangChain and LangGraph run asynchronous calls in tasks of their own, whose stacks lack the user's
+line. It is on the stack of a task that awaits them, which the task's done callbacks lead to
 (https://docs.python.org/3/library/asyncio-future.html#asyncio.Future.add_done_callback).
 """
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
 _EVENT_LOOP = {asyncio.events.Handle._run.__code__, asyncio.Runner.run.__code__}  # noqa: SLF001
-"""What runs a task: frames below it belong to whoever started the loop."""
+"""Functions that run a task: frames below them belong to the code that started the loop."""
 
 
 class Line(NamedTuple):
@@ -31,21 +31,21 @@ class Line(NamedTuple):
 
 
 NO_LINE = Line("sys", 0, "sys")
-"""What Python's own warnings point at where no caller is left on the stack."""
+"""Where Python's own warnings point when no caller is left on the stack."""
 
 
 def user_line(otherwise: Line | None = None) -> Line:
     """Find the line of the user's program that is running, or awaits what is running.
 
     Args:
-        otherwise: The line to return where there is none, as in a thread of LangChain's.
+        otherwise: The line to return if there is none, as in a thread of LangChain's.
     """
     stack = list(_frames(sys._getframe(1)))  # noqa: SLF001
     return next(_user_lines(stack), None) or _awaiting_line() or otherwise or NO_LINE
 
 
 def constructing_line() -> Line | None:
-    """Find the line of the user's program on the stack, which makes an object."""
+    """Find the line of the user's program that constructs an object, on the current stack."""
     return next(_user_lines(_frames(sys._getframe(1))), None)  # noqa: SLF001
 
 
@@ -71,7 +71,7 @@ def _awaiting_line() -> Line | None:
     except RuntimeError:  # no event loop runs in this thread
         return None
     futures: list[asyncio.Future[Any]] = [task] if task else []
-    for future in futures:  # it grows while it is read: the nearest come first
+    for future in futures:  # the list grows while it is read: the nearest come first
         if isinstance(future, asyncio.Task):
             innermost_first = reversed(list(_suspended_frames(future)))
             if line := next(_user_lines(innermost_first), None):
@@ -90,10 +90,10 @@ def _suspended_frames(task: asyncio.Task[Any]) -> Iterator[FrameType]:
 
 
 def _awaiting(future: asyncio.Future[Any]) -> Iterator[asyncio.Future[Any]]:
-    """Yield the tasks and futures that wait for one: its callbacks belong to them.
+    """Yield the tasks and futures that wait for one, found through its done callbacks.
 
-    `await` adds a method of the awaiting task; `asyncio.gather` and `asyncio.wait` a function that
-    closes over the future which is awaited in their place.
+    `await` adds a method of the awaiting task; `asyncio.gather` and `asyncio.wait` add a function
+    that closes over the future which is awaited instead.
     """
     for callback, _ in getattr(future, "_callbacks", None) or ():
         cells = getattr(callback, "__closure__", None) or ()
@@ -105,13 +105,13 @@ def _awaiting(future: asyncio.Future[Any]) -> Iterator[asyncio.Future[Any]]:
 def _content(cell: Any) -> Any:
     try:
         return cell.cell_contents
-    except ValueError:  # it is empty
+    except ValueError:  # the cell is empty
         return None
 
 
 @cache
 def _library_folders() -> tuple[str, ...]:
-    """Prefixes of the file names of this package, of installed ones and of the standard library."""
+    """Return the path prefixes of this package, of installed ones and of the standard library."""
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     folders = {sysconfig.get_path(name) for name in names}
     ours = str(Path(__file__).parent)

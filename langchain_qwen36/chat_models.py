@@ -151,7 +151,7 @@ class ChatQwen36(BaseChatQwen):
         super().__init__(**settings)
         prepare.check_api_key(self, self._endpoint)
 
-    # Each async hook is the twin of the sync one above it.
+    # Each async hook follows its sync twin.
 
     @with_cached_signature
     def _generate(

@@ -10,11 +10,11 @@
     ├── NotFoundError              no such model or path (404)
     ├── RateLimitError             too fast; may be retried (429)
     ├── ServerError                the gateway failed; may be retried (408, 409, 5xx)
-    │   └── UnexpectedResponseError  the answer is no chat completion
+    │   └── UnexpectedResponseError  the response is no chat completion
     ├── GatewayConnectionError     the gateway cannot be reached; may be retried
-    │   ├── CertificateError       its TLS certificate does not hold; never retried
+    │   ├── CertificateError       its TLS certificate is not valid; never retried
     │   └── StreamInterruptedError the stream broke off or ended without an ending
-    ├── GatewayTimeoutError        one of the clocks ran out; may be retried
+    ├── GatewayTimeoutError        one of the timeouts ran out; may be retried
     ├── EngineError                the embedded engine cannot start, or died
     │   ├── EngineMissingError     the extra `local` is not installed
     │   └── ModelFileError         the GGUF file is missing, damaged or no GGUF
@@ -30,7 +30,7 @@
 
 Each class also inherits the child of langchain-core's `ModelError` for its condition, so that
 agent middleware, `with_retry` and `with_fallbacks` know what may be retried without asking us.
-The builtin beside it decides for LangGraph's `RetryPolicy`, which looks at builtins only
+The builtin base class decides for LangGraph's `RetryPolicy`, which looks at builtins only
 (`ValueError` and `OSError`'s children except `ConnectionError` are not retried there).
 """
 
@@ -77,13 +77,13 @@ __all__ = [
 ]
 
 Clock = Literal["connect", "pool", "first_event", "gap", "total"]
-"""Which clock ran out; `Timeouts` says what each waits for."""
+"""The timeout that ran out; `Timeouts` describes each."""
 
 
 class QwenError(core.ModelError):
     """Base of every failure of a call.
 
-    The keyword arguments become attributes; what is not known is None.
+    The keyword arguments become attributes; unknown values are None.
     """
 
     status_code: int | None
@@ -101,11 +101,12 @@ class QwenError(core.ModelError):
     attempts: int | None
     """How many requests were sent for this call, this one included."""
     partial: AIMessage | None
-    """What had come before the failure, with its usage where it was sent."""
+    """The part of the answer that arrived before the failure, with its usage if the server sent
+    it."""
     chunks: int | None
-    """How many chunks had been read."""
+    """Number of chunks that had been read."""
     failed_attempts: Sequence[Mapping[str, Any]] = ()
-    """The attempts before this one that the gateway may bill, with their tokens."""
+    """Earlier attempts of the call that the gateway may bill, with their tokens."""
 
     def __init__(
         self,
@@ -153,7 +154,8 @@ class ContentFilterError(InvalidRequestError):
     """Moderation stopped the call. The flagged text is still in your history."""
 
     side: Literal["input", "output"] = "input"
-    """Whose text was flagged: yours, or the model's (then `partial` holds what had come)."""
+    """Whose text was flagged: the user's, or the model's (then `partial` holds what it had
+    written)."""
 
 
 class AuthenticationError(QwenError, core.ModelAuthenticationError, ValueError):
@@ -181,7 +183,7 @@ class ServerError(QwenError, core.ModelAPIError):
 
 
 class UnexpectedResponseError(ServerError):
-    """An answer that is no chat completion: an HTML page, an empty body, broken JSON."""
+    """A response that is no chat completion: an HTML page, an empty body, broken JSON."""
 
 
 class GatewayConnectionError(QwenError, core.ModelConnectionError, ConnectionError):
@@ -189,25 +191,25 @@ class GatewayConnectionError(QwenError, core.ModelConnectionError, ConnectionErr
 
 
 class CertificateError(GatewayConnectionError):
-    """The gateway's TLS certificate does not hold."""
+    """The gateway's TLS certificate is not valid."""
 
     is_retryable: ClassVar[bool] = False  # type: ignore[misc]
-    """Never: it would not hold the next time either."""
+    """False: the certificate would be refused the next time too."""
 
 
 class StreamInterruptedError(GatewayConnectionError):
     """A stream broke off, or ended with neither finish_reason nor [DONE].
 
-    `partial` holds what had come and `chunks` counts it; nothing was sent again, for the text
-    would have repeated and been billed twice.
+    `partial` holds the text that arrived and `chunks` counts its chunks. Nothing was sent again:
+    the text would have been repeated and billed twice.
     """
 
 
 class GatewayTimeoutError(QwenError, core.ModelTimeoutError):
-    """A clock of the call ran out."""
+    """A timeout of the call ran out."""
 
     clock: Clock | None = None
-    """Which one."""
+    """Which timeout ran out."""
 
 
 class EngineError(QwenError, RuntimeError):
@@ -230,7 +232,7 @@ class LedgerUnavailableError(LedgerError):
     """The spend ledger cannot be reached, and calls without it are refused."""
 
     is_retryable: ClassVar[bool] = True  # type: ignore[misc]
-    """Always: nothing was sent."""
+    """True: nothing was sent."""
 
 
 class BulkInputError(QwenError, ValueError):

@@ -1,10 +1,11 @@
-"""Files and bytes as content blocks: `HumanMessage([image_block("cat.png"), "What is it?"])`.
+"""Turn files and bytes into content blocks: `[image_block("cat.png"), "What is it?"]`.
 
-Each function takes a path, the bytes themselves, or a URL, and gives a dict for the content of a
-message: LangChain's standard block with `base64` and `mime_type`, or with `url`. What a file is,
-its first bytes say, whatever its name; nothing is decoded, so no imaging library is needed. What
-cannot be packed raises `MessageError` at once, before there is a request. What a gateway takes of
-it (sizes, formats, numbers) is checked when the message is sent: only then the gateway is known.
+Each function takes a path, the bytes themselves, or a URL, and returns a dict for the content of a
+message: LangChain's standard block with `base64` and `mime_type`, or with `url`. The type is
+detected from the first bytes, whatever the file's name; nothing is decoded, so no imaging library
+is needed. What cannot be packed raises `MessageError` at once, before there is a request. The
+gateway's limits (sizes, formats, numbers) are checked when the message is sent, since only then the
+gateway is known.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ __all__ = ["audio_block", "file_block", "image_block", "video_block"]
 
 
 class _Picture(Protocol):
-    """A PIL image, by what is called of it; PIL need not be installed."""
+    """The methods of a PIL image that are used here; PIL need not be installed."""
 
     def getbands(self) -> tuple[str, ...]:
         """Name the bands: `("R", "G", "B")`."""
@@ -47,7 +48,7 @@ class _File(NamedTuple):
     data: bytes
     name: str | None
     label: str
-    """What an error calls it."""
+    """The name that an error gives to the file."""
 
 
 def image_block(
@@ -62,10 +63,10 @@ def image_block(
 
     Args:
         source: Its path, bytes or URL.
-        mime_type: For a format that is not known here, such as a new one.
-        min_pixels: A smaller image is scaled up to it (65,536 by default).
-        max_pixels: A larger one is scaled down to it (2,621,440 by default, at most 16,777,216);
-            1,024 pixels are a token.
+        mime_type: The MIME type, for a format that is not detected here, such as a new one.
+        min_pixels: A smaller image is scaled up to this many pixels (65,536 by default).
+        max_pixels: A larger image is scaled down to this many pixels (2,621,440 by default, at most
+            16,777,216); 1,024 pixels are a token.
         detail: OpenAI's `low`, `high` or `auto`, for gateways that read it.
 
     Raises:
@@ -88,11 +89,12 @@ def video_block(
 
     Args:
         source: Its path, bytes or URL, or a list of those of its frames, in their order.
-        mime_type: Of the file or of each frame, for a format that is not known here.
-        fps: How many frames a second are looked at (2 by default), or were taken.
-        min_pixels: Of a frame, as for an image.
-        max_pixels: Of a frame (655,360 by default, at most 2,048,000).
-        total_pixels: Of all frames (819,200,000 by default and at most, which is 800,000 tokens).
+        mime_type: MIME type of the file or of each frame, for a format that is not detected here.
+        fps: How many frames a second the model reads (2 by default), or were taken.
+        min_pixels: Least pixels of a frame, as for an image.
+        max_pixels: Most pixels of a frame (655,360 by default, at most 2,048,000).
+        total_pixels: Most pixels of all frames (819,200,000 by default and at most, which is
+            800,000 tokens).
 
     Raises:
         MessageError: as `image_block`; a list of no frames.
@@ -103,16 +105,16 @@ def video_block(
         return _block("video", source, mime_type) | extras
     if not source:
         raise MessageError("A video is a list of no frames.")
-    # No standard block holds frames: this is the vendor's own, and `extras` are read of it too.
+    # No standard block holds frames: this is the vendor's own form, which also reads `extras`.
     return {"type": "video", "video": [_frame(each, mime_type) for each in source]} | extras
 
 
 def audio_block(source: Source, *, mime_type: str | None = None) -> Block:
-    """Make a content block of audio, for models that hear; those of Qwen3.6 do not.
+    """Make a content block of audio, for models with audio input; those of Qwen3.6 have none.
 
     Args:
         source: Its path, bytes or URL.
-        mime_type: For a format that is not known here.
+        mime_type: The MIME type, for a format that is not detected here.
 
     Raises:
         MessageError: as `image_block`.
@@ -127,8 +129,8 @@ def file_block(
 
     Args:
         source: Its path, bytes or URL.
-        mime_type: What it is, where neither its bytes nor its name say it.
-        filename: What it is called; a path's own name when left out.
+        mime_type: The MIME type, if neither the bytes nor the name tell it.
+        filename: The file's name; a path's own name when left out.
 
     Raises:
         MessageError: as `image_block`; a document of unknown type.
@@ -165,7 +167,7 @@ def _frame(source: Any, mime_type: str | None) -> str:
 
 
 def _extras(options: Block) -> Block:
-    """Return the options that a standard block has no key for."""
+    """Return the options that have no key of their own in a standard block."""
     found = {key: value for key, value in options.items() if value is not None}
     return {"extras": found} if found else {}
 
@@ -176,10 +178,10 @@ def _url(source: Any) -> str | None:
 
 
 def _read(source: Any) -> _File:
-    """Read the bytes.
+    """Read the bytes of a source.
 
     Raises:
-        MessageError: they cannot be read, or there are none.
+        MessageError: the bytes cannot be read, or there are none.
     """
     if isinstance(source, bytes | bytearray | memoryview):
         file = _File(bytes(source), None, f"The bytes {bytes(source[:12])!r}")
@@ -228,16 +230,16 @@ def _opened(path: Path) -> _File:
 
 
 def _mime(file: _File, kind: str) -> str:
-    """Return the type by the first bytes.
+    """Return the MIME type, detected from the first bytes.
 
     Raises:
-        MessageError: unknown, or of another kind.
+        MessageError: the type is unknown, or is no type of this kind of block.
     """
     found = sniff(file.data)
     if found is None:
         raise MessageError(f"{file.label} is of no known format of {kind}: pass `mime_type`.")
     family = found.partition("/")[0]
-    sounds = kind == "audio" and family == "video"  # the same containers carry both
+    sounds = kind == "audio" and family == "video"  # audio and video share these containers
     if family != kind and not sounds:
         other = family if family in {"image", "video", "audio"} else "file"
         raise MessageError(f"{file.label} is {found}, not {kind}: use `{other}_block`.")

@@ -24,20 +24,20 @@ def load(
     """Load the object that `dumps(model)` or `dumpd(model)` described.
 
     LangChain's own `loads` knows a fixed list of classes without ours
-    (docs/quirks.md#loading-dumped-models). Keys are
-    never dumped: the new model reads its gateway's variable, as any other does. Nor are headers,
-    queries, proxies and HTTP clients; set those anew by `model_copy`.
+    (docs/quirks.md#loading-dumped-models). Keys are never dumped: the new model reads its gateway's
+    variable, as any other does. Headers, queries, proxies and HTTP clients are not dumped either;
+    set those anew with `model_copy`.
 
     Args:
         dumped: The text, or the dict.
-        also: The other classes in it, such as those of a prompt and a chain. Only what is named
-            is made: a dump is a program, so load none that you did not write.
+        also: The other classes in the dump, such as those of a prompt and a chain. Only classes
+            that are named are built: a dump is a program, so load none that you did not write.
         secrets: Keys by the name of their variable, for those not in the environment.
 
     Raises:
         ValueError: a class that is not allowed.
         NotImplementedError: a setting that was an object, such as `Timeouts(...)` or
-            `Gateway(...)`: say seconds and a gateway's name in models that are to be dumped.
+            `Gateway(...)`: give seconds and a gateway's name in models that are to be dumped.
     """
     allowed: list[type[Serializable]] = [ChatQwen36, *also]
     return core_load(

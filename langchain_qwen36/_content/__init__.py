@@ -1,1 +1,1 @@
-"""Read messages and content blocks: what a message says, once for all callers."""
+"""Read messages and content blocks; shared by requests, responses, token counts and callbacks."""

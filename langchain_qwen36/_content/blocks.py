@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _SCHEME = 16
-"""Characters at the front of a URL that hold its `://`; base64 never does."""
+"""A URL has its `://` within this many characters; base64 never has one."""
 
 
 def block_option(block: Mapping[str, Any], key: str) -> Any:
@@ -19,12 +19,12 @@ def block_option(block: Mapping[str, Any], key: str) -> Any:
 
 
 def is_url(text: str) -> bool:
-    """Return whether a text is a URL and not base64; a data URL is none."""
+    """Return whether a text is a URL and not base64; a data URL is not."""
     return "://" in text[:_SCHEME]
 
 
 def visual_kind(block: Mapping[str, Any]) -> str | None:
-    """Return `image`, `video`, or what else a block is; the vendor's own blocks have no type."""
+    """Return `image` or `video`, else the type of a block; the vendor's own blocks have no type."""
     kind = block.get("type")
     if kind is None:
         kind = next((key for key in ("image", "video") if key in block), None)

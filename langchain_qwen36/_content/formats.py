@@ -6,7 +6,7 @@ import struct
 from typing import NamedTuple
 
 HEAD = 192 * 1024
-"""Bytes at the front in which the size is looked for."""
+"""Bytes at the front of a file that are searched for the image's size."""
 
 _MARKS = (
     (b"\x89PNG", "image/png"),
@@ -41,41 +41,41 @@ _BRANDS = {
     b"M4A ": "audio/mp4",
     b"qt  ": "video/quicktime",
 }
-"""Brands of ISO's media files that are no MP4 video."""
+"""Brands of ISO media files that are no MP4 video."""
 
 _BOXES = frozenset({b"moov", b"mdat", b"wide", b"free", b"skip"})
-"""What an old QuickTime file may begin with."""
+"""Boxes that an old QuickTime file may begin with."""
 
 _BMP_HEADERS = frozenset({12, 40, 52, 56, 64, 108, 124})
-"""Lengths of a bitmap's second header; "BM" alone is also how a sentence may begin."""
+"""Lengths of a bitmap's second header; text may begin with "BM", too."""
 
 KNOWN = frozenset(
     {*(mime for _, mime in _MARKS), *_RIFF.values(), *_BRANDS.values(), "image/bmp", "video/mp4"}
 )
-"""Every type that `sniff` can tell."""
+"""Every MIME type that `sniff` detects."""
 
 SIZED = frozenset({"image/png", "image/gif", "image/bmp", "image/webp"})
-"""Types whose size stands within `HEAD`, in every file that is whole."""
+"""Types whose size is within `HEAD` in every complete file."""
 
 _JPEG_SIZES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _PNG_SIZE, _GIF_SIZE, _BMP_SIZE, _WEBP_SIZE = 24, 10, 26, 30
 """Bytes at the front that hold the size."""
 
 _SHORT_BMP = 12
-"""This second header counts in 16 bits."""
+"""A second header of this length has 16-bit numbers."""
 
 
 class Size(NamedTuple):
-    """Of a picture, in pixels; both above 0."""
+    """The size of a picture in pixels; both numbers are above 0."""
 
     width: int
-    """Of a row."""
+    """Pixels in a row."""
     height: int
-    """How many rows."""
+    """Number of rows."""
 
 
 def sniff(data: bytes) -> str | None:
-    """Return the MIME type by the first bytes; None: of no known format."""
+    """Return the MIME type that the first bytes show; None: the format is not known."""
     if data[:4] == b"RIFF":
         return _RIFF.get(data[8:12])
     if data[4:8] == b"ftyp":
@@ -90,7 +90,7 @@ def sniff(data: bytes) -> str | None:
 def image_size(data: bytes) -> Size | None:
     """Read width and height from the front of a PNG, JPEG, GIF, WebP or BMP.
 
-    None for another format, a header that was cut off, and a side of 0.
+    Return None for another format, a header that was cut off, and a side of 0.
     """
     match sniff(data):
         case "image/png" if len(data) >= _PNG_SIZE:
@@ -99,7 +99,7 @@ def image_size(data: bytes) -> Size | None:
             width, height = struct.unpack_from("<HH", data, 6)
         case "image/bmp" if len(data) >= _BMP_SIZE:
             short = int.from_bytes(data[14:18], "little") == _SHORT_BMP
-            # A negative height only says that the rows begin at the top.
+            # A negative height means that the rows begin at the top.
             width, height = map(abs, struct.unpack_from("<HH" if short else "<ii", data, 18))
         case "image/webp" if len(data) >= _WEBP_SIZE:
             width, height = _webp_size(data)

@@ -1,4 +1,4 @@
-"""Where a turn of a conversation begins, and which reasoning is replayed."""
+"""Find where a turn of a conversation begins, and which reasoning is sent back."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ def first_replayed(messages: Sequence[BaseMessage], replay: Replay) -> int:
 
 
 def replays_reasoning(message: BaseMessage, *, foreign: bool) -> bool:
-    """Return whether a replayed message's reasoning is ours to send, or `foreign` may go too."""
+    """Return whether a replayed message's reasoning is from our models, or `foreign` is allowed."""
     provider = message.response_metadata.get("model_provider")
     return foreign or provider in (None, PROVIDER)
 
 
 def ends_with_an_answer(messages: Sequence[BaseMessage]) -> bool:
-    """Return whether the last message is a finished answer, which no server answers."""
+    """Return whether the last message is a finished answer, which servers refuse at the end."""
     last = next((m for m in reversed(messages) if not isinstance(m, SystemMessage)), None)
     if isinstance(last, ChatMessage):
         spoken = last.role in ("assistant", "ai")
@@ -50,7 +50,7 @@ def ends_with_an_answer(messages: Sequence[BaseMessage]) -> bool:
 
 
 def begins_turn(message: BaseMessage) -> bool:
-    """Return whether a message begins a turn: a user's does, unless it only holds tool results."""
+    """Return whether a message begins a turn: a user's does, unless it holds only tool results."""
     if isinstance(message, ChatMessage):
         return message.role in ("user", "human")
     return isinstance(message, HumanMessage) and not (

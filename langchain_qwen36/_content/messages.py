@@ -1,7 +1,7 @@
-"""Reading LangChain messages: the one account of what a message holds.
+"""Read LangChain messages: text, reasoning and tool calls, in every form that classes write.
 
-Asked by the request builder, the token counter, the middleware and the callbacks, so that what is
-counted, priced or guarded is what is sent.
+The request builder, the token counter, the middleware and the callbacks use these functions, so
+that what is counted and priced is what is sent.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, BaseMessage
 
 PROVIDER = "qwen36"
-"""The value of `ls_provider`, `model_provider` and of the name of the block translator."""
+"""Value of `ls_provider`, `model_provider` and the name of the block translator."""
 
 _UNKNOWN_TOOL = "unknown_tool"
-"""The name of a broken call that has none: an empty one is refused."""
+"""Name sent for a broken call without a name: servers refuse an empty one."""
 
 
 class HistoryToolCall(NamedTuple):
-    """A tool call of the history."""
+    """A tool call in the history."""
 
     id: str
-    """As the message has it; empty when it has none."""
+    """The id in the message; empty when there is none."""
     name: str
     arguments: str
-    """Always a JSON object."""
+    """A JSON object, always."""
     broken: bool = False
-    """Whether its arguments were no JSON object and are now `{}`."""
+    """Whether the arguments were no JSON object and are now `{}`."""
     has_no_number: bool = False
-    """Whether NaN or infinity in its arguments is now null."""
+    """Whether NaN or infinity in the arguments is now null."""
 
 
 def is_block(block: Any, *types: str) -> bool:
-    """Return whether a block of content is of one of these types."""
+    """Return whether a content block is of one of these types."""
     return isinstance(block, dict) and block.get("type") in types
 
 
@@ -53,11 +53,11 @@ _TEXT_KEYS = {
     "text-plain": "text",
     "refusal": "refusal",
 }
-"""Where the text of a block stands: LangChain's types and those of OpenAI's Responses API."""
+"""The key that holds the text, by block type: LangChain's types and OpenAI's Responses API's."""
 
 
 def block_text(block: Any) -> str | None:
-    """Return the text of a block in any form that LangChain or OpenAI write; None: it has none."""
+    """Return the text of a block in any form that LangChain or OpenAI write; None: no text."""
     if isinstance(block, str):
         return block
     if not isinstance(block, dict):
@@ -72,8 +72,9 @@ def block_text(block: Any) -> str | None:
 def reasoning_text(message: BaseMessage) -> str:
     """Return the reasoning of a message as one text; empty when it has none.
 
-    It is read from one of three forms, since messages of LangChain's v3 events carry it twice:
-    `reasoning_content`, blocks of type `reasoning` or `thinking`, OpenRouter's `reasoning_details`.
+    Each of three forms is read, and only one of them counts, since messages of LangChain's v3
+    events carry the reasoning twice: `reasoning_content`, blocks of type `reasoning` or `thinking`,
+    OpenRouter's `reasoning_details`.
     """
     text = message.additional_kwargs.get("reasoning_content")
     if isinstance(text, str) and text:
@@ -101,7 +102,7 @@ def _reasoning_in(block: Mapping[str, Any]) -> str:
 
 
 def _summary_text(block: Mapping[str, Any]) -> str:
-    """Text of a reasoning item of the Responses API, whose texts stand in a list."""
+    """Return the text of a reasoning item of the Responses API, whose texts are in a list."""
     items = block.get("content") or block.get("summary")
     if not isinstance(items, list):
         return ""
@@ -115,10 +116,10 @@ def _detail_text(item: Mapping[str, Any]) -> str:
 
 
 def tool_calls_of(message: AIMessage) -> list[HistoryToolCall]:
-    """Return the tool calls of a message: its own, those only in its blocks, the broken ones.
+    """Return the tool calls of a message: the regular, those only in its blocks, the broken ones.
 
     Raises:
-        MessageError: arguments that JSON cannot hold, by the name of the call.
+        MessageError: JSON cannot hold the arguments; the message names the call.
     """
     calls = [_call(call["id"], call["name"], call["args"]) for call in message.tool_calls]
     if isinstance(message.content, list):
@@ -159,7 +160,7 @@ def _arguments(name: str, args: Any) -> tuple[str, bool]:
     """Return a call's arguments as JSON, and whether NaN or infinity in them became null.
 
     Raises:
-        MessageError: a value that JSON cannot hold, by the name of the call.
+        MessageError: JSON cannot hold a value; the message names the call.
     """
     try:
         text = orjson.dumps(args, default=to_json_value).decode()
@@ -172,7 +173,7 @@ def _arguments(name: str, args: Any) -> tuple[str, bool]:
 def _lenient_json(name: str, args: Any) -> str:
     try:
         text = json.dumps(args, default=to_json_value)
-        # JSON has no infinity, which `json` writes all the same; orjson says null.
+        # `json` writes infinity, which JSON does not have; orjson writes null.
         plain = json.loads(text, parse_constant=lambda _: None)
         return replace_lone_surrogates(json.dumps(plain, ensure_ascii=False))
     except (TypeError, ValueError, RecursionError) as error:
@@ -182,10 +183,10 @@ def _lenient_json(name: str, args: Any) -> str:
 
 
 def to_json_value(value: Any) -> Any:
-    """Turn a value that JSON does not know into one it does: NumPy's, sets, pydantic models.
+    """Convert a value that JSON does not know to one it does: NumPy's, sets, pydantic models.
 
     Raises:
-        TypeError: it has no text of its own that says what it is.
+        TypeError: the value's text does not tell what it is.
     """
     if isinstance(value, set | frozenset):
         return sorted(value, key=repr)
@@ -198,7 +199,7 @@ def to_json_value(value: Any) -> Any:
 
 
 def _has_no_number(value: Any) -> bool:
-    """Return whether NaN or infinity stands somewhere in a value."""
+    """Return whether a value contains NaN or infinity."""
     pending = [value]
     while pending:
         item = pending.pop()

@@ -1,4 +1,4 @@
-"""Collects `reasoning_details` of a response, and joins those of a history, to go back whole.
+"""Collect the `reasoning_details` of a response, and join those of a history, to send them back.
 
 See docs/quirks.md#reasoning-details.
 """
@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-# The fields that come in fragments every other field comes whole.
+# Fields that come in fragments; every other field comes whole.
 # See docs/quirks.md#reasoning-details.
 _FRAGMENTS = frozenset({"text", "summary", "data", "transcript"})
 _SHOWN = ("text", "summary")
 
 
 class Item:
-    """An object that comes in fragments: one of `reasoning_details`, or a spoken answer."""
+    """An object that comes in fragments: an item of `reasoning_details`, or an audio answer."""
 
     __slots__ = ("fields", "pieces")
 
@@ -26,17 +26,17 @@ class Item:
         self.pieces: dict[str, list[str]] = {}
 
     def add(self, fragment: Mapping[str, Any]) -> None:
-        """Take the next fragment."""
+        """Add the next fragment."""
         for name, value in fragment.items():
             if name in _FRAGMENTS and isinstance(value, str):
                 self.pieces.setdefault(name, []).append(value)
-                # Its place among the fields.
+                # Keep the field's position.
                 self.fields.setdefault(name, "")
             elif value is not None or name not in self.fields:
                 self.fields[name] = value
 
     def whole(self) -> dict[str, Any]:
-        """Return what has come so far, as one object."""
+        """Return the fragments so far as one object."""
         return self.fields | {name: "".join(pieces) for name, pieces in self.pieces.items()}
 
 
@@ -53,11 +53,11 @@ class ReasoningDetails:
 
     @property
     def items(self) -> list[dict[str, Any]]:
-        """The items as they go back to the server."""
+        """Return the items in the form that goes back to the server."""
         return [item.whole() for item in self._items]
 
     def add(self, fragments: Iterable[Any]) -> str:
-        """Take the items of one delta, give back the thoughts in them as text."""
+        """Add the items of one delta; return the reasoning in them as text."""
         shown = ""
         for fragment in fragments:
             if isinstance(fragment, dict):
@@ -69,7 +69,7 @@ class ReasoningDetails:
         return shown
 
     def _item(self, fragment: Mapping[str, Any]) -> Item:
-        """Return the item that a fragment goes on with, or a new one."""
+        """Return the item that a fragment belongs to, or a new one."""
         index = fragment.get("index")
         key = (str(fragment.get("type")), str(index))
         item = self._open.get(key)
@@ -80,11 +80,10 @@ class ReasoningDetails:
 
 
 def joined_details(details: Iterable[Any]) -> list[Any]:
-    """Return the items of a message of any class as they go back to the server.
+    """Return the items of a message of any class in the form that goes back to the server.
 
-    Other chat models keep every fragment of a stream as an item of its own; those of one type and
-    index that follow each other are one item. Our own items come out
-    as they went in.
+    Other chat models keep every fragment of a stream as an item of its own; consecutive fragments
+    of one type and index are joined. Our own items stay unchanged.
     """
     items: list[Any] = []
     run: tuple[Any, Any, Item] | None = None
@@ -102,6 +101,6 @@ def joined_details(details: Iterable[Any]) -> list[Any]:
 
 
 def _is_other(item: Item, fragment: Mapping[str, Any]) -> bool:
-    """Whether a fragment has another id than the item before it."""
+    """Return whether a fragment has another id than the item before it."""
     known, given = item.fields.get("id"), fragment.get("id")
     return bool(known and given and known != given)

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a part's bytes are, in whichever form the block has it."""
+    """Where the bytes of a content part are, in whichever form the block has them."""
 
     url: str | None = None
     data: str | None = None
-    """Base64."""
+    """Base64 text."""
     file_id: str | None = None
     mime: str | None = None
     name: str | None = None
@@ -28,8 +28,8 @@ class Source:
 def replace_lone_surrogates(text: str) -> str:
     """Return the text with lone surrogates replaced.
 
-    Half of an emoji, cut by a model or a parser, would make every later request of the
-    conversation fail to encode.
+    Half of an emoji, cut by a model or a parser, would make every later request of the conversation
+    fail to encode.
     """
     if text.isascii():
         return text
@@ -41,7 +41,7 @@ def replace_lone_surrogates(text: str) -> str:
 
 
 def optional_text(block: Mapping[str, Any], key: str) -> str | None:
-    """Return a text of a block, or of its extras; None when it is missing or empty."""
+    """Return a text of a block, or of its `extras`; None when missing or empty."""
     value = block_option(block, key)
     if value is not None and not isinstance(value, str):
         raise MessageError(f"{key!r} of a block of type {block.get('type')!r} is no text.")
@@ -57,10 +57,10 @@ def required_text(block: Mapping[str, Any], key: str) -> str:
 
 
 def source_of(block: Mapping[str, Any]) -> Source:
-    """Return where the bytes are.
+    """Return where the bytes of a block are.
 
-    v1 and v0 have it in the block, Anthropic in its `source`, OpenAI and the vendor under the key
-    that is named as the type is, in an object or as a bare URL.
+    v1 and v0 blocks have it in the block, Anthropic in its `source`, OpenAI and the vendor under a
+    key with the name of the type, in an object or as a bare URL.
     """
     own = block.get(str(block.get("type")))
     inner = next((v for v in (block.get("source"), own) if isinstance(v, dict)), None)

@@ -1,4 +1,4 @@
-"""Names of tools: make a legal one of any text, and match a model's spelling to a bound tool."""
+"""Make a legal tool name of any text, and match a model's spelling to a bound tool."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def match_tool_name(name: str, bound: Collection[str]) -> str | None:
     """Return the bound tool that a model's spelling certainly means; None: there is none.
 
     White space around the name, other separators (`get-weather`, `getWeather`) and a leading
-    namespace (`functions.get_weather`) are looked through, where exactly one tool fits.
+    namespace (`functions.get_weather`) are ignored if exactly one tool fits.
     """
     if name in bound:
         return name
@@ -53,8 +53,9 @@ def _letters(name: str) -> str:
 
 
 def legal_message_name(text: str) -> str:
-    """Return a name that a message may carry; empty where nothing legal is left.
+    """Return a name that a message may carry; empty if nothing legal is left.
 
-    OpenAI's API refuses white space, slashes, `<`, `|` and `>` in it, and more than 64 characters.
+    OpenAI's API refuses white space, slashes, `<`, `|` and `>` in the name, and more than 64
+    characters.
     """
     return re.sub(r"[\s<|\\/>]+", "_", text).strip("_")[:_MAX_LENGTH]

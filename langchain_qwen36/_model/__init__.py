@@ -1,1 +1,1 @@
-"""What `ChatQwen36` is made of: its fields, their way into settings, binding, parsing."""
+"""The parts of `ChatQwen36`: fields, call options, tool binding, structured output, identity."""

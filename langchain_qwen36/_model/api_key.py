@@ -1,4 +1,4 @@
-"""Clean an API key: what files and environment files put around it is taken off."""
+"""Clean an API key: remove the quotes and white space that files leave around it."""
 
 from __future__ import annotations
 

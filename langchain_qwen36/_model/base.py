@@ -33,13 +33,13 @@ _Schema = TypeVar("_Schema")
 
 
 class BaseChatQwen(TypedCalls):
-    """The settings, with everything that can be told or bound without a call."""
+    """The settings, with every method that needs no call."""
 
     @property
     def _endpoint(self) -> Endpoint:
         """The gateway, its base URL and key; resolved again when a setting has changed."""
         settings = (self.gateway, self.base_url, self.api_key is None)
-        # In `__dict__`, as core's cached properties: equality of models leaves it out.
+        # In `__dict__`, like core's cached properties, which equality of models ignores.
         cached = self.__dict__.get("_located")
         if cached is None or cached[0] != settings:
             cached = self.__dict__["_located"] = (settings, prepare.resolve_endpoint(self))
@@ -89,12 +89,12 @@ class BaseChatQwen(TypedCalls):
         return copy
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        """Copy deeply; your own HTTP clients are shared, since sockets cannot be copied."""
+        """Copy deeply; the user's own HTTP clients are shared, since sockets cannot be copied."""
         shared = (self.http_client, self.http_async_client, self.price_book)
         return super().__deepcopy__({**(memo or {}), **{id(item): item for item in shared}})
 
     def __getstate__(self) -> dict[Any, Any]:
-        """Pickle without your own HTTP clients: the copy makes connections of its own.
+        """Pickle without the user's own HTTP clients: the copy makes connections of its own.
 
         A key from the environment is left out too: the copy reads the variable where it runs.
         """
@@ -108,7 +108,7 @@ class BaseChatQwen(TypedCalls):
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
-        """Say that `dumps` can write the model; keys are never written."""
+        """Return True: `dumps` can write the model; keys are never written."""
         return True
 
     @property

@@ -1,4 +1,4 @@
-"""The constructor's fields and one call's keywords, merged into the core's `Settings`."""
+"""Merge the constructor's fields and one call's keywords into `Settings`."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _WIRE_PARAMS: Mapping[str, str] = {
         *get_args(ServerFeature),
     )
 } | {"provider_options": "providerOptions"}
-"""Fields that go into the body as they are, and their names there."""
+"""Fields that go into the body unchanged, and their names there."""
 
 _PER_CALL = frozenset(
     {
@@ -71,7 +71,7 @@ _PER_CALL = frozenset(
         "strict_history",
     }
 )
-"""Fields that a call may set anew."""
+"""Fields that a call may override."""
 
 _CALL_ONLY = frozenset(
     {
@@ -117,11 +117,11 @@ def merge(
         fields: The model object.
         wire_model: The gateway's spelling of the model's id.
         stop: LangChain's own argument; it wins over a field.
-        kwargs: The call's keywords; `check_call` knows their names.
-        offer: What prices the answer; None: no price is known.
+        kwargs: The call's keywords; `check_call` has accepted their names.
+        offer: The price of the answer; None: no price is known.
 
     Raises:
-        UnsupportedSettingError: a value that the constructor would not take either.
+        UnsupportedSettingError: a value that the constructor would refuse too.
     """
     kwargs = {name: _checked(name, value) for name, value in kwargs.items()}
     values = {**fields.__dict__, **kwargs}
@@ -154,7 +154,7 @@ def merge(
 
 
 def _checked(name: str, value: Any) -> Any:
-    """Validate a value of the call as the constructor would."""
+    """Validate a value of the call like the constructor."""
     if name not in _PER_CALL:
         return value
     if name == "response_format" and isinstance(value, type):
@@ -172,7 +172,7 @@ def _reader(name: str) -> TypeAdapter[Any]:
 
 
 def _thinking(fields: QwenFields, kwargs: Mapping[str, Any]) -> Thinking:
-    """Merge the thinking settings: those of the call replace what they contradict.
+    """Merge the thinking settings: those of the call replace the ones that they contradict.
 
     A budget of the call replaces the constructor's effort, and the other way round; to switch
     thinking on keeps either, unless it is the constructor's way of switching it off.

@@ -1,4 +1,4 @@
-"""What the clients beside the chat model share: the connection's settings, and one request."""
+"""The connection's settings and one request, shared by all clients beside the chat model."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ class ClientSettings(BaseModel):
     )
 
     gateway: str | InstanceOf[Gateway] | None = None
-    """A name out of `GATEWAYS`, or a `Gateway`. None: by the host of `base_url`, by
-    `QWEN36_GATEWAY`, or by the first key that is set."""
+    """A name from `GATEWAYS`, or a `Gateway`. None: by the host of `base_url`, by `QWEN36_GATEWAY`,
+    or by the first key that is set."""
     base_url: str | None = None
     """The server's URL, as the chat model takes it."""
     api_key: ApiKey | str | None = None
-    """The key, or a function that gives it. None: the gateway's variable."""
+    """The key, or a function that returns it. None: the gateway's environment variable."""
     timeout: Any = None
     """Seconds for each silence, `Timeouts` to set each clock, or what httpx takes."""
     max_retries: int = Field(default=2, ge=0)
@@ -65,7 +65,8 @@ class ClientSettings(BaseModel):
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     """Your own `httpx.AsyncClient`; you close it."""
     max_connections: int = Field(default=1000, ge=1)
-    """To the gateway, of this process and of each event loop; shared with the models."""
+    """Most connections to the gateway, of this process and of each event loop; shared with the
+    models."""
     proxy: str | None = Field(default=None, exclude=True, repr=False)
     """A proxy's URL, or its `host:port`. None: the environment's; "": none at all."""
 
@@ -86,7 +87,7 @@ class ClientSettings(BaseModel):
             self._check_settings()
 
     def _check_settings(self) -> None:
-        """Refuse what can be seen at construction; pydantic's validators would wrap the errors."""
+        """Refuse wrong settings at construction; pydantic's validators would wrap the errors."""
         endpoint = self._endpoint
         check_headers(self.default_headers)
         check_api_key(self, endpoint)
@@ -131,7 +132,7 @@ class ClientSettings(BaseModel):
     ) -> ApiCall:
         url = request.url or f"{endpoint.base_url}/{request.path}"
         if request.is_foreign:
-            # What is not the gateway's gets neither its key nor the user's headers.
+            # A foreign server gets neither the gateway's key nor the user's headers.
             headers = {"accept": "*/*", **request.headers}
         else:
             url = url_with_query(url, self.default_query, request.query)
@@ -156,19 +157,19 @@ class ClientRequest:
     """One request of a client."""
 
     path: str = ""
-    """Behind the base URL, without a slash in front."""
+    """Path behind the base URL, without a slash in front."""
     method: Method = "POST"
     query: Mapping[str, Any] | None = None
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: RequestBody = b""
     model: str = ""
-    """For the log."""
+    """The model's name in the log."""
     url: str | None = None
-    """In place of base URL and path."""
+    """A URL in place of base URL and path."""
     is_foreign: bool = False
-    """Whether `url` is not the gateway's: no key goes there."""
+    """Whether `url` is another server's, not the gateway's: no key goes there."""
     max_retries: int | None = None
-    """In place of the client's."""
+    """Retries in place of the client's setting."""
 
 
 def _check_names(client: type[ClientSettings], settings: Mapping[str, Any]) -> None:

@@ -19,10 +19,10 @@ def run_parts(
 ) -> list[_Result]:
     """Return the results of `work` in the order of the parts.
 
-    At the first failure no further part is begun; those that run are waited for.
+    After the first failure no further part is begun; those that run are waited for.
 
     Raises:
-        Exception: what the first part that failed raised.
+        Exception: the error of the first part that failed.
     """
     if len(parts) <= 1 or limit == 1:
         return [work(part) for part in parts]

@@ -1,4 +1,4 @@
-"""Where a request of a client goes: its endpoint, its key, its headers, its timeouts."""
+"""Resolve where a request of a client goes: its endpoint, key, headers and timeouts."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def target_of(
     *,
     is_foreign: bool = False,
 ) -> Target:
-    """Return where a request goes, and over which connections."""
+    """Return the target of a request: its URL, and the connections that carry it."""
     return Target(
         url=url,
         headers=headers,
@@ -87,7 +87,7 @@ def target_of(
 
 
 def timeouts_of(value: Any, gateway: Gateway) -> Timeouts:
-    """Read `timeout=`; a gateway that takes its time has another default."""
+    """Read `timeout=`; a gateway that is slow by nature has another default."""
     if value is None and (seconds := gateway.first_event_timeout):
         return Timeouts(first_event=seconds, gap=seconds)
     return Timeouts.of(value)
@@ -97,7 +97,7 @@ def check_headers(*given: Mapping[str, Any] | None) -> None:
     """Refuse headers that cannot be sent.
 
     Raises:
-        UnsupportedSettingError: it names the header; its value may be a secret.
+        UnsupportedSettingError: the message names the header, not its value, which may be a secret.
     """
     for headers in given:
         for name, value in (headers or {}).items():
@@ -108,7 +108,7 @@ def check_headers(*given: Mapping[str, Any] | None) -> None:
 
 
 def url_with_query(url: str, *queries: Mapping[str, Any] | None) -> str:
-    """Return a URL with a query of several parts, the last of which win."""
+    """Return a URL with a query made of several parts; later parts win."""
     query = {name: value for part in queries if part for name, value in part.items()}
     return f"{url}?{urlencode(query)}" if query else url
 
@@ -124,8 +124,8 @@ def headers_of(
     Args:
         fields: The client.
         key: The key, or None to send none.
-        own: Headers of the request, under the user's.
-        extra: The user's for this call, over all others.
+        own: Headers of the request; the user's win.
+        extra: The user's headers for this call, which win over all others.
     """
     return {
         **_own_headers(),
@@ -137,7 +137,7 @@ def headers_of(
 
 
 def resolve_api_key(fields: ConnectionSettings, endpoint: Endpoint) -> str | Awaitable[str] | None:
-    """Return the current key: `api_key`, or the gateway's variable; a function is called anew."""
+    """Return the current key: `api_key`, or the gateway's variable; a function is called again."""
     if fields.api_key is None:
         return endpoint.key
     if isinstance(fields.api_key, SecretStr):
@@ -147,7 +147,7 @@ def resolve_api_key(fields: ConnectionSettings, endpoint: Endpoint) -> str | Awa
 
 
 def check_api_key(fields: ConnectionSettings, endpoint: Endpoint) -> None:
-    """Refuse a key that cannot be one; a function's key is checked when it is called.
+    """Refuse a key that cannot be sent; a function's key is checked when it is called.
 
     Raises:
         UnsupportedSettingError: white space inside the key, or a character beyond ASCII.

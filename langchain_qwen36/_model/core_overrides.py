@@ -1,10 +1,10 @@
-"""Everything of ours that leans on private names of langchain-core, in one file.
+"""Everything that depends on private names of langchain-core, in one file.
 
-Core may rename any of these without notice, so each says which versions were read, why the public
-way will not do, and which test fails when core changes. Two more stand where they are used:
-`_stream_chat_model_events` in `chat_models` (core calls it by that name; `tests/response/
-test_events.py`) and the copied `__dict__` of a chunk in `_response/chunks` (`tests/response/
-test_fast_path.py`).
+Core may rename any of these without notice, so each names the versions that were read, why the
+public way will not do, and which test fails when core changes. Two more are where they are used:
+`_stream_chat_model_events` in `chat_models` (core calls it by that name;
+`tests/response/test_v3_events.py`) and the copied `__dict__` of a chunk in `_response/chunks`
+(`tests/response/test_fast_path.py`).
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class CoreOverrides(QwenFields):
     ) -> dict[str, Any]:
         """Leave headers out of what traces record: they may hold a key.
 
-        Core's own also goes over its deprecated `dict` and changes the process's warning filters
-        twice a call to keep that quiet. Test: `tests/transport/test_key_leaks.py`.
+        Core's own also calls its deprecated `dict` and changes the process's warning filters twice
+        a call to silence that. Test: `tests/transport/test_key_leaks.py`.
         """
         kwargs.pop("extra_headers", None)
         return {**self.asdict(), "stop": stop, **kwargs}
@@ -63,8 +63,8 @@ class CoreOverrides(QwenFields):
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         """Build the key of LangChain's cache anew at each call.
 
-        Core keeps the first one, over later changes of the settings. Headers go in as a digest: a
-        cache may be a file, and headers may hold a key. Test: `tests/model/test_life_cycle.py`.
+        Core keeps the first key, even after settings change. Headers go in as a digest: a cache may
+        be a file, and headers may hold a key. Test: `tests/model/test_life_cycle.py`.
         """
         if headers := kwargs.get("extra_headers"):
             digest = hashlib.sha256(repr(sorted(headers.items())).encode()).hexdigest()
@@ -76,9 +76,8 @@ class CoreOverrides(QwenFields):
     def _serialized(self) -> dict[str, Any]:
         """Return `dumpd(self)`, made anew only when a setting has changed.
 
-        Core caches it for ever, over later changes. Every call reads it, traced or not, and
+        Core caches it forever, even after settings change. Every call reads it, traced or not, and
         dumping each time would take a sixth of an `invoke`.
-        Test: `tests/model/test_caching_of_serialized.py`.
         """
         return self._derived("dumped", lambda: dumpd(self))
 
@@ -88,7 +87,7 @@ class CoreOverrides(QwenFields):
         cache = self.__dict__.get("_derived_cache")
         if cache is None or cache[0] != values:
             cache = ({key: _shallow_copy(value) for key, value in values.items()}, {})
-            # In `__dict__`, as core's cached properties: equality of models leaves it out.
+            # In `__dict__`, like core's cached properties, which equality of models ignores.
             self.__dict__["_derived_cache"] = cache
         derived = cast("dict[str, dict[str, Any]]", cache[1])
         if name not in derived:
@@ -99,7 +98,7 @@ class CoreOverrides(QwenFields):
     def _check_profile_keys(self) -> Self:
         """Run core's check only for a profile with unknown keys.
 
-        Core's evaluates type hints for every model made: half the time of a construction.
+        Core's check evaluates type hints for every model object: half the time of a construction.
         Test: `tests/model/test_caching_of_serialized.py`.
         """
         if self.profile and not self.profile.keys() <= ModelProfile.__annotations__.keys():
@@ -108,7 +107,7 @@ class CoreOverrides(QwenFields):
 
 
 def _shallow_copy(value: Any) -> Any:
-    """Copy a dict or list, so that the caller's later changes show."""
+    """Copy a dict or list, so that the caller's later changes are noticed."""
     return value.copy() if isinstance(value, dict | list) else value
 
 

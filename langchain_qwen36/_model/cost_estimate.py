@@ -1,4 +1,4 @@
-"""What a call would cost, before it is made."""
+"""Estimate the size and the price of a call before it is sent."""
 
 from __future__ import annotations
 
@@ -25,23 +25,24 @@ _FULL_SIZE = "vl_high_resolution_images"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostEstimate:
-    """A call's size and price before it is made; what is not known is None."""
+    """A call's size and price before it is sent; unknown values are None."""
 
     input_tokens: int
-    """Messages, tools and the template's own; estimated, or exact with the extra `tokenizer`."""
+    """Tokens of messages, tools and the template; estimated, or exact with the extra
+    `tokenizer`."""
     output_tokens: int | None
-    """The longest answer that was allowed; None: no limit was set."""
+    """Tokens of the longest answer allowed; None: no limit was set."""
     cost: Cost | None
-    """The list price, with an answer of `output_tokens`, or with none where that is None."""
+    """List price with an answer of `output_tokens`, or of the input alone if that is None."""
     next_tier: NextTier | None
     """How many tokens are left in the price tier, and what crossing it costs."""
     guessed_media: int
     """Blocks whose image or video is elsewhere or cannot be measured: an image counts as the
-    largest it may be, a video as a minute, which a longer one exceeds."""
+    largest possible, a video as one minute, which a longer one exceeds."""
 
     @property
     def tier(self) -> Tier | None:
-        """Price tier of the whole call."""
+        """The price tier of the whole call."""
         return self.cost.tier if self.cost is not None else None
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "qwen3.6-plus"
 EMBEDDED_MODEL = "smollm2-135m-instruct"
-"""What the embedded engine's model is called when the user names none."""
+"""Default model id of the embedded engine."""
 
 ApiKey = SecretStr | Callable[[], str] | Callable[[], Awaitable[str]]
 JSONObject = dict[str, Any]
@@ -52,7 +52,7 @@ class QwenFields(BaseChatModel):
         arbitrary_types_allowed=True,
         populate_by_name=True,
         protected_namespaces=(),
-        # A validator of so many fields takes 6 ms to build, which the first model does, once.
+        # A validator of so many fields takes 6 ms to build, which happens at the first model, once.
         defer_build=True,
         # The error of one setting would quote others, and one of those is the key.
         hide_input_in_errors=True,
@@ -64,37 +64,37 @@ class QwenFields(BaseChatModel):
 
     # What the model should do.
     temperature: float | None = None
-    """0 to below 2. The servers' default is 0.6 while thinking, else 0.7."""
+    """Sampling temperature, 0 to below 2. The servers' default is 0.6 while thinking, else 0.7."""
     top_p: float | None = None
-    """Above 0 to 1."""
+    """Nucleus sampling: the share of probability to sample from, above 0 to 1."""
     top_k: int | None = None
     """Sample from the k likeliest tokens."""
     min_p: float | None = None
     """Drop tokens less likely than this share of the likeliest."""
     presence_penalty: float | None = None
-    """-2 to 2."""
+    """Penalty for tokens that occurred, -2 to 2."""
     frequency_penalty: float | None = None
-    """-2 to 2; Alibaba's own servers ignore it."""
+    """Penalty by how often a token occurred, -2 to 2; Alibaba's own servers ignore it."""
     repetition_penalty: float | None = None
-    """Above 0; 1.0 is none."""
+    """Factor against repetition, above 0; 1.0 is none."""
     max_tokens: int | None = None
-    """Most tokens of the answer; on Alibaba's servers the thoughts do not count."""
+    """Most tokens of the answer; on Alibaba's servers the reasoning does not count."""
     max_completion_tokens: int | None = None
-    """Most tokens of thoughts and answer together, where the model takes it."""
+    """Most tokens of reasoning and answer together, where the model supports it."""
     seed: int | None = None
-    """Makes sampling repeatable, as far as the server promises it."""
+    """Seed for repeatable sampling, as far as the server promises it."""
     stop: list[str] | str | None = Field(default=None, alias="stop_sequences")
-    """Where to stop."""
+    """Texts at which the answer ends."""
     n: int | None = Field(default=None, ge=1)
-    """How many answers `generate` gives; above 1 only without tools and thinking."""
+    """How many answers `generate` returns; above 1 only without tools and thinking."""
     logprobs: bool | None = None
-    """Whether log probabilities come back, in `response_metadata["logprobs"]`."""
+    """Whether to return log probabilities, in `response_metadata["logprobs"]`."""
     top_logprobs: int | None = None
-    """How many alternatives for each token."""
+    """How many alternatives to return for each token."""
     logit_bias: dict[str, float] | None = None
-    """Token id to bias."""
+    """Bias by token id."""
     user: str | None = None
-    """Your end user's id, where the gateway keeps one."""
+    """The id of your end user, if the gateway keeps one."""
     response_format: JSONObject | None = None
     """`{"type": "json_object"}` or `{"type": "json_schema", "json_schema": …}`."""
     parallel_tool_calls: bool | None = None
@@ -102,20 +102,21 @@ class QwenFields(BaseChatModel):
 
     # Thinking.
     enable_thinking: bool | None = None
-    """Think or not. None: as the model does by itself."""
+    """Whether to think. None: the model's default."""
     thinking_budget: int | None = None
-    """Most tokens of thought; 0 switches thinking off."""
+    """Most tokens of reasoning; 0 switches thinking off."""
     reasoning_effort: Effort | None = None
-    """`none` to `max`; where a gateway has no effort it becomes a budget."""
+    """`none` to `max`; becomes a budget where a gateway has no effort."""
     preserve_thinking: bool | None = None
-    """Keep the thoughts of all earlier turns. None: with tools, where the model can."""
+    """Whether to send back the reasoning of all earlier turns. None: with tools, if the model
+    can."""
     replay_reasoning: Replay = "tool_loop"
-    """Which assistant turns are sent back with their thoughts: those since the last user
+    """Which assistant messages are sent back with their reasoning: those since the last user
     message, all, or none."""
     forced_tool_choice: ForcedToolChoice = "disable_thinking"
-    """What happens to a forced tool choice that the server refuses while thinking."""
+    """What to do with a forced tool choice that the server refuses while thinking."""
 
-    # What some gateways add.
+    # Settings of some gateways.
     provider: JSONObject | None = None
     """Routing among providers (OpenRouter `provider`)."""
     models: list[str] | None = None
@@ -127,53 +128,53 @@ class QwenFields(BaseChatModel):
     enable_search: bool | None = None
     """Let the server search the web (Alibaba, AI/ML API); it is billed by the call."""
     search_options: JSONObject | None = None
-    """How it searches: `forced_search`, `search_strategy`, `enable_search_extension`."""
+    """How the server searches: `forced_search`, `search_strategy`, `enable_search_extension`."""
     enable_code_interpreter: bool | None = None
     """Let the server run Python while it thinks (Alibaba); without tools of your own."""
     vl_high_resolution_images: bool | None = None
-    """Look at images at up to 16,777,216 pixels, whatever `max_pixels` a part says (Alibaba)."""
+    """Read images at up to 16,777,216 pixels, whatever a part's `max_pixels` is (Alibaba)."""
     translation_options: JSONObject | None = None
     """What a `qwen-mt` model translates: `source_lang` ("auto"), `target_lang`, `terms`, …"""
     tool_stream: bool | None = None
-    """Stream a call's arguments even where a tool takes a list or an object (Alibaba)."""
+    """Stream a call's arguments even if a tool takes a list or an object (Alibaba)."""
     prompt_cache: PromptCache | None = None
-    """Mark what stays the same for the server's explicit cache: `"auto"` the system prompt and the
-    conversation, `"system"` the prompt only. A mark costs 25 % once and saves 90 % of each later
-    call within 5 minutes; nothing is marked below 1,024 tokens."""
+    """Set `cache_control` on what stays the same, for the server's explicit cache: `"auto"` on the
+    system prompt and the conversation, `"system"` on the prompt only. A marker costs 25 % once and
+    saves 90 % of each later call within 5 minutes; nothing is marked below 1,024 tokens."""
     extra_body: JSONObject | None = None
-    """Keys that go into the body untouched, over everything else."""
+    """Keys of the body that win over everything else."""
     model_kwargs: JSONObject = Field(default_factory=dict)
-    """Further parameters of the body, under everything that has a field."""
+    """Further parameters of the body; settings that have a field win over them."""
 
     strict_history: bool = False
-    """Raise an error for a history that servers refuse: it ends with the assistant, has no user
-    message, or a tool call without result; and for a tool name that the gateway reserves. False:
-    both are adapted, and `response_metadata["notes"]` says how."""
+    """Whether to raise an error for a history that servers refuse: it ends with the assistant, has
+    no user message, or has a tool call without result; also for a tool name that the gateway
+    reserves. False: all are adapted, and `response_metadata["notes"]` says how."""
     force: bool = False
-    """Whether an image, a video or a sound is sent to a model that the catalogue says cannot take
+    """Whether to send an image, a video or a sound to a model that the catalogue says cannot take
     it. Limits and formats of the gateway are checked all the same."""
 
-    # What it costs.
+    # Prices.
     price_book: InstanceOf[PriceBook] | None = Field(default=None, exclude=True, repr=False)
-    """Your own prices over the bundled ones; `PriceBook.from_toml(path)`."""
+    """Your own prices, before the bundled ones; `PriceBook.from_toml(path)`."""
     price_discount: float | None = None
-    """What your account pays of the list, such as 0.85."""
+    """The share of the list price that your account pays, such as 0.85."""
 
-    # Where it goes.
+    # The connection.
     gateway: str | InstanceOf[Gateway] | None = None
-    """A name out of `GATEWAYS`, or a `Gateway`. None: by the host of `base_url`, by
-    `QWEN36_GATEWAY`, or by the first key that is set."""
+    """A name from `GATEWAYS`, or a `Gateway`. None: by the host of `base_url`, by `QWEN36_GATEWAY`,
+    or by the first key that is set."""
     base_url: str | None = Field(default=None, alias="api_base")
     """The server's URL up to and without `/chat/completions`."""
     api_key: ApiKey | None = None
-    """The key, or a function that gives it. None: the gateway's variable."""
+    """The key, or a function that returns it. None: the gateway's environment variable."""
     timeout: Any = Field(default=None, alias="request_timeout")
     """Seconds for each silence, `Timeouts` to set each clock, or what httpx takes."""
     max_retries: int = Field(default=2, ge=0)
-    """How often a failed request is sent again, while nothing was handed out."""
+    """How often a failed request is sent again, while no chunk was given to the caller."""
     max_event_bytes: int | None = Field(default=256 * 1024 * 1024, gt=0)
-    """Longest event of a stream that is taken, unpacked; None: no limit. It keeps a hostile
-    server from filling the memory; the longest seen was an image of 2 MB."""
+    """Longest event of a stream, unpacked; None: no limit. It keeps a hostile server from filling
+    the memory; the longest event known was an image of 2 MB."""
     default_headers: Mapping[str, str] | None = Field(default=None, exclude=True, repr=False)
     """Headers of every request."""
     default_query: Mapping[str, str] | None = Field(default=None, exclude=True, repr=False)
@@ -183,21 +184,22 @@ class QwenFields(BaseChatModel):
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     """Your own `httpx.AsyncClient`; you close it."""
     max_connections: int = Field(default=1000, ge=1)
-    """To the gateway, of this process and of each event loop; shared by all models."""
+    """Most connections to the gateway, of this process and of each event loop; shared by all
+    models."""
     proxy: str | None = Field(default=None, exclude=True, repr=False)
-    """A proxy's URL, or its `host:port`; never dumped, for a password may stand in it. SOCKS needs
-    the extra `socks`. None: the environment's; "": none at all."""
+    """A proxy's URL, or its `host:port`; never dumped, since it may hold a password. SOCKS needs
+    the extra `socks`. None: the environment's; "": no proxy."""
 
-    # How it comes back.
+    # The answer.
     streaming: bool = False
-    """Whether `invoke` streams inside even where it need not."""
+    """Whether `invoke` streams inside even if it need not."""
     stream_usage: bool = True
-    """Whether usage is asked for in streams."""
+    """Whether to ask for usage in streams."""
     include_response_headers: bool = False
-    """Whether `response_metadata["headers"]` holds the answer's headers."""
+    """Whether `response_metadata["headers"]` holds the response's headers."""
 
     def __init__(self, **settings: Unpack[ModelSettings]) -> None:
-        """Check the names first: pydantic would drop a misspelt one in silence.
+        """Check the names first: pydantic would silently drop a misspelt one.
 
         Raises:
             TypeError: a keyword that is no setting; the message names the right one.
@@ -206,18 +208,18 @@ class QwenFields(BaseChatModel):
         hide_secrets(cast("dict[str, Any]", settings))
         check_names(type(self), settings, type(self).__name__)
         super().__init__(**translate(settings))
-        # In `__dict__`, as core's cached properties: equality of models leaves it out.
+        # In `__dict__`, like core's cached properties, which equality of models ignores.
         self.__dict__["_made_at"] = constructing_line()
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
-        """Let `inspect.signature` and notebooks list the settings before the first model."""
+        """Let `inspect.signature` and notebooks list the settings before the first model object."""
         super().__pydantic_init_subclass__(**kwargs)
         cls.__signature__ = _SettingsSignature()  # type: ignore[assignment]
 
     @classmethod
     def model_rebuild(cls, *, _parent_namespace_depth: int = 2, **kwargs: Any) -> bool | None:
-        """Keep our signature where pydantic builds the class, which it does for the first model."""
+        """Keep our signature when pydantic builds the class, at the first model object."""
         depth = _parent_namespace_depth + 1
         built = super().model_rebuild(_parent_namespace_depth=depth, **kwargs)
         cls.__signature__ = _SettingsSignature()  # type: ignore[assignment]
@@ -225,7 +227,7 @@ class QwenFields(BaseChatModel):
 
     def __repr_args__(self) -> Any:
         """Show the model's id first, default or not; the profile would hide the rest."""
-        if "model_name" in self.__dict__:  # not yet, in the traceback of a wrong setting
+        if "model_name" in self.__dict__:  # it is missing in the traceback of a wrong setting
             yield "model", self.model_name
         for name, value in super().__repr_args__():
             if name not in {"model_name", "profile"}:
@@ -248,7 +250,7 @@ class QwenFields(BaseChatModel):
 
     @field_serializer("gateway")
     def _dump_gateway(self, gateway: Any) -> Any:
-        """Dump a `Gateway` as a dict of its facts; pydantic warns of what is no model."""
+        """Dump a `Gateway` as a dict of its facts; pydantic warns of a value that is no model."""
         return gateway
 
     @field_validator("api_key", mode="before")
@@ -261,7 +263,7 @@ class QwenFields(BaseChatModel):
     @field_validator("proxy", mode="after")
     @classmethod
     def _check_proxy(cls, proxy: str | None) -> str | None:
-        """Take `host:port`, too; "" goes direct."""
+        """Accept `host:port`, too; "" means no proxy."""
         if not proxy:
             return proxy
         from langchain_qwen36._transport.proxies import parse_proxy  # noqa: PLC0415, imports httpx
@@ -308,9 +310,9 @@ def check_names(model: type[BaseModel], settings: Mapping[str, Any], receiver: s
 
 
 class _SettingsSignature:
-    """A class's signature with every setting under every name, made when it is asked for.
+    """A class's signature with every setting under every name, made on first use.
 
-    pydantic's own stands only when the first model is made, and leaves out names with an alias.
+    pydantic's own exists only after the first model object, and leaves out names with an alias.
     """
 
     def __get__(self, instance: object, owner: type[BaseModel]) -> inspect.Signature:

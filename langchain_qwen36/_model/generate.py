@@ -1,4 +1,4 @@
-"""Non-streaming calls.
+"""Run non-streaming calls.
 
 `run` sends one request and returns a `ChatResult`. Gateways that refuse non-streaming requests
 while thinking are read through an internal stream. If a forced tool choice had to be sent as
@@ -96,11 +96,11 @@ async def arun(
 
 
 class BookIfCancelled:
-    """Tell cost handlers that an `ainvoke` was cancelled in this block: core tells nobody.
+    """Record an `ainvoke` that was cancelled in this block, since core calls no handler for it.
 
     Args:
         run_manager: The run's callbacks.
-        sent: Whether a request may have been sent, and so be billed.
+        sent: Returns whether a request may have been sent, and so be billed.
     """
 
     def __init__(
@@ -113,7 +113,7 @@ class BookIfCancelled:
         """Begin the block."""
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        """Book the call if its task was cancelled; the cancellation goes on."""
+        """Record the call if its task was cancelled; the cancellation goes on."""
         if self._callbacks is None or not isinstance(error, asyncio.CancelledError):
             return
         from langchain_qwen36.callbacks.handler import book_cancelled_call  # noqa: PLC0415
@@ -150,14 +150,14 @@ def expose_costs(run_manager: Manager | None) -> None:
 
 
 def tool_call_is_missing(prepared: PreparedCall, result: ChatResult) -> bool:
-    """Whether a forced tool choice was sent as "auto" and the model called no tool."""
+    """Return whether a forced tool choice was sent as "auto" and the model called no tool."""
     first = _first_message(result)
     called = first.tool_calls or first.invalid_tool_calls
     return prepared.request.retry_if_no_tool_call and not called
 
 
 def billed_request(result: ChatResult) -> dict[str, Any]:
-    """Return what a budget is told of a request after which another one follows."""
+    """Return what a budget must know of a request that another one follows."""
     message = _first_message(result)
     metadata = message.response_metadata
     return {
@@ -242,7 +242,7 @@ def _first_message(result: ChatResult) -> AIMessage:
 def _sum_costs(
     first: dict[str, Any] | None, second: dict[str, Any] | None
 ) -> dict[str, Any] | None:
-    """Add the cost records of two requests; unknown if either is."""
+    """Add the cost records of two requests; the sum is unknown if either is."""
     if not first or not second or first["currency"] != second["currency"]:
         return None
     amounts = {key: _sum_amounts(first.get(key), second.get(key)) for key in _AMOUNTS}

@@ -1,4 +1,4 @@
-"""Parameters of a model for traces, caches and copies; never a key, never a header."""
+"""Collect the parameters of a model for traces, caches and copies; never a key, never a header."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def params(fields: QwenFields, endpoint: Endpoint) -> dict[str, Any]:
 def langsmith_params(
     fields: QwenFields, stop: list[str] | None, kwargs: Mapping[str, Any]
 ) -> LangSmithParams:
-    """Return how LangSmith names the call; settings of the call win."""
+    """Return the parameters that LangSmith shows for a call; settings of the call win."""
     params = LangSmithParams(
         ls_provider=PROVIDER, ls_model_name=model_name(fields, kwargs), ls_model_type="chat"
     )
@@ -84,7 +84,7 @@ def profile(name: str, gateway: Gateway) -> ModelProfile | None:
 
 @lru_cache(maxsize=256)
 def _profile_at(name: str, gateway: str) -> Mapping[str, Any] | None:
-    """Make a profile once for each model and known gateway: it is half the time of a model."""
+    """Build a profile once for each model and known gateway: it takes half of a construction."""
     return _make_profile(name, GATEWAYS[gateway])
 
 
@@ -96,7 +96,7 @@ def _make_profile(name: str, gateway: Gateway) -> Mapping[str, Any] | None:
 
 
 def _at_gateway(model: Model, gateway: Gateway) -> dict[str, Any]:
-    """Return the keys of a profile that the gateway decides; what is not known is absent."""
+    """Return the keys of a profile that depend on the gateway; unknown ones are absent."""
     facts = {
         "status": "deprecated" if model.is_retired(datetime.now(UTC).date()) else "active",
         "tool_choice": model.tool_calling and gateway.forced_tools != "never",
@@ -109,7 +109,7 @@ def _at_gateway(model: Model, gateway: Gateway) -> dict[str, Any]:
 
 
 def _effort_levels(model: Model, gateway: Gateway) -> list[str] | None:
-    """Return the values of `reasoning_effort` that may be passed."""
+    """Return the accepted values of `reasoning_effort`."""
     if model.thinking == "never" or gateway.reasoning_effort == "unsupported":
         return None
     return list(model.reasoning_efforts or gateway.efforts or get_args(Effort))
@@ -125,11 +125,11 @@ _GATEWAY_KEYS = frozenset(
         "attachment",
     }
 )
-"""What `_at_gateway` adds to a profile of the catalogue."""
+"""Keys that `_at_gateway` adds to a profile of the catalogue."""
 
 
 def is_stale(profile: Mapping[str, Any], name: str) -> bool:
-    """Whether a profile is our own one of another model, taken over by a copy."""
+    """Return whether a profile is ours for another model, taken over by a copy."""
     theirs, ours = find_model(str(profile.get("name"))), find_model(name)
     if theirs is None or theirs == ours:
         return False

@@ -1,4 +1,4 @@
-"""OpenAI's function calling of 2023, turned into tool calls and back.
+"""Convert OpenAI's function calling of 2023 to tool calls and back.
 
 langchain-classic's agents and chains still bind `functions=` and `function_call=`, keep
 `additional_kwargs["function_call"]` and answer it with a `FunctionMessage`.
@@ -32,7 +32,7 @@ def tools_from_functions(kwargs: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def has_functions(messages: Sequence[BaseMessage]) -> bool:
-    """Whether a history holds function calls or their results."""
+    """Return whether a history holds function calls or their results."""
     return any(
         isinstance(message, FunctionMessage) or _function_call_of(message) is not None
         for message in messages
@@ -81,7 +81,7 @@ def _function_call_of(message: BaseMessage) -> Any:
 
 
 def _tool_call(name: str, arguments: Any, index: int) -> dict[str, Any]:
-    """Return `tool_calls` with the call, or `invalid_tool_calls` where its JSON is broken."""
+    """Return `tool_calls` with the call, or `invalid_tool_calls` if its JSON is broken."""
     call_id = f"call_{name}_{index}"
     try:
         args = json.loads(arguments or "{}", strict=False)

@@ -28,26 +28,26 @@ _TIMEOUT = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedModel:
-    """A model as a gateway lists it; None: not known."""
+    """A model as a gateway lists it; unknown values are None."""
 
     id: str
-    """As the gateway spells it."""
+    """The gateway's spelling."""
     model: str | None
     """The bare Qwen id; None: the catalogue does not know the model."""
     context_window: int | None
-    """In tokens."""
+    """Tokens of the context window."""
     inputs: tuple[Modality, ...] | None
-    """What may go in."""
+    """Kinds of input that the model takes."""
     thinking: ThinkingDefault | None
-    """Its default thinking mode here."""
+    """The default thinking mode at this gateway."""
     currency: str | None
-    """Of the two rates."""
+    """Currency of the two rates."""
     input_rate: Decimal | None
-    """Per 1M tokens in the first tier."""
+    """Price per 1M input tokens in the first tier."""
     output_rate: Decimal | None
-    """Per 1M tokens in the first tier."""
+    """Price per 1M output tokens in the first tier."""
     retired: bool
-    """Whether it is no longer sold."""
+    """Whether the model is no longer sold."""
     successor: str | None
     """The model that replaces a retired one."""
 
@@ -101,7 +101,7 @@ def _fetch(endpoint: Endpoint, key: SecretStr, client: httpx.Client | None) -> I
 
 
 def _entries(payload: Any) -> list[dict[str, Any]]:
-    """OpenAI's `{"data": […]}`, or the bare list of some servers."""
+    """Return the entries of OpenAI's `{"data": […]}`, or of the bare list of some servers."""
     entries = payload["data"] if isinstance(payload, dict) else payload
     if not isinstance(entries, list):
         raise TypeError("no list")

@@ -1,7 +1,7 @@
-"""Parse a message into a structured answer: from a tool call, from JSON text, or raise why not.
+"""Parse a message into a structured answer: from a tool call or JSON text, or raise an error.
 
 Qwen answers a forced tool call with JSON text at times, fences it, or leaves it in its reasoning;
-each is read. A message that holds no answer raises an error that says what it held instead:
+each is read. A message that holds no answer raises an error that describes what it held instead:
 docs/quirks.md#json-in-model-text.
 """
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
 
 
 class StructuredOutputParser(BaseTransformOutputParser[Any]):
-    """A message in, an object of the schema out.
+    """Parses a message into an object of the schema.
 
-    While streaming, dict schemas give growing partial objects and pydantic ones every object
-    that validates; the end is read as strictly as without streaming.
+    While streaming, dict schemas yield growing partial objects and pydantic ones every object that
+    validates; the end is parsed as strictly as without streaming.
     """
 
     target: Any
     """A pydantic class, or None for plain objects."""
     tool_name: str | None = None
-    """The tool that carries the answer, when one was bound for it."""
+    """The tool that carries the answer, if one was bound for it."""
     may_call_tools: bool = False
     """Whether a call of another tool is an answer too; it parses to None."""
 
@@ -65,7 +65,7 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
                 return call["args"]
         if message.tool_calls and self.may_call_tools:
             return None
-        # What a token limit cut is not closed: it would be another answer than the model's.
+        # What a token limit cut is not closed: that would be another answer than the model's.
         repair = message.response_metadata.get("finish_reason") != "length"
         for text in (str(message.text), reasoning_text(message)):
             if (found := find_json(text, repair=repair)) is not NOT_JSON:
@@ -114,7 +114,7 @@ class StructuredOutputParser(BaseTransformOutputParser[Any]):
 
 
 class _Accumulator:
-    """What has been streamed so far, and the last object that was handed out."""
+    """The text streamed so far, and the last object that was yielded."""
 
     def __init__(self, parser: StructuredOutputParser) -> None:
         self._parser = parser
@@ -141,7 +141,7 @@ class _Accumulator:
 
 
 def target_of(schema: Any) -> Any:
-    """Return the pydantic class to build, or None where a plain object is the answer."""
+    """Return the pydantic class to build, or None if a plain object is the answer."""
     return schema if isinstance(schema, type) and is_basemodel_subclass(schema) else None
 
 

@@ -151,6 +151,6 @@ def _warn_if_retired(gateway: str, offer: Offer | None) -> None:
 
 @cache
 def _warn_retired(gateway: str, model: str, successor: str | None) -> None:
-    """Log once per process: the gateway's refusal would not name the successor."""
+    """Log a retired model once per process; the gateway's error would not name the successor."""
     choose = f" Use {successor!r}." if successor else ""
     logger.warning("%s is no longer sold at gateway %r.%s", model, gateway, choose)

@@ -1,4 +1,4 @@
-"""What embeddings and rerank share: the model's name, its prices, the usage of its requests."""
+"""The model's name, its prices and the usage of its requests, shared by embeddings and rerank."""
 
 from __future__ import annotations
 
@@ -35,34 +35,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RequestUsage:
-    """What one request of embeddings or rerank used; None is what is not known."""
+    """Usage of one request of embeddings or rerank; unknown values are None."""
 
     gateway: str
-    """Its row's name."""
+    """Name of the gateway's row."""
     model: str
-    """As it was asked for."""
+    """The model's name as requested."""
     inputs: int
-    """How many texts or documents."""
+    """Number of texts or documents."""
     input_tokens: int | None
-    """As the gateway counted them."""
+    """Tokens as the gateway counted them."""
     cost: Mapping[str, Any] | None
-    """As `response_metadata["cost"]` of a message: `total`, `currency`, `basis`, …"""
+    """A cost record like a message's `response_metadata["cost"]`: `total`, `currency`, `basis`,
+    …"""
     request_id: str | None
     """The id to quote to the gateway's support."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UsageTotal:
-    """What several requests used."""
+    """Usage of several requests."""
 
     requests: int = 0
-    """Requests that were answered."""
+    """Requests that succeeded."""
     inputs: int = 0
-    """How many texts or documents."""
+    """Number of texts or documents."""
     input_tokens: int = 0
-    """Of the requests whose tokens the gateway counted."""
+    """Tokens of the requests for which the gateway counted them."""
     cost: Mapping[str, Decimal] = field(default_factory=dict)
-    """By currency."""
+    """Amount by currency."""
     unpriced: int = 0
     """Requests whose price is not known; those to a server of your own are free."""
 
@@ -87,7 +88,7 @@ def _is_own_server(gateway: str) -> bool:
 
 
 class _Account:
-    """The total of a model object, which threads share; a copy begins with what it had."""
+    """The usage of a model object, shared by its threads; a copy starts with the original's."""
 
     def __init__(self, total: UsageTotal | None = None) -> None:
         self.total = total or UsageTotal()
@@ -108,28 +109,28 @@ class RetrievalModel(ClientSettings):
     """The model's bare id; `"openrouter:qwen3-embedding-8b"` also names the gateway. An id that
     the catalogue does not know goes through unchanged."""
     price_book: InstanceOf[PriceBook] | None = Field(default=None, exclude=True, repr=False)
-    """Your own prices over the bundled ones; `PriceBook.from_toml(path)`."""
+    """Your own prices, before the bundled ones; `PriceBook.from_toml(path)`."""
     price_discount: float | None = Field(default=None, gt=0, le=1)
-    """What your account pays of the list, such as 0.85."""
+    """The share of the list price that your account pays, such as 0.85."""
     max_concurrency: int = Field(default=8, ge=1)
-    """How many requests of one call run at once, where a list is longer than one takes."""
+    """How many requests of one call run at once, if a list is longer than one takes."""
     chunk_size: int | None = Field(default=None, ge=1)
-    """Texts or documents of one request. None: as many as the model takes; where that is not known,
-    64 texts or 500 documents."""
+    """Texts or documents in one request. None: as many as the model takes; if that is not known, 64
+    texts or 500 documents."""
     rate_limiter: InstanceOf[BaseRateLimiter] | None = Field(default=None, exclude=True, repr=False)
-    """Asked before each request, as a chat model's."""
+    """A limiter that is asked before each request, like a chat model's."""
     extra_body: dict[str, Any] | None = None
-    """Keys that go into the body untouched, over everything else."""
+    """Keys of the body that win over everything else."""
     on_usage: Callable[[RequestUsage], object] | None = Field(
         default=None, exclude=True, repr=False
     )
-    """Called after each request with what it used; from several threads where they overlap."""
+    """Called after each request with its usage; from several threads if requests overlap."""
 
     _account: _Account = PrivateAttr(default_factory=_Account)
 
     @property
     def usage(self) -> UsageTotal:
-        """What this object's requests used so far; attempts that failed are not in it."""
+        """The usage of this object's requests so far, without failed attempts."""
         return self._account.total
 
     @model_validator(mode="before")
@@ -149,7 +150,7 @@ class RetrievalModel(ClientSettings):
 
     @property
     def _wire_model(self) -> str:
-        """The model as the gateway spells it."""
+        """The gateway's spelling of the model."""
         return PriceBook.retrieval().wire_id(self._prices, self.model)
 
     @property
@@ -160,7 +161,7 @@ class RetrievalModel(ClientSettings):
         """Refuse a chunk that is larger than the model takes.
 
         Args:
-            inputs: What it takes: texts or documents.
+            inputs: What the model takes, for the error: texts or documents.
 
         Raises:
             UnsupportedSettingError: `chunk_size` is too large.
@@ -172,7 +173,7 @@ class RetrievalModel(ClientSettings):
             )
 
     def _largest_chunk(self, otherwise: int) -> int:
-        """Return how many inputs one request takes, or a number where nothing says so."""
+        """Return how many inputs one request takes, or `otherwise` if that is not known."""
         known = self._known_model
         return self.chunk_size or (known.max_inputs if known else None) or otherwise
 
@@ -200,7 +201,7 @@ class RetrievalModel(ClientSettings):
         return own or PriceBook.retrieval().offer(self._prices, self.model)
 
     def _record(self, payload: Mapping[str, Any], body: HTTPBody, inputs: int) -> RequestUsage:
-        """Price a request by its response, add it to the account, and report it."""
+        """Price a request by its response, add it to the total, and report it."""
         gateway = self._endpoint.gateway
         raw = payload.get("usage")
         raw = raw if isinstance(raw, dict) else _tokens_of_meta(payload)
@@ -218,21 +219,21 @@ class RetrievalModel(ClientSettings):
         if self.on_usage is not None:
             try:
                 self.on_usage(usage)
-            except Exception:  # what was paid for is not lost to a callback
+            except Exception:  # a failing callback must not lose an answer that was paid for
                 logger.exception("`on_usage` failed for a request to %r.", gateway.name)
         return usage
 
 
 def check_text(name: str, text: Any, result: str) -> None:
-    """Refuse what is no text, or has no words: servers do not say which of the inputs it was.
+    """Refuse a value that is no text, or has no words: servers do not say which input was wrong.
 
     Args:
-        name: The input's, in the error.
+        name: The input's name, in the error.
         text: The input.
         result: What the model makes of a text, in the error.
 
     Raises:
-        MessageError: it names the input.
+        MessageError: the message names the input.
     """
     if not isinstance(text, str):
         raise MessageError(f"{name} is {type(text).__name__}, not a text.")
@@ -241,7 +242,7 @@ def check_text(name: str, text: Any, result: str) -> None:
 
 
 def _tokens_of_meta(payload: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the tokens where Cohere's API has them, which SiliconFlow speaks."""
+    """Return the tokens from where Cohere's API, which SiliconFlow speaks, has them."""
     meta = payload.get("meta")
     tokens = meta.get("tokens") if isinstance(meta, dict) else None
     return tokens if isinstance(tokens, dict) else {}

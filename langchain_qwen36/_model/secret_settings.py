@@ -15,7 +15,7 @@ class _HiddenDict(dict[str, Any]):
     """A dict whose `repr` names the keys only."""
 
     def __repr__(self) -> str:
-        """Leave out the values."""
+        """Show the keys only."""
         return f"{{{', '.join(f'{key!r}: ...' for key in self)}}}"
 
 

@@ -1,8 +1,8 @@
-"""What to write in place of a setting that has another name here.
+"""Suggest what to write in place of a setting that has another name here.
 
 A table by name comes first: settings of `ChatOpenAI`, `ChatTongyi`, `ChatQwen`, `ChatOpenRouter`,
-`ChatOllama` and of OpenAI's API that are called otherwise, or do not exist. Spelling distance only
-helps with slips, and never suggests `extra_body` for a key: what stands there is sent and logged.
+`ChatOllama` and of OpenAI's API that have another name here, or do not exist. Spelling distance
+only helps with slips, and never suggests `extra_body` for a key: its values are sent and logged.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _RENAMED: Mapping[str, str] = {
     "max_connection": "max_connections",
     "async_http_client": "http_async_client",
 }
-"""Another class's name → ours."""
+"""Our name, by another class's name."""
 
 _ELSEWHERE: Mapping[str, str] = {
     "functions": "bind tools with `bind_tools(...)`, or pass `functions=` to one call.",
@@ -102,7 +102,7 @@ _ELSEWHERE: Mapping[str, str] = {
     "modalities": "pass `extra_body={'modalities': [...]}`.",
     "n_ctx": "the window is set where the server is started.",
 }
-"""A setting of another class → what to do here; the sentence stands behind a colon."""
+"""What to do here, by another class's setting; the sentence follows a colon."""
 
 _KEY = re.compile(
     r"(?:^|_|api)key$|(?:^|_)(?:secret|password|credentials?)$|^token$"
@@ -115,14 +115,14 @@ def unknown_setting(name: str, known: Collection[str], receiver: str) -> str:
 
     Args:
         name: The unknown name.
-        known: The names that are taken.
-        receiver: What refused it, such as `ChatQwen36` or `The call`.
+        known: The names that are accepted.
+        receiver: What refuses the setting, such as `ChatQwen36` or `The call`.
     """
     return f"{receiver} got an unexpected keyword {name!r}: {_hint(name, known)}"
 
 
 def _without_gateway(name: str) -> str | None:
-    """Return a setting's name without the gateway's that another class writes in front."""
+    """Return a setting's name without the gateway's name that another class puts in front."""
     first, _, rest = name.partition("_")
     return rest if any(gateway.split("-")[0] == first for gateway in GATEWAYS) else None
 

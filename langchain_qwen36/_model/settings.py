@@ -1,7 +1,7 @@
-"""Every setting by name and type, for editors and type checkers (pyright, mypy).
+"""List every setting by name and type, for editors and type checkers (pyright, mypy).
 
 pydantic's fields say what is checked when a program runs; `ChatQwen36(**settings)` and
-`model.invoke(..., **settings)` are typed by these. `tests/model/test_settings.py` holds them equal
+`model.invoke(..., **settings)` are typed by these. `tests/model/test_settings.py` keeps them equal
 to the fields, their aliases and the names that a call takes.
 """
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class CommonSettings(TypedDict, total=False):
-    """What may be set on the model and anew for one call."""
+    """Settings of the model that one call may override."""
 
     temperature: float | None
     top_p: float | None
@@ -79,7 +79,7 @@ class CommonSettings(TypedDict, total=False):
 
 
 class BoundSettings(CommonSettings, total=False):
-    """What `bind_tools` and `with_structured_output` bind beside their own arguments."""
+    """Settings that `bind_tools` and `with_structured_output` bind beside their own arguments."""
 
     model: str
     model_name: str
@@ -89,13 +89,13 @@ class BoundSettings(CommonSettings, total=False):
 
 
 class StructuredSettings(BoundSettings, total=False):
-    """What `with_structured_output` binds beside its own arguments."""
+    """Settings that `with_structured_output` binds beside its own arguments."""
 
     parallel_tool_calls: bool | None
 
 
 class CallSettings(StructuredSettings, total=False):
-    """What one call takes beside `input`, `config` and `stop`."""
+    """Settings that one call takes beside `input`, `config` and `stop`."""
 
     response_format: dict[str, Any] | type[BaseModel] | None
     tools: Sequence[Tool] | None
@@ -106,13 +106,13 @@ class CallSettings(StructuredSettings, total=False):
 
 
 class BindSettings(CallSettings, total=False):
-    """What `bind` takes."""
+    """Settings that `bind` takes."""
 
     stop: list[str] | str | None
 
 
 class InitSettings(CommonSettings, total=False):
-    """What the constructor takes beside the model's id."""
+    """Settings that the constructor takes beside the model's id."""
 
     stop: list[str] | str | None
     stop_sequences: list[str] | str | None
@@ -147,7 +147,7 @@ class InitSettings(CommonSettings, total=False):
 
 
 class ModelSettings(InitSettings, total=False):
-    """What the constructor takes."""
+    """Settings that the constructor takes."""
 
     model: str
     model_name: str

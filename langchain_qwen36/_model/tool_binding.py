@@ -1,4 +1,4 @@
-"""What `bind_tools` and `with_structured_output` bind."""
+"""Build the keywords that `bind_tools` and `with_structured_output` bind."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def tool_kwargs(
 
 
 def _only_answers(tool: Any) -> bool:
-    """Whether a tool is only a schema, with nothing to run: its call is the answer.
+    """Return whether a tool is only a schema, with nothing to run: its call is the answer.
 
     `create_agent` binds its response format so, beside the tools that do things.
     """

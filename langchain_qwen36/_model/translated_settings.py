@@ -1,4 +1,4 @@
-"""Settings in other classes' form, turned into ours: `reasoning=`, `stream_options=`, `None`."""
+"""Translate settings in other classes' form: `reasoning=`, `stream_options=`, `None`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FOREIGN_NAMES = frozenset({"reasoning", "stream_options"})
-"""Names that are taken and stored under others."""
+"""Names that are accepted and stored under others."""
 
 _TRANSLATED = FOREIGN_NAMES | {"model_kwargs", "max_retries"}
 
@@ -19,13 +19,13 @@ _REASONING = {
     "max_tokens": "thinking_budget",
     "enabled": "enable_thinking",
 }
-"""OpenRouter's keys of `reasoning` → ours."""
+"""Our setting, by OpenRouter's key of `reasoning`."""
 _REASONING_IGNORED = frozenset({"summary", "exclude"})
-"""Keys of `reasoning` that only shape how reasoning is shown; it always comes whole here."""
+"""Keys of `reasoning` that only shape how reasoning is shown; here it always comes complete."""
 
 
 def translate(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings with those of other classes replaced by ours; the rest unchanged.
+    """Return the settings with those of other classes replaced by ours; the rest unchanged.
 
     - `reasoning={"effort": …, "max_tokens": …, "enabled": …}` (ChatOpenAI, ChatOpenRouter) and
       `reasoning=True` (ChatOllama) become `reasoning_effort`, `thinking_budget`, `enable_thinking`.

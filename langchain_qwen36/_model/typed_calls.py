@@ -1,7 +1,8 @@
-"""Types of `invoke`, `stream` and their kin with every setting of a call.
+"""Types of `invoke`, `stream` and similar methods with every setting of a call.
 
-LangChain's own take `**kwargs: Any`, so a misspelt setting is found when the call is made. These
-exist for type checkers and editors only; at run time LangChain's methods are used as they are.
+LangChain's own take `**kwargs: Any`, so that a misspelt setting is found only when the call is
+made. These exist for type checkers and editors only; at run time LangChain's methods are used as
+they are.
 """
 
 # LangChain calls the first argument `input`.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _SILENCE = "warnings.simplefilter('ignore', langchain_qwen36.QwenWarning)"
 _REMEMBERED_FILTERS = 8
-"""Lists of warning filters whose given warnings are remembered: nested `catch_warnings` blocks."""
+"""How many lists of warning filters are remembered: nested `catch_warnings` blocks."""
 
 
 class QwenWarning(UserWarning):
@@ -22,7 +22,8 @@ class QwenWarning(UserWarning):
 
 
 _given: list[tuple[object, set[tuple[Line | None, str]]]] = []
-"""For each list of warning filters: where and of which kinds was warned while it held."""
+"""For each list of warning filters: the lines and kinds of the warnings given while it was
+active."""
 
 
 def warn_of_changes(notes: Mapping[str, str], made_at: Line | None = None) -> None:
@@ -30,11 +31,11 @@ def warn_of_changes(notes: Mapping[str, str], made_at: Line | None = None) -> No
 
     Python's own "once for each line" is forgotten whenever any library changes a filter, which
     langchain-core does in many calls, so an agent's loop would repeat every warning. What was given
-    is kept with the list of filters instead: a `catch_warnings` block begins anew.
+    is kept with the list of filters instead: a `catch_warnings` block starts anew.
 
     Args:
         notes: What was changed, by the setting's name.
-        made_at: The line that made the model, for calls on whose way no line of the user stands.
+        made_at: The line that made the model, for calls without a line of the user on the stack.
 
     Raises:
         QwenWarning: the user's filters turn warnings into errors.
@@ -43,7 +44,8 @@ def warn_of_changes(notes: Mapping[str, str], made_at: Line | None = None) -> No
     given = _given_under_these_filters()
     for setting, note in notes.items():
         kind = f"{setting}: {note}"
-        # Given at the model's line, it is not repeated at one that is found later in the same loop.
+        # A warning given at the model's line is not repeated at a line found later in the same
+        # loop.
         if (line, kind) in given or (made_at, kind) in given:
             continue
         text = f"{note} (To silence this: {_SILENCE})"

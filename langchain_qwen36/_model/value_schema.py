@@ -1,7 +1,7 @@
-"""Schemas that are no class, such as `list[Person]` or `Literal["a", "b"]`, for structured output.
+"""Wrap schemas that are no class, such as `list[Person]` or `Literal["a", "b"]`.
 
-Tools and JSON modes want an object at the top, so the type becomes the field `value` of a class,
-and the parser gives the value.
+Tools and JSON modes need an object at the top, so the type becomes the field `value` of a class,
+and the parser returns the value.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ class _Value(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _take_a_bare_value(cls, data: Any) -> Any:
-        """Accept the value without its wrapper, as models write a list in JSON mode."""
+        """Accept the value without its wrapper: models write a bare list in JSON mode."""
         is_wrapped = isinstance(data, dict) and data.keys() == {"value"}
         return data if is_wrapped else {"value": data}
 
 
 class ValueParser(StructuredOutputParser):
-    """A message in, the value of a wrapped schema out."""
+    """Parses a message into the value of a wrapped schema."""
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
-        """Read the first generation, and unwrap it."""
+        """Read the first generation, and unwrap the value."""
         wrapped = super().parse_result(result, partial=partial)
         return None if wrapped is None else wrapped.value
 
 
 def wrap(schema: Any) -> type[BaseModel] | None:
-    """Return a class with the schema's type as its field `value`; None where it needs none.
+    """Return a class with the schema's type as its field `value`; None if no wrapper is needed.
 
     Raises:
-        ValueError: nothing that a schema can be made of.
+        ValueError: no schema can be made of the value.
     """
     if schema is None or _is_object_schema(schema):
         return None
@@ -68,7 +68,7 @@ def wrap(schema: Any) -> type[BaseModel] | None:
 
 
 def _is_object_schema(schema: Any) -> bool:
-    """Whether LangChain makes a tool of it: a dict, a class of fields, a function or a tool."""
+    """Return whether LangChain turns the value into a tool by itself."""
     if isinstance(schema, dict | BaseTool) or any(is_it(schema) for is_it in _FUNCTIONS):
         return True
     if not isinstance(schema, type):

@@ -36,13 +36,13 @@ _VENDORS_OWN = frozenset(
         "web_search_tool_result", "code_execution_tool_result", "container_upload", "compaction",
     }
 )  # fmt: skip
-"""Blocks that go in fields of their own, or that only the vendor who wrote them can read."""
+"""Blocks that are sent in fields of their own, or that only the vendor who wrote them can read."""
 
 
 def content_to_wire(
     message: AIMessage, gateway: Gateway, policy: HistoryPolicy
 ) -> str | list[dict[str, Any]]:
-    """Return the text of an answer, `""` when there is none, never null."""
+    """Return the text of an assistant message; `""` if it has none, never null."""
     content = message.content
     if isinstance(content, str):
         refusal = message.additional_kwargs.get("refusal")
@@ -67,10 +67,10 @@ def _note_left_out(block: Any, policy: HistoryPolicy) -> None:
 
 
 def visual_parts(message: AIMessage, target: MediaTarget) -> list[Part]:
-    """Return images and videos of an answer: only a user message may hold them.
+    """Return the images and videos of an assistant message, which only a user message may hold.
 
     Raises:
-        MessageError: as of a user's, for what is talked about must not go missing.
+        MessageError: one cannot be sent; it is not dropped, since later messages talk about it.
     """
     content = message.content if isinstance(message.content, list) else []
     return [
@@ -85,8 +85,8 @@ def reasoning_to_wire(message: AIMessage, gateway: Gateway, *, foreign: bool) ->
 
     Args:
         message: The assistant's message.
-        gateway: Its row names the field.
-        foreign: Whether reasoning of another provider's model goes too.
+        gateway: The gateway's row, which names the field.
+        foreign: Whether to send the reasoning of another provider's model, too.
     """
     if not replays_reasoning(message, foreign=foreign):
         return {}

@@ -1,4 +1,4 @@
-"""Build the body of a request out of messages and settings."""
+"""Build the body of a request from messages and settings."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def build(
     *,
     stream: bool,
 ) -> Request:
-    """Build the body to send, and what the reader of its response must know.
+    """Build the body to send, with the context that is needed to read the response.
 
     Args:
-        messages: The conversation; not touched.
+        messages: The conversation; not changed.
         settings: One call's settings.
-        gateway: Its row.
-        model: The catalogue's row, None when unknown.
-        stream: Whether the caller wants a stream; some calls must stream inside all the same.
+        gateway: The gateway's row.
+        model: The catalogue's row of the model; None if it is unknown.
+        stream: Whether the caller wants a stream; some calls must stream inside even if not.
 
     Raises:
         MessageError: a message or an order that cannot be sent.
@@ -115,7 +115,7 @@ def _messages(
 
 
 def _asks_for_form(settings: Settings) -> bool:
-    """Return whether a response format or a forced tool asks for a further answer."""
+    """Return whether a response format or a forced tool asks for another answer."""
     forced = settings.tool_choice not in (None, "auto", "none")
     return forced or settings.response_format is not None
 
@@ -128,9 +128,9 @@ def _body(
     *,
     stream: bool,
 ) -> dict[str, Any]:
-    """Build everything but the caller's own keys."""
+    """Build the body except for the caller's own keys."""
     body: dict[str, Any] = {"model": settings.wire_model, "messages": messages}
-    # Objects of `model_kwargs` and ours are merged key by key; a setting of ours wins.
+    # Objects in `model_kwargs` and in our fields are merged key by key; our settings win.
     under, over = settings.params, plan.thinking.fields
     if settings.thinking == NO_THINKING_SETTINGS:
         under, over = over, under
@@ -143,12 +143,12 @@ def _body(
         if settings.stream_usage and gateway.stream_usage:
             body["stream_options"] = {"include_usage": True}
     else:
-        body.pop("tool_stream", None)  # there is nothing to stream
+        body.pop("tool_stream", None)  # nothing is streamed
     return body
 
 
 def _response_format(wanted: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the format with a legal name and a schema that every server accepts."""
+    """Return the format with a legal name, and a schema that every server accepts."""
     match wanted:
         case {"type": "json_schema", "json_schema": {"schema": dict(schema), **label}}:
             if isinstance(name := label.get("name"), str):
@@ -163,7 +163,7 @@ def to_bytes(body: Mapping[str, Any]) -> bytes:
     """Write a body as JSON.
 
     Raises:
-        MessageError: a value in it that JSON cannot hold: a set, half a surrogate pair in a name.
+        MessageError: JSON cannot hold a value: a set, half a surrogate pair in a name.
     """
     try:
         return orjson.dumps(body)
@@ -187,11 +187,11 @@ def _streams(plan: RequestPlan, gateway: Gateway, *, wanted: bool) -> bool:
 def _with_json_words(
     messages: list[dict[str, Any]], plan: RequestPlan, gateway: Gateway
 ) -> list[dict[str, Any]]:
-    """Ask for JSON in the system message where it must be in words, with the schema.
+    """Ask for JSON in the system message, with the schema, if the gateway needs it in words.
 
     See docs/quirks.md#the-word-json.
 
-    The messages are our own copies by now, so that the caller's stay as they are.
+    The messages are our own copies here; the caller's are not changed.
     """
     if plan.response_format is None or plan.response_format.get("type") != "json_object":
         return messages
@@ -215,7 +215,7 @@ def _with_json_words(
 
 
 def _texts(messages: list[dict[str, Any]]) -> list[str]:
-    """Return the text of the messages; an image's base64 may hold the letters by chance."""
+    """Return the text of the messages; the base64 of an image may contain "json" by chance."""
     texts = []
     for message in messages:
         content = message["content"]
@@ -227,7 +227,7 @@ def _texts(messages: list[dict[str, Any]]) -> list[str]:
 
 
 def _tool_fields(plan: RequestPlan, settings: Settings, gateway: Gateway) -> dict[str, Any]:
-    """Return tools and what goes with them; {} without: `tools: []` is refused."""
+    """Return `tools` and the fields that go with it; {} if empty: servers refuse `tools: []`."""
     if not plan.tools:
         return {}
     tools = wire_tools.with_inlined_refs(plan.tools) if gateway.inline_refs else list(plan.tools)
@@ -245,7 +245,7 @@ def _tool_fields(plan: RequestPlan, settings: Settings, gateway: Gateway) -> dic
 
 
 def _over(body: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge the caller's own keys over ours, objects key by key."""
+    """Merge the caller's own keys, which win, objects key by key."""
     merged = dict(body)
     for key, value in extra.items():
         ours = merged.get(key)

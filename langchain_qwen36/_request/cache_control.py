@@ -1,14 +1,14 @@
-"""Set cache markers on the messages that are sent, where they pay.
+"""Set `cache_control` markers on the messages of a request, where they save money.
 
-The caller's messages, and so threads and checkpoints, never carry them, and no fallback can strip
-them. A marked prefix costs 125 % of the input price when it is written and 10 % when it is
+The caller's messages, and so threads and checkpoints, never carry the markers, and no fallback can
+strip them. A marked prefix costs 125 % of the input price when it is written and 10 % when it is
 read within 5 minutes. See docs/quirks.md#explicit-prompt-cache.
 
-Marked are the end of the system prompt, where this request ends, and where the last one did: the
-next request begins with all of this one, and finds what this one wrote. Tools stand before the
-system prompt in what is cached, so they need no mark of their own. A server takes a text and a list
-of that one text for the same prefix (Model Studio: context cache, first example), so a message may
-lose its mark when it has moved up.
+Markers are set at the end of the system prompt, at the end of this request, and where the last
+request ended: the next request begins with all of this one, and finds what this one wrote. Tools
+precede the system prompt in the cache, so they need no marker of their own. A server takes a text
+and a list of that one text for the same prefix (Model Studio: context cache, first example), so a
+message may lose its marker when the marker moves on.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 Wire = dict[str, Any]
 
 MIN_TOKENS = 1024
-"""Tokens; a shorter prefix is not cached."""
+"""Least tokens of a prefix; a shorter one is not cached."""
 
 _MARK = {"cache_control": {"type": "ephemeral"}}
 _WANTED = 3
 _CERTAINLY_LONG_CHARS = 16 * MIN_TOKENS
-"""A text of so many characters is long enough in any language, and need not be counted."""
+"""A text of this many characters has MIN_TOKENS in any language, and need not be counted."""
 
 
 def add_cache_markers(
@@ -42,15 +42,15 @@ def add_cache_markers(
     gateway: Gateway,
     where: PromptCache,
 ) -> list[Wire]:
-    """Return the messages with marks where the prefix is long enough; the given ones stay.
+    """Return the messages with markers where the prefix is long enough; the given ones stay.
 
-    Marks of the caller's own stay and count: together they are no more than the gateway keeps.
+    The caller's own markers stay and count: together they are no more than the gateway keeps.
 
     Args:
-        messages: In wire form.
-        tools: In wire form.
-        gateway: Its row says how many marks count.
-        where: `"system"` leaves the conversation alone.
+        messages: Messages in wire form.
+        tools: Tools in wire form.
+        gateway: The gateway's row, which says how many markers count.
+        where: `"system"` marks the system prompt only, not the conversation.
     """
     left = _WANTED
     if gateway.cache_markers is not None:
@@ -63,13 +63,13 @@ def add_cache_markers(
 
 
 def count_marks(messages: Sequence[Mapping[str, Any]]) -> int:
-    """Count the parts that carry a mark."""
+    """Count the parts that carry a marker."""
     contents = [m["content"] for m in messages if not isinstance(m["content"], str)]
     return sum("cache_control" in part for content in contents for part in content)
 
 
 def _system_end(messages: Sequence[Wire]) -> list[int]:
-    """Return the last of the first system messages; a file's id must stay a plain string."""
+    """Return the index of the last leading system message; a file's id must stay plain text."""
     end = -1
     for message in messages:
         if message["role"] != "system" or str(message["content"]).startswith("fileid://"):
@@ -81,14 +81,14 @@ def _system_end(messages: Sequence[Wire]) -> list[int]:
 def _turn_ends(messages: Sequence[Wire]) -> list[int]:
     """Return where this request ends, and where the last one did: before the last answer."""
     roles = [message["role"] for message in messages]
-    last = len(roles) - 1 - (roles[-1] == "assistant")  # an answer that is begun comes after
+    last = len(roles) - 1 - (roles[-1] == "assistant")  # a prefilled answer comes after it
     answers = [n for n, role in enumerate(roles[: last + 1]) if role == "assistant"]
     ends = [last, *([answers[-1] - 1] if answers else [])]
     return [end for end in ends if end >= 0 and roles[end] in ("user", "tool")]
 
 
 def _first_cacheable_index(messages: Sequence[Wire], tools: Sequence[Mapping[str, Any]]) -> int:
-    """Return the first message at whose end the prefix, with the tools, is worth a mark."""
+    """Return the index of the first message whose prefix, with the tools, is long enough."""
     size = _tokens(orjson.dumps(tools).decode()) if tools else 0
     for number, message in enumerate(messages):
         size += _size(message)

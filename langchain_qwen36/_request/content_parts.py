@@ -2,7 +2,7 @@
 
 See docs/quirks.md#content-shapes-of-other-classes.
 
-A part that cannot be sent raises `MessageError` by name; nothing of the user's is dropped.
+A part that cannot be sent raises `MessageError` with its type; nothing of the user's is dropped.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 
 _NATIVE = ("text", "image", "video", "audio")
-"""Keys that name a block by themselves in the vendor's own API, and so in ChatTongyi's messages."""
+"""Keys that name a block in the vendor's own API without a `type`, and in ChatTongyi's messages."""
 
 
 def user_content(content: Sequence[Any], target: MediaTarget) -> str | list[Part]:
     """Convert a user's list of blocks to parts, and one plain text to a string.
 
     Raises:
-        MessageError: a block that cannot be sent here, by its type.
+        MessageError: a block cannot be sent here; the message names its type.
     """
     parts = [part_to_wire(block, target) for block in content]
     if not parts:
@@ -47,7 +47,7 @@ def user_content(content: Sequence[Any], target: MediaTarget) -> str | list[Part
 def text_content(content: str | Sequence[Any], target: MediaTarget, who: str) -> str | list[Part]:
     """Join text-only content by line breaks. See docs/quirks.md#text-lists.
 
-    Where the row takes `cache_control` and a block carries it, parts are kept.
+    If the gateway takes `cache_control` and a block carries it, the parts are kept.
 
     Raises:
         MessageError: a block that is not text.
@@ -70,14 +70,14 @@ def text_content(content: str | Sequence[Any], target: MediaTarget, who: str) ->
 
 
 def joined(parts: Sequence[Part], glue: str) -> str | list[Part]:
-    """Join text parts to one string, or keep them when one marks a cache."""
+    """Join text parts to one string, or keep them if one carries `cache_control`."""
     if any("cache_control" in part for part in parts):
         return list(parts)
     return glue.join(part["text"] for part in parts)
 
 
 def part_to_wire(block: str | Mapping[str, Any], target: MediaTarget) -> Part:
-    """Convert one block to one part; the block is not touched.
+    """Convert one block to one part; the block is not changed.
 
     Raises:
         MessageError: the block cannot be sent here, or the model cannot take it.
@@ -88,7 +88,7 @@ def part_to_wire(block: str | Mapping[str, Any], target: MediaTarget) -> Part:
         raise MessageError(f"A block of content must be a text or a dict, not {block!r}.")
     inner: Mapping[str, Any] = block
     if block.get("type") == "non_standard" and isinstance(block.get("value"), dict):
-        inner = block["value"]  # once: LangChain wraps no block twice
+        inner = block["value"]  # one level: LangChain wraps no block twice
     if "type" not in inner:
         inner = {"type": next((key for key in _NATIVE if key in inner), None), **inner}
     part = _part(inner, target)

@@ -1,4 +1,4 @@
-"""Adapt what a history holds and a server refuses, or refuse it where `strict_history` is set."""
+"""Adapt what servers refuse in a history, or raise an error if `strict_history` is set."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ Adaptation = Literal[
     "last_message",  # the history ends with the assistant: a user message is added
     "system_message",  # nothing but system messages: the last one is sent as the user's
     "user_message",  # no user message at all: one is added in front
-    "tool_calls",  # a call that nobody answered gets an error result
-    "tool_results",  # a result that came late is moved behind its call
+    "tool_calls",  # a call without a result gets an error result
+    "tool_results",  # a late result is moved behind its call
     "tool_names",  # a name that the server refuses is replaced in the history
-    "message_names",  # the same of a message's own name
+    "message_names",  # the same for a message's own name
     "content",  # blocks that only another vendor can read are left out
     "tool_arguments",  # NaN or infinity in a call's arguments is sent as null
 ]
 
 
 class HistoryPolicy:
-    """Collects what was changed in one history; a strict one raises instead."""
+    """Collects the changes made to one history; a strict policy raises instead."""
 
     def __init__(self, *, strict: bool = False) -> None:
         self.strict = strict
         self.notes: dict[str, str] = {}
-        """What was changed, by `Adaptation`."""
+        """Notes on the changes, by `Adaptation`."""
 
     def adapt(self, kind: Adaptation, note: str, *, error: str | None = None) -> None:
         """Note one change.
 
         Args:
-            kind: What is changed; one note is kept of each kind.
+            kind: What is changed; one note of each kind is kept.
             note: The sentence for `response_metadata["notes"]`.
-            error: What a strict policy raises; None: the change is made in both.
+            error: The text of the error of a strict policy; None: a strict policy changes it too.
 
         Raises:
             MessageError: the policy is strict.

@@ -1,6 +1,6 @@
-"""Make JSON schemas of any origin (MCP servers, OpenAPI, Go structs) what every server accepts.
+"""Rewrite JSON schemas of any origin (MCP servers, OpenAPI, Go structs) for every server.
 
-Keywords are told from names of properties by their place: a parameter may be called `definitions`
+Keywords differ from names of properties by their position: a parameter may be called `definitions`
 or `$ref`. See docs/quirks.md#foreign-tool-schemas.
 """
 
@@ -25,12 +25,12 @@ _SINGLE = frozenset(
 _FLAGS = frozenset({"additionalProperties", "unevaluatedProperties", "unevaluatedItems"})
 """Keywords that hold one schema, or a boolean that servers understand."""
 _CONTAINERS = _NAMED | _LISTED | _SINGLE | _FLAGS | {"required", "enum", "type"}
-"""Keywords whose value is never null; Go's empty slices and maps are written so."""
+"""Keywords whose value is never null; Go writes empty slices and maps as null."""
 
 _MAX_GROWTH = 8
-"""How many times as many nodes a schema may have with its `$ref` written out."""
+"""Factor by which writing out every `$ref` may multiply the nodes of a schema."""
 _FREE_NODES = 500
-"""Nodes that it may have in any case."""
+"""Nodes that a schema may have in any case."""
 
 
 def normalize_parameters(schema: Any) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def normalize_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _normalized(node: Any, root: Mapping[str, Any]) -> Any:
-    """One schema; what is no object (`true`, null, a text) accepts everything."""
+    """Normalize one schema; a value that is no object (`true`, null, a text) accepts everything."""
     if not isinstance(node, dict):
         return {"not": {}} if node is False else {}
     result = {}
@@ -67,19 +67,19 @@ def _normalized(node: Any, root: Mapping[str, Any]) -> Any:
 
 
 def _without_impossible(schema: dict[str, Any]) -> dict[str, Any]:
-    """Leave out properties that must not be there: servers do not understand `false` or `not`."""
+    """Leave out forbidden properties: servers do not understand `false` or `not`."""
     properties = schema.get("properties")
     if isinstance(properties, dict) and {"not": {}} in properties.values():
         required = schema.get("required") or ()
         kept = {k: v for k, v in properties.items() if v != {"not": {}} or k in required}
         return {**schema, "properties": kept}
-    if schema.get("items") == {"not": {}}:  # a tuple and nothing more
+    if schema.get("items") == {"not": {}}:  # a tuple without further items
         return {key: value for key, value in schema.items() if key != "items"}
     return schema
 
 
 def _children(key: str, value: Any, change: Callable[[Any], Any]) -> Any:
-    """Change the schemas that a keyword holds; any other value is data and stays."""
+    """Apply `change` to the schemas that a keyword holds; any other value is data and stays."""
     if key in _NAMED and isinstance(value, dict):
         return {str(name): change(child) for name, child in value.items()}
     if isinstance(value, list) and (key in _LISTED or key == "items"):
@@ -102,10 +102,10 @@ def inline_refs(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a schema with each local `$ref` replaced by what it names.
 
     A `$ref` into a definition that leads back to itself stays, with the definitions, and so does
-    one that points outside or nowhere. Where types share types, and writing them out would multiply
-    the schema, all stay.
+    one that points outside or nowhere. If types share types, so that writing them out would
+    multiply the schema, all stay.
     """
-    # Every request looks at every schema: a search of the text is far cheaper than a walk.
+    # Every request checks every schema: a search of the text is far cheaper than a walk.
     if b'"$ref"' not in orjson.dumps(schema, default=str) or not any(_refs(schema)):
         return schema
     try:
@@ -117,7 +117,7 @@ def inline_refs(schema: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 class _TooLargeError(Exception):
-    """A schema has grown past its bound."""
+    """A schema has more nodes than allowed."""
 
 
 class _Inliner:
@@ -147,7 +147,7 @@ class _Inliner:
         return self.write(target) | self.write(siblings)
 
     def _leads_to_itself(self, ref: str) -> bool:
-        """Whether `ref` is met on some way from its target: it would be written out without end."""
+        """Return whether the target of `ref` contains itself, so that it cannot be written out."""
         if ref not in self._stays:
             ahead, met = set(_refs(_target(ref, self._root))), set()
             while ahead and ref not in met:
@@ -159,7 +159,7 @@ class _Inliner:
 
 
 def _nodes(node: Any) -> Iterator[Mapping[str, Any]]:
-    """Every schema in a schema, itself and the definitions included."""
+    """Yield every schema in a schema, including itself and the definitions."""
     if isinstance(node, dict):
         yield node
         for key, value in node.items():
@@ -168,7 +168,7 @@ def _nodes(node: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _refs(node: Any) -> Iterator[str]:
-    """Every `$ref` in a schema, definitions left aside."""
+    """Yield every `$ref` in a schema, except in definitions."""
     if isinstance(node, dict):
         if isinstance(node.get("$ref"), str):
             yield node["$ref"]

@@ -1,7 +1,7 @@
-"""Who reads the parts of a message, and what it takes of them, checked before anything is sent.
+"""Check images, videos and audio against the limits of the gateway and the model.
 
-`force` lifts what the catalogue says of the model. What the row says of the gateway stays: it would
-refuse the whole request.
+`force` skips the limits of the model's row. Those of the gateway's row stay: it would refuse the
+whole request.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Part = dict[str, Any]
 Kind = Literal["image", "video", "audio", "file"]
 
 _SIBLINGS = ("min_pixels", "max_pixels", "total_pixels", "fps")
-"""Keys that stand beside the image or video in a part (Model Studio: image understanding)."""
+"""Keys beside the image or video in a part (Model Studio: image understanding)."""
 
 _NAMED = 3
 """How many models an error names."""
@@ -37,16 +37,16 @@ class MediaTarget:
 
     gateway: Gateway
     model: Model | None = None
-    """The catalogue's row of the model; None when it is unknown."""
+    """The catalogue's row of the model; None if it is unknown."""
     force: bool = False
-    """Whether what the model is known not to take is sent all the same."""
+    """Whether to send what the model is known not to take."""
 
 
 def check_modality(kind: Kind, target: MediaTarget) -> None:
-    """Refuse what the gateway or the model cannot see or hear.
+    """Refuse images, videos or audio that the gateway or the model cannot read.
 
     Raises:
-        MessageError: by the model's or the gateway's name, with the models that can.
+        MessageError: the message names the model or the gateway, and the models that can.
     """
     row, model = target.gateway, target.model
     if kind == "video" and row.video == "unsupported":
@@ -72,7 +72,7 @@ def check_length(text: str, kind: Kind, gateway: Gateway) -> None:
 
 
 def check_image_size(size: Size | None, gateway: Gateway) -> None:
-    """Refuse an image of a size that the gateway does not take; an unknown one is let through."""
+    """Refuse an image of a size that the gateway does not take; an unknown size passes."""
     if size is None:
         return
     short, long = sorted(size)
@@ -92,8 +92,8 @@ def check_counts(messages: Sequence[Mapping[str, Any]], gateway: Gateway) -> Non
     """Refuse more images and videos than the gateway takes in one request.
 
     Args:
-        messages: In the wire's form.
-        gateway: Its row.
+        messages: Messages in wire form.
+        gateway: The gateway's row.
     """
     parts = [part for m in messages if isinstance(m["content"], list) for part in m["content"]]
     if not parts:
@@ -107,10 +107,10 @@ def check_counts(messages: Sequence[Mapping[str, Any]], gateway: Gateway) -> Non
 
 
 def media_options(block: Mapping[str, Any], kind: Kind, target: MediaTarget) -> Part:
-    """Return the options that stand beside an image or a video on the wire.
+    """Return the options that go beside an image or a video in wire form.
 
     Raises:
-        MessageError: a number that cannot be, or that the gateway does not take.
+        MessageError: a number that is impossible, or that the gateway does not take.
     """
     found = {key: value for key in _SIBLINGS if (value := block_option(block, key)) is not None}
     for key, value in found.items():

@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     from langchain_qwen36.gateways import Gateway
 
 DOCUMENT_TYPES = frozenset({"file", "document", "text-plain"})
-"""Types of blocks that are documents; one that holds its text is text."""
+"""Types of blocks that are documents; one that holds its text is sent as text."""
 
 SIGHT_TYPES = ("image", "image_url", "video", "video_url")
-"""Types of blocks that are looked at."""
+"""Types of blocks that are images or videos."""
 
 MEDIA_TYPES = DOCUMENT_TYPES | {*SIGHT_TYPES, "audio", "input_audio"}
 """Types of blocks that carry more than text."""
 
 _LANGCHAIN_KEYS = frozenset({"extras", "id", "index", "cache_control"})
-"""Keys of LangChain's own blocks that no server knows; `cache_control` is handled apart."""
+"""Keys of LangChain's own blocks that no server knows; `cache_control` is handled separately."""
 
 _AUDIO_FORMATS = {"mpeg": "mp3", "x-wav": "wav", "wave": "wav", "vnd.wave": "wav", "mp4": "m4a"}
 _SUFFIX = re.compile(r"\.([a-z0-9]{2,4})(?:[?#]|$)", re.IGNORECASE)
@@ -45,7 +45,7 @@ def media_part(block: Mapping[str, Any], target: MediaTarget) -> Part:
     """Convert a block of one of `MEDIA_TYPES` to a part.
 
     Raises:
-        MessageError: the row or the model takes no such thing, or the block names no bytes.
+        MessageError: the row or the model takes no such part, or the block has no bytes.
     """
     match block.get("type"):
         case "image" | "image_url":
@@ -61,7 +61,7 @@ def media_part(block: Mapping[str, Any], target: MediaTarget) -> Part:
 
 
 def _verbatim(block: Mapping[str, Any]) -> Part:
-    """Copy a part that is in wire form already, without LangChain's own keys."""
+    """Copy a part that is already in wire form, without LangChain's own keys."""
     return {key: value for key, value in block.items() if key not in _LANGCHAIN_KEYS}
 
 
@@ -169,7 +169,7 @@ def _document(block: Mapping[str, Any], target: MediaTarget) -> Part:
 
 
 def uploaded_file(block: Any, gateway: Gateway) -> str | None:
-    """Return the `fileid://…` of a block that names an uploaded file, where that is the form."""
+    """Return the `fileid://…` of an uploaded file's block, if the gateway reads that form."""
     if gateway.files != "fileid" or not isinstance(block, dict):
         return None
     if block.get("type") not in ("file", "document") or not (found := source_of(block).file_id):

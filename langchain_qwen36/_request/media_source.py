@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from langchain_qwen36._request.media_limits import Kind, MediaTarget
 
 _SHOWN = 60
-"""Characters of an address that an error shows."""
+"""Characters of a URL or path that an error shows."""
 
 _MIME = re.compile(r"[\w.+-]+/[\w.+-]+")
 
@@ -34,19 +34,19 @@ class Base64Data(NamedTuple):
 
     @property
     def url(self) -> str:
-        """Return it as a data URL."""
+        """Return the data as a data URL."""
         return f"data:{self.mime};base64,{self.data}"
 
 
 def resolve_media(block: Mapping[str, Any], kind: Kind, target: MediaTarget) -> Base64Data | str:
     """Return the base64 of a block, or the URL where its bytes are.
 
-    The type is the one that the bytes show, whatever the block says: decoders go by the bytes, and
-    some gateways refuse a type that differs.
+    The type is detected from the bytes, whatever the block says: decoders go by the bytes, and some
+    gateways refuse a type that differs.
 
     Raises:
-        MessageError: neither is there; a local path; base64 that is none, holds something else
-            than the block says, or is more than the gateway takes.
+        MessageError: there are neither bytes nor a URL; a local path; invalid base64; bytes that
+            are of another kind than the block says, or more than the gateway takes.
     """
     source = source_of(block)
     text = source.data or source.url
@@ -76,7 +76,7 @@ def decode_base64(text: str, mime: str | None, kind: Kind, target: MediaTarget) 
     """Check base64, bare or in a data URL; a wrong type is corrected.
 
     Raises:
-        MessageError: as `resolve_media` says.
+        MessageError: see `resolve_media`.
     """
     check_length(text, kind, target.gateway)
     data = text
@@ -86,7 +86,7 @@ def decode_base64(text: str, mime: str | None, kind: Kind, target: MediaTarget) 
         mime = declared or mime
         if "base64" not in marks:
             raise MessageError(f"The data URL of the {kind} must hold base64: {text[:_SHOWN]!r}.")
-    if "\n" in data:  # as MIME breaks it into lines
+    if "\n" in data:  # MIME breaks base64 into lines
         data = "".join(data.split())
     try:
         raw = binascii.a2b_base64(data, strict_mode=True)
@@ -111,10 +111,10 @@ def decode_base64(text: str, mime: str | None, kind: Kind, target: MediaTarget) 
 def _type_of(raw: bytes, declared: str | None, kind: Kind) -> str | None:
     """Return the type of the bytes; None: they cannot be what the block is.
 
-    A type that has no known mark is believed, so that a new format can be sent by its name.
+    A declared type without a known signature is believed, so that new formats can be sent.
 
     Raises:
-        MessageError: they are something else, by its name.
+        MessageError: the bytes are of another kind; the message names it.
     """
     declared = declared.partition(";")[0].strip() if declared else None
     if declared and not _MIME.fullmatch(declared):

@@ -1,9 +1,9 @@
 """Convert LangChain messages to Chat Completions messages: roles, order, and replayed reasoning.
 
-The order is settled here because a wrong one comes back as an HTTP 500 or a 400 that names
-nothing: one system message first where the gateway wants it, tool results right behind their calls,
-a user message somewhere, and a user or a tool at the end. What LangChain's own libraries write
-otherwise is adapted by `HistoryPolicy`. See docs/quirks.md#histories-that-no-server-takes.
+The order is fixed here because a wrong one comes back as an HTTP 500, or as a 400 that names
+nothing: one system message first if the gateway wants it, tool results right behind their calls, a
+user message somewhere, and a user or a tool at the end. `HistoryPolicy` adapts other orders that
+LangChain's own libraries write. See docs/quirks.md#histories-that-no-server-takes.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 Wire = dict[str, Any]
 
 CONTINUE = "Continue."
-"""The user message that is added where the history has none, or ends with the assistant."""
+"""The user message that is added if the history has none, or ends with the assistant."""
 
 
 def to_wire(
@@ -60,18 +60,18 @@ def to_wire(
     force: bool = False,
     names: ToolNames | None = None,
 ) -> list[Wire]:
-    """Convert messages to what the gateway takes; the caller's are not touched.
+    """Convert messages to wire form; the caller's are not changed.
 
     Args:
         messages: The conversation.
-        gateway: The server's facts.
+        gateway: The gateway's row.
         replay: Which assistant messages carry their reasoning: those since the last user message,
             all, or none.
-        foreign_thoughts: Whether reasoning of another provider's model goes too.
-        model: The catalogue's entry, to refuse what the model cannot see.
-        force: Whether it is sent all the same.
-        names: The names under which the bound tools are sent, and the policy for an order that
-            no server takes.
+        foreign_thoughts: Whether to send the reasoning of another provider's model, too.
+        model: The catalogue's row of the model, to refuse media that the model cannot read.
+        force: Whether to send such media all the same.
+        names: The names under which the bound tools are sent, with the policy for an order that no
+            server takes.
 
     Raises:
         MessageError: a message, a block or an order that cannot be sent.
@@ -95,7 +95,7 @@ def to_wire(
 
 
 class _Writer:
-    """The messages written so far, and what waits to be written behind them."""
+    """The messages written so far, and the parts that are to be written after them."""
 
     def __init__(self, target: MediaTarget, names: ToolNames, *, foreign: bool) -> None:
         self._target = target
@@ -108,7 +108,7 @@ class _Writer:
         self._files: list[Wire] = []
         self._results = ToolResults(names.policy)
         self._results_at = 0
-        """Where the results of the newest assistant message go in `_out`."""
+        """The index in `_out` at which the results of the newest assistant message go."""
         self._media: list[Part] = []
         self._prefix = False
 
@@ -116,7 +116,7 @@ class _Writer:
         """Write one message.
 
         Raises:
-            MessageError: it cannot be sent, or not here.
+            MessageError: the message cannot be sent, or not at this position.
         """
         match message:
             case HumanMessage():
@@ -137,10 +137,10 @@ class _Writer:
                 )
 
     def end(self) -> list[Wire]:
-        """Return everything in its order.
+        """Return all messages in their order.
 
         Raises:
-            MessageError: an order that no server takes, under a strict policy.
+            MessageError: no server takes the order, and the policy is strict.
         """
         self._insert_results()
         last = next((m for m in reversed(self._out) if m["role"] != "system"), None)
@@ -223,7 +223,7 @@ class _Writer:
     def _system_text(self, content: Any, name: str | None) -> None:
         text = text_content(content, self._target, "system")
         if isinstance(text, str) and not text.strip():
-            return  # LM Studio refuses an empty one, and folded it would be only line breaks
+            return  # LM Studio refuses an empty message, and folding it would add only line breaks
         wire: Wire = {"role": "system", "content": text} | self._name(name)
         if (
             self._gateway.files == "fileid"
@@ -275,7 +275,7 @@ class _Writer:
             self._results_at = len(self._out)
 
     def _result(self, call_id: str, content: Any, *, failed: bool) -> None:
-        """Take a tool's result; what is not text waits for the next user message."""
+        """Add a tool's result; images and other media in it go to the next user message."""
         call = self._results.claim(call_id)
         parts: list[Part] = []
         if isinstance(content, list):
@@ -290,7 +290,7 @@ class _Writer:
         self._results.add(call, text)
 
     def _defer_media(self, whence: str, media: Sequence[Part]) -> None:
-        """Let what only a user may show wait for the next user message."""
+        """Keep media, which only a user message may hold, for the next user message."""
         self._media += [{"type": "text", "text": whence}, *media]
 
     def _by_role(self, message: ChatMessage, *, number: int, replayed: bool) -> None:
@@ -316,7 +316,7 @@ class _Writer:
         self._out.append({"role": role, "content": content} | self._name(name))
 
     def _name(self, name: str | None) -> Wire:
-        """Return the message's name as a server takes it."""
+        """Return the message's name in the form that servers accept."""
         if not name:
             return {}
         legal = legal_message_name(name)
@@ -327,7 +327,7 @@ class _Writer:
         return {"name": legal} if legal else {}
 
     def _close_turn(self) -> None:
-        """Write the tool results and what waits behind them, before another message."""
+        """Write the tool results and the parts kept for after them, before another message."""
         self._insert_results()
         self._write_media()
 
@@ -340,10 +340,10 @@ class _Writer:
             self._media = []
 
     def _mark_prefill(self, last: Wire) -> None:
-        """Mark the begun answer at the end.
+        """Mark an unfinished answer at the end for the gateway to continue.
 
         Raises:
-            MessageError: the gateway does not continue one.
+            MessageError: the gateway continues no answer.
         """
         match self._gateway.prefill:
             case "partial" | "partial_unless_thinking":
@@ -360,7 +360,7 @@ class _Writer:
 
 
 def _folded(system: list[Wire]) -> list[Wire]:
-    """Fold all system messages into one; a single one stays as it is."""
+    """Join all system messages to one; a single one stays as it is."""
     if len(system) < 2:  # noqa: PLR2004
         return system
     contents = [message["content"] for message in system]

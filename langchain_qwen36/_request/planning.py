@@ -52,9 +52,9 @@ def plan_request(settings: Settings, gateway: Gateway, model: Model | None) -> R
 
 
 def _override(settings: Settings) -> bool | None:
-    """Return what the caller's own keys of the body set thinking to.
+    """Return the value to which the caller's own keys of the body set thinking.
 
-    `extra_body` goes over every setting; `model_kwargs`, which stand in `params`, under them.
+    `extra_body` wins over every setting; settings win over `model_kwargs`, which are in `params`.
     """
     override = wire_thinking.thinking_override(settings.extra_body)
     if override is None and settings.thinking == NO_THINKING_SETTINGS:

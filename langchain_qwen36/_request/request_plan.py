@@ -1,4 +1,4 @@
-"""What is decided of a request before its messages are written: thinking, tools, format."""
+"""The decisions on a request before its messages are written: thinking, tools, format."""
 
 from __future__ import annotations
 

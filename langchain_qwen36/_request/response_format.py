@@ -29,7 +29,7 @@ def adapt_response_format(
     model: Model | None,
     off: wire_thinking.ReasoningPlan | None,
 ) -> RequestPlan:
-    """Choose the response format that works here, with thinking off where it must be."""
+    """Choose a response format that the gateway takes, with thinking off if it must be."""
     wanted = plan.response_format
     if wanted is None or wanted.get("type") not in {"json_object", "json_schema"}:
         return plan
@@ -60,5 +60,5 @@ def adapt_response_format(
 
 
 def takes_schema(gateway: Gateway, model: Model | None) -> bool:
-    """Return whether the server keeps to a schema by itself."""
+    """Return whether the server enforces a JSON schema by itself."""
     return gateway.json_schema or (model is not None and model.json_schema is True)

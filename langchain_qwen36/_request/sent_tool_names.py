@@ -1,4 +1,4 @@
-"""The names of tools on their way out: renamed where the server refuses them."""
+"""Choose the names under which tools are sent: renamed if the server refuses the user's."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class ToolNames:
         return wire
 
     def tools(self, tools: Sequence[Mapping[str, Any]]) -> list[Tool]:
-        """Return the tools under the names that are sent; the given ones are not touched."""
+        """Return the tools under the names that are sent; the given ones are not changed."""
         if not self.renamed:
             return [dict(tool) for tool in tools]
         return [

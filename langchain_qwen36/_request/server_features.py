@@ -1,7 +1,7 @@
-"""What a server can do by itself, and when it does not: search, code, translation, detail.
+"""Refuse server features that the gateway or model lacks: search, code, translation, detail.
 
-A gateway that does not know such a setting drops it in silence, and the answer is made up instead
-of looked up: so each limit is an error before anything is sent. See
+A gateway that does not know such a setting silently drops it, and the model makes the answer up
+instead of looking it up: so each limit is an error before anything is sent. See
 docs/quirks.md#server-features (Model Studio: code interpreter, machine translation).
 """
 
@@ -27,10 +27,10 @@ _ALL_THE_SAME = "`extra_body` sends it all the same."
 def check_server_features(
     settings: Settings, gateway: Gateway, model: Model | None, *, thinking: bool | None
 ) -> None:
-    """Refuse an ability that the gateway or the model does not have, or not in this call.
+    """Refuse a server feature that the gateway or the model does not have, or not in this call.
 
     Raises:
-        UnsupportedSettingError: the setting, the gateway, and what to do instead.
+        UnsupportedSettingError: the message names the setting, the gateway, and what to do instead.
     """
     if gateway.server_features is None:
         return
@@ -121,7 +121,7 @@ def _check_translation(settings: Settings, model: Model | None) -> None:
 
 
 def _object(value: Any) -> Mapping[str, Any]:
-    """Return the value if it is an object: `model_kwargs` are not checked by the constructor."""
+    """Return the value if it is an object: the constructor does not check `model_kwargs`."""
     return value if isinstance(value, dict) else {}
 
 
@@ -134,6 +134,6 @@ def _not_the_model(name: ServerFeature, gateway: Gateway, model: Model) -> Unsup
 
 
 def _models(fact: str) -> str:
-    """Name the models of which the catalog says so."""
+    """Return the names of the models for which the catalogue has this fact."""
     *most, last = (m.id for m in PriceBook.bundled().models.values() if getattr(m, fact))
     return f"{', '.join(most)} or {last}"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from langchain_qwen36.gateways import Gateway
 
 _SHARES: Mapping[str, int] = {"minimal": 10, "low": 20, "medium": 50, "high": 80, "xhigh": 95}
-"""Percent of the model's longest thought; the shares of a gateway that documents them
+"""Percent of the model's longest reasoning; the shares of a gateway that documents them.
 """
 
 
@@ -28,14 +28,14 @@ _STRICT_THINKING = "The server ignores it unless it was started with `--enable-s
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ReasoningPlan:
-    """The fields of the body for thinking, and what they amount to."""
+    """The fields of the body for thinking, and their effect."""
 
     on: bool | None
-    """Whether the model will think; None when nothing says."""
+    """Whether the model will think; None if that is not known."""
     fields: Mapping[str, Any] = field(default_factory=dict)
-    """Keys of the body; values are dicts where a field is nested."""
+    """Keys of the body; a nested field is a dict."""
     replays_all_turns: bool = False
-    """Whether the thoughts of all earlier turns go back."""
+    """Whether the reasoning of all earlier turns is sent back."""
     notes: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -52,11 +52,11 @@ def plan(
 
     Args:
         thinking: The caller's settings.
-        gateway: Its row says where each thing goes.
-        model: The catalogue's row, None when unknown.
-        gateway_default: What the gateway's list says the model does by itself, None when nothing.
+        gateway: The gateway's row, which says where each field goes.
+        model: The catalogue's row of the model; None if it is unknown.
+        gateway_default: The model's default at the gateway, by its price list; None if not listed.
         with_tools: Whether tools are bound: their loops need the reasoning kept.
-        replay: Which thoughts go back; "never" asks for none to be kept.
+        replay: Which reasoning is sent back; "never" asks the server to keep none.
 
     Raises:
         UnsupportedSettingError: a setting that the gateway or the model cannot do, or two that
@@ -88,7 +88,7 @@ def can_switch_off(gateway: Gateway, model: Model | None) -> bool:
 
 
 def thinking_override(body: Mapping[str, Any]) -> bool | None:
-    """Return what keys of the caller's own body set thinking to: they win over every setting."""
+    """Return the value that the caller's own body sets thinking to; it wins over settings."""
     if not body:
         return None
     nested = body.get("chat_template_kwargs"), body.get("reasoning")
@@ -105,7 +105,7 @@ def thinking_override(body: Mapping[str, Any]) -> bool | None:
 
 
 def _settled(thinking: Thinking, gateway: Gateway) -> Thinking:
-    """Read budget and effort as the switch they imply; drop what off makes void."""
+    """Derive the switch from budget and effort; drop both if thinking is off."""
     budget, effort = thinking.budget, thinking.effort
     if budget is not None and budget < 0:
         raise UnsupportedSettingError(
@@ -149,7 +149,7 @@ def _check_model(enabled: bool | None, model: Model | None) -> None:
 def _is_on(
     enabled: bool | None, model: Model | None, gateway_default: ThinkingDefault | None
 ) -> bool | None:
-    """Return whether the model will think; None where its maker and the gateway disagree."""
+    """Return whether the model will think; None if its maker and the gateway disagree."""
     if (
         enabled is not None
         or model is None
@@ -166,7 +166,7 @@ def _is_on(
 
 
 def _switch(thinking: Thinking, gateway: Gateway, model: Model | None) -> dict[str, Any]:
-    """Return the field that switches thinking; {} where nothing is set or can change."""
+    """Return the field that switches thinking; {} if nothing is set, or nothing can change."""
     on = thinking.enabled
     if on is None or (model is not None and model.thinking == "never"):
         return {}
@@ -191,7 +191,7 @@ def _switch(thinking: Thinking, gateway: Gateway, model: Model | None) -> dict[s
 
 
 def _clamped(budget: int, model: Model | None, notes: dict[str, str]) -> int:
-    """Return the budget, or the model's maximum when that is less: servers refuse more."""
+    """Return the budget, or the model's maximum if that is less: servers refuse more."""
     limit = model.max_thinking_tokens if model is not None else None
     if limit is None or budget <= limit:
         return budget
@@ -230,7 +230,7 @@ def _effort(effort: Effort, gateway: Gateway, model: Model | None) -> dict[str, 
         case "reasoning.effort":
             return {"reasoning": {"effort": effort}}
         case "as_budget" if model is not None and effort in (model.reasoning_efforts or ()):
-            return {"reasoning_effort": effort}  # Qwen3.8 and later; the maker's own steps
+            return {"reasoning_effort": effort}  # Qwen3.8 and later: the vendor's own steps
         case "as_budget":
             return _share(effort, gateway, model)
         case "unsupported":
@@ -242,7 +242,7 @@ def _effort(effort: Effort, gateway: Gateway, model: Model | None) -> dict[str, 
 
 
 def _share(effort: Effort, gateway: Gateway, model: Model | None) -> dict[str, Any]:
-    """Turn an effort into a share of the model's longest thought; "max" sets no bound."""
+    """Turn an effort into a share of the model's longest reasoning; "max" sets no limit."""
     if effort == "max":
         return {}
     if model is None or model.max_thinking_tokens is None:
@@ -287,7 +287,7 @@ def _preserve(gateway: Gateway) -> dict[str, Any]:
 
 
 def _merge(fields: dict[str, Any], more: Mapping[str, Any]) -> None:
-    """Add fields, nested ones key by key."""
+    """Add fields; nested ones key by key."""
     for key, value in more.items():
         fields[key] = (
             {**fields[key], **value} if isinstance(value, dict) and key in fields else value

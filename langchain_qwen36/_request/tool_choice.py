@@ -37,7 +37,7 @@ def choice_to_wire(tool_choice: Any, tools: Sequence[Mapping[str, Any]]) -> Tool
         tool" is that one: more servers take a name than take "required".
 
     Raises:
-        ValueError: no such tool, no tools at all, or a form that is not known.
+        ValueError: no such tool, no tools at all, or an unknown form.
     """
     names = names_of(tools)
     match tool_choice:
@@ -96,7 +96,7 @@ def adapt_tool_choice(
 
 
 def _named(plan: RequestPlan, gateway: Gateway) -> RequestPlan:
-    """Write a forced tool as the gateway and its chat template read it."""
+    """Write a forced tool in the form that the gateway and its chat template read."""
     if gateway.force_tool_kwarg and plan.thinking.on is False:
         arguments = {**plan.thinking.fields.get("chat_template_kwargs", {}), "force_tool": True}
         fields = {**plan.thinking.fields, "chat_template_kwargs": arguments}
@@ -111,7 +111,7 @@ def _named(plan: RequestPlan, gateway: Gateway) -> RequestPlan:
 
 
 def _refusal(plan: RequestPlan, gateway: Gateway) -> str | None:
-    """Return why the gateway refuses the forced choice; None: it takes it."""
+    """Return why the gateway refuses the forced choice; None: it accepts it."""
     match gateway.forced_tools:
         case "always":
             return None
@@ -132,7 +132,7 @@ def _as_auto(
     off: wire_thinking.ReasoningPlan | None,
     why: str,
 ) -> RequestPlan:
-    """Leave the choice to the model, with only the named tool where one was named."""
+    """Leave the choice to the model, with only the named tool if one was named."""
     if settings.forced_tool_choice == "error":
         raise UnsupportedSettingError(
             f"`tool_choice={plan.choice!r}` on `gateway={gateway.name!r}`: {why}. Pass "

@@ -30,7 +30,7 @@ class PendingCall(NamedTuple):
 
 
 class ToolResults:
-    """The calls of the newest assistant message, and the results that came for them."""
+    """The calls of the newest assistant message, and their results so far."""
 
     def __init__(self, policy: HistoryPolicy) -> None:
         self._policy = policy
@@ -38,17 +38,17 @@ class ToolResults:
         self._calls: Sequence[PendingCall] = ()
         self._results: dict[str, Wire] = {}
         self._placeholders: dict[str, Wire] = {}
-        """Error results of calls that nobody had answered when the history went on, by id."""
+        """Error results by id, for calls without a result when the history went on."""
 
     def open(self, assistant: Wire, calls: Sequence[PendingCall]) -> None:
-        """Wait for the results of an assistant message's calls."""
+        """Expect the results of an assistant message's calls."""
         self._assistant, self._calls, self._results = assistant, calls, {}
 
     def claim(self, call_id: str) -> PendingCall:
         """Return the call that a result belongs to.
 
         Raises:
-            MessageError: there is no such call, or it has its result.
+            MessageError: there is no such call, or it already has its result.
         """
         for call in self._calls:
             if call.history_id == call_id and call.wire_id not in self._results:
@@ -62,7 +62,7 @@ class ToolResults:
         )
 
     def add(self, call: PendingCall, content: Any) -> None:
-        """Take the result of a claimed call; a late one takes the place of its error result."""
+        """Add the result of a claimed call; a late one replaces its error result."""
         result = {"role": "tool", "tool_call_id": call.wire_id, "content": content}
         late = None if call in self._calls else self._placeholders.pop(call.history_id, None)
         if late is None:
@@ -77,7 +77,7 @@ class ToolResults:
     def close(self) -> list[Wire]:
         """Return the results in the order of the calls, each call with one.
 
-        A broken call that nobody answered was never run, and is taken out of its message.
+        A broken call without a result was never run, and is removed from its message.
 
         Raises:
             MessageError: a call has no result, and the policy is strict.

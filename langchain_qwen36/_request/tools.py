@@ -17,7 +17,7 @@ Tool = dict[str, Any]
 
 
 class WireTools(list[Tool]):
-    """Tools in wire form, checked: bound once, they are not looked at again by every call."""
+    """Tools in wire form, already checked, so that each call need not check them again."""
 
 
 _FUNCTION_KEYS = ("name", "description", "parameters", "strict")
@@ -35,11 +35,10 @@ def to_wire(
     Args:
         tools: Functions, pydantic classes, TypedDicts, LangChain tools, and dicts in OpenAI's,
             Anthropic's or JSON schema's form; a server's own tools (`{"type": …}`) go as they are.
-        strict: Whether the arguments must fit the schema; None says nothing of it.
+        strict: Whether the arguments must fit the schema; None sends nothing about it.
 
     Raises:
-        ValueError: something that is no tool, or two different tools of one name, or a name that
-            servers refuse.
+        ValueError: a value is no tool, two different tools have one name, or servers refuse a name.
     """
     if isinstance(tools, WireTools):
         return tools
@@ -54,7 +53,7 @@ def to_wire(
 
 
 def _distinct(tools: Iterable[Tool]) -> WireTools:
-    """Leave out a tool that is given twice: a class, say, and its own JSON schema."""
+    """Leave out a tool that is given twice, for example a class and its own JSON schema."""
     of_name: dict[str | None, list[Tool]] = {}
     distinct = WireTools()
     for tool in tools:
@@ -82,7 +81,7 @@ def _tool(tool: Any, strict: bool | None) -> Tool:
     if isinstance(tool, dict) and _is_servers_own(tool):
         return dict(tool)
     converted = convert_to_openai_tool(tool, strict=strict)
-    # Core hands the flat form of OpenAI's Responses through: name and schema beside the type.
+    # Core passes the flat form of OpenAI's Responses through: name and schema beside the type.
     function = converted.get("function", converted)
     if converted.get("type") != "function" or not isinstance(function.get("name"), str):
         raise ValueError(f"This is no tool that a Chat Completions server takes: {tool!r}.")
@@ -106,7 +105,7 @@ def _parameters(function: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_name(name: str) -> None:
-    """Refuse a name that the caller wrote; one that comes of a title or a class is renamed."""
+    """Refuse an illegal name that the caller wrote; names of classes and titles are made legal."""
     if not LEGAL.fullmatch(name):
         raise ValueError(
             f"The tool name {name!r} is refused by servers: use 1 to 64 of A-Z, a-z, 0-9, "
@@ -115,7 +114,7 @@ def _check_name(name: str) -> None:
 
 
 def _is_servers_own(tool: Mapping[str, Any]) -> bool:
-    """Return whether a dict names a tool that the server runs, such as a web search."""
+    """Return whether a dict is a tool that the server runs, such as a web search."""
     kind = tool.get("type")
     return kind not in {None, "function", "custom", "object"} and not _SCHEMA_KEYS & tool.keys()
 
@@ -141,7 +140,7 @@ def schemas_by_name(tools: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str
 
 
 def with_inlined_refs(tools: Sequence[Mapping[str, Any]]) -> list[Tool]:
-    """Return tools whose schemas have their `$ref` written out; the given ones are not touched.
+    """Return tools with each `$ref` in their schemas written out; the given ones are not changed.
 
     See docs/quirks.md#references-in-tool-schemas.
     """

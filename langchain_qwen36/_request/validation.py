@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 def check_settings(
     settings: Settings, gateway: Gateway, model: Model | None, *, thinking: bool | None
 ) -> None:
-    """Refuse settings outside what the row and the model take.
+    """Refuse settings outside what the gateway's row and the model accept.
 
     Raises:
-        UnsupportedSettingError: the setting, the gateway, and what it takes.
+        UnsupportedSettingError: the message names the setting, the gateway, and what it accepts.
     """
     for name, value in settings.params.items():
         if (bounds := gateway.ranges.get(name)) is None:
@@ -79,7 +79,7 @@ def _check_choices(settings: Settings, gateway: Gateway, *, thinking: bool | Non
 
 
 def _check_cap(settings: Settings, gateway: Gateway, model: Model | None) -> None:
-    """Refuse a limit that the server ignores: an answer would cost more than was allowed."""
+    """Refuse a token limit that the server ignores: an answer would cost more than allowed."""
     if settings.params.get("max_completion_tokens") is None or model is None:
         return
     match gateway.max_completion_tokens_support:
@@ -103,11 +103,11 @@ def check_messages(
     *,
     thinking: bool | None,
 ) -> None:
-    """Refuse what these messages cannot be sent with.
+    """Refuse messages that cannot be sent with these settings.
 
     Raises:
-        MessageError: too many cache marks, a begun answer while thinking, or more than the one
-            user message that a translation takes.
+        MessageError: too many `cache_control` markers, an unfinished answer while thinking, or more
+            than the one user message that a translation takes.
     """
     if gateway.cache_markers is not None:
         marks = count_marks(messages)
@@ -135,7 +135,7 @@ def _prefill_conflicts_with_thinking(gateway: Gateway, *, thinking: bool | None)
         case "bare_unless_thinking":
             return thinking is not False
         case "partial_unless_thinking":
-            # Of a model that is not in the catalogue the server judges.
+            # The server judges a model that is not in the catalogue.
             return thinking is True
         case "partial" | "bare" | "unsupported":
             return False

@@ -266,5 +266,5 @@ def _warn_of_thoughts(gateway: str, model: str) -> None:
 
 
 def _empty_answer(choice: Choice) -> bool:
-    """Whether all that came was thinking (docs/quirks.md#answers-that-are-all-thinking)."""
+    """Return whether all that came was thinking (docs/quirks.md#answers-that-are-all-thinking)."""
     return bool(choice.reasoning.pieces) and not choice.calls and not choice.full_text().strip()

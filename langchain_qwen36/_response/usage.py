@@ -83,7 +83,7 @@ def from_wire(raw: Mapping[str, Any] | None) -> UsageMetadata | None:
 
 
 def counted(raw: Mapping[str, Any]) -> bool:
-    """Whether a usage object counts anything: all zeros must not replace real numbers.
+    """Return whether a usage object counts anything: all zeros must not replace real numbers.
 
     See docs/quirks.md#usage-on-every-chunk.
     """

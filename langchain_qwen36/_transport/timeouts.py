@@ -176,7 +176,7 @@ class CallTimeouts:
         return error
 
     def _is_total(self, name: ClockName | None) -> bool:
-        """Whether the deadline of the whole call came before that of the named clock."""
+        """Return whether the deadline of the whole call came before that of the named clock."""
         if self._deadline is None:
             return False
         if name is None:

@@ -72,7 +72,7 @@ class Shard:
         return cls(int(number), int(count))
 
     def has(self, key: str) -> bool:
-        """Whether a row belongs to this part."""
+        """Return whether a row belongs to this part."""
         return int(key[:8], 16) % self.count == self.number - 1
 
 

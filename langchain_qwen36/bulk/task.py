@@ -204,7 +204,7 @@ def error_record(error: BaseException) -> dict[str, Any]:
 
 
 def may_retry(error: BaseException) -> bool:
-    """Whether the same request may succeed later."""
+    """Return whether the same request may succeed later."""
     known = getattr(error, "is_retryable", None)
     if isinstance(known, bool):
         return known

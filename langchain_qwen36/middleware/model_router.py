@@ -224,25 +224,25 @@ def _setting(request: ModelRequest[Any], name: str) -> Any:
 
 
 def is_visual(request: ModelRequest[Any]) -> bool:
-    """Whether a picture or a video is in the conversation."""
+    """Return whether a picture or a video is in the conversation."""
     blocks = (b for m in request.messages if isinstance(m.content, list) for b in m.content)
     return any(True for block in blocks for _ in iter_visual_blocks(block))
 
 
 def is_long(request: ModelRequest[Any]) -> bool:
-    """Whether the input is near the end of a 256K window."""
+    """Return whether the input is near the end of a 256K window."""
     return count_tokens(request, request.messages) > LONG
 
 
 def is_hard(request: ModelRequest[Any]) -> bool:
-    """Whether much thinking is asked for."""
+    """Return whether much thinking is asked for."""
     budget = _setting(request, "thinking_budget")
     effort = _setting(request, "reasoning_effort")
     return effort in ("high", "xhigh", "max") or (budget is not None and budget >= HARD_BUDGET)
 
 
 def is_cheap(request: ModelRequest[Any]) -> bool:
-    """Whether little or no thinking is asked for."""
+    """Return whether little or no thinking is asked for."""
     thinks = _setting(request, "enable_thinking")
     return thinks is False or _setting(request, "reasoning_effort") in ("none", "minimal", "low")
 

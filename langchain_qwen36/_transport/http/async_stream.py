@@ -172,7 +172,7 @@ class AsyncioStream(asyncio.Protocol):
         return self._has_session_tickets or not self._kernel_has_bytes()
 
     def _kernel_has_bytes(self) -> bool:
-        """Whether the loop has not yet read what is there."""
+        """Return whether the loop has not yet read what is there."""
         sock = self.sock
         if sock is None or sock.fileno() < 0:
             return True

@@ -107,7 +107,7 @@ class Exchange:
         return b""
 
     def is_complete(self) -> bool:
-        """Whether the body is whole.
+        """Return whether the body is whole.
 
         Raises:
             httpcore.RemoteProtocolError: the framing broke after what was given back last.

@@ -149,7 +149,7 @@ class SyncStream:
         self._sock.close()
 
     def _has_pending(self) -> bool:
-        """Whether decrypted bytes wait in the TLS layer, where no poll sees them."""
+        """Return whether decrypted bytes wait in the TLS layer, where no poll sees them."""
         return self._is_tls and self._sock.pending() > 0
 
     def _wait(self, seconds: float | None) -> None:

@@ -99,7 +99,7 @@ def warn_of_plain_http(origin: str) -> None:
 
 
 def is_public(host: str) -> bool:
-    """Whether the way to this host leaves the local network."""
+    """Return whether the way to this host leaves the local network."""
     try:
         return ipaddress.ip_address(host).is_global
     except ValueError:

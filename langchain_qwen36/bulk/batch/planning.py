@@ -184,7 +184,7 @@ class BatchPlanner:
 
 
 def _is_wanted(row: Row) -> bool:
-    """Whether a row is to be sent: it never was, or it may fare better another time."""
+    """Return whether a row is to be sent: it never was, or it may fare better another time."""
     failed = row.state == "failed" and bool((row.error or {}).get("retryable"))
     return row.state == "pending" or failed
 
