@@ -1,4 +1,4 @@
-"""The arguments of one tool call: increments, snapshots, and what can be parsed of them."""
+"""Collect the arguments of one tool call: increments, snapshots, and their parsed value."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ _STRUCTURE = re.compile(r'\\.?|["{}\[\]]', re.DOTALL)
 
 
 class Arguments:
-    """JSON text that grows; linear in what is added.
+    """JSON text that grows, at a cost linear in its length.
 
-    Arguments that were whole in their first piece are held until the answer ends: servers send
-    `{}` as a placeholder, or growing objects, and what went out could not be taken back.
+    Arguments that were complete in their first piece are held back until the answer ends: servers
+    send `{}` as a placeholder, or growing objects, and text that the caller has cannot be taken
+    back.
     """
 
     __slots__ = (
@@ -34,7 +35,7 @@ class Arguments:
 
     def __init__(self) -> None:
         self.is_streaming = False
-        """Whether they go out as they come."""
+        """Whether pieces are passed on as they come."""
         self._cumulative = False
         self._start()
 
@@ -48,19 +49,19 @@ class Arguments:
 
     @property
     def text(self) -> str:
-        """What has come so far."""
+        """Return the text so far."""
         if len(self._pieces) > 1:
             self._pieces = ["".join(self._pieces)]
         return self._pieces[0] if self._pieces else ""
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing but white space came."""
+        """Whether only white space came."""
         return not self._first
 
     @property
     def is_object(self) -> bool:
-        """Whether they begin like an object."""
+        """Whether the text begins like an object."""
         return self._first == "{"
 
     @property
@@ -75,11 +76,11 @@ class Arguments:
 
     @property
     def is_complete(self) -> bool:
-        """Whether they are one whole object."""
+        """Whether the text is one complete object."""
         return self.value is not None
 
     def add(self, piece: str) -> str:
-        """Take what a delta says; return what is to go out now."""
+        """Add the text of a delta; return the text to pass on now."""
         new = self._new_in(piece)
         if new is None:
             self.replace(piece)
@@ -91,12 +92,12 @@ class Arguments:
         return self._released(is_first=is_first)
 
     def replace(self, text: str) -> None:
-        """Forget what came before."""
+        """Replace everything that came before."""
         self._start()
         self._append(text)
 
     def is_outgrown_by(self, piece: str) -> bool:
-        """Return whether an object that begins behind this whole one is a later state of it."""
+        """Return whether an object that follows this complete one is a later state of it."""
         old, new = self.value, as_object(piece)
         if old is None or self.is_streaming or piece.lstrip()[:1] != "{":
             return False
@@ -105,14 +106,14 @@ class Arguments:
         return new != old and _has_grown(old, new)
 
     def _released(self, *, is_first: bool) -> str:
-        """Return all of it once it is clear that it goes on in increments."""
+        """Return the whole text once it is clear that it grows in increments."""
         if self._first != "{" or (is_first and self.is_complete):
             return ""
         self.is_streaming = True
         return self.text
 
     def _new_in(self, piece: str) -> str | None:
-        """Return what a piece adds; None where it takes the place of everything before."""
+        """Return what a piece adds; None if it replaces everything before."""
         if self._first != "{" or piece.lstrip()[:1] != "{":
             return piece
         if self.is_complete:
@@ -125,13 +126,13 @@ class Arguments:
         return piece if self.is_streaming else None
 
     def _is_snapshot(self, piece: str) -> bool:
-        """Return whether a piece begins anew: a piece that can go on with the text does not."""
+        """Return whether a piece begins anew, and does not continue the text."""
         if self._cumulative and piece.startswith(self.text):
             return True
         return is_prefix(piece) and not is_prefix(self.text + piece)
 
     def _after_the_end(self, piece: str) -> str | None:
-        """Behind a whole object only the same object, `{}`, or its successor can follow."""
+        """Read a piece behind a complete object: the same object, `{}`, or its later state."""
         if as_object(piece) in ({}, self.value):
             return ""
         return None if self.is_outgrown_by(piece) else piece
@@ -145,7 +146,7 @@ class Arguments:
             self._scan(piece)
 
     def _scan(self, piece: str) -> None:
-        """Follow strings and brackets, so that the end is known without parsing."""
+        """Track strings and brackets, to know the end without parsing."""
         if self._closed:
             self._overrun = self._overrun or bool(piece.strip())
             return
@@ -192,9 +193,9 @@ def decode_arguments(raw: str, *, cut: bool) -> str:
 def unrepairable_suffix(raw: str) -> str:
     r"""Return what to append to arguments so that langchain-core does not repair them.
 
-    Merged chunks are read by core's `parse_partial_json`, which closes what is open but gives up
-    at a closing bracket that matches nothing: so an open string is closed and a wrong bracket put
-    behind it. Empty where core gives up anyway, or reads something that is no object.
+    Core's `parse_partial_json` reads merged chunks; it closes what is open but gives up at a
+    closing bracket that matches nothing: so an open string is closed and a wrong bracket appended.
+    The suffix is empty if core gives up anyway, or reads something that is no object.
 
     >>> unrepairable_suffix('{"city": "Par')
     '"]'
@@ -216,7 +217,7 @@ def unrepairable_suffix(raw: str) -> str:
             brackets.append("}" if char == "{" else "]")
         elif char in "}]" and (not brackets or brackets.pop() != char):
             return ""
-    # A lone backslash at the end would swallow the first of the two quotes.
+    # A lone backslash at the end would escape the first of the two quotes.
     quotes = ('""' if escaped else '"') if in_string else ""
     return quotes + ("]" if brackets and brackets[-1] == "}" else "}")
 

@@ -1,4 +1,4 @@
-"""Read one choice of a response, from deltas or from a whole message alike."""
+"""Read one choice of a response, from deltas or from a complete message."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _KNOWN = _PLAIN | {
     "provider_metadata",
 }
 _NO_REASONS = frozenset({"null", "None"})
-"""Words that some servers write for "none yet"."""
+"""Words that some servers write instead of null."""
 _OPENAI_REASONS = {
     "eos": "stop",
     "eos_token": "stop",
@@ -46,11 +46,11 @@ _OPENAI_REASONS = {
 
 
 class Choice:
-    """What has come of one choice.
+    """The state of one choice.
 
-    `text` holds the pieces of the answer, `extras` and `partial_objects` what belongs into
-    `additional_kwargs` besides the reasoning, `metadata` what belongs into `response_metadata`.
-    `plain` is the kind of the last chunk's text, where the chunk held nothing else.
+    `text` holds the pieces of the answer, `extras` and `partial_objects` further values of
+    `additional_kwargs` beside the reasoning, `metadata` those of `response_metadata`. `plain` is
+    the kind of the last chunk's text if the chunk held nothing else.
     """
 
     def __init__(self, index: int, request: Request) -> None:
@@ -82,9 +82,9 @@ class Choice:
 
     @property
     def reason(self) -> str | None:
-        """The finish reason as OpenAI names it; a server's own where OpenAI has none.
+        """The finish reason as OpenAI names it; a server's own if OpenAI has none.
 
-        "length" of a call that the limit cut: docs/quirks.md#cut-calls-presented-as-whole.
+        It is "length" for a call that the limit cut: docs/quirks.md#cut-calls-presented-as-whole.
         """
         if self.calls.cut_by_limit:
             return "length"
@@ -96,7 +96,7 @@ class Choice:
         return self.reason not in (None, "stop", "tool_calls")
 
     def feed(self, choice: Mapping[str, Any]) -> list[Delta]:
-        """Take the choice of one chunk; return what it adds."""
+        """Add the choice of one chunk; return its deltas."""
         self.plain = None
         delta: dict[str, Any] | None = choice.get("delta")
         streamed, whole = isinstance(delta, dict), False
@@ -112,7 +112,7 @@ class Choice:
         if self._is_cumulative:
             return self._delta(self._new_in(delta) if streamed else delta, whole=whole)
         if streamed and delta.keys() <= _PLAIN:
-            # Nearly every chunk of an answer; the rest of this class is for the others.
+            # Nearly every chunk of an answer ends here; the rest of this class is for the others.
             content = delta.get("content")
             reasoning = delta.get("reasoning_content")
             if content and not reasoning and self._start is None and type(content) is str:
@@ -124,7 +124,7 @@ class Choice:
         return self._delta(delta, whole=whole)
 
     def append_plain(self, text: str) -> list[Delta]:
-        """Take more of what is `plain`."""
+        """Add more text of the kind `plain`."""
         if self.plain == "reasoning":
             self.reasoning.append(text)
             return [Delta("reasoning", 0, text)]
@@ -143,10 +143,10 @@ class Choice:
         )
 
     def finish(self, *, limit_met: bool = False) -> list[Delta]:
-        """Release what is held; feed nothing after it.
+        """Return the deltas that were held back; `feed` must not be called afterwards.
 
         Args:
-            limit_met: The answer used up `max_tokens`, whatever its finish reason says.
+            limit_met: Whether the answer used up `max_tokens`, whatever its finish reason says.
         """
         deltas: list[Delta] = []
         truncated = self.truncated or limit_met
@@ -166,25 +166,25 @@ class Choice:
         return deltas + self.calls.finish(cut=self.truncated, limit_met=limit_met)
 
     def finished_calls(self, *, interrupted: bool = False) -> list[FinishedToolCall]:
-        """Return the tool calls, as they are if the answer ends here."""
+        """Return the tool calls as they would be if the answer ended here."""
         return self.calls.finished(cut=self.truncated or interrupted)
 
     def full_text(self) -> str:
-        """Return the answer so far, with what is held back of it."""
+        """Return the answer so far, with the text that is held back."""
         start = self._start.held() if self._start is not None else ""
         held = self._tags.held().content if self._tags is not None else ""
         kept = self._finder.held() if self._finder is not None else ""
         return "".join(self.text) + start + kept + held
 
     def full_reasoning(self) -> str:
-        """Return the reasoning so far, with what is held back of it."""
+        """Return the reasoning so far, with the text that is held back."""
         held = self._tags.held().reasoning if self._tags is not None else ""
         return "".join([*self.reasoning.collected(), held])
 
     def _message(self, choice: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what a choice without a delta holds: a message, whole or in pieces, or bare text.
+        """Return the message of a choice without a delta: complete, in parts, or bare text.
 
-        After deltas it is ignored: a proxy sends an empty message with each of them, others repeat
+        After deltas it is ignored: one proxy sends an empty message with each delta, others repeat
         the whole answer at its end.
         """
         message = choice.get("message") or choice.get("text")
@@ -203,7 +203,7 @@ class Choice:
         if content:
             self._content(content, deltas)
         if tool_calls := _tool_calls(delta):
-            # What was held for its tags comes before the call.
+            # Text held back because of its tags comes before the call.
             self._settle_tags(deltas)
             self._release_finder(deltas)
             self._settle_reasoning(deltas)
@@ -213,7 +213,7 @@ class Choice:
         return deltas
 
     def _separate_tags(self, deltas: list[Delta]) -> None:
-        """Tell the splitter that reasoning came by itself: tags in the content are left over."""
+        """Tell the splitter that reasoning came in its own field: tags in content are leftovers."""
         if self._tags is None:
             return
         was_cut = self._writes_lone_tags and self.reasoning.may_be_cut
@@ -221,14 +221,14 @@ class Choice:
         self._take_split(reasoning, content, deltas)
 
     def _take_split(self, reasoning: str, content: str, deltas: list[Delta]) -> None:
-        """Collect what the splitter made of a text."""
+        """Add the parts that the splitter made of a text."""
         if self._tags is not None and self._tags.done:
             self._tags = None
         deltas += self.reasoning.add(reasoning)
         self._show(self._searched(content), deltas)
 
     def _content(self, content: Any, deltas: list[Delta]) -> None:
-        """Collect content: the answer, reasoning among its parts, and parts to keep whole."""
+        """Add content: the answer, reasoning among its parts, and parts to keep whole."""
         if isinstance(content, str):
             self._answer(content, deltas)
             return
@@ -273,7 +273,7 @@ class Choice:
             deltas.append(Delta("text", 0, text))
 
     def _settle_reasoning(self, deltas: list[Delta], *, is_answer: bool = False) -> None:
-        """Decide what reasoning is that came although thinking is off."""
+        """Decide whether reasoning that came although thinking is off is the answer."""
         if text := self.reasoning.settle():
             kind: TextKind = "text" if is_answer else "reasoning"
             (self.text if is_answer else self.reasoning.pieces).append(text)
@@ -281,13 +281,13 @@ class Choice:
             deltas.append(Delta(kind, 0, text))
 
     def _settle_tags(self, deltas: list[Delta]) -> None:
-        """Take tags in the content as text from here on: a call or the end came."""
+        """Read tags in the content as text from here on, since a call or the end came."""
         if self._tags is not None:
             split, self._tags = self._tags.finish(), None
             self._take_split(*split, deltas)
 
     def _release_finder(self, deltas: list[Delta]) -> None:
-        """Release as text what looks like a call: a structured call came.
+        """Release text that looks like a call, since a structured call came.
 
         See docs/quirks.md#tool-calls-left-as-text.
         """

@@ -1,4 +1,4 @@
-"""Deltas as LangChain's chunks: one kind of payload each, metadata on the last.
+"""Write deltas as LangChain's chunks: one kind of payload in each, metadata on the last.
 
 See docs/quirks.md#one-kind-of-payload-in-a-chunk and docs/quirks.md#metadata-that-is-added-up.
 """
@@ -31,7 +31,7 @@ class ChunkWriter:
     """
 
     def write(self, delta: Delta) -> ChatGenerationChunk:
-        """One delta as one chunk; its message has no id (docs/quirks.md#message-ids-in-streams)."""
+        """Return a delta as a chunk without an id (docs/quirks.md#message-ids-in-streams)."""
         match delta.kind:
             case "text":
                 return _prose(delta.text, {})
@@ -52,10 +52,10 @@ class ChunkWriter:
         return ChatGenerationChunk(message=message)
 
     def last(self, reader: CompletionReader, meta: TransportInfo) -> ChatGenerationChunk:
-        """Return the empty chunk that closes the stream and carries what comes once."""
+        """Return the empty chunk that closes the stream and carries usage and metadata."""
         counted = usage.from_wire(reader.raw_usage)
         metadata = response_metadata(reader, reader.first, meta, counted) | alternatives(reader)
-        # They went out as they came, and would be added to themselves.
+        # They were in earlier chunks, and LangChain would add them up.
         metadata.pop("logprobs", None)
         return ChatGenerationChunk(
             message=AIMessageChunk(
@@ -75,9 +75,9 @@ def _metadata() -> dict[str, Any]:
 
 
 def _prose(content: str, kwargs: dict[str, Any]) -> ChatGenerationChunk:
-    """Text or thoughts, as a copy of an empty chunk whose every dict and list is new.
+    """Return a chunk of text or reasoning: a copy of an empty chunk with new dicts and lists.
 
-    There is nothing in it for pydantic to check: 2.9 µs instead of 6.8, for nearly every chunk.
+    pydantic need not check it: 2.9 µs instead of 6.8, for nearly every chunk.
     """
     message, chunk = copy(_MESSAGE), copy(_CHUNK)
     message.__dict__.update(

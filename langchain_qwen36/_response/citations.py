@@ -1,4 +1,4 @@
-"""Sources that an answer names, in the form LangChain's text blocks carry them."""
+"""Convert the sources that an answer cites to the form of LangChain's text blocks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _OURS = {"url": "url", "title": "title", "cited_text": "content"}
-"""LangChain's names, and the wire's."""
+"""LangChain's names, and those of the response."""
 
 
 def with_citations(block: dict[str, Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def _citation(note: Mapping[str, Any]) -> dict[str, Any]:
     citation = {"type": "citation"} | {
         ours: fields[theirs] for ours, theirs in _OURS.items() if fields.get(theirs)
     }
-    # A search that read whole pages says 0 to 0: it does not know which words came from where.
+    # A search that read whole pages sends 0 to 0: it does not know which words came from where.
     if fields.get("end_index"):
         citation |= {key: fields[key] for key in ("start_index", "end_index") if key in fields}
     return citation

@@ -1,4 +1,4 @@
-"""Our messages' content as LangChain's standard content blocks.
+"""Convert the content of our messages to LangChain's standard content blocks.
 
 See docs/quirks.md#the-name-of-the-provider.
 """
@@ -22,7 +22,7 @@ _CHUNK_INDEX = {"reasoning": "lc_rs_0", "text": "lc_txt_0", "refusal": "lc_rf_0"
 
 
 def register() -> None:
-    """Tell langchain-core how to read messages whose model_provider is ours.
+    """Register with langchain-core how to read messages whose `model_provider` is ours.
 
     See docs/quirks.md#block-indexes-in-streams.
     """
@@ -30,7 +30,7 @@ def register() -> None:
 
 
 def translate_content(message: AIMessage) -> list[ContentBlock]:
-    """Return a message as blocks: thoughts, text, tool calls, invalid tool calls.
+    """Return a message as blocks: reasoning, text, tool calls, invalid tool calls.
 
     Raises:
         NotImplementedError: The content is a list already; core then reads it by itself.
@@ -41,8 +41,8 @@ def translate_content(message: AIMessage) -> list[ContentBlock]:
 def translate_content_chunk(chunk: AIMessageChunk) -> list[ContentBlock]:
     """Return a chunk, or merged chunks, as blocks.
 
-    Each has a string index that starts with `lc_`: core merges by index, and numbers of its own
-    would fuse thoughts with tool calls (docs/quirks.md#block-indexes-in-streams).
+    Each block has a string index that starts with `lc_`: core merges by index, and numbers of our
+    own would fuse reasoning with tool calls (docs/quirks.md#block-indexes-in-streams).
 
     Raises:
         NotImplementedError: The content is a list already; core then reads it by itself.

@@ -11,15 +11,15 @@ if TYPE_CHECKING:
 
 _THOUGHTS = ("thinking", "reasoning")
 _WORDS = ("text", *_THOUGHTS, "content", "summary")
-"""Where a part keeps its text, or the parts that it is made of."""
+"""Keys under which a part keeps its text, or the parts that it consists of."""
 
 
 class ContentPart(NamedTuple):
-    """One thing that was said."""
+    """A part of the content: text, reasoning, or something else."""
 
     kind: Literal["text", "thought", "other"]
     value: Any
-    """A string; of the kind "other" the part as it came."""
+    """A string; of the kind "other", the part as it came."""
 
 
 def iter_content_parts(content: Any) -> Iterator[ContentPart]:
@@ -38,7 +38,7 @@ _MAX_DEPTH = 32
 
 
 def text_of(value: Any, depth: int = 0) -> str:
-    """Return the text in a string, a part, or a list of parts; "" where there is none."""
+    """Return the text in a string, a part, or a list of parts; "" if there is none."""
     if isinstance(value, str):
         return value
     if depth > _MAX_DEPTH:

@@ -1,4 +1,4 @@
-"""What one event of a stream adds to a message: from the reader to the writers of chunks."""
+"""The increment that one event of a stream adds to a message."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ class Delta(NamedTuple):
     tool_call_index: int = 0
     """Our own number of the tool call, from 0."""
     id: str | None = None
-    """Of the tool call, on its first delta only."""
+    """The tool call's id, on its first delta only."""
     name: str | None = None
-    """Of the tool call, on its first delta only."""
+    """The tool call's name, on its first delta only."""
     logprobs: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TransportInfo:
-    """What the transport knows of a response."""
+    """What the transport adds to a response's metadata."""
 
     request_id: str | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    """Lower-case names."""
+    """Headers with lower-case names."""
     attempts: int = 1
     failed_attempts: Sequence[Mapping[str, Any]] = ()
-    """Those before the last one that the gateway may bill, as `response_metadata` shows them."""
+    """Attempts before the last one that the gateway may bill, as `response_metadata` shows them."""

@@ -1,7 +1,7 @@
-"""Read the next chunk of an answer by the last one: nearly always only the text differs.
+"""Read a chunk by comparing it with the last one: nearly always only the text differs.
 
-A chunk that equals the last one but for one JSON string says the same but for that string. So it
-need not be parsed, nor searched for an error or a usage: docs/DESIGN.md#the-chunk-template
+Such a chunk need not be parsed, nor searched for an error or a usage:
+docs/DESIGN.md#the-chunk-template
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ class ChunkTemplate:
 
     def __init__(self) -> None:
         self._before: bytes | None = None
-        """None: there is no template."""
+        """The payload in front of the text; None: there is no template."""
         self._behind = b""
 
     def learn(self, data: bytes, kind: TextKind, text: str) -> None:
-        """Take such a payload; one that is written in another way than ours is no template."""
+        """Learn from such a payload, if it has the text key once and in our format."""
         before, _, behind = data.partition(orjson.dumps(text))
         # No string holds a bare quote, so this is the key; but it must be the only one of its name.
         if before.rstrip(b" :").endswith(_KEYS[kind]) and data.count(_KEYS[kind]) == 1:
             self._before, self._behind = before, behind
 
     def forget(self) -> None:
-        """Drop the template: a payload of another kind came."""
+        """Drop the template, after a payload of another kind."""
         self._before = None
 
     def text_in(self, data: bytes) -> str | None:
-        """Return the text of a payload that differs in nothing else; None of any other."""
+        """Return the text of a payload that differs only in its text; None for any other."""
         before, behind = self._before, self._behind
         if before is None or not (data.startswith(before) and data.endswith(behind)):
             return None

@@ -1,4 +1,4 @@
-"""Turn what the reader collected into `ChatResult`, `AIMessage` and their metadata."""
+"""Build `ChatResult`, `AIMessage` and their metadata from what the reader collected."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ logger = logger_for(__name__)
 
 
 def read_completion(payload: dict[str, Any], request: Request, meta: TransportInfo) -> ChatResult:
-    """Read a response of one JSON body with the same reader as a stream.
+    """Read a response with one JSON body by the same reader as a stream.
 
     Raises:
         UnexpectedResponseError: The payload holds no choices.
@@ -39,9 +39,9 @@ def read_completion(payload: dict[str, Any], request: Request, meta: TransportIn
 
 
 def chat_result(reader: CompletionReader, meta: TransportInfo) -> ChatResult:
-    """Return what a finished reader has collected: one generation per choice.
+    """Return the result of a finished reader: one generation per choice.
 
-    `llm_output` is what LangChain's older interfaces read.
+    LangChain's older interfaces read `llm_output`.
     """
     generations = []
     counted = usage.from_wire(reader.raw_usage)
@@ -71,9 +71,9 @@ def llm_output(message: AIMessage) -> dict[str, Any]:
 
 
 def partial_message(reader: CompletionReader) -> AIMessage | None:
-    """Return what has come so far, for an error to carry; None before anything came.
+    """Return the message so far, for an error to carry; None before anything came.
 
-    A tool call that is not complete is among its invalid ones.
+    An incomplete tool call is among its invalid ones.
     """
     if not reader.choices:
         return None
@@ -92,9 +92,9 @@ def ai_message(
 ) -> AIMessage:
     """Return one choice as a message.
 
-    `content` is a string and reasoning stands in `additional_kwargs["reasoning_content"]`; the id
-    stays None, so that LangChain gives the run's. Usage stands on the first choice only, or sums
-    over generations would count it twice. With `interrupted` a call without arguments is invalid.
+    `content` is a string and the reasoning is in `additional_kwargs["reasoning_content"]`; the id
+    stays None, so that LangChain sets the run's. Usage is on the first choice only, or sums over
+    generations would count it twice. With `interrupted` a call without arguments is invalid.
     """
     kwargs = additional_kwargs(choice)
     if reasoning := choice.full_reasoning():
@@ -118,9 +118,9 @@ def response_metadata(
 
     See docs/quirks.md#metadata-that-is-added-up.
 
-    `model_name` is the served model as the server names it, `requested_model` the one that was
-    asked for and is priced. The server's own facts (`provider`, `generationId`, `meta`,
-    `provider_metadata`, `timings`, …) stand under their own names; ours win over them.
+    `model_name` is the model as the server names it, `requested_model` the requested one, which is
+    priced. The server's own facts (`provider`, `generationId`, `meta`, `provider_metadata`,
+    `timings`, …) keep their names; ours win over them.
     """
     request = reader.request
     facts = {**reader.metadata, **choice.metadata}
@@ -138,8 +138,8 @@ def response_metadata(
         "attempts": meta.attempts if meta.attempts > 1 else None,
         "failed_attempts": list(meta.failed_attempts) or None,
         "headers": dict(meta.headers) if request.include_headers else None,
-        "batch": request.batch or None,  # decides the price, also when priced again
-        "thinking": request.thinking,  # decides the rate of the output, also when priced again
+        "batch": request.batch or None,  # decides the price, also if the message is priced again
+        "thinking": request.thinking,  # decides the rate of the output, also if priced again
         # Not `usage`: Langfuse would take that for a count in Anthropic's form.
         "gateway_usage": dict(reader.raw_usage) if reader.raw_usage else None,
         "notes": _notes(reader, choice) or None,
@@ -154,7 +154,7 @@ def response_metadata(
 
 
 def additional_kwargs(choice: Choice) -> dict[str, Any]:
-    """Return what else came with the message: `reasoning_details` whole, annotations, a refusal.
+    """Return further fields of the message: `reasoning_details`, annotations, a refusal.
 
     See docs/quirks.md#reasoning-details.
     """
@@ -182,12 +182,12 @@ def alternatives(reader: CompletionReader) -> dict[str, Any]:
 
 
 def finish_reason(choice: Choice, *, done: bool) -> str | None:
-    """Return the finish reason that agrees with what came; None while nothing ended the answer.
+    """Return the finish reason that agrees with the content; None if nothing ended the answer.
 
     See docs/quirks.md#finish-reasons-that-disagree.
 
-    Calls make a "stop" a "tool_calls" and the other way round. A proper end without any reason
-    is read from the content; `notes` say so.
+    "stop" becomes "tool_calls" if there are calls, and the other way round. A proper end without
+    any reason is derived from the content; `notes` say so.
     """
     reason = choice.reason or ("stop" if done else None)
     if reason in ("stop", "tool_calls"):
@@ -196,10 +196,10 @@ def finish_reason(choice: Choice, *, done: bool) -> str | None:
 
 
 FINISH_FIELDS = ("finish_reason", "normalized_finish_reason")
-"""What langchain-core 1.8.4 reads of `response_metadata`, and of a `message-finish` event.
+"""Keys that langchain-core 1.8.4 reads in `response_metadata` and in a `message-finish` event.
 
-Its third field, `finish_state`, tells whether Anthropic's servers wait for more; no Qwen server
-has such a state: docs/quirks.md#finish-reasons-that-disagree.
+A third key, `finish_state`, tells whether Anthropic's servers wait for more; no Qwen server has
+such a state: docs/quirks.md#finish-reasons-that-disagree.
 """
 _NORMALIZED = {
     "stop": "stop",
@@ -211,7 +211,7 @@ _NORMALIZED = {
 
 
 def _normalized(choice: Choice, reason: str | None) -> str | None:
-    """Return the finish reason in langchain-core's words; None while nothing ended the answer."""
+    """Return the finish reason in langchain-core's words; None if nothing ended the answer."""
     if choice.extras.get("refusal"):
         return "refusal"
     return _NORMALIZED.get(reason, "other") if reason else None
@@ -254,7 +254,7 @@ def _advice_for_an_empty_answer(choice: Choice) -> str:
 
 @cache
 def _warn_of_thoughts(gateway: str, model: str) -> None:
-    """Once for each model of a gateway, for it will do so each time.
+    """Warn once for each model of a gateway, since it will happen each time.
 
     See docs/quirks.md#reasoning-effort.
     """
@@ -266,5 +266,5 @@ def _warn_of_thoughts(gateway: str, model: str) -> None:
 
 
 def _empty_answer(choice: Choice) -> bool:
-    """Return whether all that came was thinking (docs/quirks.md#answers-that-are-all-thinking)."""
+    """Return whether all is reasoning (docs/quirks.md#answers-that-are-all-thinking)."""
     return bool(choice.reasoning.pieces) and not choice.calls and not choice.full_text().strip()

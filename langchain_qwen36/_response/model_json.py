@@ -1,6 +1,6 @@
 """Read JSON that a model wrote: tool arguments, fenced answers, one object between words.
 
-Every reader of model text goes through here, so that a tool call, a structured answer and a
+Every reader of model text uses these functions, so that a tool call, a structured answer and a
 repaired call are read with the same leniency: docs/quirks.md#json-in-model-text.
 """
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 NOT_JSON: Any = object()
-"""Returned where there is no JSON; None is a JSON value."""
+"""The result if there is no JSON; None is a JSON value."""
 _DECODER = json.JSONDecoder(strict=False)
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 _FENCE = "```"
 _BRACKET = re.compile(r"[{\[]")
 _MAX_FAILURES = 32
-"""Starts that are tried in vain before a text counts as prose: the search stays linear."""
+"""Failed starts after which a text counts as prose, so that the search stays linear."""
 _MAX_REPAIRED_CHARS = 1_000_000
-"""langchain-core's repair of unclosed JSON looks at every character; longer texts are refused."""
+"""langchain-core's repair of unclosed JSON reads every character; longer texts are refused."""
 _LITERALS = ("true", "false", "null", "NaN", "Infinity", "-Infinity")
 
 
 def loads(text: str) -> Any:
     """Parse JSON with raw line breaks and tabs in its strings, or return `NOT_JSON`.
 
-    JSON that is nested more deeply than a message can be copied or dumped is none. Escaped halves
-    of a surrogate pair are replaced, for no UTF-8 can hold them.
+    JSON that is nested more deeply than a message can be copied or dumped counts as none. Escaped
+    halves of a surrogate pair are replaced, since no UTF-8 can hold them.
     """
     try:
         value = json.loads(text, strict=False)
@@ -59,10 +59,10 @@ def _without_halves(value: Any) -> Any:
 def find_json(text: str, *, repair: bool = False) -> Any:
     """Return the object or list that a text holds, or `NOT_JSON`.
 
-    In this order: the text itself, the value it begins with, the last fence that holds a value
-    (with or without a language, on one line, unclosed, with fences in its strings), the only
-    value between words. With `repair` a value that lacks its closing brackets is closed, as
-    langchain-core's `JsonOutputParser` does.
+    Candidates are tried in this order: the text itself, the value it begins with, the last fence
+    that holds a value (with or without a language, on one line, unclosed, with fences in its
+    strings), the only value between words. With `repair` a value that lacks its closing brackets is
+    closed, as langchain-core's `JsonOutputParser` does.
     """
     text = text.strip(" \n\r\t\ufeff")
     readings: tuple[Callable[[], Any], ...] = (
@@ -78,7 +78,7 @@ def find_json(text: str, *, repair: bool = False) -> Any:
 
 
 def partial_json(text: str) -> Any:
-    """Return what a growing text holds so far, or `NOT_JSON` where words stand before the JSON."""
+    """Return the value in a growing text so far, or `NOT_JSON` if words precede the JSON."""
     start = _start_in_fence(text, text.find(_FENCE)) if text.lstrip()[:3] == _FENCE else 0
     body = text[start:].lstrip() if start >= 0 else ""
     if body[:1] not in ("{", "["):
@@ -90,7 +90,7 @@ def partial_json(text: str) -> Any:
 
 
 def is_prefix(text: str) -> bool:
-    """Return whether more text could make this a JSON value."""
+    """Return whether more text could turn this into a JSON value."""
     try:
         json.loads(text, strict=False)
     except json.JSONDecodeError as error:
@@ -146,7 +146,7 @@ def _start_in_fence(text: str, fence: int) -> int:
 
 
 def _alone(text: str) -> Any:
-    """Return the value that stands between words, unless there are several that differ."""
+    """Return the value between words, unless there are several that differ."""
     found, failures, at = NOT_JSON, 0, 0
     while failures < _MAX_FAILURES and (bracket := _BRACKET.search(text, at)):
         value, end = _value_at(text, bracket.start())

@@ -8,14 +8,14 @@ from typing import Any
 import orjson
 
 MAX_LEVELS = 64
-"""More than any response has; LangChain's `dumps` takes several frames for each level."""
+"""Levels; no response has more. LangChain's `dumps` takes several frames for each level."""
 
 
 def loads(data: bytes) -> Any:
-    """Parse JSON, and keep what is nested too deeply as text.
+    """Parse JSON, and keep values that are nested too deeply as text.
 
     Raises:
-        orjson.JSONDecodeError: it is no JSON.
+        orjson.JSONDecodeError: The data is no JSON.
     """
     payload = orjson.loads(data)
     if data.count(b"[") + data.count(b"{") > MAX_LEVELS:
@@ -24,7 +24,7 @@ def loads(data: bytes) -> Any:
 
 
 def limit_depth(payload: Any) -> None:
-    """Replace what lies deeper than `MAX_LEVELS` in a parsed payload by its JSON, as a string."""
+    """Replace values below `MAX_LEVELS` in a parsed payload by their JSON, as a string."""
     for value in _last_level(payload):
         for key, child in _items(value):
             if _is_nested(child):
@@ -37,7 +37,7 @@ def is_too_deep(value: Any) -> bool:
 
 
 def _last_level(value: Any) -> list[Any]:
-    """Return the lists and dicts of the last level that is allowed."""
+    """Return the lists and dicts of the deepest level that is allowed."""
     level = [value]
     for _ in range(MAX_LEVELS - 1):
         level = [child for item in level for _, child in _items(item) if _is_nested(child)]

@@ -26,39 +26,39 @@ if TYPE_CHECKING:
     from langchain_qwen36.gateways import Gateway
 
 HTTP_ERROR_FROM = 300
-"""Statuses from here on are errors: a redirect that may be followed was followed before."""
+"""Statuses from here on are errors: the transport has followed the redirects that it may follow."""
 
 
 class HTTPBody(NamedTuple):
-    """A response that was read to its end."""
+    """The status, the headers and the complete body of a response."""
 
     status: int
     headers: Mapping[str, str]
-    """Lower-case names."""
+    """Headers with lower-case names."""
     content: bytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResponseContext:
-    """What the reading of a response needs to know of its request."""
+    """The context of a request that is needed to read its response."""
 
     gateway: Gateway
     url: str = ""
-    """As error messages show it, without query and user."""
+    """The URL for error messages, without query and user."""
     secrets: tuple[bytes, ...] = field(default=(), repr=False)
-    """Replaced in error texts: some gateways echo the key."""
+    """Values that are replaced in error texts, since some gateways echo the key."""
     is_stream: bool = True
-    """Whether an event stream was asked for; some gateways answer with the other kind."""
+    """Whether an event stream was requested; some gateways answer with the other kind."""
     max_event_bytes: int | None = None
-    """Of one server-sent event; None is no limit."""
+    """Most bytes of one server-sent event; None: no limit."""
 
     @property
     def plan_key(self) -> bool:
-        """Whether the key is one of a plan, which no other host takes."""
+        """Whether the key belongs to a plan, which no other host accepts."""
         return any(key.startswith(PLAN_KEY) for key in self.secrets)
 
     def redact(self, data: bytes) -> bytes:
-        """Replace the secrets in a part of a response."""
+        """Replace the secrets in a piece of a response."""
         for secret in self.secrets:
             data = data.replace(secret, b"[key]")
         return data
@@ -73,10 +73,10 @@ class ResponseContext:
 
 
 def parse_completion(context: ResponseContext, body: HTTPBody) -> dict[str, Any]:
-    """Parse a response that comes in one piece.
+    """Parse a response with one JSON body.
 
     Raises:
-        QwenError: it is an error, by its status or within an HTTP 200, or no completion.
+        QwenError: The response is an error, by its status or within an HTTP 200, or no completion.
     """
     payload = parse_object(context, body)
     if not isinstance(payload.get("choices"), list) or not payload["choices"]:
@@ -90,12 +90,12 @@ def parse_object(
     """Parse a response that is a JSON object.
 
     Args:
-        context: Of its request.
+        context: The context of the request.
         body: The response.
-        expected: What an error says is missing, such as `list of embeddings`.
+        expected: What the error names as missing, such as `list of embeddings`.
 
     Raises:
-        QwenError: it is an error, by its status or within an HTTP 200, or no JSON object.
+        QwenError: The response is an error, by its status or within an HTTP 200, or no JSON object.
     """
     check_status(context, body)
     try:
@@ -110,7 +110,7 @@ def parse_object(
 
 
 def check_status(context: ResponseContext, body: HTTPBody) -> None:
-    """Raise the `QwenError` that a response is by its status."""
+    """Raise the `QwenError` for an error status."""
     if body.status >= HTTP_ERROR_FROM:
         content = context.redact(body.content)
         raise error_from(
@@ -125,7 +125,7 @@ def embedded_error(
     *,
     certain: bool = False,
 ) -> QwenError | None:
-    """Read the error in a payload of an HTTP 200, if there is one, without secrets."""
+    """Return the error in a payload of an HTTP 200, if there is one, without secrets."""
     if find_embedded_error(payload, certain=certain) is None:
         return None
     return error_in(
@@ -143,11 +143,11 @@ def loads(data: bytes, joiner: SurrogateJoiner | None = None) -> Any:
     A BOM, NaN and raw control characters in strings are accepted, too.
 
     Args:
-        data: JSON.
-        joiner: Of a stream; holds half an emoji for its other half.
+        data: The JSON.
+        joiner: The stream's joiner, which keeps half an emoji for its other half.
 
     Raises:
-        ValueError: it is no JSON.
+        ValueError: The data is no JSON.
     """
     try:
         return nesting_limit.loads(data)
@@ -165,7 +165,7 @@ def loads(data: bytes, joiner: SurrogateJoiner | None = None) -> Any:
 def unexpected_response(
     context: ResponseContext, body: HTTPBody, expected: str = "chat completion"
 ) -> UnexpectedResponseError:
-    """Return the error: final for another kind of server, retryable for a body that is cut."""
+    """Return the error: final for another kind of server, retryable for a truncated body."""
     text = truncate(context.redact(body.content).decode("utf-8", "replace"))
     is_other = text.startswith("<") or (text.startswith("{") and text.endswith("}"))
     return UnexpectedResponseError(

@@ -1,4 +1,4 @@
-"""Reads an answer, payload by payload; a one-shot answer is one payload."""
+"""Read an answer, payload by payload; a one-shot answer is one payload."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from langchain_qwen36._request.types import Request
     from langchain_qwen36._response.delta import Delta, TextKind
 
-# What the reader itself reads of a payload, and bulk that says nothing of the answer.
+# Keys that the reader itself reads, and long values that are no facts of the answer.
 _NO_FACTS = frozenset(
     {
         "choices",
@@ -28,16 +28,16 @@ _NO_FACTS = frozenset(
         "prompt_token_ids",
     }
 )
-# Facts that name the answer: the first one stays, for a gateway may change them midway.
+# Facts that name the answer: the first value stays, since a gateway may change it midway.
 _FIRST_WINS = ("id", "model", "created")
 
 
 class CompletionReader:
-    """The state of one answer; deltas, chunks, events and messages all come from it.
+    """The state of one answer; deltas, chunks, events and messages are all built from it.
 
     `chunks` counts the payloads, `raw_usage` is the last usage object that counted anything,
-    `facts` are the payloads' other top-level values. `failure` is the error object of a choice
-    that ended with finish_reason "error", which the caller raises.
+    `facts` are the payloads' other top-level values. `failure` is the error object of a choice that
+    ended with finish_reason "error", which the caller raises.
     """
 
     def __init__(self, request: Request) -> None:
@@ -53,7 +53,7 @@ class CompletionReader:
 
     @property
     def first(self) -> Choice:
-        """Choice 0: the one that is streamed."""
+        """Choice 0, the one that is streamed."""
         if self._first is None:
             self._first = self.choices[0] = Choice(0, self.request)
         return self._first
@@ -67,9 +67,9 @@ class CompletionReader:
         return next((c.failure for c in self.choices.values() if c.failure is not None), None)
 
     def feed(self, payload: dict[str, Any]) -> list[Delta]:
-        """Take one payload, give back what it adds to choice 0; other choices are only kept.
+        """Add one payload; return the deltas of choice 0; other choices are only kept.
 
-        An error inside the payload is the caller's to see first.
+        The caller must check the payload for an error first.
         """
         self.chunks += 1
         choices = payload.get("choices")
@@ -83,7 +83,7 @@ class CompletionReader:
             if not isinstance(choice, dict):
                 continue
             if not has_more and _counts_or_ends(choice):
-                self._absorb(payload)  # what is counted at the end may stand where it never stood
+                self._absorb(payload)  # usage may stand in another place at the end
             if choice.get("index"):
                 deltas += self._numbered(choice)
             else:
@@ -92,20 +92,20 @@ class CompletionReader:
 
     @property
     def plain(self) -> TextKind | None:
-        """The kind of text of the last payload, None where it held anything else."""
+        """The kind of text of the last payload, None if it held anything else."""
         return self._first.plain if self._first is not None and len(self.choices) == 1 else None
 
     def append_plain(self, text: str) -> list[Delta]:
-        """Take a payload that is the last one, a `plain` one, but for its text."""
+        """Add a payload that differs from the last one, a `plain` one, only by its text."""
         self.chunks += 1
         return (self._first or self.first).append_plain(text)
 
     def finish(self, *, done: bool) -> list[Delta]:
-        """Settle what was held back; `done` says that [DONE], or a whole body, came.
+        """Settle what was held back; `done` says that [DONE], or a complete body, came.
 
         Raises:
             StreamInterruptedError: Neither `done` nor a finish_reason came.
-            UnexpectedResponseError: There is not a single choice, but something else was has_more.
+            UnexpectedResponseError: There is not a single choice, but something else came.
         """
         ended = done or any(choice.raw_finish for choice in self.choices.values())
         has_more = self.metadata.keys() - {*_FIRST_WINS}
@@ -134,7 +134,7 @@ class CompletionReader:
     def _limit_met(self) -> bool:
         """Return whether the answer took all the tokens that the request allowed.
 
-        vLLM says "tool_calls" of a call that `max_tokens` cut, with arguments `{}`.
+        vLLM sends "tool_calls" for a call that `max_tokens` cut, with arguments `{}`.
         """
         given = [self.request.body.get(name) for name in ("max_tokens", "max_completion_tokens")]
         limits = [limit for limit in given if isinstance(limit, int)]
@@ -144,7 +144,7 @@ class CompletionReader:
         return counted is not None and counted["output_tokens"] >= min(limits)
 
     def promote_lowest_choice(self) -> list[Delta]:
-        """Make the lowest choice the first where a server has no choice 0; return its deltas."""
+        """Make the lowest choice the first if a server has no choice 0; return its deltas."""
         if self._first is not None or not self.choices:
             return []
         lowest = min(self.choices)
@@ -165,7 +165,7 @@ class CompletionReader:
                 self.metadata[name] = value
 
     def _numbered(self, choice: Mapping[str, Any]) -> list[Delta]:
-        """Feed a choice by its index; one that is no number above 0 is the first."""
+        """Add a choice by its index; an index that is no number above 0 counts as the first."""
         index = index_in(choice.get("index"))
         if index is None or index <= 0:
             return self.first.feed(choice)
@@ -183,7 +183,7 @@ def _counts_or_ends(choice: Mapping[str, Any]) -> bool:
 
 
 def _usages(payload: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Every usage object of a payload: on top, in an object of the gateway's own, in a choice."""
+    """Yield every usage object of a payload: on top, in the gateway's own object, in a choice."""
     choices = payload.get("choices")
     chosen = [c for c in choices if isinstance(c, dict)] if isinstance(choices, list) else []
     messages = [c.get("delta") or c.get("message") for c in chosen]

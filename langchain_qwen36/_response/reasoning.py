@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from langchain_qwen36._request.types import Request
 
 REASONING_FIELDS = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
-"""Names of the reasoning in a delta or message; the first that holds any counts, for some servers
+"""Names of the reasoning in a delta or message; the first with a value counts, since some servers
 send two: docs/quirks.md#names-of-the-reasoning-field."""
 _BUDGET_FIELDS = (
     "thinking_budget",
@@ -27,8 +27,8 @@ _BUDGET_FIELDS = (
 class Reasoning:
     """The reasoning of one choice.
 
-    Where thinking is off, reasoning is pending until something settles what it is: some servers
-    then send the answer as reasoning.
+    If thinking is off, reasoning stays pending until it is clear what it is: some servers then send
+    the answer as reasoning.
     """
 
     def __init__(self, request: Request) -> None:
@@ -41,7 +41,7 @@ class Reasoning:
         self._chars = 0
 
     def append(self, text: str) -> None:
-        """Take more text of `reasoning_content`, where `is_plain`."""
+        """Add more text of `reasoning_content`, while `is_plain`."""
         self._field = "reasoning_content"
         self.pieces.append(text)
         self._chars += len(text)
@@ -62,16 +62,16 @@ class Reasoning:
 
     @property
     def may_be_cut(self) -> bool:
-        """Whether it is so long that the budget of reasoning tokens may have cut it.
+        """Whether the reasoning is so long that its token budget may have cut it.
 
-        A token has one character at least, so shorter reasoning was not cut.
+        A token has at least one character, so shorter reasoning was not cut.
         """
         return self._budget is not None and self._chars >= self._budget
 
     def new_in(self, delta: Mapping[str, Any]) -> str:
         """Return a delta's new reasoning under any name; the same text under several counts once.
 
-        It is not collected yet: `add` does that, for what is held of the content comes first.
+        The text is not collected yet: `add` does that, after the content that is held back.
         """
         details = delta.get("reasoning_details")
         text = self.details.add(as_list(details)) if details else ""
@@ -99,12 +99,12 @@ class Reasoning:
         return [Delta("reasoning", 0, text)]
 
     def settle(self) -> str:
-        """Return what is pending; reasoning from here on is reasoning."""
+        """Return the pending text; later reasoning is reasoning."""
         pending, self._pending = "".join(self._pending or ()), None
         return pending
 
     def collected(self) -> list[str]:
-        """Return all pieces, the pending ones too."""
+        """Return all pieces, including the pending ones."""
         return [*self.pieces, *(self._pending or ())]
 
     def _unrepeated(self, field: str, text: str) -> str:
@@ -124,5 +124,5 @@ def thinking_budget_in(body: Mapping[str, Any]) -> int | None:
 
 
 def as_list(value: Any) -> list[Any]:
-    """Return a list, or the one item that some servers send without a list around it."""
+    """Return a list, or a list of the one item that some servers send without a list around it."""
     return value if isinstance(value, list) else [value]

@@ -1,4 +1,4 @@
-"""What a model's refusal is in LangChain: a content block, and an error of structured output."""
+"""Turn a model's refusal into a content block, and into an error of structured output."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def refusal_block(message: AIMessage) -> dict[str, Any] | None:
-    """Return the standard block of a refusal; None where the model did not refuse."""
+    """Return the standard block of a refusal; None if the model did not refuse."""
     refusal = message.additional_kwargs.get("refusal")
     for block in message.content if isinstance(message.content, list) else ():
         if isinstance(block, dict) and block.get("type") == "refusal":
@@ -21,11 +21,11 @@ def refusal_block(message: AIMessage) -> dict[str, Any] | None:
 
 
 def raise_if_refused(message: AIMessage) -> None:
-    """Raise where there is no answer because the model, or the gateway's filter, refused.
+    """Raise an error if there is no answer because the model, or the gateway's filter, refused.
 
     Raises:
-        ModelRefusalError: of langchain-core, from 1.7.5 on.
-        OutputParserException: the same with an older one.
+        ModelRefusalError: with langchain-core 1.7.5 and later.
+        OutputParserException: with an older langchain-core.
     """
     block = refusal_block(message)
     if block is None and message.response_metadata.get("finish_reason") != "content_filter":

@@ -1,8 +1,8 @@
-"""Server-sent events out of bytes, however the network cut them.
+"""Decode server-sent events from bytes, however the network cut them.
 
-The rules of the WHATWG page, with four differences that real gateways make necessary: one BOM is
-taken off, events without data are skipped, the last event counts without its blank line, and a
-field named `error` is handed over although no specification has it:
+The rules are WHATWG's, with four differences that real gateways make necessary: one BOM is removed,
+events without data are skipped, the last event counts without its blank line, and a field named
+`error` becomes an event although no specification has it:
 docs/quirks.md#server-sent-events-in-the-wild.
 """
 
@@ -16,19 +16,19 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class Event(NamedTuple):
-    """One event."""
+    """One server-sent event."""
 
     name: str
-    """What the `event:` field says; `error` for the field of that name; mostly empty."""
+    """Value of the `event:` field; `error` for a field of that name; mostly empty."""
     data: bytes
-    """The payload as it came; whether it is UTF-8 is the reader's business."""
+    """The payload as it came; the reader checks its encoding."""
 
 
 class SSEDecoder:
-    """Feed it bytes, get whole events; linear in the length of the stream.
+    """Decodes bytes into complete events, at a cost linear in the length of the stream.
 
     Args:
-        max_event_bytes: The longest event taken; None is no limit.
+        max_event_bytes: Length of the longest event accepted; None: no limit.
     """
 
     def __init__(self, max_event_bytes: int | None = None) -> None:
@@ -38,7 +38,7 @@ class SSEDecoder:
         self._after_cr = False
 
     def feed(self, data: bytes) -> list[Event]:
-        """Take the next bytes and return the events that they complete.
+        """Add the next bytes and return the events that they complete.
 
         Raises:
             UnexpectedResponseError: an event is longer than `max_event_bytes`.
@@ -46,7 +46,8 @@ class SSEDecoder:
         if self._after_cr or b"\r" in data:
             data = self._with_lf(data)
         if self._pending:
-            # Only the seam and what is new is searched: an event in a million pieces stays linear.
+            # Only the seam and the new bytes are searched: an event in a million pieces stays
+            # linear.
             seam = len(self._pending) - 1
             self._pending += data
             if self._pending.find(b"\n\n", seam) < 0:
@@ -64,7 +65,7 @@ class SSEDecoder:
         return self._events(data[:end])
 
     def close(self) -> list[Event]:
-        """Return the event that the end of the stream left without its blank line, if any."""
+        """Return the event at the end of the stream that lacks its blank line, if any."""
         if not self._pending:
             return []
         rest = bytes(self._pending)
@@ -91,7 +92,7 @@ class SSEDecoder:
         return events
 
     def _with_lf(self, data: bytes) -> bytes:
-        """CR and CRLF become LF; a CR that ends one piece may have its LF in the next."""
+        """Replace CR and CRLF by LF; a CR that ends one piece may have its LF in the next."""
         if not data:
             return data
         if self._after_cr:

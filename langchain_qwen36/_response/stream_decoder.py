@@ -1,4 +1,4 @@
-"""One attempt's stream: bytes in, deltas out, and the verdict at its end; no I/O."""
+"""Turn the bytes of one attempt's stream into deltas, and its end into a result or an error."""
 
 from __future__ import annotations
 
@@ -40,24 +40,24 @@ if TYPE_CHECKING:
 
 _DONE = b"[DONE]"
 _DONE_VARIANTS = frozenset({b"[DONE]", b"DONE"})
-"""How it is written by servers that trim, quote or lower it."""
+"""The end of a stream, also as servers write it that trim, quote or lower-case it."""
 _KEEP_ALIVE_PAYLOADS = frozenset(
     {b"PING", b"HEARTBEAT", b"KEEP-ALIVE", b"KEEPALIVE", b"KEEP ALIVE"}
 )
-"""What some proxies send as data, or as an event's name, where a comment belongs."""
+"""Keep-alive payloads that some proxies send as data or event names instead of comments."""
 _SSE_FIELD = re.compile(rb"\s*(data|event|id|retry|error)?:")
 """The start of a body that is events, whatever its content type."""
 _DRAIN_BYTES = 64 * 1024
 """How far a stream is read after [DONE], so that its connection can serve the next call."""
 _HEAD_BYTES = 64 * 1024
 _TRANSPORT_ERRORS = (GatewayConnectionError, GatewayTimeoutError)
-"""Failures that leave open whether the answer had ended before them."""
+"""Errors after which the answer may still be complete."""
 
 
 class StreamDecoder:
-    """Turn the bytes of one response into deltas, and say when no more are wanted.
+    """Turns the bytes of one response into deltas, and tells when no more bytes are needed.
 
-    An error on the way is kept until `finish`: what came before it is handed out first.
+    An error in the stream is kept until `finish`: the deltas before it are returned first.
     """
 
     def __init__(
@@ -68,11 +68,11 @@ class StreamDecoder:
         headers: Mapping[str, str],
     ) -> None:
         self.ended = False
-        """No more bytes are wanted."""
+        """No more bytes are needed."""
         self.done = False
-        """`[DONE]` came, or a whole body: what follows is only read to free the connection."""
+        """`[DONE]` or a complete body came: later bytes are only read to free the connection."""
         self.saw_event = False
-        """Whether the bytes fed last held an event; comments are none."""
+        """Whether the bytes fed last held an event; comments do not count."""
         self._context = context
         self._reader = reader
         self._status = status
@@ -87,10 +87,10 @@ class StreamDecoder:
 
     @property
     def is_single_body(self) -> bool:
-        """Whether it is read to its end at once: an error, a page, or a completion in one piece.
+        """Whether the body is read to its end at once: an error, a page, or one JSON completion.
 
-        By its content type, for gateways ignore `stream`, either way. Without one, it is what was
-        asked for.
+        The content type decides, since some gateways ignore `stream`, either way. Without one, it
+        is what was requested.
         """
         kind = self._headers.get("content-type", "").lower()
         if self._status >= HTTP_ERROR_FROM or "json" in kind or "html" in kind:
@@ -98,10 +98,10 @@ class StreamDecoder:
         return not self._context.is_stream and "event-stream" not in kind
 
     def feed_body(self, content: bytes) -> None:
-        """Take an answer in one piece; its end is an end, unless it is events all the same.
+        """Add a body that was read to its end, which ends the answer unless the body is events.
 
         Raises:
-            QwenError: it is no completion.
+            QwenError: the body is no completion.
         """
         if self._status < HTTP_ERROR_FROM and _SSE_FIELD.match(content):
             self._last += self.feed(content)
@@ -111,7 +111,7 @@ class StreamDecoder:
         self.done = True
 
     def feed(self, data: bytes) -> list[Delta]:
-        """Take the next bytes; what comes with [DONE] is kept for `finish`."""
+        """Add the next bytes; deltas that come with [DONE] are kept for `finish`."""
         if self.done:
             self._drain(data)
             return []
@@ -127,15 +127,15 @@ class StreamDecoder:
         return deltas
 
     def connection_failed(self, error: QwenError) -> None:
-        """Take a failed connection or a timeout; after [DONE] neither matters."""
+        """Record a failed connection or a timeout; after [DONE] neither matters."""
         if not self.done:
             self._failure = error
 
     def finish(self) -> list[Delta]:
-        """Decide what the end was.
+        """Decide how the stream ended.
 
         Returns:
-            The deltas that came with it.
+            The deltas that came with the end.
 
         Raises:
             QwenError: the stream failed, with `partial` and `chunks`.
@@ -175,8 +175,8 @@ class StreamDecoder:
             return
         if self._joiner:
             payload = self._joiner.join(payload)
-        # Looking into the bytes for a word costs 0.1 µs; asking the JSON for every place in which
-        # an error may hide would cost 2.
+        # Looking into the bytes for a word costs 0.1 µs; searching the JSON for every place in
+        # which an error may be would cost 2.
         choices = type(payload) is dict and payload.get("choices")
         if choices and b'"error"' not in data and event.name != "error":
             deltas += self._feed_payload(payload, data)
@@ -190,7 +190,7 @@ class StreamDecoder:
         return deltas
 
     def _parse_unusual(self, payload: Any, event: Event, deltas: list[Delta]) -> None:
-        """Take a payload that may be an error; a chunk that has both is a chunk first."""
+        """Read a payload that may be an error; if it is also a chunk, the chunk is read first."""
         certain = event.name == "error"
         if _is_ping(payload, event):
             return
@@ -200,12 +200,12 @@ class StreamDecoder:
         if error is None:
             deltas += self._reader.feed(payload)
             return
-        if payload.get("choices"):  # into `partial`, which is the error's
+        if payload.get("choices"):  # goes into the error's `partial`
             deltas += self._reader.feed(self._context.redact_payload(payload))
         raise error
 
     def _parse_malformed(self, event: Event, deltas: list[Delta]) -> None:
-        """Take an event that is no JSON as it stands."""
+        """Read an event that is no JSON as it stands."""
         if event.name == "error":
             self._parse_unusual(event.data.decode("utf-8", "replace"), event, deltas)
         elif event.name.upper().encode() not in _KEEP_ALIVE_PAYLOADS:
@@ -264,7 +264,7 @@ class StreamDecoder:
         raise failure
 
     def _flush(self) -> None:
-        """Take the last event without its blank line if it is whole."""
+        """Read the last event, without its blank line, if it is complete."""
         for event in self._decoder.close():
             first = event.data.split(b"\n")[0]
             if _is_json(event.data) or _is_json(first) or _is_done(first):
@@ -277,7 +277,7 @@ class StreamDecoder:
 
 
 def _is_ping(payload: Any, event: Event) -> bool:
-    """Return whether JSON is only a sign of life: `{"type": "ping"}`, as Anthropic's API has it."""
+    """Return whether JSON is only a keep-alive: `{"type": "ping"}`, as in Anthropic's API."""
     if not isinstance(payload, dict) or payload.keys() & {"choices", "usage", "error"}:
         return False
     names = (event.name, payload.get("type"), payload.get("event"), payload.get("object"))

@@ -13,10 +13,10 @@ _OF_DELTA = 4
 
 
 class SurrogateJoiner:
-    """Hold the first half at the end of a string until the same field comes again.
+    """Keeps the first half at the end of a string until the same field comes again.
 
-    Fields are told apart by their path in the payload; of the items of a list their own `index`
-    counts, since tool calls come one at a time. See docs/quirks.md#emoji-cut-in-half.
+    Fields are identified by their path in the payload, items of a list by their own `index`, since
+    tool calls come one at a time. See docs/quirks.md#emoji-cut-in-half.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class SurrogateJoiner:
         return bool(self._halves)
 
     def join(self, payload: Any) -> Any:
-        """Return the payload with whole characters only; what is held comes in a later one."""
+        """Return the payload with complete characters only; a half is kept for a later payload."""
         return self._joined(payload, ())
 
     def rest(self) -> list[dict[str, Any]]:

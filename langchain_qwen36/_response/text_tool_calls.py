@@ -1,8 +1,8 @@
 """Find tool calls that a server left as text in the answer.
 
-Two spellings: Qwen's XML, `<tool_call><function=name><parameter=x>…`, and Hermes' JSON,
-`<tool_call>{"name": …, "arguments": …}</tool_call>`. Only a whole block that names a bound tool is
-a call; everything else stays text. Reasoning is never searched: a model thinks about calls that
+There are two spellings: Qwen's XML, `<tool_call><function=name><parameter=x>…`, and Hermes' JSON,
+`<tool_call>{"name": …, "arguments": …}</tool_call>`. Only a complete block that names a bound tool
+is a call; everything else stays text. Reasoning is never searched: a model thinks about calls that
 it then does not make. Every step is linear in the text: docs/quirks.md#tool-calls-left-as-text.
 """
 
@@ -24,9 +24,9 @@ _FUNCTION_END = "</function>"
 _PARAMETER = "<parameter="
 _PARAMETER_END = "</parameter>"
 _MAX_SPACE = 64
-"""Characters of white space after the opening tag; with more, it is text."""
+"""Most characters of white space after the opening tag; with more, it is text."""
 _MAX_NAME = 128
-"""Characters of a tool's name."""
+"""Most characters of a tool's name."""
 
 
 class Found(NamedTuple):
@@ -37,7 +37,7 @@ class Found(NamedTuple):
 
 
 class ToolCallFinder:
-    """Holds back text that may be a tool call until it is decided."""
+    """Holds back text that may be a tool call until that is decided."""
 
     def __init__(self, tools: Mapping[str, Mapping[str, Any]]) -> None:
         self._tools = tools
@@ -46,11 +46,11 @@ class ToolCallFinder:
         self._only_space = False
 
     def feed(self, text: str) -> str:
-        """Take a piece of the answer, give back what is surely text."""
+        """Add a piece of the answer; return the part that is surely text."""
         if not self._parts and "<" not in text and not text[-1:].isspace():
             return text
         self._parts.append(text)
-        # Neither a call's inside nor a run of space is looked at again with every piece.
+        # Neither a call's inside nor a run of space is searched again with every piece.
         if self._holding or (self._only_space and text.isspace()):
             return ""
         held = "".join(self._parts)
@@ -67,15 +67,15 @@ class ToolCallFinder:
         return held[:end]
 
     def held(self) -> str:
-        """Return what is held back, as text."""
+        """Return the text that is held back."""
         return "".join(self._parts)
 
     def finish(self, before: str, *, truncated: bool = False) -> tuple[str, list[Found]]:
-        """Give back what of the held text is text, and the calls in it.
+        """Return the part of the text held back that is text, and the calls in it.
 
         Args:
-            before: The answer so far, to see whether a block stands in a quotation.
-            truncated: The answer was cut: a block without its end is then a broken call.
+            before: The answer so far, to see whether a block is in a quotation.
+            truncated: Whether the answer was cut: a block without its end is then a broken call.
         """
         held = self.held()
         self._parts = []
@@ -104,7 +104,7 @@ class ToolCallFinder:
         return "".join([*kept, held[at:]]).rstrip(), found
 
     def _plausible(self, held: str, start: int) -> bool | None:
-        """Whether what follows an opening tag is a call of a bound tool; None: not yet known."""
+        """Return whether a bound tool's call follows an opening tag; None: not yet known."""
         window = held[start : start + _MAX_SPACE + len(_FUNCTION) + _MAX_NAME]
         rest = window.lstrip()
         if len(window) - len(rest) > _MAX_SPACE:
@@ -125,7 +125,7 @@ def _letters(name: str) -> str:
 
 
 def _settled_end(text: str) -> int:
-    """Where the text ends that cannot be the start of a block, nor whitespace before one."""
+    """Return the length of the text before a possible start of a block and its white space."""
     for size in range(min(len(_OPEN) - 1, len(text)), 0, -1):
         if _OPEN.startswith(text[-size:]):
             text = text[:-size]
@@ -134,7 +134,7 @@ def _settled_end(text: str) -> int:
 
 
 def _call(body: str, tools: Mapping[str, Mapping[str, Any]]) -> Found | None:
-    """Read a whole block."""
+    """Read a complete block."""
     if body.startswith(_FUNCTION) and body.endswith(_FUNCTION_END):
         spelling, _, rest = body[len(_FUNCTION) : -len(_FUNCTION_END)].partition(">")
         name = match_tool_name(spelling, tools)
@@ -148,7 +148,7 @@ def _call(body: str, tools: Mapping[str, Mapping[str, Any]]) -> Found | None:
 
 
 def _cut_call(body: str, tools: Mapping[str, Mapping[str, Any]]) -> Found | None:
-    """Read a block that the end of the answer cut; its arguments are no whole object."""
+    """Read a block that the end of the answer cut; its arguments are no complete object."""
     if body.startswith(_FUNCTION):
         spelling, _, rest = body[len(_FUNCTION) :].partition(">")
         name = match_tool_name(spelling, tools)
@@ -191,7 +191,7 @@ def _xml_arguments(body: str, schema: Mapping[str, Any]) -> dict[str, Any] | Non
 
 
 def _types(schema: Mapping[str, Any], name: str) -> set[str]:
-    """Return the JSON types that the schema allows for a parameter; empty when it does not say."""
+    """Return the JSON types that the schema allows for a parameter; empty if it does not say."""
     properties = schema.get("properties")
     own = properties.get(name) if isinstance(properties, dict) else None
     return _types_of(own, schema, depth=0)
@@ -215,7 +215,7 @@ def _types_of(node: Any, root: Mapping[str, Any], *, depth: int) -> set[str]:
 
 
 def _typed(text: str, types: set[str]) -> Any:
-    """Read a parameter as its schema says; the template puts one newline around each value."""
+    """Convert a parameter to its schema's type; the template puts a newline around each value."""
     text = text.removeprefix("\n").removesuffix("\n")
     if not types or types == {"string"}:
         return text

@@ -1,4 +1,4 @@
-"""Split reasoning between `<think>` tags from the answer, whatever the chunks are."""
+"""Split reasoning between `<think>` tags from the answer, however chunks cut it."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ if TYPE_CHECKING:
 
 _OPEN = "<think>"
 _CLOSE = "</think>"
-# How much space may stand before a tag, and how many newlines before the closing one are its own:
-# without bounds, a model that writes newlines for ever would cost time squared.
+# Most space before a tag, and most newlines before the closing one that belong to it: without
+# limits, a model that writes newlines forever would cost time squared.
 _MAX_SPACE = 64
 _MAX_NEWLINES = 2
 MAX_HELD_CHARS = 4_000
-"""Of content that may be left-over reasoning although the server sent reasoning of its own."""
+"""Most characters held back that may be leftover reasoning, if the server sent reasoning itself."""
 
 
 _MAX_REPEATED_CHARS = 50_000
-"""Of reasoning that a server may send again between tags."""
+"""Most characters of reasoning that a server may send again between tags."""
 
 
 _MAX_GAPS = 8
-"""Left-over tags in a row that are dropped; more of them are the model's text."""
+"""Leftover tags in a row that are dropped; more of them are the model's text."""
 
 
 class Split(NamedTuple):
-    """What can be said of the text so far."""
+    """The part of the text that is decided, as reasoning and content."""
 
     reasoning: str
     content: str
@@ -36,14 +36,14 @@ _NOTHING = Split("", "")
 
 
 class ThinkTagSplitter:
-    """Read the start of one answer's content; the work ends where the answer begins.
+    """Reads the start of one answer's content; its work ends where the answer begins.
 
     Paired tags count only at the very start, and a closing tag there is never shown. With `lone`,
-    text before a `</think>` that was never opened is reasoning too: the chat template opened it
-    in the prompt. Such text is held until the tag comes or the answer ends, for until then it may
-    be either. Once `done`, nothing is looked at any more, so that a literal tag in the answer
-    stays. Behind the reasoning a further pair of tags counts only where it is blank, begins with
-    a line break, or repeats what is known: docs/quirks.md#reasoning-left-in-the-answer.
+    text before a `</think>` that was never opened is reasoning too: the chat template opened it in
+    the prompt. Such text is held back until the tag comes or the answer ends, since until then it
+    may be either. Once `done`, the text is no longer searched, so that a literal tag in the answer
+    stays. After the reasoning a further pair of tags counts only if it is blank, begins with a line
+    break, or repeats what is known: docs/quirks.md#reasoning-left-in-the-answer.
 
     Args:
         lone: Whether the server may leave out the opening tag.
@@ -57,7 +57,7 @@ class ThinkTagSplitter:
         self._begun = False
         self._max_held: int | None = None
         self._held = ""
-        # Of lone text, which may be long, the parts; `_held` is its tail only.
+        # The pieces of lone text, which may be long; `_held` is its tail only.
         self._parts: list[str] = []
         self._size = 0
         self._gaps = 0
@@ -68,11 +68,11 @@ class ThinkTagSplitter:
         return self._state == "done"
 
     def reasoning_came(self, *, was_cut: bool) -> Split:
-        """Take note of reasoning outside the content; return what was held before it.
+        """Record reasoning that came outside the content; return the text held back before it.
 
         Args:
-            was_cut: A thinking budget may have ended it: llama.cpp then writes the rest of the
-                thought, and its closing tag on a line of its own, into the content.
+            was_cut: Whether a thinking budget may have ended it: llama.cpp then writes the rest of
+                the reasoning, and its closing tag on a line of its own, into the content.
         """
         if self._state == "start" and not self._held.strip():
             self._state, self._parts, self._held = "again", [self._held], ""
@@ -87,7 +87,7 @@ class ThinkTagSplitter:
         return self._state == "again" and self._parts == [""]
 
     def feed(self, text: str) -> Split:
-        """Take a piece of content, return what is settled by it."""
+        """Add a piece of content; return the part that is decided by it."""
         match self._state:
             case "start":
                 return self._start(self._held + text)
@@ -105,7 +105,7 @@ class ThinkTagSplitter:
                 assert_never(never)
 
     def held(self) -> Split:
-        """Return what is held back, as it would be if the answer ended here."""
+        """Return the text held back, split as it would be if the answer ended here."""
         match self._state:
             case "start":
                 return Split("", self._held)
@@ -119,7 +119,7 @@ class ThinkTagSplitter:
                 assert_never(never)
 
     def finish(self) -> Split:
-        """Return what is held; everything after it is answer."""
+        """Return the text held back; everything after it is answer."""
         return self._end(self.held())
 
     def _end(self, split: Split) -> Split:
@@ -194,7 +194,7 @@ class ThinkTagSplitter:
         return self._again(answer)
 
     def _again(self, text: str) -> Split:
-        """Look for tags that are left over, or for a pair that says nothing new."""
+        """Look for leftover tags, or for a pair that repeats what is known."""
         held = "".join([*self._parts, text])
         shown = held.lstrip()
         if len(held) - len(shown) > _MAX_SPACE:
@@ -238,6 +238,6 @@ def _tail(text: str) -> int:
 
 
 def _newlines(text: str) -> int:
-    """Return how many newlines at the end are the template's, not the thought's."""
+    """Return how many newlines at the end belong to the template, not to the reasoning."""
     end = text[-_MAX_NEWLINES:]
     return len(end) - len(end.rstrip("\n"))

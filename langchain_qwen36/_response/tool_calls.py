@@ -1,7 +1,7 @@
-"""Assemble tool calls from deltas, whatever a server does with ids, indexes, names and arguments.
+"""Assemble tool calls from deltas, whatever a server does with ids, indexes, names, arguments.
 
-Deltas go out with our own numbers from 0; id and name go out once. What went out is never taken
-back: arguments that may still be replaced are held until the answer ends
+Deltas carry our own numbers from 0; id and name are sent once. What was sent is never taken back:
+arguments that may still be replaced are held back until the answer ends
 (docs/quirks.md#arguments-sent-as-snapshots).
 """
 
@@ -40,22 +40,22 @@ class _PartialToolCall:
         self.id = own_id
         self.name = ""
         self.arguments = Arguments()
-        # Whether id and name went out.
+        # Whether id and name were sent.
         self.opened = False
 
 
 class FinishedToolCall:
-    """A call at the end of an answer: one that can be run, or one that must not be."""
+    """A call at the end of an answer: a valid one, or one that must not be run."""
 
     __slots__ = ("args", "id", "name", "number", "raw", "suffix")
 
     def __init__(self, call: _PartialToolCall, name: str, *, cut: bool, cut_required: bool) -> None:
-        """Read the arguments of a call that gets no more.
+        """Read the arguments of a call that is at its end.
 
         Args:
             call: The call.
-            name: Its name, as the bound tool writes it.
-            cut: The answer ended too early: no arguments at all are then a broken call.
+            name: The call's name, in the bound tool's spelling.
+            cut: Whether the answer ended too early: a call without arguments is then broken.
             cut_required: A required argument is missing because of that.
         """
         self.number = call.number
@@ -72,17 +72,17 @@ class FinishedToolCall:
         """The call as a content block."""
         if self.args is not None:
             return tool_call(name=self.name, args=self.args, id=self.id)
-        # No error text: core's merged chunks cannot carry one, and all styles agree.
+        # No error text: core's merged chunks cannot carry one, and all call styles must agree.
         return invalid_tool_call(name=self.name or None, args=self.raw, id=self.id, error=None)
 
 
 class ToolCallAssembler:
-    """The tool calls of one choice.
+    """Assembles the tool calls of one choice.
 
     Args:
-        used_ids: Ids of the calls of the conversation so far, which no call may have again.
+        used_ids: Ids of the calls of the conversation so far, which no new call may have.
         tools: JSON schema of the parameters of each bound tool, by the name that was sent.
-        tool_name: Turns the name that a model wrote into the bound tool's.
+        tool_name: Converts the name that a model wrote to the bound tool's.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class ToolCallAssembler:
         return bool(self._calls)
 
     def feed(self, entries: Sequence[Any], *, whole: bool = False) -> list[Delta]:
-        """Take the `tool_calls` of one delta, or with `whole` those of a finished message."""
+        """Add the `tool_calls` of one delta, or with `whole` those of a finished message."""
         deltas: list[Delta] = []
         for position, entry in enumerate(entries):
             if isinstance(entry, dict):
@@ -113,7 +113,7 @@ class ToolCallAssembler:
         return deltas
 
     def add(self, name: str, args: str) -> list[Delta]:
-        """Take a call that was found elsewhere; return nothing before `finish`."""
+        """Add a call that was found elsewhere; its deltas come from `finish`."""
         call = self._new(None, None)
         call.name = name
         deltas: list[Delta] = []
@@ -121,11 +121,12 @@ class ToolCallAssembler:
         return deltas
 
     def finished(self, *, cut: bool, limit_met: bool = False) -> list[FinishedToolCall]:
-        """Return the calls as they are if the answer ends here.
+        """Return the calls as they would be if the answer ended here.
 
         Args:
-            cut: It ends too early: no arguments at all are a broken call instead of `{}`.
-            limit_met: It used up `max_tokens`, whatever the finish reason says.
+            cut: Whether the answer ends too early: a call without arguments is then broken, not
+                `{}`.
+            limit_met: Whether the answer used up `max_tokens`, whatever the finish reason says.
         """
         last = self._calls[-1] if self._calls else None
         return [
@@ -139,7 +140,7 @@ class ToolCallAssembler:
         ]
 
     def finish(self, *, cut: bool, limit_met: bool = False) -> list[Delta]:
-        """Return what was held, and what makes every broken call invalid in all styles."""
+        """Return the deltas held back, and those that make a broken call invalid in all styles."""
         deltas: list[Delta] = []
         finished = self.finished(cut=cut, limit_met=limit_met)
         self.cut_by_limit = limit_met and any(map(self._lacks_required, self._calls[-1:]))
@@ -186,7 +187,7 @@ class ToolCallAssembler:
     def _find(
         self, wire: int | None, given_id: str | None, name: str, args: str
     ) -> _PartialToolCall | None:
-        """Return the call that a delta goes on with; None if it opens a new one."""
+        """Return the call that a delta continues; None if it opens a new one."""
         last = self._calls[-1] if self._calls else None
         here = last if wire is None else self._by_wire.get(wire)
         if given_id is not None:
@@ -209,7 +210,7 @@ class ToolCallAssembler:
         return given_id
 
     def _identify(self, call: _PartialToolCall, given_id: str) -> _PartialToolCall:
-        """Take a late id; where every delta has a new one, the first stays."""
+        """Store a late id; if every delta has a new one, the first stays."""
         if call.given_id is None:
             if not call.opened:
                 call.id = self._own_id(given_id)
@@ -228,7 +229,7 @@ class ToolCallAssembler:
         return call
 
     def _name(self, call: _PartialToolCall, name: str) -> None:
-        """Repeats are ignored, a growing prefix replaces, a fragment is appended.
+        """Store a name: repeats are ignored, a longer spelling replaces, a fragment is appended.
 
         See docs/quirks.md#repeated-tool-names.
         """
@@ -240,7 +241,7 @@ class ToolCallAssembler:
         new = call.arguments.add(args)
         if not new and (call.opened or not call.arguments.is_object):
             return
-        # Earlier calls open first, or merged chunks would change the order.
+        # Earlier calls must be opened first, or merged chunks would change the order.
         deltas += [
             self._opener(earlier, "")
             for earlier in self._calls[: call.number]
@@ -257,7 +258,7 @@ class ToolCallAssembler:
 
 
 def _goes_on(call: _PartialToolCall, name: str, args: str) -> bool:
-    """Return whether a named delta without an id goes on with the call at its index."""
+    """Return whether a named delta without an id continues the call at its index."""
     if call.arguments.is_complete:
         return call.name == name and (not args.strip() or call.arguments.is_outgrown_by(args))
     return call.arguments.is_empty or call.name == name or name.startswith(call.name)
@@ -267,7 +268,7 @@ _MAX_INDEX_DIGITS = 6
 
 
 def index_in(value: Any) -> int | None:
-    """Return an index as a number; some servers send it as text, anything else is None."""
+    """Return an index as a number; some servers send it as text; None for anything else."""
     if isinstance(value, str) and value.isdecimal() and len(value) <= _MAX_INDEX_DIGITS:
         return int(value)
     return value if isinstance(value, int) else None

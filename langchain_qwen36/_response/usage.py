@@ -1,4 +1,4 @@
-"""Reads a usage object, in any gateway's spelling, into LangChain's `UsageMetadata`."""
+"""Convert a usage object, in any gateway's spelling, to LangChain's `UsageMetadata`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class _Paths(NamedTuple):
-    """Where a count may stand in the usage object: the first number wins.
+    """Paths to a count in the usage object: the first number wins.
 
     Two names for one number (docs/quirks.md#names-of-cached-tokens) therefore never add up.
     """
@@ -53,12 +53,12 @@ _AUDIO_OUT = _paths("completion_tokens_details.audio_tokens")
 
 
 def from_wire(raw: Mapping[str, Any] | None) -> UsageMetadata | None:
-    """Read a usage object; None where the server counted nothing.
+    """Convert a usage object; None if the server counted nothing.
 
     All values are ints and none is None, so that sums never fail:
     docs/quirks.md#floats-in-usage-metadata. The input details are disjoint: `text_tokens` are
     left out, and so are image, video and audio tokens where they overlap with cached ones.
-    Reasoning is a part of the output, never on top of it:
+    Reasoning is a part of the output, never added to it:
     docs/quirks.md#reasoning-tokens-and-output-tokens.
     """
     if not raw:
@@ -129,7 +129,7 @@ def _first(raw: Mapping[str, Any], paths: _Paths) -> int | None:
 
 
 _MAX_COUNT = 10**12
-"""Tokens; what is larger is no count."""
+"""Most tokens; a larger number is no count."""
 _MAX_DIGITS = 13
 
 

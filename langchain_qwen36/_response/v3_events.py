@@ -1,4 +1,4 @@
-"""Deltas as events of LangChain's v3 protocol, without the detour over chunks.
+"""Write deltas as events of LangChain's v3 protocol, without building chunks.
 
 See docs/quirks.md#native-v3-events. Reasoning ends before the answer starts:
 docs/quirks.md#order-of-blocks-in-v3-streams. Tool calls stay open to the end: their arguments may
@@ -94,7 +94,7 @@ class EventWriter:
         return {
             "event": "message-start",
             "role": "ai",
-            # Empty, so that LangChain gives the run's id (docs/quirks.md#message-ids-in-streams).
+            # Empty, so that LangChain sets the run's id (docs/quirks.md#message-ids-in-streams).
             "id": "",
             "metadata": {"provider": PROVIDER, "model": self._request.requested_model},
         }
@@ -107,7 +107,7 @@ class EventWriter:
         events.append(self._piece(text))
 
     def _piece(self, text: str) -> Event:
-        """More of the open block of text or thoughts."""
+        """Return the event for more text in the open block."""
         self._pieces.append(text)
         kind = self._open
         return {
@@ -134,7 +134,7 @@ class EventWriter:
             )
 
     def _close(self, events: list[Event], kwargs: Mapping[str, Any] = _NOTHING) -> None:
-        """Finish the open block of text or thoughts; at the end, a text with its sources."""
+        """Finish the open block of text or reasoning; at the end, a text with its sources."""
         if self._open is not None:
             block: dict[str, Any] = {"type": self._open, self._open: "".join(self._pieces)}
             if self._open == "text":

@@ -1,4 +1,4 @@
-"""One model call over the transport: attempts, clocks, errors, and JSON out of bytes.
+"""Send one model call: attempts, timeouts and errors; turn the response bytes into JSON.
 
 stream = StreamCall(call, lambda: CompletionReader(request))
 for deltas in stream:                            # async for

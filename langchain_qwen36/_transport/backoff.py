@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _MIN_BACKOFF, _MAX_BACKOFF = 0.5, 8.0
 """Seconds of back-off after the first failure, and at most."""
 _MAX_RETRY_AFTER = 120.0
-"""Seconds; a longer Retry-After fails at once, for the caller to decide."""
+"""Most seconds; a longer Retry-After fails at once, for the caller to decide."""
 _MAX_DOUBLINGS = 10
 _waits = True
 
@@ -33,15 +33,15 @@ def delay(
     *,
     dice: Callable[[], float] = random.random,
 ) -> float | None:
-    """Seconds to wait before the next attempt; None when there is to be none.
+    """Return the seconds to wait before the next attempt; None: there is no further attempt.
 
-    Whether it may be retried is a field of the error, set by its class, by the gateway's code, and
-    by the header `x-should-retry`.
+    Whether an error may be retried is a field of the error, set by its class, by the gateway's
+    code, and by the header `x-should-retry`.
 
     Args:
-        error: Why this attempt failed.
-        attempt: Its number, from 1.
-        max_retries: How many more than one there may be.
+        error: The error of this attempt.
+        attempt: The number of this attempt, from 1.
+        max_retries: Most attempts after the first.
         dice: Returns a number from 0 to 1.
     """
     if not error.is_retryable or attempt > max_retries:

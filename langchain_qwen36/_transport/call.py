@@ -1,4 +1,4 @@
-"""One model call and its attempts."""
+"""Describe one model call, and count its attempts."""
 
 from __future__ import annotations
 
@@ -36,26 +36,26 @@ logger = logger_for(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ApiCall:
-    """Everything that one model call sends, and how long and how often it tries."""
+    """The request of one model call, with its timeouts and its number of retries."""
 
     target: Target
     body: RequestBody
     """JSON; or a form with a file, which is read while it is sent."""
     gateway: Gateway
     model: str
-    """For the log."""
+    """The model's name in the log."""
     timeouts: Timeouts = field(default_factory=Timeouts)
     is_stream: bool = True
-    """Whether an event stream is asked for; some gateways answer with the other kind."""
+    """Whether an event stream is requested; some gateways answer with the other kind."""
     max_retries: int = 2
     max_event_bytes: int | None = None
-    """Of a stream; None is no limit."""
+    """Most bytes of one event of a stream; None: no limit."""
     check: Callable[[], None] | None = None
-    """Asked when a connection fails; raises where the server is known to be dead."""
+    """Called when a connection fails; raises if the server is known to be dead."""
 
     @property
     def context(self) -> ResponseContext:
-        """What the reading of its response needs to know."""
+        """The context that is needed to read the response."""
         return ResponseContext(
             gateway=self.gateway,
             url=display_url(self.target.url),
@@ -66,7 +66,7 @@ class ApiCall:
 
 
 def _billed_attempt(error: QwenError) -> dict[str, Any]:
-    """Return what is known of the tokens of an attempt that failed while it was being billed."""
+    """Return the known token counts of an attempt that failed while it was being billed."""
     partial = error.partial
     usage = partial.usage_metadata if partial else None
     reasoning = reasoning_text(partial) if partial else ""
@@ -80,32 +80,32 @@ def _billed_attempt(error: QwenError) -> dict[str, Any]:
 
 
 class Attempts:
-    """The attempts of one call: counted, timed, and logged in one line."""
+    """Counts, times and logs the attempts of one call."""
 
     def __init__(self, call: ApiCall) -> None:
         self.body = call.body
         self.count = 0
         self.failed: list[Mapping[str, Any]] = []
-        """Attempts before this one that the gateway may bill."""
+        """Earlier attempts of the call that the gateway may bill."""
         self._taken = 0
         self._call = call
         self._started = time.monotonic()
         self._deadline = call.timeouts.deadline()
 
     def start(self) -> CallTimeouts:
-        """Begin one."""
+        """Begin an attempt."""
         self.count += 1
         return CallTimeouts(self._call.timeouts, self._deadline)
 
     def delay_or_raise(self, error: QwenError, *, handed_out: bool = False) -> float:
-        """Seconds until the next attempt.
+        """Return the seconds until the next attempt.
 
         Args:
-            error: Why the last one failed.
-            handed_out: The caller has seen a part of the answer, which must not come twice.
+            error: The error of the last attempt.
+            handed_out: Whether the caller has a part of the answer, which must not come twice.
 
         Raises:
-            QwenError: this error, when it is final.
+            QwenError: This error, if it is final.
         """
         if self._call.check is not None and isinstance(error, GatewayConnectionError):
             self._call.check()
@@ -133,10 +133,10 @@ class Attempts:
 
     @contextmanager
     def refused_after(self, error: QwenError) -> Iterator[None]:
-        """Tell a refusal of the next attempt what was sent before it.
+        """Attach what was sent before to an error that refuses the next attempt.
 
         Args:
-            error: Why another attempt was needed.
+            error: The error after which another attempt was needed.
         """
         try:
             yield
@@ -147,14 +147,14 @@ class Attempts:
             raise refusal from error
 
     def log_success(self, status: int, id_: str | None) -> None:
-        """Log the attempt whose response came whole."""
+        """Log the attempt whose response came completely."""
         self._log(status, id_)
 
     def _exceeds_deadline(self, seconds: float) -> bool:
         return self._deadline is not None and time.monotonic() + seconds >= self._deadline
 
     def _drop_stream_options(self, error: QwenError) -> bool:
-        """Remove the field from the body, for a server that does not know it.
+        """Remove `stream_options` from the body, for a server that does not know it.
 
         See docs/quirks.md#servers-that-refuse-stream_options.
         """

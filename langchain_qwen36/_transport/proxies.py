@@ -1,4 +1,4 @@
-"""Proxies: which one a request takes, and whether its URL can be used; without importing httpx."""
+"""Choose the proxy of a request, and check its URL; without importing httpx."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
 def parse_proxy(url: str, name: str = "proxy=") -> MaskedURL:
-    """Return a proxy's URL as it can be used; `host:port` is taken as `http://host:port`.
+    """Return a proxy's URL in usable form; `host:port` is read as `http://host:port`.
 
     Args:
-        url: As the user or the environment wrote it.
-        name: The setting, for the error.
+        url: The URL as the user or the environment wrote it.
+        name: The setting's name, for the error.
 
     Raises:
-        UnsupportedSettingError: it is no URL of a proxy, or SOCKS without its package.
+        UnsupportedSettingError: The value is no URL of a proxy, or SOCKS without its package.
     """
     url = MaskedURL(url.strip() if "://" in url else f"http://{url.strip()}")
     if problem := _problem(url):
@@ -30,7 +30,7 @@ def parse_proxy(url: str, name: str = "proxy=") -> MaskedURL:
 
 
 def _problem(url: MaskedURL) -> str | None:
-    """Say what is wrong with a proxy's URL, without quoting its password."""
+    """Return what is wrong with a proxy's URL, without quoting its password."""
     try:
         parts = urlsplit(url)
         has_host = bool(parts.hostname) and parts.port != 0
@@ -57,7 +57,7 @@ def proxy_for(origin: str) -> MaskedURL | None:
 
 
 def _in_environment(origin: str) -> tuple[MaskedURL, str] | None:
-    """Return a proxy's URL and its variable; nothing here raises, for others' URLs stand here."""
+    """Return a proxy's URL and its variable; never raise: a traceback would show other URLs."""
     scheme = urlsplit(origin).scheme
     proxies = urllib.request.getproxies()
     kind = scheme if proxies.get(scheme) else "all"
@@ -70,9 +70,9 @@ def _in_environment(origin: str) -> tuple[MaskedURL, str] | None:
 def bypasses_proxy(origin: str, no_proxy: str) -> bool:
     """Return whether `NO_PROXY` names an origin.
 
-    A name stands for itself and its subdomains, with a dot before it for the subdomains only; an
-    address for itself; each with a port for that port only; a URL for its scheme, too.
-    As httpx has it: https://www.python-httpx.org/environment_variables/#no_proxy
+    A name covers itself and its subdomains, with a leading dot the subdomains only; an address
+    covers itself; a port limits either to that port; a URL to its scheme, too. The rules are
+    httpx's: https://www.python-httpx.org/environment_variables/#no_proxy
     """
     return any(
         item == "*" or _names(item, origin)
@@ -100,7 +100,7 @@ def _names(item: str, origin: str) -> bool:
 
 
 def _split_port(text: str) -> tuple[str, int | None]:
-    """Split `host:port`; an IPv6 address may stand without brackets, and then has no port."""
+    """Split `host:port`; an IPv6 address may lack brackets, and then has no port."""
     if text.startswith("["):
         name, _, port = text[1:].partition("]")
         port = port.removeprefix(":")

@@ -1,4 +1,4 @@
-"""One request whose response is no stream of events: JSON, or a file."""
+"""Send one request whose response is no event stream: JSON, or a file."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ def send(call: ApiCall, parse: Callable[[ResponseContext, HTTPBody], _T]) -> _T:
     """Send a request, as often as the call allows, and return its parsed response.
 
     Args:
-        call: What is sent.
-        parse: Turns a response into the result, or raises the `QwenError` that it is.
+        call: The request, with its timeouts and retries.
+        parse: Converts a response to the result, or raises a `QwenError`.
 
     Raises:
-        QwenError: the last attempt failed.
+        QwenError: The last attempt failed.
     """
     attempts = Attempts(call)
     while True:
@@ -66,12 +66,12 @@ def download(call: ApiCall, restart: Callable[[], object] | None = None) -> Gene
     """Yield the bytes of a response as they come, however many; close it on another way out.
 
     Args:
-        call: What is sent.
-        restart: Called before another attempt begins again from the first byte; without it no
-            attempt follows once bytes were handed out.
+        call: The request, with its timeouts and retries.
+        restart: Called before another attempt begins again with the first byte; without it no
+            attempt follows once a byte was yielded.
 
     Raises:
-        QwenError: the last attempt failed; no byte is handed out of a response that is an error.
+        QwenError: The last attempt failed; no byte of an error response is yielded.
     """
     attempts, handed_out = Attempts(call), False
     while True:

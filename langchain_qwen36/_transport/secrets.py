@@ -1,4 +1,4 @@
-"""What of a request may be secret, so that it can be left out of what a gateway echoes."""
+"""Collect the values of a request that may be secret, to redact them in responses."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
     from langchain_qwen36._transport.target import Target
 
 _MIN_LENGTH = 8
-"""Shorter values are no keys, and replacing them would damage ordinary text."""
+"""Least characters of a key; replacing shorter values would damage ordinary text."""
 _OURS = frozenset({"user-agent", "accept", "accept-encoding", "content-type"})
-"""Headers whose values are known to everybody."""
+"""Headers whose values are no secrets."""
 
 
 def secrets_of(target: Target) -> tuple[bytes, ...]:
-    """Return what errors must not quote: the values of headers and query, the proxy's password."""
+    """Return what errors must not quote: values of headers and query, the proxy's password."""
     return _secrets(tuple(target.headers.items()), target.url, target.proxy or "")
 
 

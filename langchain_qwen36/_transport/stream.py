@@ -1,4 +1,4 @@
-"""One model call: read its response event by event."""
+"""Send one model call and read its response event by event."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 _NO_RESPONSE = TransportInfo()
 _DRAIN_SECONDS = 0.1
-"""Seconds to wait for the end of the response after `[DONE]`: its connection is kept then."""
+"""Seconds to wait for the end of the response after `[DONE]`, to keep its connection."""
 
 
 class RequestGate(Protocol):
-    """Admits each request of a call after one that the gateway may bill, or raises."""
+    """Admits each request of a call that follows a request which the gateway may bill."""
 
     def next_request(self, billed: Mapping[str, Any]) -> None:
-        """Book a request, and admit the next one."""
+        """Record a request that may be billed, and admit the next one, or raise."""
         ...
 
     async def anext_request(self, billed: Mapping[str, Any]) -> None:
@@ -40,23 +40,23 @@ class RequestGate(Protocol):
 
 
 class StreamCall:
-    """Iterate over it, with `for` or `async for`, for lists of deltas; once.
+    """Iterates, with `for` or `async for`, over lists of deltas; once.
 
-    Close the iterator on every other way out than its end (`contextlib.closing`, `aclosing`):
-    that closes the connection. Before the last list is handed out, the connection is free.
+    Close the iterator on every other way out than its end (`contextlib.closing`, `aclosing`): that
+    closes the connection. The connection is free before the last list is yielded.
 
-    `reader` is the last attempt's reader; `meta` is there once the answer has begun.
+    `reader` is the last attempt's reader; `meta` is set once the answer has begun.
 
     Args:
-        call: What is sent.
+        call: The request, with its timeouts and retries.
         new_reader: Makes the reader of an attempt.
         gate: Admits each attempt after one that the gateway may bill.
-        restart: The caller looks at `reader` at the end and at no delta before: a stream that
-            breaks may then begin again from zero at any point.
+        restart: Whether the caller reads only `reader`, at the end, and no delta before: a stream
+            that breaks may then begin again at any point.
 
     Raises:
-        QwenError: while iterating. It carries `partial` and `chunks`, and no attempt follows once
-            a delta was handed out: it would come twice.
+        QwenError: While iterating. It carries `partial` and `chunks`, and no attempt follows once a
+            delta was yielded: it would come twice.
     """
 
     reader: CompletionReader
@@ -177,7 +177,7 @@ class StreamCall:
 
 
 def _portions(deltas: list[Delta], response: HTTPResponse) -> Iterable[list[Delta]]:
-    """Split deltas where the call has a deadline: it ends a call whose caller is slow as well."""
+    """Split deltas if the call has a deadline, which also ends a call whose caller is slow."""
     return _one_by_one(deltas, response) if response.clock.has_deadline else (deltas,)
 
 
@@ -188,7 +188,7 @@ def _one_by_one(deltas: list[Delta], response: HTTPResponse) -> Iterator[list[De
 
 
 def _is_enough(response: HTTPResponse, decoder: StreamDecoder) -> bool:
-    """Move the clock after a read, and return whether no more are wanted.
+    """Update the clock after a read, and return whether no more bytes are needed.
 
     The gap starts here, after the caller is back from its chunks.
     """

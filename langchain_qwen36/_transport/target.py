@@ -1,4 +1,4 @@
-"""Where a request goes; without importing httpx."""
+"""Describe where a request goes; without importing httpx."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class MaskedURL(str):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        """Show what errors show."""
+        """Show the URL as errors show it."""
         return repr(display_url(self))
 
 
@@ -34,28 +34,29 @@ def display_url(url: str, proxy: str | None = None) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Target:
-    """Where a request goes, with which headers, over whose connections."""
+    """The URL, headers and connections of a request."""
 
     url: str
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """With the key in it; over those that the transport sets itself."""
+    """The request's headers, including the key; they win over the transport's own."""
     method: str = "POST"
     proxy: str | None = None
-    """None takes the environment's, "" none at all."""
+    """URL of a proxy; None: the environment's; "": no proxy."""
     max_connections: int = 1000
-    """Of this process to the URL's origin, and of each event loop."""
+    """Most connections of this process to the URL's origin, and of each event loop."""
     new_connection: bool = False
-    """Whether it goes over no kept connection: where one dies, the request is sent a second time,
-    which must not happen to one that makes something."""
+    """Whether the request needs a new connection: where a kept one dies, the request is sent a
+    second time, which must not happen to one that creates something."""
     is_foreign: bool = False
     """Whether the host is not the gateway's: no default header, cookie or `auth` of the user's own
-    client goes there, for one may be the gateway's key."""
+    client is sent there, since one may be the gateway's key."""
     http_client: Any = None
-    """The user's own, anything with httpx's `build_request` and `send`; never closed here."""
+    """The user's own client: anything with httpx's `build_request` and `send`; never closed
+    here."""
     http_async_client: Any = None
 
     def __post_init__(self) -> None:
-        """Mask what `repr` would show of the URLs."""
+        """Mask the URLs for `repr`."""
         object.__setattr__(self, "url", MaskedURL(self.url))
         if self.proxy is not None:
             object.__setattr__(self, "proxy", MaskedURL(self.proxy))

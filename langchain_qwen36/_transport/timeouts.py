@@ -1,4 +1,4 @@
-"""Timeouts of a call: what a user sets, and the running clocks of one attempt."""
+"""Timeouts of a call: the user's settings, and the running clocks of one attempt."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from langchain_qwen36.errors import Clock as ClockName
 
 _MIN_SECONDS = 0.001
-"""Seconds; a socket given 0 does not wait at all and answers with another error."""
+"""Least seconds; a socket given 0 does not wait at all and answers with another error."""
 _SLACK = 0.05
 """Seconds by which a system timer may be early."""
 _PAIR = 2
@@ -22,23 +22,23 @@ _QUADRUPLE = 4
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds that a call waits for each of its stages; None is no limit.
+    """Seconds that a call waits for each of its stages; None: no limit.
 
     The gap is counted between events: a gateway's keep-alive comments do not reset it, so that a
-    stalled model is noticed however lively the connection.
+    stalled model is noticed even if the connection is busy.
     """
 
     connect: float | None = 5.0
-    """For a connection, and again for its TLS handshake."""
+    """Time for a connection, and again for its TLS handshake."""
     first_event: float | None = 600.0
-    """From the request to the first event, or to the headers of an answer in one piece, which
-    come when the model is done."""
+    """Time from the request to the first event, or to the headers of a non-streaming response,
+    which come when the model is done."""
     gap: float | None = 120.0
-    """Between two events, or two reads of an answer in one piece."""
+    """Time between two events, or two reads of a non-streaming response."""
     total: float | None = None
-    """For the whole call, with its retries and with what the caller does between chunks."""
+    """Time for the whole call, including its retries and the caller's work between chunks."""
     pool: float | None = 600.0
-    """For one of the process's connections to come free."""
+    """Time to wait for a free connection of the process."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -50,15 +50,15 @@ class Timeouts:
 
     @classmethod
     def of(cls, value: Any) -> Timeouts:
-        """Read what `timeout=` takes.
+        """Convert the value of `timeout=`.
 
         Args:
-            value: None for the defaults; seconds, which set `first_event` and `gap` (and
-                `connect`, where they are fewer); `Timeouts`; an `httpx.Timeout`, or the tuples
-                that httpx takes, whose `read` sets `first_event` and `gap`.
+            value: None for the defaults; seconds, which set `first_event` and `gap` (and `connect`,
+                if they are fewer); `Timeouts`; an `httpx.Timeout`, or the tuples that httpx takes,
+                whose `read` sets `first_event` and `gap`.
 
         Raises:
-            UnsupportedSettingError: anything else, or a number that is no time.
+            UnsupportedSettingError: Any other value, or a number that is no time.
         """
         if value is None:
             return _DEFAULT
@@ -76,20 +76,20 @@ class Timeouts:
         )
 
     def deadline(self) -> float | None:
-        """Return when a call that starts now must be over, on the monotonic clock."""
+        """Return the time at which a call that starts now must be over, on the monotonic clock."""
         return None if self.total is None else time.monotonic() + self.total
 
 
 class Clock(Protocol):
-    """What ends a read of a socket."""
+    """Limits the time of a socket's reads."""
 
     def remaining(self) -> float | None:
-        """Return the seconds that are left; None is no limit."""
+        """Return the seconds that are left; None: no limit."""
         ...
 
 
 class Deadline:
-    """A clock that runs once, from now on."""
+    """A clock that runs once, starting now."""
 
     __slots__ = ("_until",)
 
@@ -102,14 +102,14 @@ class Deadline:
 
 
 class ClockExpired(Exception):  # noqa: N818, it becomes a `GatewayTimeoutError`
-    """A clock of the call ran out where no socket could raise: with bytes at hand."""
+    """A clock of the call ran out while bytes were at hand, so that no socket could raise."""
 
 
 class CallTimeouts:
     """The running clocks of one attempt.
 
-    Passed down to the socket as the read timeout, where `remaining` is computed before every read:
-    so a read ends at the deadline, whatever trickles in.
+    The object goes down to the socket as the read timeout, where `remaining` is computed before
+    every read: so a read ends at the deadline, even if bytes trickle in.
     """
 
     __slots__ = ("_deadline", "_name", "_until", "timeouts")
@@ -122,17 +122,17 @@ class CallTimeouts:
 
     @property
     def connect(self) -> float | None:
-        """Seconds left for connecting."""
+        """The seconds left for connecting."""
         return _min(self.timeouts.connect, self._total_left())
 
     @property
     def pool(self) -> float | None:
-        """Seconds left for waiting for a free connection."""
+        """The seconds left to wait for a free connection."""
         return _min(self.timeouts.pool, self._total_left())
 
     @property
     def has_deadline(self) -> bool:
-        """Whether the whole call must be over at a certain time."""
+        """Whether the whole call has a deadline."""
         return self._deadline is not None
 
     def event(self) -> None:
@@ -141,7 +141,7 @@ class CallTimeouts:
         self._until = _after(self.timeouts.gap)
 
     def restart(self) -> None:
-        """Start the wait for the response anew: the peer took a piece of the request."""
+        """Start the wait for the response again, after the peer took a piece of the request."""
         self._until = _after(self.timeouts.first_event)
 
     def cap(self, seconds: float) -> None:
@@ -163,7 +163,7 @@ class CallTimeouts:
             raise ClockExpired
 
     def timeout_error(self, where: str, name: ClockName | None = None) -> GatewayTimeoutError:
-        """Return the error that names the clock, and the address."""
+        """Return the error that names the clock and the address."""
         if self._is_total(name):
             name = "total"
         name = name or self._name

@@ -1,8 +1,8 @@
-"""Read error responses into the tree of `langchain_qwen36.errors`; pure.
+"""Read error responses into the error tree of `langchain_qwen36.errors`, without I/O.
 
 `error_from` reads an HTTP status of 400 and above, `error_in` an error that hides in an HTTP 200:
-as a body, as a chunk of a stream, or inside a choice. What a code means is a table in `classify`;
-where the text of an error stands is in `error_body`.
+as a body, as a chunk of a stream, or inside a choice. `classify` has the table of codes;
+`error_body` finds the text of an error.
 """
 
 from __future__ import annotations
@@ -53,14 +53,14 @@ def error_from(
     gateway: Gateway,
     plan_key: bool = False,
 ) -> QwenError:
-    """Read the answer with a status of 400 and above.
+    """Return the error for a response with a status of 400 and above.
 
     Args:
         status: The HTTP status; it decides wherever no code of the gateway's does.
-        headers: Lower-case names.
+        headers: Headers with lower-case names.
         body: JSON, JSON framed as an event (docs/quirks.md#errors-within-http-200), HTML, or text.
-        gateway: Whose answer this is; its row says what `insufficient_quota` means.
-        plan_key: Whether the key was one of a plan.
+        gateway: The gateway's row, which says what `insufficient_quota` means.
+        plan_key: Whether the key belonged to a plan.
     """
     payload, parsed = parse_error_body(body)
     return _error(parsed, status, headers, payload, gateway=gateway, plan_key=plan_key)
@@ -74,14 +74,14 @@ def error_in(
     certain: bool = False,
     plan_key: bool = False,
 ) -> QwenError | None:
-    """Read the error that an HTTP 200 carries, or None when it carries none.
+    """Return the error in an HTTP 200, or None if there is none.
 
     Args:
-        payload: A JSON object: a whole answer or a chunk of a stream.
-        gateway: As in `error_from`.
-        headers: Lower-case names.
-        certain: It is an error by its frame, whatever it says (an event of that name).
-        plan_key: As in `error_from`.
+        payload: A JSON object: a complete answer or a chunk of a stream.
+        gateway: See `error_from`.
+        headers: Headers with lower-case names.
+        certain: Whether its frame makes it an error, whatever it says (an event of that name).
+        plan_key: See `error_from`.
     """
     parsed = find_embedded_error(payload, certain=certain)
     if parsed is None:

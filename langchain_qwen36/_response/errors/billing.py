@@ -1,4 +1,4 @@
-"""Which failed requests a gateway may bill."""
+"""Decide which failed requests a gateway may bill."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from langchain_qwen36.errors import GatewayTimeoutError, StreamInterruptedError
 
 
 def may_be_billed(error: BaseException) -> bool:
-    """Return whether a request of which nothing came back may still be on the bill.
+    """Return whether a request without any response may still be on the bill.
 
     Gateways do not bill a refusal or a failure before inference. A request that was accepted and
     then left alone runs on and is billed: `docs/quirks.md#what-a-failed-call-costs`.

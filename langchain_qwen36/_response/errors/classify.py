@@ -1,7 +1,7 @@
-"""Which error a code, a status or a text means.
+"""Choose the error class for a code, a status or a text.
 
-The gateway's code decides, then the status; a text decides only where neither does (a
-500 that happens to mention a policy is an outage, no moderation).
+The gateway's code decides, then the status; the text decides only if neither does (a 500 that
+happens to mention a policy is an outage, not moderation).
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ if TYPE_CHECKING:
 
 
 class ErrorClass(NamedTuple):
-    """A class of the tree, and what else is known of this failure."""
+    """A class of the error tree, and what else is known of the failure."""
 
     error: type[QwenError]
     advice: str | None = None
-    """Says what to do, where it is more than the class's own."""
+    """What to do, if there is more to say than the class does."""
     retryable: bool | None = None
-    """None: as the class says."""
+    """Whether a retry may succeed; None: the class decides."""
 
 
 _MODERATED = ErrorClass(ContentFilterError)
@@ -110,7 +110,7 @@ _STATUS_OF_TYPE = {
     "too_many_requests": 429,
     "tool_use_failed": 400,
 }
-"""For an error in an HTTP 200 that names no status: docs/quirks.md#errors-within-http-200."""
+"""Status of an error in an HTTP 200 that names none: docs/quirks.md#errors-within-http-200."""
 
 _BY_STATUS: dict[int, type[QwenError]] = {
     401: AuthenticationError,
@@ -125,10 +125,10 @@ _BY_STATUS: dict[int, type[QwenError]] = {
 _MAY_BE_MONEY = (None, 403, 429)
 _MAY_BE_MODERATION = (None, 400, 403, 422, 451)
 _MAY_BE_OVERFLOW = (None, 400, 413, 422)
-"""Statuses that do not decide by themselves; None is an error that names no status."""
+"""Statuses that do not decide by themselves; None is an error without a status."""
 
 _NO_CREDIT = (
-    r"free allocated quota exceeded"  # a throttle by its code, no money by its text
+    r"free allocated quota exceeded"  # a rate limit by its code, missing money by its text
     r"|insufficient (user )?(balance|credit|fund)"
     r"|(run|ran) out of (balance|credit|fund)|out of credits|not enough (balance|credit|fund)"
     r"|requires more credits|top.?up your|账户?余额不足|余额不足"
@@ -182,7 +182,7 @@ _CLIENT_MISTAKES = (
         "Mend the JSON schema of the tool or the answer: the server cannot make a grammar of it.",
     ),
 )
-"""A 500 that is the request's fault and comes back every time.
+"""Texts of a 500 that is the request's fault and comes back every time.
 
 See docs/quirks.md#a-server-error-that-comes-back-every-time.
 """
@@ -195,12 +195,12 @@ _GARBLED = ErrorClass(
 
 
 def classify(error: ErrorBody, status: int | None, gateway: Gateway) -> ErrorClass:
-    """Classify: by code, then by status, then by text.
+    """Classify an error by its code, then by its status, then by its text.
 
     Args:
-        error: What the body says.
-        status: Of the answer, or the one that the body of an HTTP 200 names.
-        gateway: Its row says what `insufficient_quota` means.
+        error: The parsed error body.
+        status: The response's status, or the one that the body of an HTTP 200 names.
+        gateway: The gateway's row, which says what `insufficient_quota` means.
     """
     codes = [code.lower() for code in error.codes]
     for code in codes:
@@ -215,12 +215,12 @@ def classify(error: ErrorBody, status: int | None, gateway: Gateway) -> ErrorCla
 
 
 def _says(text: str, pattern: str) -> bool:
-    """Case aside. Python compiles a pattern when it is first looked for, and keeps it."""
+    """Search without case. Python compiles a pattern on first use, and keeps it."""
     return re.search(pattern, text, re.IGNORECASE) is not None
 
 
 def _quota(error: ErrorBody, gateway: Gateway) -> ErrorClass:
-    """Return what `insufficient_quota` means: a rate at one vendor, money at all others.
+    """Return what `insufficient_quota` means: a rate limit at one vendor, money at all others.
 
     See docs/quirks.md#rate-limits-that-are-no-rate-limits.
     """

@@ -1,4 +1,4 @@
-"""Where the text, the codes and the status of an error stand, whatever wraps them."""
+"""Find the text, the codes and the status of an error, whatever wraps them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 _HEAD = 2_000
-"""Characters of a body that a message quotes at most."""
+"""Most characters of a body that a message quotes."""
 _TITLE = re.compile(r"<title[^>]{0,200}>(.{0,300}?)</title>", re.IGNORECASE | re.DOTALL)
 _EVENT_DATA = re.compile(rb"^data:[ ]?(.*)$", re.MULTILINE)
 _ERROR_STATUS = range(400, 600)
@@ -22,16 +22,16 @@ _ERROR_STATUS = range(400, 600)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ErrorBody:
-    """What an error body says, taken out of its wrapping."""
+    """The contents of an error body, without its wrapping."""
 
     message: str
     codes: tuple[str, ...] = ()
-    """Every code that is a word, the most particular one first."""
+    """Every code that is a word, the most specific one first."""
     status: int | None = None
     """The status that the body itself names."""
     retry_after: float | None = None
     retryable: bool | None = None
-    """What the gateway itself says of trying again."""
+    """Whether the gateway itself says that a retry may succeed."""
 
 
 def truncate(text: str) -> str:
@@ -52,7 +52,7 @@ def dump_excerpt(value: Any) -> str:
 
 
 def parse_error_body(body: bytes) -> tuple[Any, ErrorBody]:
-    """Read an error's body; also return it parsed, or its start as text when it is no JSON."""
+    """Parse an error's body; return it parsed, or its start as text if it is no JSON, as well."""
     payload = _json(body)
     if payload is None and (event := _EVENT_DATA.search(body)):
         payload = _json(event.group(1))
@@ -67,7 +67,7 @@ def parse_error_body(body: bytes) -> tuple[Any, ErrorBody]:
 
 
 def find_embedded_error(payload: Mapping[str, Any], *, certain: bool) -> ErrorBody | None:
-    """Read the error in a JSON object of an HTTP 200; None when there is none."""
+    """Return the error in a JSON object of an HTTP 200; None if there is none."""
     if certain or payload.get("error") or payload.get("object") == "error":
         return _parse(payload)
     choices = payload.get("choices")
@@ -77,7 +77,7 @@ def find_embedded_error(payload: Mapping[str, Any], *, certain: bool) -> ErrorBo
 
 
 def _choice_error(choice: Any) -> ErrorBody | None:
-    """Read the error that a choice ends in, with or without a text.
+    """Return the error that a choice ends in, with or without a text.
 
     See docs/quirks.md#errors-within-http-200.
     """
@@ -91,7 +91,7 @@ def _choice_error(choice: Any) -> ErrorBody | None:
 
 
 def _is_flat_error(payload: Mapping[str, Any]) -> bool:
-    """`{"code", "message"}` and its kin, but not `{"code": 200, "message": "Success"}`."""
+    """Return whether an object is like `{"code", "message"}`, but not `{"code": 200, …}`."""
     if "detail" in payload or "error_code" in payload or payload.get("errors"):
         return True
     code = payload.get("statusCode") or payload.get("code")
@@ -133,7 +133,7 @@ def _message(inner: Any, error: Mapping[str, Any]) -> str:
 
 
 def _detail(item: Any) -> str:
-    """One complaint of several: where it is and what is wrong, as FastAPI says it."""
+    """Return one of several complaints: where it is and what is wrong, in FastAPI's form."""
     if not isinstance(item, dict):
         return _text(item)
     loc = item.get("loc")
@@ -172,7 +172,7 @@ def _status(value: Any) -> int | None:
 
 
 def _with_provider(parsed: ErrorBody, metadata: Mapping[str, Any]) -> ErrorBody:
-    """Add the provider's own text, for a router's error says little.
+    """Add the provider's own text, since a router's error says little.
 
     See docs/quirks.md#errors-within-http-200.
     """

@@ -1,4 +1,4 @@
-"""What to do about an error: the sentence at the end of its message."""
+"""Say what to do about an error: the sentence at the end of its message."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ _TERMS = {
     AuthenticationError: "API Key 无效",
     PermissionDeniedError: "无权限或未开通",
 }
-"""What Chinese users of a Chinese vendor search for."""
+"""Terms that Chinese users of a Chinese vendor search for."""
 
 _ABOUT_PLAN_KEYS = (
     "A key that begins with sk-sp- is one of a plan and works at the plan's own host only: pass "
@@ -48,7 +48,7 @@ _ABOUT_PLAN_KEYS = (
 )
 
 PLAN_KEY = b"sk-sp-"
-"""How the keys of Alibaba's Token Plan and Coding Plan begin."""
+"""The start of a key of Alibaba's Token Plan or Coding Plan."""
 
 
 def vendor_term(error_class: ErrorClass, gateway: Gateway) -> str | None:
@@ -57,7 +57,7 @@ def vendor_term(error_class: ErrorClass, gateway: Gateway) -> str | None:
 
 
 def hint(error_class: ErrorClass, gateway: Gateway, *, plan_key: bool) -> str | None:
-    """Return the sentence that names the fix, or None where none is known."""
+    """Return the sentence that names the fix, or None if none is known."""
     if error_class.advice:
         return error_class.advice
     refused = error_class.error in {AuthenticationError, PermissionDeniedError}
@@ -69,7 +69,7 @@ def hint(error_class: ErrorClass, gateway: Gateway, *, plan_key: bool) -> str | 
 
 
 def _about_the_key(gateway: Gateway) -> str:
-    """Rows that share a variable are regions of one vendor, and a key is bound to its region."""
+    """Return advice about the key, which is bound to one of the vendor's regions."""
     variable = " or ".join(gateway.key_env)
     text = f"Check `api_key=`{f' or {variable}' if variable else ''}."
     regions = [
@@ -89,8 +89,8 @@ def advice_for_call(error: QwenError, url: str, model: str) -> str | None:
     """Return the sentence that names what is wrong with a call's URL or model, or None.
 
     Args:
-        error: How the call failed.
-        url: Where the request went.
+        error: The call's error.
+        url: The URL of the request.
         model: The model's id as the user wrote it.
     """
     message = error.message.lower()

@@ -1,4 +1,4 @@
-"""How long a gateway asks us to wait, in its three spellings."""
+"""Read how long a gateway asks us to wait, in its three spellings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _INFINITY = frozenset({"inf", "+inf", "infinity", "+infinity"})
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
-    """Read the seconds to wait from headers; None where no header holds a usable number.
+    """Read the seconds to wait from headers; None if no header holds a usable number.
 
     `retry-after-ms` goes before `retry-after`, which is seconds or an HTTP date. A negative number,
     a past date or no number is None, and the back-off decides (docs/quirks.md#back-off). A number

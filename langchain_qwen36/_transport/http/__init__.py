@@ -1,7 +1,7 @@
-"""The transport: one attempt, sync or async, with its clocks and its connections.
+"""Send one attempt over HTTP, sync or async, with its clocks and its connections.
 
-httpx and httpcore are imported with the first call, not with the package: where httpx finds its
-command line's packages that is 0.1 s, more than all the rest of this library.
+httpx and httpcore are imported by the first call, not with the package: with the packages of
+httpx's command line installed that takes 0.1 s, more than the rest of this library.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import what speaks HTTP when it is first asked for."""
+    """Import the modules that need httpx on first use."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     transport = importlib.import_module("langchain_qwen36._transport.http.client")

@@ -1,8 +1,8 @@
-"""HTTP/1.1 connections to one origin, for an event loop, kept and handed out in constant time.
+"""Pool HTTP/1.1 connections to one origin for an event loop, in constant time.
 
-httpx's own async pool walks all its connections whenever a request comes or goes; a thousand
-calls at once make that a million steps each way. Here idle connections are a stack, and waiting
-calls are a queue. Why this library has pools of its own: docs/DESIGN.md#own-http11-pools
+httpx's own async pool walks all its connections whenever a request begins or ends; a thousand calls
+at once make that a million steps each way. Here idle connections are a stack, and waiting calls are
+a queue. Why this library has pools of its own: docs/DESIGN.md#own-http11-pools
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ if TYPE_CHECKING:
 
 
 class AsyncPool:
-    """HTTP/1.1 connections to one origin, on one event loop; httpcore's interface.
+    """The HTTP/1.1 connections to one origin, on one event loop, with httpcore's interface.
 
     Args:
-        ssl_context: For an origin, or a proxy, that speaks TLS.
-        max_connections: More calls than this wait for each other, first come, first served.
+        ssl_context: TLS settings for an origin, or a proxy, that speaks TLS.
+        max_connections: Most connections; further calls wait, first come, first served.
         keepalive_expiry: Seconds after which an idle connection is closed.
-        proxy: On the way to the origin.
+        proxy: The proxy on the way to the origin.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class AsyncPool:
         )
 
     async def aclose(self) -> None:
-        """Close what is idle; what is in use closes as it is released."""
+        """Close the idle connections; those in use close when they are released."""
         self._idle.close()
         if self._sweeper is not None:
             self._sweeper.cancel()
@@ -108,8 +108,8 @@ class AsyncPool:
         """Release a slot and its connection: to the call that waits longest, or to the idle ones.
 
         Args:
-            stream: None releases the slot of a connection that was not made.
-            exchange: What was read from the connection last; without it, it is closed.
+            stream: The connection; None releases the slot of a connection that was not made.
+            exchange: The last exchange on the connection; without one, the connection is closed.
         """
         kept = stream if exchange is not None and exchange.is_reusable else None
         try:
@@ -131,7 +131,7 @@ class AsyncPool:
                 self._sweep_later()
 
     async def _acquire(self, seconds: float | None) -> AsyncioStream | None:
-        """Take a slot; return the connection that another call hands over with it, if any."""
+        """Take a slot; return the connection that a finishing call passes on with it, if any."""
         if self._in_use < self._max_connections:
             self._in_use += 1
             return None
@@ -151,7 +151,7 @@ class AsyncPool:
             raise
 
     async def _connect(self, request: httpcore.Request) -> AsyncioStream:
-        """Connect, through the proxy if there is one; `connect` is the time for each of both."""
+        """Connect, through the proxy if any; either step may take the `connect` timeout."""
         origin, clock = request.url.origin, request.extensions["timeout"]["read"]
         stream = await AsyncioStream.open(*first_hop(origin, self._proxy), clock.connect)
         try:
@@ -174,7 +174,7 @@ class AsyncPool:
 async def _follow(
     stream: AsyncioStream, steps: Steps, ssl_context: ssl.SSLContext, seconds: float | None
 ) -> None:
-    """Lead a new connection to the gateway, in so many seconds."""
+    """Run the handshakes on a new connection until it reaches the gateway, in so many seconds."""
     clock, received = Deadline(seconds), None
     ssl_context.set_alpn_protocols(["http/1.1"])
     try:
@@ -191,7 +191,7 @@ async def _follow(
 async def _send_kept(
     stream: AsyncioStream, exchange: Exchange, body: bytes | UploadBody, clock: CallTimeouts
 ) -> Head | None:
-    """Send over a kept connection; return None if it was already dead, and close it then."""
+    """Send over a kept connection; if it was already dead, close it and return None."""
     try:
         return await _send(stream, exchange, body, clock)
     except CONNECTION_LOST as error:
@@ -221,7 +221,7 @@ async def _send(
 async def _upload(
     stream: AsyncioStream, head: bytes, body: UploadBody, clock: CallTimeouts
 ) -> bool:
-    """Send piece by piece; False when the peer answers, or hangs up, before it has them all."""
+    """Send piece by piece; return False if the peer answers, or hangs up, before the end."""
     stream.write(head)
     async with aclosing(aiter(body)) as pieces:
         async for piece in pieces:
@@ -242,9 +242,9 @@ async def _body_of(request: httpcore.Request) -> bytes | UploadBody:
 
 
 class _Body:
-    """A response's bytes; closing it releases the connection, exactly once.
+    """The bytes of a response; closing it releases the connection, exactly once.
 
-    Nothing in the closing awaits, so no cancellation can come between.
+    Closing awaits nothing, so no cancellation can interrupt it.
     """
 
     def __init__(

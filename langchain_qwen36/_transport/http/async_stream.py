@@ -1,7 +1,7 @@
-"""One connection for an event loop, straight on asyncio's transports.
+"""One connection for an event loop, directly on asyncio's transports.
 
-A read that finds its bytes there costs no task switch and no cancel scope, and a connection can
-be closed without awaiting: so a cancelled task never leaves one behind.
+A read whose bytes are already there costs no task switch and no cancel scope, and closing awaits
+nothing: so a cancelled task never leaves a connection behind.
 """
 
 from __future__ import annotations
@@ -44,15 +44,16 @@ class AsyncioStream(asyncio.Protocol):
         self._writer: asyncio.Future[bool] | None = None
         """Waits, in an upload, for the peer to take more or to answer."""
         self._has_session_tickets = False
-        """Whether TLS may send some behind the handshake, which are no bytes of the peer's."""
+        """Whether TLS may send session tickets after the handshake, which are no data of the
+        peer's."""
 
     @classmethod
     async def open(cls, host: str, port: int, seconds: float | None) -> AsyncioStream:
-        """Connect, in so many seconds.
+        """Open a connection, in so many seconds.
 
         Raises:
-            httpcore.ConnectTimeout: it took longer.
-            httpcore.ConnectError: any other failure.
+            httpcore.ConnectTimeout: The time ran out.
+            httpcore.ConnectError: Any other failure.
         """
         try:
             sock = await aconnect(host, port, seconds)
@@ -62,11 +63,11 @@ class AsyncioStream(asyncio.Protocol):
         return stream
 
     async def start_tls(self, context: ssl.SSLContext, host: str, clock: Clock) -> None:
-        """Encrypt the connection; one that is encrypted already as well.
+        """Encrypt the connection, even if it is encrypted already.
 
         Raises:
-            httpcore.ConnectTimeout: the clock ran out.
-            httpcore.ConnectError: any other failure.
+            httpcore.ConnectTimeout: The clock ran out.
+            httpcore.ConnectError: Any other failure.
         """
         loop, plain = asyncio.get_running_loop(), self._transport
         if plain.get_extra_info("ssl_object") is not None:
@@ -86,15 +87,15 @@ class AsyncioStream(asyncio.Protocol):
 
     @property
     def sock(self) -> Any:
-        """Its socket, as asyncio shows it."""
+        """The connection's socket, as asyncio shows it."""
         return self._transport.get_extra_info("socket")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take the connection from asyncio."""
+        """Store the transport that asyncio made."""
         self._transport = transport  # type: ignore[assignment]
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes from asyncio."""
+        """Store bytes that asyncio received."""
         self._unread += data
         self._has_session_tickets = False
         if len(self._unread) > _PAUSE_ABOVE and not self._paused:
@@ -104,20 +105,20 @@ class AsyncioStream(asyncio.Protocol):
         _wake(self._writer)
 
     def pause_writing(self) -> None:
-        """Note that the peer takes no more for now."""
+        """Record that the peer takes no more for now."""
         self._write_paused = True
 
     def resume_writing(self) -> None:
-        """Note that the peer takes more."""
+        """Record that the peer takes more."""
         self._write_paused = False
         _wake(self._writer)
 
     def eof_received(self) -> bool:
-        """Note that the peer sends no more.
+        """Record that the peer sends no more.
 
         Returns:
-            Whether to keep the connection open for what is still to be sent, which asyncio can do
-            without TLS only. What is idle is closed at once.
+            Whether to keep the connection open for data that is still to be sent, which asyncio can
+            do without TLS only. An idle connection is closed at once.
         """
         self._ended = True
         _wake(self._reader)
@@ -126,14 +127,14 @@ class AsyncioStream(asyncio.Protocol):
         return is_plain and self._transport.get_write_buffer_size() > 0
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Note that the connection is over, in peace or not."""
+        """Record that the connection has ended, with an error or without."""
         self._ended = True
         self._error = exc
         _wake(self._reader)
         _wake(self._writer)
 
     async def read(self, max_bytes: int, clock: Clock) -> bytes:
-        """Return what is there, at least one byte, or nothing at the end."""
+        """Return the bytes that are there, at least one, or none at the end."""
         if not self._unread and not self._ended:
             self._reader = asyncio.get_running_loop().create_future()
             if not await _in_time(self._reader, clock.remaining()):
@@ -155,7 +156,7 @@ class AsyncioStream(asyncio.Protocol):
             self._transport.write(buffer)
 
     async def drain(self, clock: Clock) -> bool:
-        """Wait until the peer takes more; False when it answers, or hangs up, before."""
+        """Wait until the peer takes more; return False if it answers, or hangs up, before."""
         while self._write_paused and not (self._unread or self._ended):
             self._writer = asyncio.get_running_loop().create_future()
             if not await _in_time(self._writer, clock.remaining()):
@@ -163,7 +164,7 @@ class AsyncioStream(asyncio.Protocol):
         return not (self._unread or self._ended)
 
     def is_quiet(self) -> bool:
-        """Whether nothing is unsent, unread or ended: no byte and no FIN of the peer is there."""
+        """Return whether no data waits in either direction and the peer has not closed."""
         transport = self._transport
         if self._unread or self._ended or transport.is_closing():
             return False
@@ -172,7 +173,7 @@ class AsyncioStream(asyncio.Protocol):
         return self._has_session_tickets or not self._kernel_has_bytes()
 
     def _kernel_has_bytes(self) -> bool:
-        """Return whether the loop has not yet read what is there."""
+        """Return whether the socket has bytes that the loop has not yet read."""
         sock = self.sock
         if sock is None or sock.fileno() < 0:
             return True
@@ -183,14 +184,14 @@ class AsyncioStream(asyncio.Protocol):
         return bool(select.select([sock.fileno()], [], [], 0)[0])  # pragma: no cover, Windows
 
     def close(self) -> None:
-        """Close without waiting, in whatever state; twice is once."""
+        """Close without waiting, in any state; a second call does nothing."""
         self._transport.abort()
 
 
 def _mend_force_close(transport: asyncio.Transport) -> None:
     """Let a TLS handshake inside of TLS fail with its own error.
 
-    Several releases before Python 3.13 raise a `TypeError` where the inner one closes the outer:
+    Several releases before Python 3.13 raise a `TypeError` if the inner one closes the outer:
     https://github.com/python/cpython/issues/113214
     """
     if sys.version_info < (3, 13):
@@ -203,7 +204,7 @@ def _wake(waiter: asyncio.Future[bool] | None, *, in_time: bool = True) -> None:
 
 
 async def _in_time(waiter: asyncio.Future[bool], seconds: float | None) -> bool:
-    """Wait for it; False when the time ran out first."""
+    """Wait for a future; return False if the time ran out first."""
     if seconds is None:
         return await waiter
     timer = waiter.get_loop().call_later(seconds, functools.partial(_wake, waiter, in_time=False))

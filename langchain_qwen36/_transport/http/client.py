@@ -1,4 +1,4 @@
-"""One request: what is sent, over whose connections, and the start of its answer."""
+"""Send one request over shared connections, and return the head of its response."""
 
 from __future__ import annotations
 
@@ -39,19 +39,20 @@ _WITHOUT_AUTH = {**_AS_STREAM, "auth": None}
 
 
 RequestBody = bytes | UploadBody
-"""What is sent; no bytes are no body."""
+"""The bytes of a request; none mean no body."""
 
 
 def open_stream(target: Target, body: RequestBody, clock: CallTimeouts) -> HTTPResponse:
     """Send a request and return the head of its response.
 
-    Use it in a `with` block: inside its body can be read, after it the connection is free.
+    Use the response in a `with` block: inside it the body can be read, after it the connection is
+    free.
 
     Raises:
-        GatewayTimeoutError: one of the clocks ran out.
-        GatewayConnectionError: the gateway cannot be reached, or the connection broke.
-        CertificateError: its certificate does not verify.
-        UnexpectedResponseError: it redirects to somewhere else.
+        GatewayTimeoutError: One of the clocks ran out.
+        GatewayConnectionError: The gateway cannot be reached, or the connection broke.
+        CertificateError: The gateway's certificate does not verify.
+        UnexpectedResponseError: The gateway redirects to another origin.
     """
     with MappedErrors(target, clock):
         address = parse_url(target.url)
@@ -64,12 +65,12 @@ def open_stream(target: Target, body: RequestBody, clock: CallTimeouts) -> HTTPR
 
 
 def aopen_stream(target: Target, body: RequestBody, clock: CallTimeouts) -> OpenStream:
-    """`open_stream` for an `async with` block."""
+    """Return `open_stream` as an `async with` block."""
     return OpenStream(target, body, clock)
 
 
 class OpenStream:
-    """The `async with` block of `aopen_stream`: what is sent when it is entered."""
+    """The `async with` block of `aopen_stream`: entering it sends the request."""
 
     def __init__(self, target: Target, body: RequestBody, clock: CallTimeouts) -> None:
         self._sent = target, body, clock
@@ -113,7 +114,7 @@ async def _asend(
     if client is None:
         transport = await clients.async_transport(pool_key(target, address))
         return await transport.handle_async_request(_request(target, address, body, clock))
-    # An upload is sync and async at once, and a client takes the first that it sees.
+    # An upload is both a sync and an async stream, and a client takes the first that it finds.
     content = body if isinstance(body, bytes) else aiter(body)
     request = _users_request(client, target, address, content, clock, length=len(body))
     async with within(clock):
@@ -149,9 +150,9 @@ def _headers(target: Target, address: RequestURL) -> httpx.Headers:
 
 @functools.lru_cache(maxsize=32)
 def _encoded(origin: str, headers: tuple[tuple[str, str], ...]) -> httpx.Headers:
-    """Ours under the target's; by lower-case names, or the same header would go out twice.
+    """Return our headers under the target's, by lower-case names: none may be sent twice.
 
-    A model's calls all have the same; whoever is given them takes a copy.
+    A model's calls all have the same headers; callers must copy the result.
     """
     given = {name.lower(): value for name, value in headers}
     if "authorization" in given:
@@ -168,7 +169,7 @@ def _users_request(
     *,
     length: int,
 ) -> httpx.Request:
-    """Its sockets know nothing of our clock: its reads last as long as the longest wait."""
+    """Build the request of a user's client, whose reads may take the longest timeout."""
     read = clock.remaining()
     headers = _headers(target, address).copy()
     _set_length(headers, length)

@@ -38,7 +38,7 @@ _lookups_lock = threading.Lock()
 
 
 def _keep_alive_options() -> Options:
-    """Return options that have the kernel probe a silent peer: after 60 s, 3 times 10 s apart."""
+    """Return options with which the kernel probes a silent peer: after 60 s, 3 times 10 s apart."""
     options = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)]
     for name, value in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3)):
         option = getattr(socket, name, None)
@@ -50,8 +50,8 @@ def _keep_alive_options() -> Options:
 def in_thread(function: Callable[[], T]) -> Future[T]:
     """Run a function in a daemon thread of its own.
 
-    The loop's default executor belongs to the application: lookups that hang would stop all of
-    its `asyncio.to_thread`.
+    The loop's default executor belongs to the application: lookups that hang would stop all of its
+    `asyncio.to_thread`.
     """
     future: Future[T] = Future()
 
@@ -72,8 +72,8 @@ def connect(host: str, port: int, seconds: float | None) -> socket.socket:
     """Return a connected socket, non-blocking.
 
     Raises:
-        TimeoutError: no address was found, or none answered, in time.
-        OSError: the name is unknown, or the last address's failure.
+        TimeoutError: No address was found, or none answered, in time.
+        OSError: The name is unknown, or the last address failed.
     """
     until = None if seconds is None else time.monotonic() + seconds
     addresses = _numeric(host, port)
@@ -86,7 +86,7 @@ def connect(host: str, port: int, seconds: float | None) -> socket.socket:
 
 
 def connect_error(error: OSError) -> httpcore.TimeoutException | httpcore.NetworkError:
-    """Tell our own wait from the kernel's ETIMEDOUT, a `TimeoutError` too, which has a number."""
+    """Distinguish our timeout from the kernel's ETIMEDOUT, a `TimeoutError` with an errno."""
     if isinstance(error, TimeoutError) and error.errno is None:
         return httpcore.ConnectTimeout()
     return httpcore.ConnectError(str(error))
@@ -104,7 +104,7 @@ async def aconnect(host: str, port: int, seconds: float | None) -> socket.socket
 
 
 def _numeric(host: str, port: int) -> list[Address] | None:
-    """Return the address of a host that is one."""
+    """Return the address of a host that is an IP address; None for a name."""
     kind = socket.SOCK_STREAM
     try:
         return list(socket.getaddrinfo(host, port, type=kind, flags=socket.AI_NUMERICHOST))
@@ -113,7 +113,7 @@ def _numeric(host: str, port: int) -> list[Address] | None:
 
 
 def _lookup(host: str, port: int) -> Lookup:
-    """Look a name up, once for all who want it now: a hanging lookup holds one thread."""
+    """Look a name up, once for all callers that wait for it: a hanging lookup holds one thread."""
     with _lookups_lock:
         future = _lookups.get((host, port))
         if future is None:
@@ -132,14 +132,14 @@ def _resolve(host: str, port: int) -> list[Address] | OSError:
 
 
 def _found(result: list[Address] | OSError) -> list[Address]:
-    """Raise a failed lookup's error, as a new one: several callers may share the lookup."""
+    """Return the addresses, or raise the lookup's error as a new one: callers share it."""
     if isinstance(result, OSError):
         raise type(result)(*result.args)
     return result
 
 
 def _waiter_of(lookup: Lookup) -> Lookup:
-    """Return a future of one's own: cancelling it leaves the lookup to the others."""
+    """Return a future for one caller: cancelling it leaves the lookup to the others."""
     waiter: Lookup = Future()
 
     def pass_on(done: Lookup) -> None:
@@ -155,7 +155,7 @@ def _waiter_of(lookup: Lookup) -> Lookup:
 
 
 def _interleaved(addresses: Iterable[Address]) -> deque[Address]:
-    """Order addresses by turns of their families, the resolver's first one first."""
+    """Alternate the families of the addresses, the resolver's first one first."""
     families: dict[int, list[Address]] = {}
     for address in addresses:
         families.setdefault(address[0], []).append(address)
@@ -164,7 +164,7 @@ def _interleaved(addresses: Iterable[Address]) -> deque[Address]:
 
 
 def _open(address: Address) -> socket.socket:
-    """Return a non-blocking socket for an address; its family may be one this host has not."""
+    """Return a non-blocking socket for an address, whose family this host may not have."""
     family, kind, protocol, *_ = address
     sock = socket.socket(family, kind, protocol)
     try:
@@ -220,7 +220,7 @@ class _Race:
         return sock
 
     def _first_ready(self, until: float | None) -> socket.socket | None:
-        """Wait for one to connect or fail, or for the time to start the next."""
+        """Wait until a socket connects or fails, or until the next one is due."""
         if not self._pending:
             if self._addresses:
                 return None
@@ -304,7 +304,7 @@ async def _aconnect_to(address: Address) -> socket.socket:
 
 
 def _forget_lookups() -> None:
-    """In a forked child: the threads that would end them are the parent's."""
+    """Drop the parent's lookups in a forked child, which lacks the threads that would end them."""
     global _lookups_lock  # noqa: PLW0603, another thread may have held it at the fork
     _lookups_lock = threading.Lock()
     _lookups.clear()

@@ -1,7 +1,7 @@
-"""The connections that all models of a process share, by where they go.
+"""Share connections between all models of a process, by the origin and the proxy.
 
-Sync ones are one pool per process, async ones one per running event loop: what belongs to one
-loop cannot be used from another. A model holds none of this, so that it can be copied and
+Sync connections are one pool per process, async ones one per running event loop: a connection of
+one loop cannot be used from another. A model holds none of them, so that it can be copied and
 pickled at any time.
 """
 
@@ -29,22 +29,22 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
 _KEEPALIVE_EXPIRY = 30.0
-"""Seconds: an agent's next call after its tools still finds the connection warm."""
+"""Seconds that a connection may idle: an agent's next call after its tools still finds it."""
 
 
 class PoolKey(NamedTuple):
-    """What decides which connections may be shared."""
+    """The settings that decide which connections may be shared."""
 
     origin: str
-    """`scheme://host[:port]`."""
+    """The origin, `scheme://host[:port]`."""
     proxy: str | None = None
-    """A proxy's URL; "" goes direct, None takes the environment's (`HTTPS_PROXY`, `ALL_PROXY`,
-    `NO_PROXY`, as they are at the first call to this origin)."""
+    """A proxy's URL; "": no proxy; None: the environment's (`HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`,
+    as they are at the first call to this origin)."""
     max_connections: int = 1000
 
 
 class _LoopPool(NamedTuple):
-    """One loop's connections, and the generator whose end is the loop's end."""
+    """One loop's connections, and the generator that ends when the loop shuts down."""
 
     transport: httpx.AsyncBaseTransport
     guard: AsyncGenerator[None, None]
@@ -54,7 +54,7 @@ _lock = threading.Lock()
 _sync: dict[PoolKey, httpx.HTTPTransport] = {}
 _async: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[PoolKey, _LoopPool]] = WeakKeyDictionary()
 _inherited_from_parent: list[object] = []
-"""After a fork: the parent's connections, kept so that nothing is ever closed or sent on them."""
+"""The parent's connections after a fork, kept so that nothing is ever closed or sent on them."""
 
 
 def sync_transport(settings: PoolKey) -> httpx.BaseTransport:
@@ -99,10 +99,10 @@ async def _create_for_loop(
 async def _close_with_loop(
     loop: asyncio.AbstractEventLoop, transport: httpx.AsyncBaseTransport
 ) -> AsyncGenerator[None, None]:
-    """Wait, suspended, for the loop to shut its generators down, as `asyncio.run` does at its end.
+    """Wait, suspended, until the loop shuts its generators down, as `asyncio.run` does at its end.
 
-    It is the one moment at which a library that was never told of the end can still close
-    connections on the loop that they belong to.
+    Only then can a library that gets no other notice of the end still close connections on the loop
+    that they belong to.
     """
     try:
         yield
@@ -135,7 +135,7 @@ def _speaks_tls(settings: PoolKey) -> bool:
 
 @functools.cache
 def _ssl_context() -> ssl.SSLContext:
-    """Certificates as httpx finds them, `SSL_CERT_FILE` and `SSL_CERT_DIR` included."""
+    """Load certificates as httpx does, including `SSL_CERT_FILE` and `SSL_CERT_DIR`."""
     return httpx.create_ssl_context()
 
 
@@ -147,7 +147,7 @@ def proxy_of(settings: PoolKey) -> str | None:
 
 
 def _forget_parent_connections() -> None:
-    """In a forked child: what the parent opened stays the parent's."""
+    """Keep the parent's connections unused in a forked child."""
     global _lock  # noqa: PLW0603, another thread may have held it at the fork
     _lock = threading.Lock()
     _inherited_from_parent.extend((dict(_sync), dict(_async)))
@@ -156,7 +156,7 @@ def _forget_parent_connections() -> None:
 
 
 def _close_sync() -> None:
-    """At the interpreter's end; async connections went with their loops."""
+    """Close the sync connections at exit; async ones close with their loops."""
     for transport in _sync.values():
         transport.close()
 

@@ -1,4 +1,4 @@
-"""Content encodings, undone in bounded steps."""
+"""Decode content encodings in bounded steps."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 ACCEPT_ENCODING = "gzip, deflate"
 _STEP = 1024 * 1024
-"""Bytes inflated at once: who reads can stop long before a bomb of 64 KiB is 64 MiB."""
+"""Bytes inflated at once: a reader can stop long before a bomb of 64 KiB is 64 MiB."""
 _GZIP = 16 + zlib.MAX_WBITS
 _GZIP_MAGIC = b"\x1f"
-"""The first byte of a gzip member; anything else behind a member is padding."""
+"""The first byte of a gzip member; anything else after a member is padding."""
 _UNSUPPORTED = frozenset(
     {
         "aes128gcm",
@@ -32,18 +32,18 @@ _UNSUPPORTED = frozenset(
         "zstd",
     }
 )
-"""Real encodings that are not decoded here (the IANA registry of content codings, and snappy).
-Any other value, such as `none` or `utf-8`, encodes nothing: docs/quirks.md#content-encoding-none"""
+"""Real encodings that are not decoded here (the IANA registry of content codings, and snappy). Any
+other value, such as `none` or `utf-8`, encodes nothing: docs/quirks.md#content-encoding-none"""
 
 
 def decoder_for(headers: Mapping[str, str]) -> Decoder:
-    """Return what undoes an answer's encoding piece by piece, in steps of a few MiB at most.
+    """Return a decoder for a response's encoding, which works in steps of a few MiB at most.
 
-    It raises `UnexpectedResponseError` for bytes that are not what their header says. That
-    an encoded answer is cut it does not notice: its content decides.
+    The decoder raises `UnexpectedResponseError` for bytes that do not fit their header. It does not
+    notice that an encoded response is cut: the content shows that.
 
     Raises:
-        UnexpectedResponseError: an encoding that was not asked for and is not known.
+        UnexpectedResponseError: The encoding was not requested and is not known.
     """
     decode: Decoder | None = None
     encodings = headers.get("content-encoding")
@@ -54,7 +54,7 @@ def decoder_for(headers: Mapping[str, str]) -> Decoder:
 
 
 def _decoder(encoding: str) -> Decoder | None:
-    """Return what undoes one encoding; None for one that encodes nothing."""
+    """Return the decoder of one encoding; None for one that encodes nothing."""
     match encoding:
         case "gzip" | "x-gzip":
             return _Zlib(encoding, _GZIP).inflate
@@ -67,7 +67,7 @@ def _decoder(encoding: str) -> Decoder | None:
 
 
 def _chained(outer: Decoder, inner: Decoder) -> Decoder:
-    """Undo the encoding that was applied last, then the one before it."""
+    """Decode the encoding that was applied last, then the one before it."""
     return lambda data: (piece for part in outer(data) for piece in inner(part))
 
 
@@ -83,7 +83,7 @@ class _Zlib:
             if self._zlib.eof and not self._begin_next_member(data):
                 return
             piece = self._piece(data)
-            # Behind the end of a gzip member another one may follow (RFC 1952, section 2.2).
+            # After the end of a gzip member another one may follow (RFC 1952, section 2.2).
             data = self._zlib.unconsumed_tail or self._zlib.unused_data
             more = len(piece) == _STEP
             if piece:
@@ -101,7 +101,7 @@ class _Zlib:
         except zlib.error as error:
             if self._encoding != "deflate" or self._started:
                 raise _decoding_error(self._encoding, error) from error
-            # Many servers that say deflate send it without its zlib header.
+            # Many servers that declare deflate send it without its zlib header.
             self._zlib = zlib.decompressobj(-zlib.MAX_WBITS)
             self._started = True
             return self._piece(data)

@@ -1,7 +1,7 @@
-"""What httpx raises, as our errors.
+"""Map httpx's exceptions to our errors.
 
-By name, not by class: a user's own client may be httpx's or that of its fork httpx2, whose
-exceptions have the same names and no common base.
+Exceptions are mapped by name, not by class: a user's own client may be httpx's or that of its fork
+httpx2, whose exceptions have the same names and no common base.
 """
 
 from __future__ import annotations
@@ -61,16 +61,16 @@ _ERRORS: dict[str, Callable[[Exception, str, CallTimeouts], QwenError]] = {
     "InvalidURL": lambda error, where, _: InvalidRequestError(f"{where} is no URL: {error}"),
     "CookieConflict": lambda error, where, _: InvalidRequestError(f"{where}: {error}"),
 }
-"""By the name of the exception's class or, from the nearest on, of a base of it."""
+"""The error for an exception, by the name of its class or, from the nearest on, of a base class."""
 
 
 def map_exception(error: Exception, where: str, clock: CallTimeouts) -> QwenError | None:
-    """Return our error for an exception of a client's; None when it is none of those.
+    """Return our error for an exception of a client; None if it is no known one.
 
     Args:
-        error: What was raised.
-        where: The address, for the message; no key may be in it.
-        clock: Says which clock ran out.
+        error: The client's exception.
+        where: The address, for the message; it must hold no key.
+        clock: The clocks of the attempt, which tell what ran out.
     """
     for cls in type(error).__mro__:
         if make := _ERRORS.get(cls.__name__):
@@ -79,7 +79,7 @@ def map_exception(error: Exception, where: str, clock: CallTimeouts) -> QwenErro
 
 
 def _proxy_error(error: Exception, where: str) -> QwenError:
-    """Return whether to retry a proxy's answer: only its overload and its failures."""
+    """Return the error of a proxy, to be retried only for its overload and its failures."""
     status = re.match(r"[1-5]\d\d\b", str(error))
     code = int(status[0]) if status else None
     refused = code is not None and code < _SERVER_ERROR and code not in (408, 429)

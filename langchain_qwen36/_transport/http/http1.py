@@ -1,8 +1,8 @@
-"""One request and its response in HTTP/1.1, without I/O.
+"""Encode one request and parse its response in HTTP/1.1, without I/O.
 
-httptools (llhttp, the parser of Node.js) reads the response; the content of one read comes out as
-one piece, for gateways send one HTTP chunk an event. h11, which httpx reads with, took 60 µs for
-each call and 8 µs for each chunk. `tests/transport/test_framing.py` drives both side by side.
+httptools (llhttp, the parser of Node.js) reads the response; the content of one read is returned as
+one piece, since gateways send one HTTP chunk for each event. h11, which httpx reads with, took 60
+µs for each call and 8 µs for each chunk. `tests/transport/test_framing.py` compares both.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 READ_BYTES = 64 * 1024
 _MAX_HEAD = 100 * 1024
 _MAX_BETWEEN = 8 * 1024
-"""Bytes of a chunk's size line, or of the trailers."""
+"""Most bytes of a chunk's size line, or of the trailers."""
 _FINAL = 200
-"""Statuses below are of interim answers."""
+"""Least final status; those below are of interim responses."""
 _KEEP_ALIVE_TIMEOUT = re.compile(rb"(?<![\w-])timeout\s*=\s*\"?(\d{1,9})(?!\d)", re.IGNORECASE)
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _VALUE = re.compile(rb"(?:[!-~\x80-\xff](?:[\t !-~\x80-\xff]*[!-~\x80-\xff])?)?")
@@ -40,9 +40,9 @@ class Head(NamedTuple):
 
 
 class PoolResponse(NamedTuple):
-    """What httpx's transport reads of a pool's response; `httpcore.Response` has the same names.
+    """A pool's response for httpx's transport, with the attribute names of `httpcore.Response`.
 
-    httpcore's own checks the type of every byte string of ours: 2 % of a call.
+    httpcore's own class checks the type of every byte string: 2 % of a call.
     """
 
     status: int
@@ -52,10 +52,10 @@ class PoolResponse(NamedTuple):
 
 
 class Exchange:
-    """Give it what comes from the socket; `head_bytes` is what goes there first.
+    """One request and its response: send `head_bytes`, then feed the bytes that the socket returns.
 
     Raises:
-        httpcore.LocalProtocolError: a header that cannot be sent.
+        httpcore.LocalProtocolError: A header cannot be sent.
     """
 
     def __init__(self, request: httpcore.Request) -> None:
@@ -63,7 +63,7 @@ class Exchange:
         self.has_begun = False
         """Whether a byte of the response has come."""
         self.is_sent = True
-        """Whether all of the request was sent; only an upload may be answered before."""
+        """Whether the whole request was sent; only an upload may be answered before."""
         self._response = _ParsedResponse()
         self._parser = self._response.parser
         # Deviations that other clients accept; none changes where a body ends.
@@ -74,13 +74,13 @@ class Exchange:
         )
         self._without_content = 0
         self._broken: httpcore.RemoteProtocolError | None = None
-        """Kept while there is good content before it to be given back."""
+        """A framing error, kept until the good content before it was returned."""
 
     def head(self, data: bytes) -> Head | None:
-        """Take bytes until the head is whole, and return it.
+        """Add bytes until the head is complete, and return it.
 
         Raises:
-            httpcore.RemoteProtocolError: no HTTP, or the end.
+            httpcore.RemoteProtocolError: The bytes are no HTTP, or the connection ended.
         """
         if not data:
             raise httpcore.RemoteProtocolError("Server disconnected without sending a response.")
@@ -92,10 +92,10 @@ class Exchange:
         return Head(response.status, response.reason, response.headers, content)
 
     def body(self, data: bytes) -> bytes:
-        """Take bytes of the body, give back its content; no bytes are the end of the connection.
+        """Add bytes of the body, return its content; no bytes mean the end of the connection.
 
         Raises:
-            httpcore.RemoteProtocolError: the framing is broken, or the end came too early.
+            httpcore.RemoteProtocolError: The framing is broken, or the end came too early.
         """
         if data:
             return self._feed(data, _MAX_BETWEEN)
@@ -107,10 +107,10 @@ class Exchange:
         return b""
 
     def is_complete(self) -> bool:
-        """Return whether the body is whole.
+        """Return whether the body is complete.
 
         Raises:
-            httpcore.RemoteProtocolError: the framing broke after what was given back last.
+            httpcore.RemoteProtocolError: The framing broke after the content returned last.
         """
         if self._broken is not None:
             raise self._broken
@@ -118,16 +118,16 @@ class Exchange:
 
     @property
     def is_reusable(self) -> bool:
-        """Whether its connection can carry another exchange."""
+        """Return whether the connection can carry another exchange."""
         response = self._response
         whole = response.ended and self.is_sent
         return whole and response.keep_alive and not response.trailing_data
 
     @property
     def keep_alive_seconds(self) -> float | None:
-        """For how long the server keeps the idle connection: `Keep-Alive: timeout=`, less a margin.
+        """Return how long the connection may idle: `Keep-Alive: timeout=`, less a margin.
 
-        At the very end of that time a request would cross the server's closing.
+        At the very end of that time the server might close just as a request is sent.
         """
         for name, value in self._response.headers:
             if name.lower() == b"keep-alive" and (match := _KEEP_ALIVE_TIMEOUT.search(value)):
@@ -136,7 +136,7 @@ class Exchange:
         return None
 
     def _feed(self, data: bytes, most: int) -> bytes:
-        """Take bytes of which at most so many may be no content."""
+        """Parse bytes of which at most `most` may be no content."""
         response = self._response
         try:
             self._parser.feed_data(data)
@@ -150,7 +150,7 @@ class Exchange:
         return content
 
     def _misread(self, error: Exception) -> None:
-        """Keep a framing error until the content before it was read; none counts after the end."""
+        """Keep a framing error until the content before it was read; after the end none counts."""
         response = self._response
         if response.ended:
             response.trailing_data = True
@@ -171,13 +171,13 @@ class _ParsedResponse:
         self.has_head = False
         self.keep_alive = False
         self.reads_until_close = False
-        """Whether only the end of the connection ends it."""
+        """Whether only the end of the connection ends the body."""
         self.pieces: list[bytes] = []
-        """Content that was not given back yet."""
+        """Content that was not returned yet."""
         self.on_body = self.pieces.append
         self.ended = False
         self.trailing_data = False
-        """Whether more came than belongs to it."""
+        """Whether bytes came that do not belong to the response."""
         self.parser = httptools.HttpResponseParser(self)
 
     def on_message_begin(self) -> None:
@@ -203,7 +203,7 @@ class _ParsedResponse:
         # With a length beside chunks, two readers may see two ends (RFC 9112, section 6.3).
         self.keep_alive = self.parser.should_keep_alive() and not (codings and lengths)
         self.reads_until_close = _reads_until_close(codings, lengths)
-        del self.parser  # which holds this: nothing is left to the garbage collector
+        del self.parser  # it refers back to this: break the cycle
 
     def on_message_complete(self) -> None:
         self.ended = self.has_head

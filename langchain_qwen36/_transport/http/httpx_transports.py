@@ -1,9 +1,10 @@
-"""Everything of ours that leans on a private name of httpx, in one file.
+"""Everything that depends on a private name of httpx, in one file.
 
-`_pool` of httpx's two transports, read in httpx 0.28: what they send through, and close. httpx has
-no public way to name a pool, and a transport of our own (`httpx.BaseTransport`) would do without,
-but vcrpy records what goes through `httpx.HTTPTransport.handle_request` and would not see it.
-Test: `tests/transport/test_httpx_transports.py`.
+The name is `_pool` of httpx's two transports, as of httpx 0.28: the object through which they send,
+and which they close. httpx has no public way to set a pool, and a transport of our own
+(`httpx.BaseTransport`) would need none, but vcrpy records the calls of
+`httpx.HTTPTransport.handle_request` and would not see it. Test:
+`tests/transport/test_httpx_transports.py`.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class PoolTransport(httpx.HTTPTransport):
 
 
 class AsyncPoolTransport(httpx.AsyncHTTPTransport):
-    """The same, async."""
+    """httpx's async transport on our pool."""
 
     def __init__(self, pool: AsyncPool) -> None:
         self._pool = pool  # type: ignore[assignment]

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from langchain_qwen36._transport.http.http1 import Exchange
 
 CONNECTION_LOST = (httpcore.NetworkError, httpcore.RemoteProtocolError)
-"""What a stream or an exchange raises when the connection ends too early."""
+"""Exceptions of a stream or an exchange whose connection ends too early."""
 SWEEP_SECONDS = 1.0
 """How often idle connections are checked; those that the server closed are closed here too."""
 
@@ -103,7 +103,7 @@ class IdleConnections(Generic[S]):
         return None
 
     def sweep(self) -> None:
-        """Close what is too old, or was closed by its server."""
+        """Close connections that are too old, or were closed by their server."""
         for _ in range(len(self._idle)):
             try:
                 idle = self._idle.popleft()
@@ -115,17 +115,17 @@ class IdleConnections(Generic[S]):
                 idle.stream.close()
 
     def close(self) -> None:
-        """Close all, and what is put here later."""
+        """Close all connections, and those that are put here later."""
         self._closed = True
         while self._idle:
             self._idle.pop().stream.close()
 
 
 def check_is_quiet(stream: Stream) -> None:
-    """Refuse a new connection whose server speaks, or leaves, before it was sent anything.
+    """Refuse a new connection whose server sends bytes, or closes, before any request.
 
     Raises:
-        httpcore.RemoteProtocolError: it does.
+        httpcore.RemoteProtocolError: The server did.
     """
     if not stream.is_quiet():
         raise httpcore.RemoteProtocolError("The server sent bytes, or closed, before any request.")
@@ -141,7 +141,7 @@ def died_while_idle(error: Exception, exchange: Exchange) -> bool:
 
 
 class _Sweeper:
-    """One thread that sweeps all pools for threads; it ends when nothing is idle."""
+    """A thread that sweeps the pools of all threads; it ends when no connection is idle."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -176,12 +176,12 @@ _sweeper = _Sweeper()
 
 
 def sweep_in_thread(pool: IdleConnections[S]) -> None:
-    """Have a pool swept by the process's sweeper thread, for as long as something is idle."""
+    """Have a pool swept by the process's sweeper thread, as long as a connection is idle."""
     _sweeper.watch(pool)  # type: ignore[arg-type]
 
 
 def _forget_sweeper() -> None:
-    """In a forked child: the thread is the parent's."""
+    """Replace the sweeper in a forked child, whose thread is the parent's."""
     global _sweeper  # noqa: PLW0603
     _sweeper = _Sweeper()
 

@@ -1,4 +1,4 @@
-"""The head of a response, and its decoded bytes as they are read."""
+"""Read a response: its head, and its decoded bytes as they come."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ if TYPE_CHECKING:
 
 _MAX_ERROR_BYTES = 64 * 1024
 _MAX_ERROR_SECONDS = 3.0
-"""How much of an error's body is read: its status is worth more than the end of its page."""
+"""Most seconds for an error's body: the status is worth more than the end of the page."""
 _MAX_ANSWER_BYTES = 256 * 1024 * 1024
 
 
 class HTTPResponse:
     """The head of a response; iterate over it for its decoded bytes.
 
-    Any read may raise `GatewayTimeoutError`, `GatewayConnectionError` or, for bytes that are
-    not what their headers say, `UnexpectedResponseError`.
+    Any read may raise `GatewayTimeoutError`, `GatewayConnectionError` or, for bytes that do not fit
+    their headers, `UnexpectedResponseError`.
     """
 
     def __init__(self, response: Any, target: Target, clock: CallTimeouts) -> None:
         self.status: int = response.status_code
         self.headers: Mapping[str, str] = dict(response.headers.items())
-        """Lower-case names."""
+        """Headers with lower-case names."""
         self.is_clocked = target.http_client is None
-        """Whether every read ends with its clock; a user's own sync client knows no clock."""
+        """Whether the clock limits every read; a user's own sync client knows no clock."""
         self._response = response
         self._target = target
         self.clock = clock
@@ -50,7 +50,7 @@ class HTTPResponse:
         self._response.close()
 
     def check_clock(self) -> None:
-        """Raise `GatewayTimeoutError` if a clock ran out while the caller was at work."""
+        """Raise `GatewayTimeoutError` if a clock ran out while the caller was working."""
         with MappedErrors(self._target, self.clock):
             self.clock.check()
 
@@ -66,7 +66,7 @@ class HTTPResponse:
                     self.clock.check()
 
     def read(self) -> bytes:
-        """Return the whole body; of an error only its start, and whatever came of it."""
+        """Return the whole body; of an error only its start, as much as came in time."""
         body = _BodyCollector(self.status, self.clock)
         try:
             for data in self:
@@ -79,7 +79,7 @@ class HTTPResponse:
 
 
 class AsyncHTTPResponse(HTTPResponse):
-    """The same, to be read with `async for` and `aread`."""
+    """An `HTTPResponse` that is read with `async for` and `aread`."""
 
     def __init__(self, response: Any, target: Target, clock: CallTimeouts) -> None:
         super().__init__(response, target, clock)
@@ -104,7 +104,7 @@ class AsyncHTTPResponse(HTTPResponse):
                     self.clock.check()
 
     async def aread(self) -> bytes:
-        """Return the whole body; of an error only its start, and whatever came of it."""
+        """Return the whole body; of an error only its start, as much as came in time."""
         body = _BodyCollector(self.status, self.clock)
         try:
             async for data in self:
@@ -117,7 +117,7 @@ class AsyncHTTPResponse(HTTPResponse):
 
 
 class _BodyCollector:
-    """A body that is being read to its end, or to where it is long enough."""
+    """A body that is read to its end, or until it is long enough."""
 
     def __init__(self, status: int, clock: CallTimeouts) -> None:
         self.content = bytearray()
@@ -127,7 +127,7 @@ class _BodyCollector:
             clock.cap(_MAX_ERROR_SECONDS)
 
     def add(self, data: bytes) -> bool:
-        """Take a piece; True when that is enough."""
+        """Add a piece; return True if that is enough."""
         self.content += data
         if self.refused:
             del self.content[_MAX_ERROR_BYTES:]
@@ -141,7 +141,7 @@ class _BodyCollector:
 
 
 async def _clocked(parts: AsyncIterable[bytes], clock: CallTimeouts) -> AsyncIterator[bytes]:
-    """Hold a user's client to the clock; our own sockets know it themselves."""
+    """Apply the clock to a user's client; our own sockets have it built in."""
     reader = aiter(parts)
     while True:
         async with within(clock):
@@ -154,10 +154,10 @@ async def _clocked(parts: AsyncIterable[bytes], clock: CallTimeouts) -> AsyncIte
 
 @asynccontextmanager
 async def within(clock: CallTimeouts) -> AsyncIterator[None]:
-    """Hold a user's async client to the clock.
+    """Apply the clock to a user's async client.
 
     Raises:
-        ClockExpired: it ran out; another `TimeoutError` is the client's, or the caller's.
+        ClockExpired: The clock ran out; another `TimeoutError` is the client's, or the caller's.
     """
     try:
         async with asyncio.timeout(clock.remaining()) as timeout:
@@ -169,9 +169,9 @@ async def within(clock: CallTimeouts) -> AsyncIterator[None]:
 
 
 class MappedErrors:
-    """Have what a client raises in this block come out as one of our errors.
+    """Converts a client's exceptions in this block to our errors.
 
-    A class, since `contextlib.contextmanager` costs 1 % of a call for each block.
+    It is a class, since `contextlib.contextmanager` costs 1 % of a call for each block.
     """
 
     __slots__ = ("_clock", "_target")
@@ -184,12 +184,12 @@ class MappedErrors:
         """Begin the block."""
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        """Raise our error in the place of a client's."""
+        """Raise our error in place of a client's."""
         if not isinstance(error, Exception) or isinstance(error, QwenError):
             return
         if (foreign := raised_in_signal_handler(error)) is not None:
             raise foreign from None
         mapped = map_exception(error, describe_target(self._target), self._clock)
         if mapped is not None:
-            # What httpx cannot send it quotes, and that may be the key.
+            # httpx quotes what it cannot send, and that may be the key.
             raise mapped from (None if isinstance(mapped, InvalidRequestError) else error)

@@ -1,4 +1,4 @@
-"""Tell exceptions of a signal handler, which are the caller's, from those of the network."""
+"""Distinguish exceptions of a signal handler, which are the caller's, from network errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def raised_in_signal_handler(error: BaseException) -> BaseException | None:
-    """Return the exception that a signal handler raised, if that is what this one comes of.
+    """Return the exception of a signal handler that caused this one, if any.
 
     A handler that raises `TimeoutError`, or `OSError` as the example of Python's `signal` page
     does, interrupts a read just where the network would have raised the same.

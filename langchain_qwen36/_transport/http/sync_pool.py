@@ -1,4 +1,4 @@
-"""HTTP/1.1 connections to one origin, for threads, kept and handed out in constant time."""
+"""Pool HTTP/1.1 connections to one origin for threads, in constant time."""
 
 from __future__ import annotations
 
@@ -40,13 +40,15 @@ if TYPE_CHECKING:
 
 
 class SyncPool:
-    """HTTP/1.1 connections to one origin; httpcore's interface. Its lock is never held over I/O.
+    """The HTTP/1.1 connections to one origin, with httpcore's interface.
+
+    The lock is never held during I/O.
 
     Args:
-        ssl_context: For an origin, or a proxy, that speaks TLS.
-        max_connections: More calls than this wait for each other.
+        ssl_context: TLS settings for an origin, or a proxy, that speaks TLS.
+        max_connections: Most connections; further calls wait.
         keepalive_expiry: Seconds after which an idle connection is closed.
-        proxy: On the way to the origin.
+        proxy: The proxy on the way to the origin.
     """
 
     def __init__(
@@ -94,15 +96,15 @@ class SyncPool:
         )
 
     def close(self) -> None:
-        """Close what is idle; what is in use closes as it is released."""
+        """Close the idle connections; those in use close when they are released."""
         self._idle.close()
 
     def release(self, stream: SyncStream | None, exchange: Exchange | None = None) -> None:
         """Release a slot and its connection, for the calls that wait and for the next ones.
 
         Args:
-            stream: None releases the slot of a connection that was not made.
-            exchange: What was read from the connection last; without it, it is closed.
+            stream: The connection; None releases the slot of a connection that was not made.
+            exchange: The last exchange on the connection; without one, the connection is closed.
         """
         is_kept = exchange is not None and exchange.is_reusable
         try:
@@ -126,7 +128,7 @@ class SyncPool:
             return has_waited
 
     def _connect(self, request: httpcore.Request) -> SyncStream:
-        """Connect, through the proxy if there is one; `connect` is the time for each of both."""
+        """Connect, through the proxy if any; either step may take the `connect` timeout."""
         origin, clock = request.url.origin, request.extensions["timeout"]["read"]
         stream = SyncStream.open(*first_hop(origin, self._proxy), clock.connect)
         try:
@@ -140,7 +142,7 @@ class SyncPool:
 def _follow(
     stream: SyncStream, steps: Steps, ssl_context: ssl.SSLContext, seconds: float | None
 ) -> None:
-    """Lead a new connection to the gateway, in so many seconds."""
+    """Run the handshakes on a new connection until it reaches the gateway, in so many seconds."""
     clock, received = Deadline(seconds), None
     ssl_context.set_alpn_protocols(["http/1.1"])
     try:
@@ -157,7 +159,7 @@ def _follow(
 def _send_kept(
     stream: SyncStream, exchange: Exchange, body: bytes | UploadBody, clock: CallTimeouts
 ) -> Head | None:
-    """Send over a kept connection; return None if it was already dead, and close it then."""
+    """Send over a kept connection; if it was already dead, close it and return None."""
     try:
         return _send(stream, exchange, body, clock)
     except CONNECTION_LOST as error:
@@ -185,7 +187,7 @@ def _send(
 
 
 def _upload(stream: SyncStream, head: bytes, body: UploadBody, clock: CallTimeouts) -> bool:
-    """Send piece by piece; False when the peer answers, or hangs up, before it has them all."""
+    """Send piece by piece; return False if the peer answers, or hangs up, before the end."""
     for piece in itertools.chain((head,), body):
         stream.write(piece)
         if not stream.drain(clock):
@@ -200,7 +202,7 @@ def _body_of(request: httpcore.Request) -> bytes | UploadBody:
 
 
 class _Body:
-    """A response's bytes; closing it releases the connection, exactly once."""
+    """The bytes of a response; closing it releases the connection, exactly once."""
 
     def __init__(
         self,

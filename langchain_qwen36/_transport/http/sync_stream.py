@@ -1,4 +1,4 @@
-"""One connection for threads: a socket that is read and written by the call's clocks."""
+"""One connection for threads: a socket whose reads and writes follow the call's clocks."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ _EARLY_BYTES = 64 * 1024
 class SyncStream:
     """A connected socket, non-blocking.
 
-    What a peer does not take at once is written while its response is read: a server may refuse a
-    large request, and read no more of it, long before its end (RFC 9112, section 9.5).
+    Bytes that a peer does not take at once are written while its response is read: a server may
+    refuse a large request, and read no more of it, long before its end (RFC 9112, section 9.5).
     """
 
     def __init__(self, sock: socket.socket) -> None:
@@ -36,15 +36,15 @@ class SyncStream:
         self._is_broken = False
         """Whether the peer takes no more."""
         self._early = b""
-        """What came before a request was sent whole."""
+        """Bytes that came before the whole request was sent."""
 
     @classmethod
     def open(cls, host: str, port: int, seconds: float | None) -> SyncStream:
-        """Connect, in so many seconds.
+        """Open a connection, in so many seconds.
 
         Raises:
-            httpcore.ConnectTimeout: it took longer.
-            httpcore.ConnectError: any other failure.
+            httpcore.ConnectTimeout: The time ran out.
+            httpcore.ConnectError: Any other failure.
         """
         try:
             return cls(connect(host, port, seconds))
@@ -54,11 +54,11 @@ class SyncStream:
             raise connect_error(error) from error
 
     def start_tls(self, context: ssl.SSLContext, host: str, clock: Clock) -> None:
-        """Encrypt the connection; one that is encrypted already as well.
+        """Encrypt the connection, even if it is encrypted already.
 
         Raises:
-            httpcore.ConnectTimeout: the clock ran out.
-            httpcore.ConnectError: any other failure.
+            httpcore.ConnectTimeout: The clock ran out.
+            httpcore.ConnectError: Any other failure.
         """
         try:
             if self._is_tls:
@@ -90,20 +90,20 @@ class SyncStream:
 
     @property
     def sock(self) -> Any:
-        """Its socket, encrypted or not."""
+        """The connection's socket, encrypted or not."""
         return self._sock
 
     def write(self, data: bytes) -> None:
-        """Send what the peer takes now; `read` sends the rest."""
+        """Send the bytes that the peer takes now; `read` sends the rest."""
         self._unsent = memoryview(data)
         self._send()
 
     def drain(self, clock: Clock) -> bool:
-        """Send what is unsent; False when the peer answers, or hangs up, before it has it.
+        """Send the unsent bytes; return False if the peer answers, or hangs up, before.
 
         Raises:
-            httpcore.ReadTimeout: a clock ran out.
-            httpcore.ReadError: the connection broke.
+            httpcore.ReadTimeout: A clock ran out.
+            httpcore.ReadError: The connection broke.
         """
         while self._unsent:
             if not self._has_pending():
@@ -118,8 +118,8 @@ class SyncStream:
         """Return at least one byte, or none at the end of the connection.
 
         Raises:
-            httpcore.ReadTimeout: a clock ran out.
-            httpcore.ReadError: the connection broke.
+            httpcore.ReadTimeout: A clock ran out.
+            httpcore.ReadError: The connection broke.
         """
         if self._early:
             early, self._early = self._early, b""
@@ -133,18 +133,18 @@ class SyncStream:
                 return data
 
     def is_quiet(self) -> bool:
-        """Whether nothing is unsent, unread or ended: no byte and no FIN of the peer is there."""
+        """Return whether no data waits in either direction and the peer has not closed."""
         if self._unsent:
             return False
         try:
-            if self._is_tls:  # a session ticket is no byte of the peer's
+            if self._is_tls:  # a session ticket is no data of the peer's
                 return self._receive(1) is None
             return not _poll(self._sock, write=False, seconds=0)
-        except (OSError, ValueError, httpcore.ReadError):  # it was closed
+        except (OSError, ValueError, httpcore.ReadError):  # the socket was closed
             return False
 
     def close(self) -> None:
-        """Close at once, in whatever state; twice is once."""
+        """Close at once, in any state; a second call does nothing."""
         self._unsent = memoryview(b"")
         self._sock.close()
 
@@ -160,7 +160,7 @@ class SyncStream:
             raise httpcore.ReadTimeout
 
     def _receive(self, max_bytes: int) -> bytes | None:
-        """Return what is there: b"" at the end, None where nothing is yet."""
+        """Return the bytes that are there: b"" at the end, None if there are none yet."""
         try:
             data: bytes = self._sock.recv(max_bytes)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -174,7 +174,7 @@ class SyncStream:
         return data
 
     def _send(self) -> None:
-        """Send what can be sent; a peer that takes no more may have answered before it left."""
+        """Send as much as the socket takes; a peer that takes no more may have answered."""
         try:
             while self._unsent:
                 self._unsent = self._unsent[self._sock.send(self._unsent) :]
@@ -188,7 +188,7 @@ class SyncStream:
 
 
 def _poll(sock: socket.socket, *, write: bool, seconds: float | None) -> bool:
-    """Wait until the socket can be read, or written where asked; False if it cannot in time."""
+    """Wait until the socket is readable, or writable if requested; False if the time runs out."""
     if hasattr(select, "poll"):
         poll = select.poll()
         poll.register(sock, select.POLLIN | (select.POLLOUT if write else 0))

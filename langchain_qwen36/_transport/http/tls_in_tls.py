@@ -1,4 +1,4 @@
-"""TLS inside of TLS, for threads: an `https://` gateway behind an `https://` proxy.
+"""Run TLS inside of TLS, for threads: an `https://` gateway behind an `https://` proxy.
 
 Python's `ssl` wraps a socket once; asyncio does this by itself.
 """
@@ -8,11 +8,11 @@ from __future__ import annotations
 import ssl
 
 _BYTES = 16 * 1024
-"""Of one TLS record."""
+"""Most bytes of one TLS record."""
 
 
 class TLSInTLS:
-    """What `SyncStream` uses of a socket, non-blocking, over a socket that is encrypted already.
+    """The socket methods that `SyncStream` needs, non-blocking, over an encrypted socket.
 
     Like `ssl.SSLSocket`, its methods raise `SSLWantReadError` and `SSLWantWriteError` where they
     would have to wait, and are then to be called again with the same bytes.
@@ -23,15 +23,15 @@ class TLSInTLS:
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=host)
         self._encrypted = bytearray()
-        """What the outer socket has not taken yet."""
+        """Encrypted bytes that the outer socket has not taken yet."""
         self._taken = 0
-        """Bytes of `send` that are encrypted already and not sent."""
+        """Number of bytes given to `send` that are encrypted already and not sent."""
         self.getsockopt = outer.getsockopt
         self.fileno = outer.fileno
         self.close = outer.close
 
     def do_handshake(self) -> None:
-        """Shake hands, as far as it goes without waiting."""
+        """Shake hands, as far as possible without waiting."""
         while True:
             try:
                 self._tls.do_handshake()
@@ -58,7 +58,7 @@ class TLSInTLS:
         return sent
 
     def pending(self) -> int:
-        """Return how many bytes no poll of the socket sees."""
+        """Return how many bytes are decrypted, which no poll of the socket sees."""
         return self._tls.pending() + self._outer.pending()
 
     def _fill(self) -> None:

@@ -1,8 +1,8 @@
-"""What is said on a new connection before the gateway's requests may go out on it; without I/O.
+"""Run the handshakes of proxies and TLS on a new connection, without I/O.
 
-A proxy is only another way to connect: its connections are kept, looked at and read by the same
-pools as direct ones. Plain requests are addressed to an HTTP proxy (RFC 9112, section 3.2.2),
-those to `https://` gateways go through a tunnel (RFC 9110, section 9.3.6, or SOCKS 5, RFC 1928).
+A proxy is only another way to connect: its connections are kept, checked and read by the same pools
+as direct ones. Plain requests are addressed to an HTTP proxy (RFC 9112, section 3.2.2), those to
+`https://` gateways go through a tunnel (RFC 9110, section 9.3.6, or SOCKS 5, RFC 1928).
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from langchain_qwen36._transport.http.http1 import Exchange
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 _SUCCESS = range(200, 300)
 _SOCKS_ADDRESS_BYTES = {1: 4, 4: 16}
-"""By the type of a SOCKS address; a name (type 3) says its own length."""
+"""Length by type of a SOCKS address; a name (type 3) carries its own length."""
 
 
 class StartTLS(NamedTuple):
     """Encrypt the connection from here on."""
 
     host: str
-    """Whose certificate is expected."""
+    """The host whose certificate is expected."""
 
 
 Steps = Generator[bytes | StartTLS, bytes, None]
-"""Yields what to send, or `StartTLS`, and is sent the bytes that came; to send nothing is to read
-on. It ends when the connection is the gateway's.
+"""Yields what to send, or `StartTLS`, and receives the bytes that came; sending nothing means to go
+on reading. It ends when the connection reaches the gateway.
 
 Raises:
     httpcore.ProxyError: the proxy refuses, or speaks another protocol.
@@ -51,23 +51,23 @@ class Proxy:
 
     @classmethod
     def of(cls, url: str) -> Proxy:
-        """Take a proxy's URL apart; user and password may be percent-encoded in it."""
+        """Parse a proxy's URL; user and password may be percent-encoded."""
         parsed = httpx.URL(url)
         port = parsed.port or _PORTS[parsed.scheme]
         return cls(parsed.scheme, parsed.host, port, parsed.username, parsed.password)
 
     @property
     def is_socks(self) -> bool:
-        """Whether it passes bytes on without reading HTTP."""
+        """Whether the proxy passes bytes on without reading HTTP."""
         return self.scheme.startswith("socks")
 
     @property
     def has_credentials(self) -> bool:
-        """Whether it is told a user or a password."""
+        """Whether the proxy needs a user or a password."""
         return bool(self.username or self.password)
 
     def headers(self) -> list[tuple[bytes, bytes]]:
-        """Return what an HTTP proxy is told of the user."""
+        """Return the headers that identify the user to an HTTP proxy."""
         if not self.has_credentials:
             return []
         token = base64.b64encode(f"{self.username}:{self.password}".encode())
@@ -75,7 +75,7 @@ class Proxy:
 
 
 def addressed(request: httpcore.Request, proxy: Proxy | None) -> httpcore.Request:
-    """Return the request as it is written to the first HTTP server on its way."""
+    """Return the request in the form for the first HTTP server on its way."""
     url = request.url
     if proxy is None or proxy.is_socks or url.scheme == b"https":
         return request
@@ -98,7 +98,7 @@ def first_hop(origin: httpcore.Origin, proxy: Proxy | None) -> tuple[str, int]:
 
 
 def steps_to(origin: httpcore.Origin, proxy: Proxy | None) -> Steps:
-    """Lead a new connection to where the gateway's requests can be sent."""
+    """Return the handshakes that lead a new connection to the gateway."""
     host, is_tls = origin.host.decode("ascii"), origin.scheme == b"https"
     if proxy is not None:
         if proxy.scheme == "https":
@@ -112,7 +112,7 @@ def steps_to(origin: httpcore.Origin, proxy: Proxy | None) -> Steps:
 
 
 def next_step(steps: Steps, received: bytes | None) -> bytes | StartTLS | None:
-    """Return what is to be done after these bytes came; None when the connection is ready."""
+    """Return the next step after these bytes came; None if the connection is ready."""
     try:
         return steps.send(received)  # type: ignore[arg-type]
     except StopIteration:

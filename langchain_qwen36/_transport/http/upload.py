@@ -1,4 +1,4 @@
-"""A multipart form with one file, read while it is sent."""
+"""Encode a multipart form with one file, which is read while it is sent."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ if TYPE_CHECKING:
 _PIECE = 256 * 1024
 """Bytes that are read, and in memory, at once."""
 _ESCAPED = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})
-"""As browsers write a name in a form: HTML standard, multipart/form-data encoding algorithm."""
+"""Escapes of a name in a form: HTML standard, multipart/form-data encoding algorithm."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FilePart:
-    """The file of a form: its bytes, or where they are."""
+    """The file of a form: its bytes, or its path."""
 
     source: bytes | Path
     size: int
-    """Bytes; of a path as they were when it was checked."""
+    """Length in bytes; for a path, when it was checked."""
     filename: str
 
     def open(self) -> IO[bytes]:
-        """Open it for reading; bytes are opened, too."""
+        """Open the file for reading; bytes become a file object."""
         return BytesIO(self.source) if isinstance(self.source, bytes) else self.source.open("rb")
 
 
 class UploadBody(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A multipart/form-data body (RFC 7578); it can be read anew for another attempt.
+    """A multipart/form-data body (RFC 7578); it can be read again for another attempt.
 
     Args:
-        fields: The form's other fields; they stand before the file, as object storages want.
-        file: Goes into the field `file`.
+        fields: The form's other fields; they precede the file, as object storages require.
+        file: The file of the field `file`.
     """
 
     def __init__(self, fields: Mapping[str, str], file: FilePart) -> None:
@@ -65,10 +65,10 @@ class UploadBody(httpx.SyncByteStream, httpx.AsyncByteStream):
         return len(self._head) + self._file.size + len(self._tail)
 
     def __iter__(self) -> Generator[bytes]:
-        """Read the file; exactly so many bytes as the length says.
+        """Read the file; exactly as many bytes as the length says.
 
         Raises:
-            MessageError: the file has become shorter.
+            MessageError: The file has become shorter.
         """
         yield self._head
         left = self._file.size
@@ -80,7 +80,7 @@ class UploadBody(httpx.SyncByteStream, httpx.AsyncByteStream):
         yield self._tail
 
     async def __aiter__(self) -> AsyncGenerator[bytes]:
-        """Read the file in a thread, for a disk may be slow."""
+        """Read the file in a thread, since a disk may be slow."""
         with closing(iter(self)) as pieces:
             while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
                 yield piece

@@ -1,4 +1,4 @@
-"""Where a request goes, and where it may be led from there."""
+"""Parse request URLs, and follow redirects within the origin."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _REDIRECTS = (301, 302, 303, *_SAME_METHOD)
 
 
 class RequestURL(NamedTuple):
-    """A URL, taken apart once."""
+    """A URL and its parts."""
 
     url: httpx.URL
     origin: str
     hops: int = 0
-    """Redirects that led here."""
+    """Number of redirects that led here."""
 
     def __repr__(self) -> str:
         """Leave out the query, which may hold a key."""
@@ -39,7 +39,7 @@ class RequestURL(NamedTuple):
 
 @functools.lru_cache(maxsize=256)
 def parse_url(url: str) -> RequestURL:
-    """Take a URL apart, once."""
+    """Parse a URL."""
     shown = display_url(url)
     try:
         parsed = httpx.URL(url)
@@ -55,19 +55,19 @@ def _origin(url: httpx.URL) -> str:
 
 
 def pool_key(target: Target, address: RequestURL) -> PoolKey:
-    """Whose connections serve this target."""
+    """Return the key of the connections that serve this target."""
     return PoolKey(address.origin, target.proxy, target.max_connections)
 
 
 def describe_target(target: Target) -> str:
-    """Return the address as errors say it, with the proxy on the way."""
+    """Return the address as errors show it, with the proxy on the way."""
     if target.http_client is not None or target.http_async_client is not None:
         return display_url(target.url)
     return display_url(target.url, clients.proxy_of(pool_key(target, parse_url(target.url))))
 
 
 def redirect(response: Any, address: RequestURL) -> RequestURL | None:
-    """Return where a response redirects to, if it does."""
+    """Return the URL to which a response redirects, if any."""
     if response.status_code not in _REDIRECTS:
         return None
     try:
@@ -78,7 +78,7 @@ def redirect(response: Any, address: RequestURL) -> RequestURL | None:
 
 
 def follow_redirect(there: RequestURL, address: RequestURL, status: int) -> RequestURL:
-    """Follow a redirect that stays at the origin: the key goes nowhere else."""
+    """Follow a redirect that stays at the origin: the key must go nowhere else."""
     if status in _SAME_METHOD and there.origin == address.origin and address.hops < _MAX_REDIRECTS:
         return there
     raise UnexpectedResponseError(
@@ -91,7 +91,7 @@ def follow_redirect(there: RequestURL, address: RequestURL, status: int) -> Requ
 
 @functools.cache
 def warn_of_plain_http(origin: str) -> None:
-    """Say once that a key crosses the open network unencrypted."""
+    """Warn once that a key crosses the open network unencrypted."""
     if origin.startswith("http:") and is_public(urlsplit(origin).hostname or ""):
         line = user_line()
         text = f"The key goes to {origin} unencrypted: use https."
@@ -99,7 +99,7 @@ def warn_of_plain_http(origin: str) -> None:
 
 
 def is_public(host: str) -> bool:
-    """Return whether the way to this host leaves the local network."""
+    """Return whether the route to this host leaves the local network."""
     try:
         return ipaddress.ip_address(host).is_global
     except ValueError:
