@@ -1,4 +1,4 @@
-"""The budget of a bulk run: each call is reserved in a spend ledger before it is sent."""
+"""Reserve each call of a bulk run in a spend ledger before it is sent."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 def open_ledgers(
     state: Path, budget: str | Money | None, ledger: SpendLedger | None
 ) -> Iterator[list[SpendLedger]]:
-    """Give the ledgers in which a run's calls are booked.
+    """Open the ledgers in which a run's calls are reserved.
 
-    The budget is kept in a ledger beside the journal, so that it holds for all runs on it; what
-    calls may have cost that a crash cut stays held, and is charged.
+    The budget is kept in a ledger beside the journal, so that it applies to all runs with this
+    journal; what calls that a crash cut off may have cost stays held, and is charged.
 
     Args:
-        state: The journal.
-        budget: Such as `"5 USD"`; None: no limit of this run.
-        ledger: Your own, which machines may share; its limits hold too.
+        state: The journal's path.
+        budget: An amount such as `"5 USD"`; None: no limit for this run.
+        ledger: Your own ledger, which machines may share; its limits apply too.
 
     Raises:
-        ValueError: An amount that cannot be.
+        ValueError: The amount cannot be read.
         LedgerError: The extra `ledger` is not installed, or the ledger cannot be opened.
     """
     own = _own_ledger(state, budget) if budget is not None else None
@@ -47,11 +47,11 @@ def open_ledgers(
 def budget_handlers(
     ledgers: Sequence[SpendLedger], reserve: str | Money
 ) -> list[BaseCallbackHandler]:
-    """Return the handlers that book each call, and refuse it where a limit would be passed.
+    """Return the handlers that reserve each call, and refuse it if a limit would be passed.
 
     Args:
-        ledgers: Where calls are booked.
-        reserve: What is held for a call: `likely`, `worst`, or an amount.
+        ledgers: The ledgers in which calls are reserved.
+        reserve: What to hold for a call: `likely`, `worst`, or an amount.
     """
     return [QwenCostCallbackHandler(ledger=each, reserve=reserve) for each in ledgers]
 

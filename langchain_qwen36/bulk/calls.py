@@ -1,4 +1,4 @@
-"""`bulk.abatch`: `abatch` that gives every answer or error, and cancels what nobody waits for."""
+"""`bulk.abatch`: an `abatch` that returns every answer or error, and cancels unwanted calls."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ async def abatch(
 ) -> list[_Output | Exception]:
     """Call a runnable for each input, and return an answer or its error for each, in order.
 
-    No error of one input costs the answers of the others, and whoever leaves (a timeout, a
-    cancelled task) has the calls in flight cancelled, so that they are paid no further.
+    No error of one input costs the answers of the others. If the caller leaves (a timeout, a
+    cancelled task), the calls in flight are cancelled, so that they cost no more.
 
     Args:
         runnable: A model or chain.
-        inputs: What `ainvoke` takes.
-        config: For each call.
-        max_concurrency: Calls at once; that of the config, else 1,000.
-        **kwargs: For each call.
+        inputs: The inputs, each as `ainvoke` takes it.
+        config: The config of each call.
+        max_concurrency: Calls at once; by default that of the config, else 1,000.
+        **kwargs: Keywords of each call.
     """
     config = {**(config or {})}
     most = max_concurrency or config.pop("max_concurrency", None) or _AT_ONCE

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from langchain_qwen36.bulk.source import InputRow, Source
 
 _SHOWN = 10
-"""Problems that a message lists."""
+"""Most problems that a message lists."""
 
 
 class IdRegister:
-    """The ids of an input, on disk where there are many."""
+    """The ids of an input, on disk if there are many."""
 
     def __init__(self) -> None:
-        # An empty name is a temporary file that SQLite makes when its cache is full.
+        # An empty name is a temporary file that SQLite creates when its cache is full.
         self._database = sqlite3.connect("", isolation_level=None, check_same_thread=False)
         self._database.execute("PRAGMA journal_mode = OFF")
         self._database.execute("CREATE TABLE ids (id TEXT PRIMARY KEY, line INTEGER) WITHOUT ROWID")
@@ -31,7 +31,7 @@ class IdRegister:
         self._database.close()
 
     def problem_of(self, row: InputRow) -> str | None:
-        """Note a row's id; return what is wrong where another row has it."""
+        """Record a row's id; return an error text if another row has the same."""
         added = self._database.execute(
             "INSERT OR IGNORE INTO ids VALUES (?, ?)", (row.id, row.line)
         )
@@ -43,15 +43,15 @@ class IdRegister:
 
 @dataclass(slots=True)
 class Checked:
-    """What a look at the whole input found."""
+    """The result of checking the whole input."""
 
     rows: int = 0
     bad: int = 0
     problems: list[str] = field(default_factory=list)
-    """The first few, with their lines."""
+    """Texts of the first problems, with their lines."""
 
     def raise_if_bad(self) -> None:
-        """Refuse an input of which rows cannot be sent.
+        """Refuse an input with rows that cannot be sent.
 
         Raises:
             BulkInputError: There are such rows; the message names the first ones by line.
@@ -67,12 +67,12 @@ class Checked:
 
 
 def problem_of(row: InputRow, prompt: RowPrompt, ids: IdRegister) -> str | None:
-    """Return why a row cannot be sent: it cannot be read, lacks a field, or has another's id."""
+    """Return why a row cannot be sent: it is unreadable, lacks a field, or repeats an id."""
     return row.problem or prompt.problem_of(row.fields) or ids.problem_of(row)
 
 
 def check(source: Source, prompt: RowPrompt) -> Checked:
-    """Read an input once, and note what is wrong with its rows."""
+    """Read an input once, and collect the problems of its rows."""
     checked, ids = Checked(), IdRegister()
     try:
         for row in source:

@@ -27,7 +27,7 @@ _LARGEST_DECREASE = 0.5
 _STEP, _LONGEST_STEP = 0.05, 0.5
 """Growth in a round without a refusal; it doubles from round to round, since limits change."""
 _SHORTEST_ROUND = 0.25
-"""Seconds; else a round is as long as an answer takes."""
+"""Seconds that a round takes at least; it takes as long as an answer if that is more."""
 _SLOW_DECREASE = 0.9
 """Factor of the limit when answers slow down."""
 _SLOW = 2.5
@@ -53,7 +53,7 @@ class Concurrency:
         self.most = most
         self.in_flight = 0
         self.refusals = 0
-        """Refused calls so far."""
+        """Number of refused calls so far."""
         self._limit = float(min(first, most))
         self._is_slow_start = True
         self._clock = clock
@@ -61,22 +61,22 @@ class Concurrency:
         self._latencies: deque[float] = deque()
         self._quickest: float | None = None
         self._usual: float | None = None
-        """Moving average of how long an answer takes."""
+        """Moving average of the seconds that an answer takes."""
         self._since_answer = 0
         """Refusals since the last answer."""
         self._growth = _STEP
         self._round_began = clock()
         self._answered = self._refused = 0
-        """In this round."""
+        """Calls answered and refused in this round."""
         self._lock = threading.Lock()
 
     @property
     def limit(self) -> int:
-        """How many calls may be under way."""
+        """Most calls in flight."""
         return max(1, int(self._limit))
 
     def try_enter(self) -> bool:
-        """Take a slot; False: all are taken."""
+        """Take a slot; return False if all are taken."""
         with self._lock:
             if self.in_flight >= self.limit:
                 return False
@@ -89,7 +89,7 @@ class Concurrency:
             self.in_flight -= 1
 
     def leave_if_too_many(self) -> bool:
-        """Give a slot back where the limit has fallen below what is under way."""
+        """Give a slot back if the limit has fallen below the number of calls in flight."""
         with self._lock:
             if self.in_flight <= self.limit:
                 return False
@@ -97,7 +97,7 @@ class Concurrency:
             return True
 
     def succeeded(self, seconds: float) -> None:
-        """Note an answer and how long it took."""
+        """Record an answer and how long it took."""
         with self._lock:
             self._answered += 1
             self._since_answer = 0
@@ -110,7 +110,7 @@ class Concurrency:
             self._end_round()
 
     def refused(self) -> None:
-        """Note a 429."""
+        """Record a 429."""
         with self._lock:
             self.refusals += 1
             self._refused += 1
@@ -121,8 +121,8 @@ class Concurrency:
     def pause(self) -> float:
         """Return how many seconds a refused call waits: as long as an answer would have taken.
 
-        A refused call then takes its slot as long as any other. While nothing is answered at all,
-        pauses double.
+        A refused call then occupies its slot as long as any other. While nothing is answered at
+        all, pauses double.
         """
         with self._lock:
             usual = max(self._usual or _FIRST_PAUSE, 0.01)
@@ -131,7 +131,7 @@ class Concurrency:
         return float(seconds * random.uniform(0.75, 1.25))  # noqa: S311 - no secret
 
     def _end_round(self) -> None:
-        """Set the limit by what was answered and refused, once a round."""
+        """Set the limit from the answered and refused calls, once a round."""
         now = self._clock()
         if now - self._round_began < max(_SHORTEST_ROUND, self._usual or 0.0):
             return
@@ -165,7 +165,7 @@ _known_lock = threading.Lock()
 
 
 def concurrency_of(key: str, *, watch_latency: bool) -> Concurrency:
-    """Return the limit that all runs of this process with this key share."""
+    """Return the limit that runs of this process with this key share."""
     with _known_lock:
         found = _known.get(key)
         if found is None:

@@ -1,4 +1,4 @@
-"""Write what a journal holds: answers in input order as JSONL or Parquet, and the dead letters."""
+"""Export a journal: answers in input order as JSONL or Parquet, and the dead letters."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ _BLOCK = 1000
 _ENDED = frozenset({"done", "failed"})
 _ANSWER_KEYS = ("answer", "reasoning", "parsed", "tool_calls", "finish_reason", "model")
 _PRECISION = 12
-"""Digits of a cost after the point, as in the journal."""
+"""Decimal places of a cost, as in the journal."""
 
 
 def check_output(path: Path) -> None:
     """Refuse an output that could not be written at the end of a run.
 
     Raises:
-        BulkInputError: A name of no known format, or a folder that is not there.
+        BulkInputError: The format of the name is not known, or the folder does not exist.
     """
     if path.suffix.lower() not in {".jsonl", ".ndjson", ".parquet"}:
         raise BulkInputError(f"{path}: the output's name must end in .jsonl or .parquet.")
@@ -41,7 +41,7 @@ def check_output(path: Path) -> None:
 
 
 def record_of(row: Row) -> dict[str, Any]:
-    """Return a row of the output; every key is always there."""
+    """Return a row of the output; it always has every key."""
     answer = row.answer or {}
     return {
         "id": row.id,
@@ -55,7 +55,7 @@ def record_of(row: Row) -> dict[str, Any]:
 
 
 def export(journal: Journal, output: Path) -> int:
-    """Write the rows that have ended, in input order; return how many. A rename ends it."""
+    """Write the finished rows in input order; return their number. The file appears by a rename."""
     return write_rows((row for row in journal.rows() if row.state in _ENDED), output)
 
 
@@ -63,7 +63,7 @@ def export_merged(journals: Sequence[Path], output: Path) -> int:
     """Merge the journals of shards into one output, in input order.
 
     Raises:
-        JournalError: Two of them hold the same row: they are no shards of one input.
+        JournalError: Two journals hold the same row, so they are no shards of one input.
     """
     opened = [Journal(path, read_only=True) for path in journals]
     try:
@@ -75,7 +75,7 @@ def export_merged(journals: Sequence[Path], output: Path) -> int:
 
 
 def write_dead_letters(journal: Journal, output: Path) -> Path | None:
-    """Write the failed rows with error and input beside the output; None: there are none."""
+    """Write the failed rows with error and input beside the output; return None if none failed."""
     path = output.with_name(f"{output.stem}.dead_letters.jsonl")
     failed = journal.rows(state="failed")
     first = next(failed, None)
@@ -90,7 +90,7 @@ def write_dead_letters(journal: Journal, output: Path) -> Path | None:
 
 
 def write_rows(rows: Iterable[Row], output: Path) -> int:
-    """Write rows to a `.jsonl` or `.parquet` file; return how many."""
+    """Write rows to a `.jsonl` or `.parquet` file; return their number."""
     check_output(output)
     try:
         with _replacing(output) as part:
@@ -167,7 +167,7 @@ def _unique(rows: Iterator[Row]) -> Iterator[Row]:
 
 @contextmanager
 def _replacing(path: Path) -> Iterator[Path]:
-    """Give a name to write to, which takes the file's name when it is whole."""
+    """Yield a temporary name to write to, which is renamed to the file's name at the end."""
     part = path.with_name(f".{path.name}.part")
     try:
         yield part

@@ -1,4 +1,4 @@
-"""Group commits: what many workers have to write at the same time is one transaction."""
+"""Write the turns of many workers to the journal in one transaction (group commit)."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ if TYPE_CHECKING:
     from langchain_qwen36.bulk.types import Turn
 
 _PATIENCE = 30.0
-"""Seconds for which a write that failed is repeated: the answers in it are paid."""
+"""Seconds for which a failed write is repeated: the answers in it are paid."""
 _PAUSE = 1.0
 _GATHERING = 0.01
-"""Seconds for which turns are gathered: a group costs one write and one wake-up of the thread."""
+"""Seconds for which turns are collected: a group costs one write and one wake-up of the thread."""
 
 
 class GroupCommit:
-    """Writes turns to a journal, in a thread; each waits until its group is durable."""
+    """Writes turns to a journal, in a thread; each worker waits until its group is durable.
+
+    A turn is the end of a worker's last row and the beginning of its next one.
+    """
 
     def __init__(
         self,
@@ -37,8 +40,8 @@ class GroupCommit:
         Args:
             journal: Where turns are written.
             on_failure: Called when a write fails, before it is repeated: nothing more should be
-                sent until it succeeds.
-            patience: Seconds for which it is repeated.
+                sent until a write succeeds.
+            patience: Seconds for which a failed write is repeated.
         """
         self._journal = journal
         self._on_failure = on_failure
@@ -48,10 +51,10 @@ class GroupCommit:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="langchain-qwen36-journal")
 
     def commit(self, turn: Turn) -> asyncio.Future[None]:
-        """Queue a turn; the result is there when it is durable.
+        """Queue a turn; the result is set when it is durable.
 
         Raises (when awaited):
-            JournalError: It could not be written for all the patience.
+            JournalError: The write failed until `patience` ran out.
         """
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
@@ -61,7 +64,7 @@ class GroupCommit:
         return done
 
     async def close(self) -> None:
-        """Write what is queued, and end the thread."""
+        """Write the queued turns, and end the thread."""
         while self._writing is not None:
             await asyncio.shield(self._writing)
         self._thread.shutdown(wait=False)

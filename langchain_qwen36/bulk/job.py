@@ -1,4 +1,4 @@
-"""`bulk.run` and `bulk.arun`: an input, a model, an output, and a journal between them."""
+"""`bulk.run` and `bulk.arun`: call a model for each row of an input, with a journal."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ AUTO: Literal["auto"] = "auto"
 
 @dataclass(slots=True, kw_only=True)
 class Job:
-    """A bulk run with all its settings checked; nothing has been sent."""
+    """A bulk run whose settings were checked; nothing has been sent."""
 
     task: Task
     source: Source
@@ -63,9 +63,9 @@ class Job:
     batch_window: str
     progress: bool | None
     note: Mapping[str, Any] = field(default_factory=dict)
-    """What `bulk retry` begins again with."""
+    """The settings with which `bulk retry` begins again."""
     total: int | None = None
-    """Rows of the input; None: not known."""
+    """Number of rows of the input; None: not known."""
 
     @classmethod
     def of(
@@ -94,7 +94,7 @@ class Job:
         """Check the settings of a run, as `run` takes them.
 
         Raises:
-            BulkInputError: A setting that cannot be, or a file that is not there.
+            BulkInputError: A setting is invalid, or a file is missing.
         """
         task = task_of(model_or_chain, schema)
         target = None if output is None else Path(output)
@@ -125,15 +125,15 @@ class Job:
 
     @property
     def fingerprint(self) -> str:
-        """What decides the output: runs of the same one belong together."""
+        """Return a hash of all that decides the output: runs with the same hash go together."""
         parts = (self.source.identity, self.prompt.identity, self.task.identity, repr(self.shard))
         return hashlib.blake2b("\0".join(parts).encode(), digest_size=16).hexdigest()
 
     def check(self) -> None:
-        """Read the input once, where it can be read twice, before anything is sent.
+        """Check all rows of an input that can be read twice, before anything is sent.
 
         Raises:
-            BulkInputError: Rows cannot be sent, and they are not to be left out.
+            BulkInputError: Rows cannot be sent, and `skip_bad_rows` is not set.
         """
         if self.source.can_be_checked:
             checked: Checked = check(self.source, self.prompt)
@@ -142,7 +142,7 @@ class Job:
                 checked.raise_if_bad()
 
     def concurrency(self) -> Concurrency:
-        """Return the limit of calls at once: that of the key, or a fixed one."""
+        """Return the limit of calls at once: shared by the runs of a key, or fixed."""
         model = self.task.model
         if isinstance(self.max_concurrency, int):
             return Concurrency(
@@ -169,7 +169,7 @@ async def arun(
 ) -> BulkReport:
     """Call a model or chain for each row of an input; `run`, async.
 
-    Cancelling it cancels what is in flight, and a later run goes on.
+    Cancelling it cancels the calls in flight; a later run continues.
     """
     return await arun_job(Job.of(model_or_chain, input, **settings))
 
@@ -179,12 +179,12 @@ def run(
     input: Input,  # noqa: A002
     **settings: Unpack[RunSettings],
 ) -> BulkReport:
-    """Call a model or chain for each row of an input, and lose nothing that was paid.
+    """Call a model or chain for each row of an input, and lose no answer that was paid.
 
         report = run(model, "in.jsonl", output="out.jsonl", prompt="Translate: {text}")
 
-    The same call again goes on where an earlier one ended, however that ended. Ctrl-C waits for
-    what is in flight; twice cancels it.
+    Running it again continues where an earlier run ended, however that ended. Ctrl-C waits for the
+    calls in flight; a second one cancels them.
 
     Args:
         model_or_chain: A `ChatQwen36`, with or without bound tools, or any runnable.
@@ -193,14 +193,14 @@ def run(
         **settings: The keys of `RunSettings`: `output`, `prompt`, `budget`, …
 
     Raises:
-        BulkInputError: The input or a setting cannot be; nothing was sent.
+        BulkInputError: The input or a setting is invalid; nothing was sent.
         JournalError: The journal cannot be read or written.
     """
     return run_job(Job.of(model_or_chain, input, **settings))
 
 
 def run_job(job: Job) -> BulkReport:
-    """Run a job; in a notebook, whose event loop is running in this thread, in another one."""
+    """Run a job; in a notebook, where this thread has an event loop already, in another thread."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:
@@ -246,7 +246,7 @@ def _runner(
     ledgers: list[SpendLedger],
     on_tick: Callable[[Any], None] | None,
 ) -> Runner | BatchRunner:
-    """Choose between calls and batches."""
+    """Create the runner for live calls or for batches."""
     if job.batch:
         from langchain_qwen36.bulk.batch.runner import BatchRunner  # noqa: PLC0415
 
@@ -277,7 +277,7 @@ def _show(view: Any, total: int | None, runner: Runner | BatchRunner) -> None:
 def _end(
     job: Job, journal: Journal, run: Run, runner: Runner | BatchRunner, began: float
 ) -> BulkReport:
-    """Close a run: note its end, write output and dead letters, and report."""
+    """Finish a run: record its end, write output and dead letters, and report."""
     queue = runner.queue
     is_whole = queue.is_exhausted and queue.stop_reason is None
     journal.end_run(run, queue.stop_reason or "complete", read_whole_input=is_whole)
@@ -299,7 +299,7 @@ def _end(
 
 
 def report_of(journal: Journal, *, rows: int | None = None, **facts: Any) -> BulkReport:
-    """Return the report of a journal's newest run; `facts` are what only the run knows."""
+    """Return the report of a journal's newest run; `facts` are values that only the run knows."""
     counts, totals = journal.counts(), journal.totals()
     done, failed = counts.get("done", 0), counts.get("failed", 0)
     total = sum(counts.values()) if rows is None else rows
@@ -318,7 +318,7 @@ def report_of(journal: Journal, *, rows: int | None = None, **facts: Any) -> Bul
 
 @contextmanager
 def _draining(queue: RowQueue) -> Iterator[None]:
-    """Let the first Ctrl-C (or SIGTERM) end the queue, and the second cancel what is in flight."""
+    """Let the first Ctrl-C (or SIGTERM) end the queue, and the second cancel calls in flight."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""The journal: a SQLite file in which every row stands with its answer before the next is sent."""
+"""The journal of bulk runs: a SQLite file that holds each row with its answer."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ _PAGE = 500
 
 
 class Journal:
-    """The rows of bulk runs, and how each ended; one process at a time writes.
+    """The rows of bulk runs, and how each ended; only one process at a time writes.
 
         with Journal("out.jsonl.journal") as journal:
             run = journal.begin_run("fingerprint", {})
@@ -61,20 +61,22 @@ class Journal:
     """
 
     def __init__(self, path: str | Path, *, read_only: bool = False) -> None:
-        """Open a journal, and make it where there is none.
+        """Open a journal, and create it if there is none.
 
         Args:
-            path: Its file; SQLite keeps `-wal`, `-shm` and our `-lock` beside it.
-            read_only: Only look: the journal must be there, and another process may be writing.
+            path: The journal's file; SQLite keeps `-wal`, `-shm` and our `-lock` beside it.
+            read_only: Whether only to read: the journal must exist, and another process may be
+                writing.
 
         Raises:
-            JournalError: It cannot be opened, another process is writing it, or it is no journal.
+            JournalError: The file cannot be opened or is no journal, or another process is writing
+                it.
         """
         self.path = Path(path)
         self._lock = threading.RLock()
         self._guard: sqlite3.Connection | None = None
         self._repeats: dict[str, int] = {}
-        """How often a request was met in this run; only those met twice."""
+        """How often a request occurred in this run; only requests that occurred twice."""
         if read_only and not self.path.exists():
             raise JournalError(f"There is no journal {self.path}.")
         try:
@@ -97,7 +99,7 @@ class Journal:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with self._lock:
             self._database.close()
             self._release()
@@ -109,7 +111,7 @@ class Journal:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """Hold the write lock: all of the block is durable when it is left, or none of it.
+        """Hold the write lock: the whole block is durable when it ends, or nothing of it.
 
         Raises:
             JournalError: The disk is full, or the file cannot be written.
@@ -133,12 +135,12 @@ class Journal:
     # Runs.
 
     def begin_run(self, fingerprint: str, settings: Mapping[str, Any]) -> Run:
-        """Begin a run: rows that an earlier one left under way are pending again.
+        """Begin a run: rows that an earlier run left in flight become pending again.
 
         Args:
-            fingerprint: Of what decides the output: input, prompt and model. Runs of the same
-                one belong together.
-            settings: What `bulk retry` needs to begin again; no secrets.
+            fingerprint: Hash of what decides the output: input, prompt and model. Runs with the
+                same hash belong together.
+            settings: The settings with which `bulk retry` begins again; no secrets.
         """
         self._repeats.clear()
         with self.transaction() as database:
@@ -166,8 +168,8 @@ class Journal:
 
         Args:
             run: The run.
-            ending: Why: `complete`, or what stopped it.
-            read_whole_input: Then rows that it did not read are no longer part of the output;
+            ending: Why it ended: `complete`, or the reason for stopping.
+            read_whole_input: Whether rows that it did not read are no longer part of the output;
                 their answers stay in the journal.
         """
         with self.transaction() as database:
@@ -182,7 +184,7 @@ class Journal:
             )
 
     def last_run(self) -> dict[str, Any] | None:
-        """Return the newest run, its settings read; None: there was none."""
+        """Return the newest run with its settings; None: there was none."""
         with self._lock:
             cursor = self._database.execute("SELECT * FROM bulk_run ORDER BY number DESC LIMIT 1")
             found = cursor.fetchone()
@@ -195,16 +197,16 @@ class Journal:
     # Rows.
 
     def admit(self, run: Run, candidates: Sequence[Candidate]) -> list[Row]:
-        """Note rows that a run has read; return each as the journal has it, answers left out.
+        """Store rows that a run has read; return each as the journal has it, without its answer.
 
-        A key that the run has met before is another row of the same request: it becomes
+        A key that occurred in this run before is another row with the same request: it becomes
         `KEY-2`, `KEY-3`, …, in the order of the input.
         """
         with self.transaction() as database:
             return [_admit(database, run, each, self._repeats) for each in candidates]
 
     def apply(self, turns: Sequence[Turn]) -> None:
-        """Write what ended and what begins; all of it is durable when this returns."""
+        """Write the ends and beginnings of rows; all are durable when this returns."""
         ended = [_outcome_values(turn.ended) for turn in turns if turn.ended is not None]
         begun = [(turn.begun,) for turn in turns if turn.begun is not None]
         with self.transaction() as database:
@@ -215,8 +217,8 @@ class Journal:
         """Yield rows in the order of the input, a page at a time.
 
         Args:
-            generation: Whose; the newest run's where left out.
-            state: Only those in this state.
+            generation: Number of the run whose rows are read; the newest run's when left out.
+            state: Only rows in this state.
         """
         if generation is None:
             generation = (self.last_run() or {}).get("generation", 0)
@@ -233,7 +235,7 @@ class Journal:
             last = page[-1][1]
 
     def counts(self, generation: int | None = None) -> dict[str, int]:
-        """Return how many rows are in each state."""
+        """Return the number of rows in each state."""
         if generation is None:
             generation = (self.last_run() or {}).get("generation", 0)
         with self._lock:
@@ -342,7 +344,7 @@ def _row(values: tuple[Any, ...]) -> Row:
 
 
 def json_text(value: Mapping[str, Any] | None) -> str | None:
-    """Return an object as the JSON that a column holds."""
+    """Return an object as the JSON text of a column."""
     if value is None:
         return None
     options = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
@@ -350,7 +352,7 @@ def json_text(value: Mapping[str, Any] | None) -> str | None:
 
 
 def now() -> int:
-    """Return the time as columns hold it: microseconds since 1970."""
+    """Return the time in the unit of the columns: microseconds since 1970."""
     return time.time_ns() // 1000
 
 
@@ -368,10 +370,10 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _guard(path: Path) -> sqlite3.Connection:
-    """Hold the right to write a journal: a lock of the system, which ends with the process.
+    """Lock a journal for writing: a lock of the system, which ends with the process.
 
     Raises:
-        JournalError: Another process has it.
+        JournalError: Another process holds the lock.
     """
     guard = sqlite3.connect(
         f"{path}-lock", timeout=0, isolation_level=None, check_same_thread=False

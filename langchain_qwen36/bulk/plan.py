@@ -1,4 +1,4 @@
-"""What a run would send and cost, before anything is sent: `--dry-run`."""
+"""Estimate the size and the price of a run before anything is sent: `--dry-run`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from langchain_qwen36.chat_models import ChatQwen36
 
 _SAMPLE = 1000
-"""Rows whose tokens are counted: every n-th of the input."""
+"""Number of rows whose tokens are counted, spread evenly over the input."""
 _SHOWN = 3
 _LEAST_CACHED = 1024
 """Tokens of the shortest prefix that a prompt cache keeps: docs/prompt-caching.md."""
@@ -34,43 +34,44 @@ _LEAST_CACHED = 1024
 
 @dataclass(slots=True, kw_only=True)
 class Plan:
-    """The size and the price of a run; what is not known is None."""
+    """The size and the price of a run; unknown values are None."""
 
     rows: int
     bad_rows: int
     problems: list[str]
-    """The first ones, with their lines."""
+    """Texts of the first problems, with their lines."""
     done: int
-    """Rows that the journal has an answer of."""
+    """Rows that have an answer in the journal."""
     input_tokens: int
-    """Of all rows: those of a sample, times what it stands for."""
+    """Input tokens of all rows, extrapolated from a sample."""
     output_tokens: int
-    """The same, by the answers in the journal, else `max_tokens`, else 500 a row."""
+    """Output tokens of all rows, by the answers in the journal, else `max_tokens`, else 500 a
+    row."""
     tiers: dict[str, int] = field(default_factory=dict)
-    """Rows by price tier."""
+    """Number of rows by price tier."""
     live: Money | None = None
-    """List price of calls, nothing cached."""
+    """List price of live calls, with nothing cached."""
     batch: Money | None = None
-    """List price as a batch job; None: the gateway sells none of this model."""
+    """List price as a batch job; None: the gateway does not sell this model in batches."""
     shared_prefix: float = 0.0
-    """Share of the input that all rows of the sample begin with."""
+    """Share of the input that is a prefix of all rows of the sample."""
     break_even: float | None = None
     """Share of the input that a cache must serve for live calls to be cheaper than a batch."""
     requests: list[dict[str, Any]] = field(default_factory=list)
-    """The first bodies, as they would be sent."""
+    """Bodies of the first requests, as they would be sent."""
 
     @property
     def is_live_cheaper(self) -> bool:
-        """Whether a cache may well make live calls cheaper than a batch."""
+        """Whether a cache may make live calls cheaper than a batch."""
         return self.break_even is not None and self.shared_prefix > self.break_even
 
 
 def plan(job: Job, *, expected_output: int | None = None) -> Plan:
-    """Reckon what a run would send and cost; nothing is sent and nothing is written.
+    """Estimate what a run would send and cost; nothing is sent and nothing is written.
 
     Args:
         job: The run.
-        expected_output: Output tokens of a row; found out where left out.
+        expected_output: Output tokens of a row; estimated when left out.
 
     Raises:
         BulkInputError: The input cannot be read at all.
@@ -102,7 +103,7 @@ def _requests(job: Job) -> Iterator[Any]:
 
 
 def _history(job: Job) -> tuple[int, int | None]:
-    """Return the answers in the journal, and their mean length in tokens."""
+    """Return the number of answers in the journal, and their mean length in tokens."""
     try:
         with Journal(job.state, read_only=True) as journal:
             done = journal.counts().get("done", 0)
@@ -161,7 +162,7 @@ def _sum(costs: Iterable[pricing.Cost], scale: Decimal) -> Money:
 
 
 def _shared_prefix(requests: list[Any], mean: float) -> float:
-    """Return the share of the input that all requests begin with, where a cache would keep it."""
+    """Return the share of the input that is a prefix of all requests, if a cache would keep it."""
     if len(requests) < 2:  # noqa: PLR2004
         return 0.0
     shared = tokens.count_text(_common_start([_text(request) for request in requests]))
@@ -169,7 +170,7 @@ def _shared_prefix(requests: list[Any], mean: float) -> float:
 
 
 def _common_start(texts: list[str]) -> str:
-    """Return what all texts begin with: that of the first and the last in their order."""
+    """Return the common prefix of all texts: that of the first and the last in sorted order."""
     first, last = min(texts), max(texts)
     length = next((n for n, (a, b) in enumerate(zip(first, last, strict=False)) if a != b), None)
     return first[:length]

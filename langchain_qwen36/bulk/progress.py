@@ -1,4 +1,4 @@
-"""Show where a run is: one line that is drawn anew, or plain lines where there is no terminal."""
+"""Show the progress of a run: one line that is redrawn, or plain lines without a terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SECONDS_BETWEEN_DRAWINGS = 0.25
 
 
 class ProgressView(Protocol):
-    """What a run shows its progress by."""
+    """Shows the progress of a run."""
 
     def update(self, runner: Runner, total: int | None) -> None:
         """Show the state of a run, at most a few times a second."""
@@ -65,7 +65,7 @@ def _duration(seconds: float) -> str:
 
 
 class PlainLines:
-    """A line every ten seconds, for logs."""
+    """Writes a line every ten seconds, for logs."""
 
     def __init__(self, stream: TextIO, every: float = _SECONDS_BETWEEN_LINES) -> None:
         self._stream = stream
@@ -73,24 +73,24 @@ class PlainLines:
         self._next = time.monotonic() + every
 
     def update(self, runner: Runner, total: int | None) -> None:
-        """Write a line when it is time."""
+        """Write a line if one is due."""
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + self._every
             print(progress_line(runner, total), file=self._stream, flush=True)
 
     def close(self) -> None:
-        """Do nothing: each line is ended."""
+        """Do nothing: each line is already ended."""
 
 
 class LiveLine:
-    """A line at the terminal that is drawn anew."""
+    """A line at the terminal that is redrawn."""
 
     def __init__(self, live: Live) -> None:
         self._live = live
         self._next = 0.0
 
     def update(self, runner: Runner, total: int | None) -> None:
-        """Draw the line when it is time."""
+        """Redraw the line if it is due."""
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + _SECONDS_BETWEEN_DRAWINGS
             self._live.update(progress_line(runner, total), refresh=True)
@@ -104,8 +104,8 @@ def open_progress(wanted: bool | None, stream: TextIO | None = None) -> Progress
     """Choose how progress is shown.
 
     Args:
-        wanted: None: only at a terminal.
-        stream: Where; standard error where left out.
+        wanted: Whether to show it; None: only at a terminal.
+        stream: Where to write; standard error when left out.
     """
     stream = stream or sys.stderr
     if wanted is False or (wanted is None and not stream.isatty()):

@@ -24,13 +24,13 @@ _MESSAGE_FILES = frozenset({".yaml", ".yml", ".json"})
 
 
 class RowPrompt:
-    """Turns the fields of a row into what a model is sent."""
+    """Turns the fields of a row into the model's input."""
 
     def __init__(self, prompt: Prompt, *, for_chain: bool = False) -> None:
         """Read a prompt.
 
         Raises:
-            BulkInputError: A file that cannot be read, or no template.
+            BulkInputError: The file cannot be read, or the value is no template.
         """
         self._for_chain = for_chain
         self._text: str | None = None
@@ -57,7 +57,7 @@ class RowPrompt:
 
     @property
     def identity(self) -> str:
-        """What tells this prompt from another in the journal."""
+        """A text that distinguishes this prompt from others in the journal."""
         return self._text or repr(self._template)
 
     def problem_of(self, fields: Mapping[str, Any]) -> str | None:
@@ -103,7 +103,7 @@ def _yaml(text: str) -> Any:
 
 
 def _message(message: Any) -> Any:
-    """Turn `{"role": …, "content": …}` into the pair that LangChain makes a template of."""
+    """Convert `{"role": …, "content": …}` to the pair from which LangChain makes a template."""
     if isinstance(message, dict):
         if not {"role", "content"} <= message.keys():
             raise ValueError(f"a message needs `role` and `content`: {message!r:.100}")
@@ -112,7 +112,7 @@ def _message(message: Any) -> Any:
 
 
 def canonical(value: str | Sequence[BaseMessage] | Any) -> bytes:
-    """Return the bytes by which equal requests are known: sorted JSON."""
+    """Return the bytes by which equal requests are recognized: sorted JSON."""
     if isinstance(value, str):
         return value.encode("utf-8", "surrogatepass")
     if isinstance(value, list) and value and isinstance(value[0], BaseMessage):

@@ -1,4 +1,4 @@
-"""Bulk runs on a Ray cluster: a stage of Ray Data whose actors each run many calls at once."""
+"""Run a bulk run on a Ray cluster: a stage of Ray Data whose actors run many calls at once."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from langchain_qwen36.bulk.settings import RunSettings
 
 _ROWS = 1000
-"""Rows that an actor runs at once; a batch that Ray repeats goes on in its journal."""
+"""Rows that an actor runs at once; a batch that Ray repeats continues in its journal."""
 
 
 class BulkStage:
-    """An actor of `map_batches`: runs each batch, and gives its rows with their answers.
+    """An actor of `map_batches`: runs each batch, and returns its rows with their answers.
 
-    Each batch has a journal of its own in `state_dir`, named by its rows: where Ray repeats a
-    batch because its actor died, what was paid is not paid again, as long as the folder is the
-    same: on that node.
+    Each batch has a journal of its own in `state_dir`, named by its rows: if Ray repeats a batch
+    because its actor died, paid answers are not paid again, as long as the folder is the same, on
+    the same node.
     """
 
     def __init__(
@@ -74,18 +74,18 @@ def run_stage(
         answers = run_stage(rows, model, state_dir="/tmp/journals", prompt="Translate: {text}")
         answers.write_parquet("out")
 
-    Limits that hold for all nodes are the model's own (`SharedRateLimiter` on Redis) and those of
-    a `SpendLedger` on Postgres, given as `ledger=`.
+    Limits for all nodes together are the model's own (`SharedRateLimiter` on Redis) and those of a
+    `SpendLedger` on Postgres, given as `ledger=`.
 
     Args:
         dataset: The rows.
-        model_or_chain: What is called; it travels to the actors by pickle.
+        model_or_chain: The model or chain to call; it is pickled for the actors.
         state_dir: A folder for journals on each node; rows that Ray repeats there are not paid
             again. Delete it when the dataset has been written.
-        actors: How many actors.
+        actors: Number of actors.
         batch_size: Rows that an actor runs at once.
         actor_options: More keywords of `map_batches`, such as `num_cpus`.
-        **settings: Those of `bulk.run`, but for `output` and `state`.
+        **settings: The settings of `bulk.run`, except `output` and `state`.
 
     Raises:
         BulkInputError: A setting that the stage sets by itself.

@@ -1,4 +1,4 @@
-"""What the journal keeps of a message, from a call and from a batch alike."""
+"""Convert a message to the columns of the journal, for calls and batches."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def answer_record(message: AIMessage, parsed: Any) -> dict[str, Any]:
-    """Return a row's `answer`: the keys of the output."""
+    """Return a row's `answer` column: the keys of the output."""
     metadata = message.response_metadata
     return {
         "answer": message.text,
@@ -26,12 +26,12 @@ def answer_record(message: AIMessage, parsed: Any) -> dict[str, Any]:
 
 
 def as_json(value: Any) -> Any:
-    """Turn a pydantic object into what JSON can hold."""
+    """Convert a pydantic object to values that JSON can hold."""
     return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
 
 
 def cost_in_units(message: AIMessage) -> tuple[int | None, str]:
-    """Return what a message cost, in 10^-12 of its currency; None where no price is known."""
+    """Return a message's cost in 10^-12 of its currency; None if its price is not known."""
     record = message.response_metadata.get("cost")
     if not record:
         return None, ""

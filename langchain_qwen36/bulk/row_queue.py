@@ -1,4 +1,4 @@
-"""The rows that are to be called next: read in blocks, admitted by the journal, put back."""
+"""Queue the rows to call next: read in blocks, stored in the journal, put back after failures."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from langchain_qwen36.bulk.types import Row, Run
 
 BLOCK = 256
-"""Rows read and admitted at once: what memory holds does not grow with the input."""
+"""Rows read and stored at once, so that memory does not grow with the input."""
 _LEAST_FREE = 32 << 20
-"""Bytes of disk below which nothing more is sent."""
+"""Bytes of free disk below which nothing more is sent."""
 _NAP = 0.2
-"""Longest sleep of a worker that waits for a row that was put back, in seconds."""
+"""Longest sleep, in seconds, of a worker that waits for a row that was put back."""
 
 
 @dataclass(slots=True)
@@ -43,12 +43,12 @@ class Item:
     row: InputRow
     request: Any
     failures: int = 0
-    """Calls of this run that failed; 429s are not counted."""
+    """Failed calls of this run; 429s are not counted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """A part of the rows, by their keys: each machine takes its own."""
+    """A share of the rows, chosen by their keys: each machine takes its own."""
 
     number: int = 1
     count: int = 1
@@ -59,10 +59,10 @@ class Shard:
 
     @classmethod
     def parse(cls, text: str | None) -> Shard:
-        """Read `2/4`.
+        """Parse `2/4`.
 
         Raises:
-            BulkInputError: It is no such text.
+            BulkInputError: The text has another form.
         """
         if text is None:
             return cls()
@@ -72,13 +72,13 @@ class Shard:
         return cls(int(number), int(count))
 
     def has(self, key: str) -> bool:
-        """Return whether a row belongs to this part."""
+        """Return whether a row belongs to this shard."""
         return int(key[:8], 16) % self.count == self.number - 1
 
 
 @dataclass(slots=True)
 class RowQueue:
-    """Hands out the rows that have no answer yet."""
+    """Gives the workers the rows that have no answer yet."""
 
     rows: Iterator[InputRow]
     prompt: RowPrompt
@@ -91,14 +91,14 @@ class RowQueue:
     read: int = 0
     """Rows of this shard that were read."""
     reused: int = 0
-    """Rows that had an answer."""
+    """Rows that already had an answer."""
     failed_before: int = 0
     """Rows that stay dead letters."""
     unreadable: int = 0
     """Rows that cannot be sent."""
     is_exhausted: bool = False
     stop_reason: str | None = None
-    """Set: nothing more is handed out."""
+    """Why no more rows are given out; None: they are."""
     _ready: deque[Item] = field(default_factory=deque)
     _delayed: list[tuple[float, int, Item]] = field(default_factory=list)
     _filling: asyncio.Task[None] | None = None
@@ -107,18 +107,18 @@ class RowQueue:
 
     @property
     def has_more(self) -> bool:
-        """Whether a worker may find something."""
+        """Whether a worker may get another row."""
         if self.stop_reason is not None:
             return False
         return bool(self._ready or self._delayed) or not self.is_exhausted
 
     def stop(self, reason: str) -> None:
-        """Hand nothing more out; the first reason stands."""
+        """Give out no more rows; the first reason is kept."""
         self.stop_reason = self.stop_reason or reason
         self._stopped.set()
 
     def take_now(self) -> Item | None:
-        """Return a row that is at hand."""
+        """Return a row without waiting; None: no row is ready."""
         if self.stop_reason is not None:
             return None
         self._prefetch()
@@ -150,7 +150,7 @@ class RowQueue:
             await asyncio.shield(self._filling)
 
     def put_back(self, item: Item, seconds: float = 0.0) -> None:
-        """Hand a row out again, after so many seconds."""
+        """Give a row out again, after so many seconds."""
         if seconds <= 0:
             self._ready.appendleft(item)
             return
@@ -176,7 +176,7 @@ class RowQueue:
             self._filling = None
 
     def _read_block(self) -> tuple[list[Item], bool]:
-        """Read and admit rows; return those to be called, and whether the input has ended."""
+        """Read and store rows; return those to be called, and whether the input has ended."""
         _check_disk(self.journal)
         block = list(islice(self.rows, BLOCK))
         items = [self._item(row) for row in block]
@@ -195,7 +195,7 @@ class RowQueue:
         return wanted, len(block) < BLOCK
 
     def _item(self, row: InputRow) -> Item:
-        """Make a row's request; what is wrong with it becomes its problem."""
+        """Make a row's request; an error becomes the row's problem."""
         row.problem = problem_of(row, self.prompt, self.ids)
         if row.problem is None:
             try:
@@ -236,7 +236,7 @@ def _outcome_of_bad(item: Item, row: Row) -> Outcome | None:
 
 
 def _check_disk(journal: Journal) -> None:
-    """Stop before the disk is full, while what is under way can still be written.
+    """Stop before the disk is full, while the calls in flight can still be written.
 
     Raises:
         JournalError: Less than 32 MB are free.

@@ -1,4 +1,4 @@
-"""Run the rows of an input: workers, retries, and an end that loses nothing."""
+"""Run the rows of an input: workers, retries, and a stop that loses no answer."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ _STOPPING = (
     LedgerError,
     EngineError,
 )
-"""No row would fare better: the run stops, and the row is not to blame."""
+"""Errors that every row would meet: the run stops, and the row is not to blame."""
 _STOPPING_AT_FIRST = (PermissionDeniedError, NotFoundError)
-"""The same, as long as no row had an answer: later it is about the row."""
+"""Errors that stop the run as long as no row had an answer; later they are the row's own."""
 _TICK = 0.2
-"""Seconds between two looks at the workers and the progress."""
+"""Seconds between two checks of the workers and the progress."""
 _BACK_OFF = 0.1
 _LONGEST_BACK_OFF = 30.0
 _LONGEST_RETRY_AFTER = 120.0
@@ -55,7 +55,7 @@ _OVERLOAD = frozenset({429, 503, 529})
 
 @dataclass(slots=True)
 class Progress:
-    """Where a run is."""
+    """The progress of a run."""
 
     started: float = field(default_factory=time.monotonic)
     calls: int = 0
@@ -65,11 +65,11 @@ class Progress:
     """Dead letters of this run."""
     tokens: int = 0
     cost: dict[str, int] = field(default_factory=dict)
-    """Units by currency, of this run."""
+    """Cost of this run, in units of 10^-12 by currency."""
     last_answer: float = field(default_factory=time.monotonic)
 
     def count(self, ended: Answer | Outcome) -> None:
-        """Count what an attempt used and cost."""
+        """Add the usage and the cost of an attempt."""
         self.calls += 1
         self.tokens += (ended.usage or {}).get("total_tokens", 0)
         if ended.cost:
@@ -94,14 +94,14 @@ class Runner:
         """Choose what runs.
 
         Args:
-            queue: Where rows come from.
-            task: What is done with a row.
+            queue: The queue of rows.
+            task: Calls one row.
             journal: Where answers are written.
-            concurrency: How many calls run at once.
-            callbacks: For each call, such as the handler of a budget.
+            concurrency: Limits the calls at once.
+            callbacks: Callbacks of each call, such as the handler of a budget.
             max_attempts: Calls of a row that may fail before it is a dead letter; 429s are not
                 counted.
-            stall_seconds: The run stops when 429s leave it without an answer for so long.
+            stall_seconds: Seconds without an answer, because of 429s, after which the run stops.
             on_tick: Called a few times a second, to show the progress.
         """
         self.queue = queue
@@ -115,13 +115,13 @@ class Runner:
         self._commits = GroupCommit(journal, lambda error: queue.stop(str(error)))
         self._workers: set[asyncio.Task[None]] = set()
         self._refusal: BudgetExceededError | None = None
-        """The budget's last refusal, until a call ends and its hold is free again."""
+        """The budget's last refusal, until a call ends and frees its hold."""
         self._room: int | None = None
-        """How many workers may begin while the budget is tight; None: it is not."""
+        """How many workers may start while the budget is nearly spent; None: no limit."""
 
     @property
     def in_flight(self) -> int:
-        """Workers of this run."""
+        """Number of workers of this run."""
         return len(self._workers)
 
     async def run(self) -> None:
@@ -157,7 +157,7 @@ class Runner:
         return self.queue.has_more
 
     def _collect(self) -> None:
-        """Forget workers that have ended; raise what broke one."""
+        """Remove workers that have ended; raise the error that ended one."""
         ended = {worker for worker in self._workers if worker.done()}
         self._workers -= ended
         for worker in ended:
@@ -199,7 +199,7 @@ class Runner:
             await self.queue.sleep(verdict.nap)
         return following or (await self._begin_next() if goes_on else None)
 
-    # What an answer means.
+    # The outcome of an answer.
 
     def _judge(self, item: Item, answer: Answer, began: float) -> _Verdict:
         error = answer.error
@@ -224,7 +224,7 @@ class Runner:
     def _refused_by_budget(
         self, item: Item, answer: Answer, error: BudgetExceededError
     ) -> _Verdict:
-        """Put a row back until a call that is under way has ended and given back its hold."""
+        """Put a row back until a call in flight has ended and freed its hold."""
         self._refusal, self._room = error, 0
         outcome = replace(answer.outcome(item.key, is_final=False), sent=False)
         return _Verdict(outcome, goes_on=False, is_put_back=True)
@@ -246,7 +246,7 @@ class Runner:
         return _Verdict(answer.outcome(item.key, is_final=False), is_put_back=True, nap=nap)
 
     def _pause(self, error: BaseException, item: Item) -> float:
-        """Seconds before another attempt; no two clients come back at the same moment."""
+        """Return the seconds before another attempt, randomized so that clients come back apart."""
         if (seconds := getattr(error, "retry_after", None)) is not None:
             return float(min(seconds, _LONGEST_RETRY_AFTER) * random.uniform(1, 1.1))  # noqa: S311
         if isinstance(error, RateLimitError):
@@ -265,7 +265,7 @@ class Runner:
 
 @dataclass(slots=True)
 class _Verdict:
-    """What becomes of a row and of its worker."""
+    """The decision about a row and its worker."""
 
     outcome: Outcome
     goes_on: bool = True
@@ -275,19 +275,19 @@ class _Verdict:
 
 
 class Slot:
-    """One call at once of a concurrency; given back once."""
+    """One of the slots of a concurrency; given back once."""
 
     def __init__(self, concurrency: Concurrency) -> None:
         self._concurrency: Concurrency | None = concurrency
 
     def leave(self) -> None:
-        """Give it back."""
+        """Give the slot back."""
         if self._concurrency is not None:
             self._concurrency.leave()
             self._concurrency = None
 
     def leave_if_too_many(self) -> bool:
-        """Give it back where fewer calls may be under way by now."""
+        """Give the slot back if fewer calls may be in flight by now."""
         if self._concurrency is not None and self._concurrency.leave_if_too_many():
             self._concurrency = None
         return self._concurrency is None

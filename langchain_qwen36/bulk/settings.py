@@ -17,42 +17,42 @@ class RunSettings(TypedDict, total=False):
     """Keywords of `bulk.run` and `bulk.arun`; each may be left out."""
 
     output: str | Path | None
-    """A `.jsonl` or `.parquet` file: a row each, in input order."""
+    """A `.jsonl` or `.parquet` file: one row each, in input order."""
     prompt: Prompt
     """An f-string template over the row's fields (`"Translate: {text}"`), a `Path` of one or of
     messages in YAML or JSON, messages, or LangChain's template. Without one, a row has `messages`,
     and a chain gets the row itself."""
     id: str
-    """The field that holds a row's id, `id` where left out; rows without it have their line's
+    """The field that holds a row's id, `id` when left out; rows without it get their line's
     number."""
     schema: Any
-    """What answers are parsed into, as in `with_structured_output`."""
+    """The schema into which answers are parsed, as in `with_structured_output`."""
     budget: str | Money | None
-    """Such as `"5 USD"`, for all runs on this journal together."""
+    """An amount such as `"5 USD"`, for all runs on this journal together."""
     reserve: str | Money
-    """What is held for a call in flight: `likely`, `worst` (then the budget is never passed), or an
+    """What to hold for a call in flight: `likely`, `worst` (then the budget is never passed), or an
     amount."""
     max_concurrency: int | Literal["auto"]
-    """Calls at once; `auto` finds out."""
+    """Calls at once; `auto` adjusts them."""
     state: str | Path | None
-    """The journal; `OUTPUT.journal` where left out."""
+    """The journal's path; `OUTPUT.journal` when left out."""
     shard: str | None
-    """`2/4`: only the rows of the second of four machines."""
+    """A share of the rows: `2/4` is the second of four machines."""
     ledger: SpendLedger | None
-    """Your own, whose limits hold too; machines may share it."""
+    """Your own ledger, whose limits apply too; machines may share it."""
     max_attempts: int
-    """Calls of a row that may fail before it is a dead letter; 429s are not counted. 5 where left
+    """Calls of a row that may fail before it is a dead letter; 429s are not counted. 5 when left
     out."""
     skip_bad_rows: bool
-    """Make rows that cannot be sent dead letters, instead of refusing the input."""
+    """Whether rows that cannot be sent become dead letters, instead of refusing the input."""
     retry_failed: bool
-    """Call the dead letters of earlier runs again."""
+    """Whether to call the dead letters of earlier runs again."""
     batch: bool
-    """Put the rows into batch jobs, which the gateway runs within a day, mostly at half the price,
-    and wait for them."""
+    """Whether to put the rows into batch jobs, which the gateway runs within a day, mostly at half
+    the price, and wait for them."""
     batch_window: str
-    """How long a batch may take, `24h` (where left out) to `14d`."""
+    """How long a batch may take, `24h` (when left out) to `14d`."""
     progress: bool | None
     """Whether to show a progress line; None: at a terminal."""
     note: Mapping[str, Any] | None
-    """Kept in the journal with the run; no secrets."""
+    """Values to keep in the journal with the run; no secrets."""

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 Input = str | Path | Iterable[Any]
-"""What a run reads: the name of a `.jsonl`, `.csv`, `.tsv` or `.parquet` file, or an iterable of
+"""The input of a run: the name of a `.jsonl`, `.csv`, `.tsv` or `.parquet` file, or an iterable of
 mappings (a Hugging Face dataset is one) or texts."""
 
 _BLOCK = 512
 """Rows of a Parquet file that are decoded at once."""
 _LONGEST_CELL = 1 << 27
-"""Characters of a cell of a CSV file."""
+"""Most characters of a cell of a CSV file."""
 
 
 @dataclass(slots=True)
@@ -30,34 +30,34 @@ class InputRow:
     """A row as it was read."""
 
     position: int
-    """From 0; unreadable rows count, blank lines do not."""
+    """Position of the row from 0; unreadable rows count, blank lines do not."""
     line: int
     """Line of the file, or number of the item, from 1."""
     id: str
     """The row's own id, else its line number."""
     fields: Mapping[str, Any]
-    """Empty where the row cannot be read."""
+    """The row's values by field; empty if the row cannot be read."""
     problem: str | None = None
     """Why the row cannot be sent; None: it can."""
 
     @property
     def where(self) -> str:
-        """How messages name the row."""
+        """The row's name in messages."""
         return f"line {self.line}" if self.id == str(self.line) else f"line {self.line} ({self.id})"
 
 
 class Source:
-    """The rows of an input, read anew by each iteration; an iterator only once."""
+    """The rows of an input, read again by each iteration; an iterator only once."""
 
     def __init__(self, source: Input, id_field: str = "id") -> None:
-        """Choose how to read.
+        """Choose the reader of an input.
 
         Args:
             source: A file's name, or an iterable.
             id_field: The field that holds a row's id.
 
         Raises:
-            BulkInputError: There is no such file, or no reader for its kind.
+            BulkInputError: There is no such file, or no reader for its format.
         """
         self._source = source
         self._id_field = id_field
@@ -68,12 +68,12 @@ class Source:
 
     @property
     def can_be_checked(self) -> bool:
-        """Whether the rows may be read twice: once before any is sent."""
+        """Whether the rows can be read twice: once to check them before any is sent."""
         return not hasattr(self._source, "__next__")
 
     @property
     def identity(self) -> str:
-        """What tells this input from another in the journal."""
+        """A text that distinguishes this input from others in the journal."""
         if self.path is None:
             return "iterable"
         known = self.path.stat()

@@ -1,4 +1,4 @@
-"""What a run does with one row: the request, its key, the call, and what came of it."""
+"""Call one row of a run: build the request and its key, send it, convert the result."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _ADDRESS = re.compile(r"\b0x[0-9a-f]{4,}\b")
 
 @dataclass(slots=True)
 class Answer:
-    """What came of a call: a message, the object that was parsed from it, an error, or several."""
+    """The result of a call: a message, the object parsed from it, an error, or several of them."""
 
     message: AIMessage | None = None
     parsed: Any = None
@@ -48,7 +48,7 @@ class Answer:
     def outcome(
         self, key: str, *, is_final: bool = True, fields: Mapping[str, Any] | None = None
     ) -> Outcome:
-        """Return what the journal is told; an error that is not final puts the row back."""
+        """Return the outcome for the journal; an error that is not final puts the row back."""
         failed = self.error is not None
         return Outcome(
             key=key,
@@ -71,7 +71,7 @@ class Answer:
 
 
 class ModelTask:
-    """Calls of a `ChatQwen36`, bound settings and tools included."""
+    """Calls a `ChatQwen36`, with its bound settings and tools."""
 
     def __init__(self, model: ChatQwen36, bound: Runnable[Any, Any], parser: Any = None) -> None:
         self.model = model
@@ -82,12 +82,12 @@ class ModelTask:
 
     @property
     def runnable(self) -> Runnable[Any, Any]:
-        """The model with what is bound to it, and the parser behind it."""
+        """The model with its bound settings, and the parser after it."""
         return self._bound if self._parser is None else self._bound | self._parser
 
     @property
     def identity(self) -> str:
-        """What tells these requests from others in the journal."""
+        """A text that distinguishes these requests from others in the journal."""
         return self._digest.hex()
 
     def key(self, request: Any) -> str:
@@ -98,7 +98,7 @@ class ModelTask:
         """Return the body of a request as it would be sent.
 
         Raises:
-            ValueError: It cannot be sent.
+            ValueError: The request cannot be sent.
         """
         messages = self.model._convert_input(request).to_messages()  # noqa: SLF001
         endpoint = self.model._endpoint  # noqa: SLF001
@@ -109,7 +109,7 @@ class ModelTask:
         return body
 
     async def call(self, request: Any, callbacks: Sequence[BaseCallbackHandler] = ()) -> Answer:
-        """Send one request, once; retrying is the runner's business. Errors are in the answer."""
+        """Send one request, once; the runner retries. Errors are in the answer."""
         config: RunnableConfig | None = {"callbacks": list(callbacks)} if callbacks else None
         try:
             message = await self._bound.ainvoke(request, config, max_retries=0)
@@ -132,7 +132,7 @@ class ModelTask:
 
 
 class ChainTask:
-    """Calls of any other runnable: a chain, an agent, another vendor's model."""
+    """Calls any other runnable: a chain, an agent, another vendor's model."""
 
     model = None
 
@@ -142,15 +142,15 @@ class ChainTask:
 
     @property
     def identity(self) -> str:
-        """What tells this chain from another in the journal."""
+        """A text that distinguishes this chain from others in the journal."""
         return self._digest.hex()
 
     def key(self, request: Any) -> str:
-        """Hash the input and the chain as LangChain writes it; addresses in memory left out."""
+        """Hash the input and the chain as LangChain writes it, without addresses in memory."""
         return _digest(self._digest, canonical(request)).hex()
 
     def body(self, request: Any) -> dict[str, Any]:
-        """Return the chain's input: the requests that it makes are its own business."""
+        """Return the chain's input; the chain makes the requests itself."""
         return {
             "input": request
             if isinstance(request, dict | str)
@@ -158,7 +158,7 @@ class ChainTask:
         }
 
     async def call(self, request: Any, callbacks: Sequence[BaseCallbackHandler] = ()) -> Answer:
-        """Run the chain once; what its calls cost is summed. Errors are in the answer."""
+        """Run the chain once; the costs of its calls are summed. Errors are in the answer."""
         costs = QwenCostCallbackHandler()
         try:
             result = await self._chain.ainvoke(request, {"callbacks": [costs, *callbacks]})
@@ -196,7 +196,7 @@ def task_of(runnable: Runnable[Any, Any], schema: Any = None) -> Task:
 
 
 def error_record(error: BaseException) -> dict[str, Any]:
-    """Return what the journal keeps of an error; what is not known is left out."""
+    """Return an error as the journal keeps it, without unknown values."""
     names = ("status_code", "code", "request_id", "gateway", "retry_after")
     known = {name: getattr(error, name, None) for name in names}
     facts = {"type": type(error).__name__, "message": str(error), "retryable": may_retry(error)}
@@ -235,7 +235,7 @@ def _of_message(message: AIMessage) -> Answer:
 
 
 def _of_error(error: BaseException, model: ChatQwen36) -> Answer:
-    """Read what a failed call cost: that of its cut answer; 0 where nothing can be on the bill."""
+    """Return the answer of a failed call: the cost of its partial text, 0 if nothing is billed."""
     partial = error.partial if isinstance(error, QwenError) else None
     if partial is None:
         is_free = not may_be_billed(error) or is_self_hosted(model._endpoint.gateway.name)  # noqa: SLF001

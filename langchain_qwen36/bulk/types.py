@@ -1,4 +1,4 @@
-"""What a bulk run is made of: a row, how its call ended, and the report of a run."""
+"""The types of a bulk run: a row, the outcome of its call, and the report of a run."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any, Literal
 from langchain_qwen36.pricing.units import amount_of
 
 State = Literal["pending", "sent", "batch", "done", "failed"]
-"""Of a row: not called yet, a call is under way, in a batch job, answered, refused for good."""
+"""State of a row: not called yet, in flight, in a batch job, answered, refused for good."""
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A row of the input on its way into the journal."""
+    """A row of the input before it is stored in the journal."""
 
     key: str
-    """Hash of the request that it makes."""
+    """Hash of the request."""
     position: int
-    """From 0, in the order of the input."""
+    """Position from 0, in the order of the input."""
     line: int
     """Line of a file, or number of an item, from 1."""
     id: str
@@ -32,31 +32,31 @@ class Row:
     """A row as the journal has it."""
 
     key: str
-    """Hash of the request; the `custom_id` of a batch job."""
+    """Hash of the request; the `custom_id` in a batch job."""
     position: int
-    """From 0, in the order of the input."""
+    """Position from 0, in the order of the input."""
     line: int
     """Line of a file, or number of an item, from 1."""
     id: str
     """The row's `id` field, else its line number."""
     state: State
-    """How far it is."""
+    """The state of the row."""
     attempts: int = 0
-    """Calls that were begun, those that a crash cut included."""
+    """Number of calls that were begun, including those that a crash cut off."""
     answer: Mapping[str, Any] | None = None
-    """`answer`, `reasoning`, `parsed`, `tool_calls`, `finish_reason`, `model`."""
+    """The keys `answer`, `reasoning`, `parsed`, `tool_calls`, `finish_reason`, `model`."""
     usage: Mapping[str, Any] | None = None
     """LangChain's `UsageMetadata`."""
     cost: int | None = None
-    """Units of 10^-12 of the currency, all attempts together; None: not known."""
+    """Cost of all attempts in units of 10^-12 of the currency; None: not known."""
     currency: str = ""
-    """Of the cost."""
+    """Currency of the cost."""
     error: Mapping[str, Any] | None = None
-    """`type`, `message`, `status_code`, `code`, `request_id`."""
+    """The keys `type`, `message`, `status_code`, `code`, `request_id`."""
     fields: Mapping[str, Any] | None = None
-    """The input, kept where the row failed."""
+    """The input, kept if the row failed."""
     batch: int | None = None
-    """Number of the batch job that holds it."""
+    """Number of the batch job that holds the row."""
 
     @property
     def amount(self) -> Decimal | None:
@@ -66,9 +66,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a row's call ended, as it is written to the journal.
+    """The outcome of a row's call, as it is written to the journal.
 
-    `pending` puts the row back: it will be called again.
+    The state `pending` puts the row back: it will be called again.
     """
 
     key: str
@@ -76,18 +76,18 @@ class Outcome:
     answer: Mapping[str, Any] | None = None
     usage: Mapping[str, Any] | None = None
     cost: int | None = None
-    """Of this attempt; it is added to what earlier ones cost."""
+    """Cost of this attempt; it is added to that of earlier ones."""
     currency: str = ""
     error: Mapping[str, Any] | None = None
     fields: Mapping[str, Any] | None = None
-    """The input, to be kept where the row failed."""
+    """The input, to be kept if the row failed."""
     sent: bool = True
     """Whether a request was sent: a budget may refuse it before."""
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one worker commits at once: the end of its last row, the beginning of its next."""
+    """One commit of a worker: the end of its last row and the beginning of its next."""
 
     ended: Outcome | None = None
     begun: str | None = None
@@ -101,9 +101,9 @@ class Run:
     number: int
     generation: int
     in_flight: int
-    """Rows whose call was under way when an earlier run died: they are sent again."""
+    """Rows in flight when an earlier run died: they are sent again."""
     paid_again: int = 0
-    """The same of all runs with this output."""
+    """Rows in flight when any run with this output died."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,45 +112,45 @@ class Totals:
 
     usage: Mapping[str, int]
     cost: Mapping[str, int]
-    """Units by currency."""
+    """Cost in units of 10^-12 by currency."""
     unpriced: int
     """Answers whose cost is not known."""
 
 
 @dataclass(slots=True, kw_only=True)
 class BulkReport:
-    """What a run did, and what the journal holds at its end."""
+    """The result of a run, and the state of the journal at its end."""
 
     rows: int = 0
     """Rows of the input that were read."""
     done: int = 0
-    """Rows with an answer, earlier runs' included."""
+    """Rows with an answer, including those of earlier runs."""
     failed: int = 0
     """Dead letters: rows that were refused for good."""
     pending: int = 0
-    """Rows that were read and are neither; a later run goes on with them."""
+    """Rows that were read and are neither; a later run continues with them."""
     reused: int = 0
     """Answers of earlier runs that were not paid again."""
     calls: int = 0
     """Calls that this run made."""
     paid_again: int = 0
-    """Calls that were under way when a run died, and so may be paid a second time."""
+    """Calls in flight when a run died, which may be paid a second time."""
     usage: Mapping[str, int] = field(default_factory=dict)
     """Sums of input, output and total tokens over all rows."""
     cost: Mapping[str, Decimal] = field(default_factory=dict)
-    """Amount by currency over all rows, earlier runs' included."""
+    """Amount by currency over all rows, including those of earlier runs."""
     unpriced: int = 0
     """Answers whose cost is not known; they are not in `cost`."""
     seconds: float = 0.0
-    """Of this run."""
+    """Duration of this run."""
     stopped: str | None = None
     """Why the run ended before the input did; None: it is complete."""
     state: Path | None = None
-    """The journal."""
+    """Path of the journal."""
     output: Path | None = None
-    """The answers, in input order."""
+    """Path of the answers, in input order."""
     dead_letters: Path | None = None
-    """The failed rows with their errors; None: there are none."""
+    """Path of the failed rows with their errors; None: there are none."""
 
     @property
     def is_complete(self) -> bool:
@@ -158,7 +158,7 @@ class BulkReport:
         return self.stopped is None and self.pending == 0
 
     def __str__(self) -> str:
-        """One line: rows, errors, cost, and how to go on."""
+        """Return one line: rows, errors, cost, and how to continue."""
         amounts = [f"{amount.normalize():f} {name}" for name, amount in self.cost.items()]
         parts = [f"{self.done} of {self.rows} rows answered"]
         parts += [f"{self.failed} failed"] if self.failed else []

@@ -1,4 +1,4 @@
-"""What the steps of a batch job ask their driver to do; one core, a sync and an async driver."""
+"""Actions of a batch job's steps, and the sync and async drivers that run them."""
 
 from __future__ import annotations
 
@@ -21,30 +21,31 @@ class Send:
 
     method: str
     path: str
-    """Behind the base URL."""
+    """Path behind the base URL."""
     query: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
-    """JSON."""
+    """The JSON of the request."""
     upload: Path | None = None
-    """A file that goes as a form, with the purpose `batch`."""
+    """A file to upload as a form, with the purpose `batch`."""
     filename: str = ""
-    """Its name there."""
+    """The file's name at the gateway."""
     makes_something: bool = False
-    """Whether it must not be sent twice, not even over a second connection."""
+    """Whether the request creates something, so that it must not be sent twice, not even over a
+    second connection."""
     save_to: Path | None = None
-    """Where the response goes, if not into memory."""
+    """Where to save the response; None: in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Wait."""
+    """Wait for some seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Do what needs the CPU or the disk for long."""
+    """Run a function that needs the CPU or the disk for long."""
 
     run: Callable[[], Any]
 
@@ -54,11 +55,11 @@ class Reply:
     """A response whose status is no error."""
 
     content: bytes = b""
-    """Empty where it was saved to a file."""
+    """The bytes of the response; empty if it was saved to a file."""
 
     @property
     def payload(self) -> Any:
-        """The JSON of the response; None where it is none."""
+        """The JSON of the response; None if it is no JSON."""
         try:
             return loads(self.content)
         except ValueError:
@@ -66,7 +67,7 @@ class Reply:
 
 
 class Client(Protocol):
-    """What sends requests."""
+    """Sends the requests of a batch job."""
 
     def send(self, action: Send) -> Reply:
         """Send a request, once."""
@@ -77,11 +78,12 @@ class Client(Protocol):
 
 Action = Send | Wait | Work
 Steps = Generator[Action, Any, T]
-"""Yields actions; is sent the `Reply`, or what the work returned; a failed request is thrown in."""
+"""Yields actions; receives the `Reply`, or the result of the work; the error of a failed request is
+thrown in."""
 
 
 def drive(steps: Steps[T], client: Client) -> T:
-    """Do what the steps ask for, and return their result."""
+    """Run the actions of the steps, and return the steps' result."""
     outcome: Any = None
     failure: QwenError | None = None
     try:
@@ -135,7 +137,7 @@ async def adrive(
 
 
 def repeat(send: Send, tries: int = 5) -> Steps[Reply]:
-    """Send a request that may be sent twice, and again while that may help."""
+    """Send a request that may be sent twice, again while a retry may help."""
     attempt = 0
     while True:
         attempt += 1

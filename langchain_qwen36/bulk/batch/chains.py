@@ -1,4 +1,4 @@
-"""Take a chain apart: what comes before the model, the model, what comes behind it."""
+"""Split a chain into the steps before the model, the model, and the steps after it."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchChain:
-    """A chain with one model, whose call can be made somewhere else."""
+    """A chain with one model, whose call a batch makes."""
 
     model: BaseChatQwen
     kwargs: Mapping[str, Any] = field(default_factory=dict)
-    """What was bound to the model: tools, a schema, settings."""
+    """Settings bound to the model: tools, a schema, options."""
     before: Sequence[Runnable[Any, Any]] = ()
     after: Sequence[Runnable[Any, Any]] = ()
 
     @classmethod
     def of(cls, runnable: Any) -> BatchChain:
-        """Take a model, a bound model, or a sequence with one of them apart.
+        """Split a model, a bound model, or a sequence with one of them.
 
         Raises:
-            UnsupportedSettingError: it is none of these.
+            UnsupportedSettingError: The runnable is none of these.
         """
         steps = runnable.steps if isinstance(runnable, RunnableSequence) else [runnable]
         models = [(number, _unbound(step)) for number, step in enumerate(steps)]
@@ -52,14 +52,14 @@ class BatchChain:
         )
 
     def messages(self, value: Any) -> list[BaseMessage]:
-        """Return what the model is sent for an input of the chain."""
+        """Return the messages that the model receives for an input of the chain."""
         for step in self.before:
             value = step.invoke(value)
         return self.model._convert_input(value).to_messages()  # noqa: SLF001 - LangChain's own way
 
     @property
     def parse(self) -> Callable[[AIMessage], Any] | None:
-        """What the steps behind the model make of its message; None: there are none."""
+        """The steps after the model as one function of its message; None: there are none."""
         return self._parse if self.after else None
 
     def _parse(self, message: AIMessage) -> Any:

@@ -1,4 +1,4 @@
-"""Sends the requests of a batch job over the package's own transport, each of them once."""
+"""Send the requests of a batch job over the package's own transport, each of them once."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 
 class BatchClient:
-    """The connection of a model, for other requests than completions.
+    """Sends requests other than completions over a model's connection.
 
-    Nothing is repeated here: which request may be sent twice, the steps of the job know.
+    Nothing is repeated here: only the steps of the job know which request may be sent twice.
     """
 
     def __init__(self, fields: QwenFields, endpoint: Endpoint) -> None:
@@ -42,7 +42,7 @@ class BatchClient:
         """Send a request.
 
         Raises:
-            QwenError: the gateway refuses, or cannot be reached.
+            QwenError: The gateway refuses, or cannot be reached.
         """
         call = self._call(action, sync_api_key(self._fields, self._endpoint))
         if action.save_to is None:

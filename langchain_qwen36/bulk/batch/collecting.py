@@ -1,4 +1,4 @@
-"""Results into the journal: each row judged by itself, each recorded once."""
+"""Record the results of a batch in the journal: each row by itself, and once."""
 
 from __future__ import annotations
 
@@ -36,21 +36,21 @@ _PAGE = 500
 """Rows in one transaction."""
 
 ToOutcome = Callable[[str, "AIMessage | QwenError", "Mapping[str, Any] | None"], Outcome]
-"""Turns how a row ended into what the journal holds; the last argument is the row's input."""
+"""Converts a row's result to its outcome in the journal; the last argument is the row's input."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowReader:
-    """What turns the rows of a batch into messages."""
+    """Reads the rows of a batch as messages."""
 
     gateway: Gateway
     offer: Callable[[Part], Offer | None]
-    """What prices a part's rows."""
+    """Returns the price of a part's rows."""
     price_discount: float | None
     to_outcome: ToOutcome
 
     def request(self, part: Part, body: Mapping[str, Any]) -> Request:
-        """Return what the reader of a row must know of the request that it answers."""
+        """Return the request of a row, which is needed to read its response."""
         messages = body.get("messages") or ()
         return Request(
             body=dict(body),
@@ -73,14 +73,14 @@ class RowReader:
 def collect_rows(
     store: BatchStore, part: Part, paths: Sequence[Path], reader: RowReader, *, is_last: bool
 ) -> bool:
-    """Record the rows of result files; return whether nothing is left to be fetched again.
+    """Record the rows of result files; return whether nothing must be fetched again.
 
     Args:
         store: The journal.
-        part: Whose rows they are.
+        part: The batch whose rows they are.
         paths: The files; any of them may hold good and failed rows.
         reader: Turns rows into messages.
-        is_last: What is missing now is given up: it may have run, and be billed.
+        is_last: Whether rows that are missing now are given up: they may have run, and be billed.
     """
     waiting = store.open_rows(part)
     bodies = PartBodies(store.path(part))
@@ -110,7 +110,7 @@ class ResultFiles:
     """
 
     def __init__(self, paths: Sequence[Path], keys: Container[str]) -> None:
-        """Read the files once; of two rows of one request the better one counts."""
+        """Read the files once; of two rows with one key the better one counts."""
         self._files = [path.open("rb") for path in paths]
         self.rows: dict[str, tuple[IO[bytes], int, bool]] = {}
         self.foreign = self.unreadable = 0
@@ -178,7 +178,7 @@ def _missing(part: Part) -> QwenError:
 
 
 def lose_rows(store: BatchStore, part: Part, error: QwenError) -> None:
-    """Give the rows of a batch up that the gateway does not know any more."""
+    """Give up the rows of a batch that the gateway no longer knows."""
     lost = UnexpectedResponseError(
         f"The gateway no longer knows the batch {part.batch_id} (results are kept for 30 days): "
         f"whether this row was run, and is billed, is not known. {error.message}",
@@ -196,8 +196,8 @@ def refuse_rows(store: BatchStore, part: Part, errors: Sequence[Mapping[str, Any
     Args:
         store: The journal.
         part: The part.
-        errors: Why the gateway refused the whole batch: `code`, `message`, and the `line` that is
-            at fault, from 1. None: it was cancelled before it was made.
+        errors: Why the gateway refused the whole batch: `code`, `message`, and the `line` at fault,
+            from 1. None: it was cancelled before it was created.
     """
     by_line: dict[int | None, Mapping[str, Any]] = {}
     for error in errors or ():

@@ -1,4 +1,4 @@
-"""What rows cost live and in a batch, and from which cache hit rate on live calls are cheaper."""
+"""Compare the cost of rows live and in a batch, and find the cache hit rate of equal cost."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class BatchComparison:
     """A typical row, or the sum of all rows, at both prices; None: a price is not known."""
 
     live: Money | None
-    """Without a cache."""
+    """Price of live calls without a cache."""
     batch: Money | None
-    """At the batch price, which knows no cache."""
+    """Price in a batch, which has no cache."""
     break_even_hit_rate: Decimal | None
-    """The share of the input that the implicit cache must serve before live calls cost less; 1 and
+    """Share of the input that the implicit cache must serve before live calls cost less; 1 and
     above: they never do. None: a price is not known."""
 
     @property
     def advice(self) -> str:
-        """One sentence that says what is cheaper."""
+        """Return one sentence that names the cheaper way."""
         rate = self.break_even_hit_rate
         if self.live is None or self.batch is None or rate is None:
             return "Whether a batch is cheaper is not known: a price is missing."
@@ -62,8 +62,8 @@ def compare(
     Args:
         usage: `input_tokens` and `output_tokens` of one row: it decides the price tier.
         offer: The model as its gateway sells it; None: no price is known.
-        rows: How many such rows there are.
-        discount: What the account pays of the list.
+        rows: Number of such rows.
+        discount: The share of the list price that the account pays.
         thinking: Whether the rows think.
     """
     price = partial(cost, offer=offer, discount=discount, thinking=thinking)
@@ -81,7 +81,7 @@ def _all_from_cache(usage: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _break_even(live: Cost | None, batch: Cost | None, cached: Cost | None) -> Decimal | None:
-    """Return where a straight line from no hits to all hits meets the price of a batch."""
+    """Return the hit rate at which live calls, between no and all hits, cost as much as a batch."""
     if live is None or batch is None or cached is None:
         return None
     saved_by_cache = live.total - cached.total

@@ -1,4 +1,4 @@
-"""What `BatchJob` does, as steps that a sync and an async driver run."""
+"""The operations of `BatchJob`, as steps that a sync and an async driver run."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ if TYPE_CHECKING:
 
 _WINDOW = re.compile(r"([1-9]\d{0,3})([hd])")
 _SHORTEST_WINDOW = 24
-"""Hours."""
+"""Shortest window in hours."""
 
 
 class SubmitOptions(NamedTuple):
-    """How the inputs of a job are sent."""
+    """Options for sending the inputs of a job."""
 
     ids: Iterable[str] | None = None
     budget: str | Money | None = None
@@ -66,10 +66,10 @@ class JobSetup(NamedTuple):
 
     @classmethod
     def of(cls, runnable: Any, service: BatchService | None = None) -> Self:
-        """Take a chain apart, and choose its service.
+        """Split a chain, and choose its service.
 
         Raises:
-            UnsupportedSettingError: no batch service is known at the model's gateway.
+            UnsupportedSettingError: No batch service is known at the model's gateway.
         """
         chain = BatchChain.of(runnable)
         endpoint = resolve_endpoint(chain.model)
@@ -87,17 +87,17 @@ class JobCore:
         to_outcome: ToOutcome | None = None,
         ledgers: Sequence[SpendLedger] = (),
     ) -> None:
-        """Choose what runs.
+        """Store the parts of a job, and check the window.
 
         Args:
             setup: The chain and its service.
-            journal: Where the job is remembered.
+            journal: The journal of the job.
             window: How long a batch may take.
-            to_outcome: Turns how a row ended into what the journal holds.
-            ledgers: Where batches are booked.
+            to_outcome: Converts a row's result to its outcome in the journal.
+            ledgers: The spend ledgers in which batches are reserved.
 
         Raises:
-            UnsupportedSettingError: the service takes no such window.
+            UnsupportedSettingError: The service does not accept the window.
         """
         self.chain, self.endpoint, self.service = setup
         self.window = checked_window(window, self.service)
@@ -112,7 +112,7 @@ class JobCore:
             to_outcome=to_outcome or partial(outcome_of, parse=self.chain.parse),
         )
         self.listed_price: ListedPrice | None = None
-        """What the gateway lists of the model in batches, where the catalogue cannot say."""
+        """The gateway's own batch price of the model, if the catalogue has none."""
         self.spending = BatchSpending(self.store, ledgers)
         self._steps = BatchSteps(self.store, wire, reader, self.spending)
 
@@ -130,24 +130,24 @@ class JobCore:
         Args:
             runnable: The chain.
             state: The journal's file.
-            window: How long a batch may take; None: the journal is there, and says so.
-            service: How the gateway takes batches, where the package does not know it.
+            window: How long a batch may take; None: as the existing journal says.
+            service: How the gateway takes batches, if the package does not know it.
 
         Raises:
-            UnsupportedSettingError: no batch service is known at the model's gateway.
-            JournalError: the journal cannot be opened.
+            UnsupportedSettingError: No batch service is known at the model's gateway.
+            JournalError: The journal cannot be opened.
         """
         setup = JobSetup.of(runnable, service)
         given = _window_of(state) if window is None else window
         return cls(setup, Journal(state), checked_window(given, setup.service))
 
     def close(self) -> None:
-        """Let go of the journal."""
+        """Close the journal."""
         self.store.journal.close()
 
     @contextmanager
     def closed_on_error(self) -> Iterator[None]:
-        """Let go of the journal if the block raises."""
+        """Close the journal if the block raises."""
         try:
             yield
         except BaseException:
@@ -155,26 +155,26 @@ class JobCore:
             raise
 
     def submit(self, inputs: Iterable[Any], options: SubmitOptions) -> Steps[None]:
-        """Plan the inputs, upload the parts, and have batches made of them."""
+        """Plan the inputs, upload the parts, and create their batches."""
         yield from self.read_listed_price()
         yield Work(lambda: self._plan(inputs, options))
         yield from self.submit_planned()
 
     def look(self) -> Steps[BatchStatus]:
-        """Read how far the batches are."""
+        """Read the state of the batches."""
         for part in self._unfinished():
             yield from self._steps.look(part)
         return self.status()
 
     def read_listed_price(self) -> Steps[None]:
-        """Ask the gateway for its batch price where only its own list of models says."""
+        """Read the gateway's own batch price, if only its list of models has one."""
         if self.service.form == "inline" and self.service.models is None:
             gateway = self.endpoint.gateway
             name = wire_id(gateway.price_list or gateway.name, self.chain.model.model_name)
             self.listed_price = yield from read_listed_price(gateway.name, name)
 
     def submit_planned(self) -> Steps[None]:
-        """Upload the parts that are planned, and have batches made of them."""
+        """Upload the planned parts, and create their batches."""
         for part in self._unfinished():
             yield from self._steps.submit(part)
 
@@ -190,12 +190,12 @@ class JobCore:
 
         Args:
             timeout: Most seconds to wait; None: as long as it takes.
-            polling: How often the gateway is asked.
-            is_stopped: Whether to leave, asked after each wait.
-            on_look: Called after each look at the gateway.
+            polling: Intervals between two requests for the state.
+            is_stopped: Whether to stop waiting, called after each wait.
+            on_look: Called after each reading of the state.
 
         Raises:
-            TimeoutError: It takes longer.
+            TimeoutError: The time ran out.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         for seconds in polling.delays():
@@ -213,20 +213,20 @@ class JobCore:
         return self.status()
 
     def cancel(self) -> Steps[BatchStatus]:
-        """Ask for the end of every part."""
+        """Request the end of every part."""
         for part in self._unfinished():
             yield from self._steps.cancel(part)
         return self.status()
 
     def status(self) -> BatchStatus:
-        """Return what the journal knows."""
+        """Return the state that the journal holds."""
         return BatchStatus.of(self.store.journal.counts(), self.store.parts())
 
     def check_gateway(self) -> None:
         """Check that the parts are at the model's gateway.
 
         Raises:
-            UnsupportedSettingError: they are at another.
+            UnsupportedSettingError: They are at another gateway.
         """
         here = (self.endpoint.gateway.name, self.endpoint.base_url)
         for part in self._unfinished():
@@ -261,7 +261,7 @@ class JobCore:
         journal.end_run(run, "submitted", read_whole_input=True)
 
     def price(self, request: Request, messages: Sequence[BaseMessage]) -> Money | None:
-        """Return what a request may cost in a batch; None: its price is not known."""
+        """Return the estimated price of a request in a batch; None: its price is not known."""
         offer = self._offer(request.requested_model)
         return expected_cost(self.chain, self.endpoint, request, messages, offer)
 
@@ -289,7 +289,7 @@ def checked_window(window: str, service: BatchService) -> str:
     """Check how long a batch may take.
 
     Raises:
-        UnsupportedSettingError: it is no such time, or the service does not take it.
+        UnsupportedSettingError: It is no duration, or the service does not accept it.
     """
     match = _WINDOW.fullmatch(window)
     hours = int(match[1]) * (24 if match[2] == "d" else 1) if match else 0

@@ -1,4 +1,4 @@
-"""OpenAI's batches, as DashScope speaks them: files of requests and files of results."""
+"""Call OpenAI's batch API in DashScope's form: files of requests and files of results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _MAX_PAGES = 50
 _PAGE = "100"
 _SETTLED = frozenset({400, 404, 409, 422})
-"""Statuses by which a gateway refuses to cancel a batch that has ended."""
+"""Statuses with which a gateway refuses to cancel a batch that has ended."""
 
 
 class FileWire:
@@ -47,7 +47,7 @@ class FileWire:
         return file_id
 
     def create(self, part: Part, path: Path) -> Steps[RemoteBatch | None]:
-        """Make the batch by one request, which is never repeated here."""
+        """Create the batch by one request, which is never repeated here."""
         _ = path
         body = {
             "input_file_id": part.input_file,
@@ -62,9 +62,9 @@ class FileWire:
         return remote if remote is not None and _is_of(remote, part) else None
 
     def find(self, part: Part, known: frozenset[str]) -> Steps[list[RemoteBatch]]:
-        """Look for batches by their input file, which is of this part alone.
+        """Find batches by their input file, which belongs to this part alone.
 
-        A gateway may ignore the filter: what it lists is compared again.
+        A gateway may ignore the filter, so its list is compared again.
         """
         found: list[RemoteBatch] = []
         query = {"input_file_ids": part.input_file, "limit": _PAGE}
@@ -79,7 +79,7 @@ class FileWire:
         return sorted(found, key=lambda batch: (batch.status == "failed", batch.created))
 
     def look(self, part: Part) -> Steps[RemoteBatch]:
-        """Read how far the batch is."""
+        """Read the state of the batch."""
         reply = yield Send(method="GET", path=f"/batches/{part.batch_id}")
         remote = parse_batch(reply.payload)
         if remote is None or remote.id != part.batch_id:
@@ -103,7 +103,7 @@ class FileWire:
         return paths
 
     def cancel(self, part: Part) -> Steps[None]:
-        """Ask for the batch's end; one that has ended already refuses."""
+        """Request the batch's end; a batch that has ended already refuses."""
         try:
             yield Send(method="POST", path=f"/batches/{part.batch_id}/cancel")
         except QwenError as error:

@@ -1,4 +1,4 @@
-"""OpenRouter's batches: requests stand in the call that makes them, results come in pages."""
+"""Call OpenRouter's batch API: requests in the creating call, results in pages."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ class InlineWire:
         self._window = window
 
     def upload(self, part: Part, path: Path) -> Steps[str]:
-        """Upload nothing; note when the batch may have been made at the earliest."""
+        """Upload nothing; record the time before which the batch was not created."""
         _ = path
         part.detail["since"] = time.time()
         return ""
-        yield  # a generator, as its siblings are
+        yield  # makes it a generator, like the other methods
 
     def create(self, part: Part, path: Path) -> Steps[RemoteBatch | None]:
-        """Make the batch by one request, which is never repeated here."""
+        """Create the batch by one request, which is never repeated here."""
         lines = path.read_bytes().split(b"\n")[:-1]
         first: dict[str, Any] = {"model": part.model, "provider": part.detail.get("provider")}
         reply = yield Send(
@@ -54,10 +54,10 @@ class InlineWire:
         return parse_batch(reply.payload)
 
     def find(self, part: Part, known: frozenset[str]) -> Steps[list[RemoteBatch]]:
-        """Look for a batch of this model and size, made since the part was begun.
+        """Find a batch of this model and size, created since the part was begun.
 
         Raises:
-            UnexpectedResponseError: there are several, and nothing tells which is ours.
+            UnexpectedResponseError: There are several, and nothing tells which is ours.
         """
         since = float(part.detail.get("since") or 0.0) - _CLOCK_SKEW
         found: list[RemoteBatch] = []
@@ -80,7 +80,7 @@ class InlineWire:
         return found
 
     def look(self, part: Part) -> Steps[RemoteBatch]:
-        """Read how far the batch is."""
+        """Read the state of the batch."""
         reply = yield Send(method="GET", path=f"/batches/{part.batch_id}")
         remote = parse_batch(reply.payload)
         if remote is None or remote.id != part.batch_id:
@@ -106,15 +106,15 @@ class InlineWire:
         return [path]
 
     def cancel(self, part: Part) -> Steps[None]:
-        """Refuse: the gateway has no such call, and deletes a batch only when it has ended.
+        """Refuse: the gateway cannot cancel, and deletes a batch only when it has ended.
 
         Raises:
-            UnsupportedSettingError: always.
+            UnsupportedSettingError: Always.
         """
         raise UnsupportedSettingError(
             f"`gateway={part.gateway!r}` cannot cancel a batch; {part.batch_id} runs to its end."
         )
-        yield  # a generator, as its siblings are
+        yield  # makes it a generator, like the other methods
 
     def delete(self, part: Part) -> Steps[None]:
         """Delete the batch with its requests and results."""

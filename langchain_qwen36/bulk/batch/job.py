@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 
 class BatchJob:
-    """Requests that a gateway runs as batches, remembered in a journal.
+    """Requests that a gateway runs as batches, recorded in a journal.
 
         with BatchJob.submit(model, ["One", "Two"], state="job.journal") as job:
             job.wait()
             for result in job.results():
                 print(result.id, result.message.text if result.message else result.error)
 
-    A job outlives its process: `BatchJob.attach(model, "job.journal")` goes on with it, and so
-    does another `submit` of the same inputs, which sends none of them again. The id of a batch is
-    on the disk before anything else is done, and a batch is never made twice: after a failure it
-    is looked up by its input file first.
+    A job outlives its process: `BatchJob.attach(model, "job.journal")` continues it, and so does
+    another `submit` of the same inputs, which sends none of them again. The id of a batch is on the
+    disk before anything else is done, and a batch is never created twice: after a failure it is
+    searched for by its input file first.
 
     Every method that calls the gateway has an async twin: `asubmit`, `astatus`, `await_end`,
     `aresults`, `acancel`.
@@ -52,18 +52,19 @@ class BatchJob:
         service: BatchService | None = None,
         allow_unlisted: bool = False,
     ) -> Self:
-        """Write the requests of all inputs into files and have batches made of them.
+        """Write the requests of all inputs into files and create batches of them.
 
         Args:
             model: A `ChatQwen36`, with tools or a schema bound or not, or a sequence with one in
                 it, such as `prompt | model | parser`.
-            inputs: What it takes, each; any number: they become as many batches as are needed.
-            state: The journal's file; made where there is none.
+            inputs: Inputs of the model or sequence; any number: they become as many batches as
+                needed.
+            state: The journal's file; created if there is none.
             ids: Names of the inputs, in their order; None: their numbers, from 1.
             window: How long the gateway may take, `24h` to `14d`.
             budget: An amount such as `"5 USD"`; rows that may cost more are not sent.
-            service: How the gateway takes batches, where this package does not know it.
-            allow_unlisted: Whether a model is sent that the gateway does not list for batches.
+            service: How the gateway takes batches, if this package does not know it.
+            allow_unlisted: Whether to send a model that the gateway does not list for batches.
 
         Raises:
             UnsupportedSettingError: the gateway or the model runs no batches, as far as is known,
@@ -101,16 +102,16 @@ class BatchJob:
 
     @classmethod
     def attach(cls, model: Any, state: str | Path, *, service: BatchService | None = None) -> Self:
-        """Go on with the job of a journal, in another process or after a crash; sends nothing yet.
+        """Continue the job of a journal, in another process or after a crash; sends nothing yet.
 
         Args:
-            model: As it was submitted: its key and its parser are not in the journal.
+            model: The model as it was submitted: its key and its parser are not in the journal.
             state: The journal's file.
-            service: As it was submitted.
+            service: The service as it was submitted.
 
         Raises:
             JournalError: There is no such journal, or another process is writing it.
-            UnsupportedSettingError: its batches are at another gateway than the model's.
+            UnsupportedSettingError: The batches are at another gateway than the model's.
         """
         core = JobCore.open(model, state, service=service)
         with core.closed_on_error():
@@ -130,14 +131,14 @@ class BatchJob:
         self.close()
 
     def close(self) -> None:
-        """Let go of the journal; the gateway goes on."""
+        """Close the journal; the gateway continues the job."""
         self._core.close()
 
     def status(self) -> BatchStatus:
-        """Ask the gateway how far its batches are; fetches no results.
+        """Read the state of the batches from the gateway; fetches no results.
 
         Raises:
-            QwenError: The gateway cannot be asked.
+            QwenError: The gateway refuses, or cannot be reached.
         """
         return drive(self._core.look(), self._core.client)
 
@@ -146,16 +147,16 @@ class BatchJob:
         return await adrive(self._core.look(), self._core.client)
 
     def wait(self, *, timeout: float | None = None, polling: Polling | None = None) -> BatchStatus:
-        """Wait for the end of all batches, and bring their results into the journal.
+        """Wait for the end of all batches, and store their results in the journal.
 
-        Files at the gateway are deleted as soon as what they hold is in the journal.
+        Files at the gateway are deleted as soon as their contents are in the journal.
 
         Args:
             timeout: Most seconds to wait; None: as long as it takes.
-            polling: How often the gateway is asked.
+            polling: Intervals between two requests for the state.
 
         Raises:
-            TimeoutError: It took longer; the job goes on at the gateway.
+            TimeoutError: The time ran out; the job continues at the gateway.
             QwenError: The gateway refuses, or cannot be reached for long.
         """
         return drive(self._core.finish(timeout, polling or Polling()), self._core.client)
@@ -170,7 +171,7 @@ class BatchJob:
         return await adrive(self._core.finish(timeout, polling or Polling()), self._core.client)
 
     def results(self, *, polling: Polling | None = None) -> Iterator[BatchResult]:
-        """Wait for the end, and yield how each row ended, in the order of the inputs.
+        """Wait for the end, and yield the result of each row, in the order of the inputs.
 
         Raises:
             QwenError: The gateway refuses, or cannot be reached for long.
@@ -185,9 +186,9 @@ class BatchJob:
             yield result
 
     def cancel(self) -> BatchStatus:
-        """Ask for the end of all batches; what they have answered by then is billed and kept.
+        """Request the end of all batches; answers made by then are billed and kept.
 
-        `wait` goes on until they have ended. Rows that were not run say so.
+        `wait` continues until they have ended. Rows that were not run say so.
 
         Raises:
             UnsupportedSettingError: The gateway cannot cancel batches.

@@ -1,4 +1,4 @@
-"""Requests on their way into a batch: the body of each, and its line of JSON."""
+"""Build the body of each request of a batch, and its line of JSON."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def batch_body(request: Request) -> dict[str, Any]:
     For a model that can think, the body always sets the thinking switch explicitly.
 
     Raises:
-        UnsupportedSettingError: it cannot be told whether the model will think.
+        UnsupportedSettingError: It is not known whether the model will think.
     """
     body = {key: value for key, value in request.body.items() if key not in _OF_STREAMS}
     can_think = request.model is None or request.model.thinking != "never"
@@ -51,10 +51,10 @@ def batch_body(request: Request) -> dict[str, Any]:
 
 
 def encode_line(custom_id: str, body: Mapping[str, Any], service: BatchService) -> bytes:
-    """Return a request as a batch takes it: a line of the file, or an item of the inline list.
+    """Return a request in the batch's form: a line of the file, or an item of the inline list.
 
     Raises:
-        MessageError: it is longer than the service takes, or JSON cannot hold it.
+        MessageError: The line is longer than the service takes, or JSON cannot hold the body.
     """
     if not custom_id or len(custom_id) > _MAX_CUSTOM_ID:
         raise MessageError(
@@ -87,8 +87,8 @@ def inline_submission(
     Args:
         body: Any of the requests' bodies: all have one model and one provider.
         lines: The requests, by `encode_line`.
-        window: How long it may take, such as `24h`.
-        endpoint: What the requests are for.
+        window: How long the batch may take, such as `24h`.
+        endpoint: The path of the API that the requests are for.
     """
     head: dict[str, Any] = {"endpoint": endpoint, "model": body["model"]}
     if only := (body.get("provider") or {}).get("only"):
@@ -98,5 +98,5 @@ def inline_submission(
 
 
 def mode_of(request: Request) -> tuple[str, bool | None]:
-    """Return what all requests of one batch must share: the model and whether it thinks."""
+    """Return the values that all requests of one batch share: the model and whether it thinks."""
     return str(request.body["model"]), request.thinking

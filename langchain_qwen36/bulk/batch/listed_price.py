@@ -22,15 +22,15 @@ _PATH = "/models"
 
 
 class ListedPrice(NamedTuple):
-    """What a gateway lists of a model in batches; rates are US dollars per 1M tokens."""
+    """A gateway's listed batch rates of a model, in US dollars per 1M tokens."""
 
     input: str | None
     output: str | None
     read: str
-    """The day, as an ISO date."""
+    """The day of reading, as an ISO date."""
 
     def offer(self, gateway: str, model_name: str, wire_id: str) -> Offer | None:
-        """Return what prices a batch; None: the card says no price, or the model is not known."""
+        """Return an offer with these rates; None: a rate is missing, or the model is not known."""
         model = find_model(model_name)
         if model is None or self.input is None or self.output is None:
             return None
@@ -49,7 +49,7 @@ class ListedPrice(NamedTuple):
             valid_from=None,
             currency="USD",
             tiers=(tier,),
-            batch=Decimal(1),  # the card's rates are those of a batch
+            batch=Decimal(1),  # the listed rates are those of a batch
             source=f"{gateway}{_PATH}: {wire_id}{_SUFFIX}",
             checked=datetime.fromisoformat(self.read).date(),
         )
@@ -62,7 +62,7 @@ def read_listed_price(gateway: str, wire_id: str) -> Steps[ListedPrice]:
     """Read a model's batch price from the gateway's own list of models.
 
     Raises:
-        UnsupportedSettingError: It lists none; the message names the Qwen models that it does.
+        UnsupportedSettingError: The list lacks the model; the message names its Qwen models.
         QwenError: The list cannot be read.
     """
     reply = yield from repeat(Send(method="GET", path=_PATH))
@@ -89,6 +89,6 @@ def _entries(payload: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _rate(rates: Mapping[str, Any], name: str) -> str | None:
-    """Return a rate per 1M tokens; None: there is none, or it is below 0 ("it depends")."""
+    """Return a rate per 1M tokens; None: it is missing, or below 0 (the gateway's "it depends")."""
     rate = parse_decimal(rates[name]) if rates.get(name) is not None else None
     return None if rate is None or rate < 0 else str(rate * _MILLION)

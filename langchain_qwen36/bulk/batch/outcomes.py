@@ -1,4 +1,4 @@
-"""How a row ended, as the journal holds it, and back into messages and errors."""
+"""Convert a row's result to its outcome in the journal, and back to a message or an error."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def outcome_of(
     fields: Mapping[str, Any] | None,
     parse: Callable[[AIMessage], Any] | None = None,
 ) -> Outcome:
-    """Return how a row ended; an answer that cannot be parsed failed, and is billed all the same.
+    """Return the outcome of a row; an answer that cannot be parsed failed, but is billed.
 
     Args:
-        key: Of the row.
-        ending: What came.
+        key: The row's key.
+        ending: The row's message or error.
         fields: The row's input.
-        parse: What follows the model in a chain.
+        parse: The steps after the model in a chain.
     """
     if isinstance(ending, QwenError):
         return failed_outcome(key, ending, fields)
@@ -91,21 +91,22 @@ def _error(error: Exception) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchResult:
-    """How one row of a batch job ended: with a message or with an error."""
+    """The result of one row of a batch job: a message or an error."""
 
     id: str
-    """As it was submitted."""
+    """The id as it was submitted."""
     message: AIMessage | None = None
-    """With its usage, and its cost at the batch price in `response_metadata["cost"]`."""
+    """The message with its usage, and its cost at the batch price in
+    `response_metadata["cost"]`."""
     parsed: Any = None
-    """What the steps behind the model made of it, as JSON holds it."""
+    """The result of the steps after the model, as JSON holds it."""
     error: Mapping[str, Any] | None = None
-    """`type` (a class of `langchain_qwen36.errors`), `message`, `retryable`, and `status_code`,
-    `code`, `request_id` where they are known; None: the row was answered."""
+    """The keys `type` (a class of `langchain_qwen36.errors`), `message`, `retryable`, and
+    `status_code`, `code`, `request_id` if they are known; None: the row was answered."""
 
     @classmethod
     def of(cls, row: Row) -> BatchResult:
-        """Read a row of the journal."""
+        """Convert a row of the journal."""
         return cls(
             id=row.id,
             message=_message(row),

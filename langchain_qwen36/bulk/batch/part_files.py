@@ -1,4 +1,4 @@
-"""The files of requests on this machine: written within a gateway's limits, read back by key."""
+"""Write the request files of parts within a gateway's limits, and read them back by key."""
 
 from __future__ import annotations
 
@@ -21,11 +21,13 @@ _SUFFIX = ".batch.jsonl"
 class PartWriter:
     """Writes requests into parts; each is full before the next begins.
 
+    A part is the set of requests that becomes one batch at the gateway.
+
     Args:
-        folder: Where the files go.
-        service: How much goes into one.
-        new_part: Makes a part of a model and a thinking mode.
-        finish: Is given each part whose file is on the disk, with the keys of its rows.
+        folder: The folder of the files.
+        service: The service, with its limits of one batch.
+        new_part: Creates a part for a model and a thinking mode.
+        finish: Receives each part whose file is on the disk, with the keys of its rows.
     """
 
     def __init__(
@@ -80,7 +82,7 @@ class _OpenFile:
         self.keys: list[str] = []
         self.size = 0
         self._path = folder / f"{secrets.token_hex(8)}{_SUFFIX}"
-        # Prompts may be private: the file is the user's own.
+        # Prompts may be private: only the user may read the file.
         descriptor = os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         self._file: IO[bytes] = os.fdopen(descriptor, "wb")
 
@@ -90,7 +92,7 @@ class _OpenFile:
         self.keys.append(key)
 
     def close(self) -> Path:
-        """Bring it to the disk."""
+        """Flush the file to the disk and close it."""
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
@@ -105,7 +107,7 @@ class PartBodies:
     """The requests of a part, found by key without holding them in memory."""
 
     def __init__(self, path: Path) -> None:
-        """Read the file once; a file that is gone holds no requests."""
+        """Read the file once; a missing file holds no requests."""
         self.path = path
         self._offsets: dict[str, int] = {}
         self._file: IO[bytes] | None = None
@@ -118,11 +120,11 @@ class PartBodies:
 
     @property
     def keys(self) -> list[str]:
-        """Keys in the order of the file."""
+        """Keys of the requests in the order of the file."""
         return list(self._offsets)
 
     def body(self, key: str) -> Mapping[str, Any]:
-        """Return the body that was sent for a row; {} where it is not known any more."""
+        """Return the body that was sent for a row; {} if it is no longer known."""
         if self._file is None or key not in self._offsets:
             return {}
         self._file.seek(self._offsets[key])

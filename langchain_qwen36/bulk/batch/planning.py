@@ -1,4 +1,4 @@
-"""Inputs into parts: each request built, checked, and on the disk before anything is sent."""
+"""Divide inputs into parts: each request is built, checked, and saved before anything is sent."""
 
 from __future__ import annotations
 
@@ -41,18 +41,18 @@ _PAGE = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """A request of a batch before it has a line."""
+    """A request of a batch that is not yet written as a line."""
 
     candidate: Candidate
     request: Request | None
     body: Mapping[str, Any]
     error: MessageError | None = None
-    """Why the row cannot be sent."""
+    """The error because of which the row cannot be sent."""
 
 
 @dataclass(slots=True, kw_only=True)
 class BatchPlanner:
-    """Turns the inputs of a chain into parts in the journal."""
+    """Divides the inputs of a chain into parts in the journal."""
 
     chain: BatchChain
     endpoint: Endpoint
@@ -60,28 +60,27 @@ class BatchPlanner:
     store: BatchStore
     run: Run
     offer: Offer | None
-    """What prices the rows."""
+    """The price of the rows."""
     budget: Money | None = None
     listed_price: ListedPrice | None = None
-    """What the gateway lists of the model in batches."""
+    """The gateway's own batch price of the model."""
     expected: Money | None = field(default=None, init=False)
-    """What the rows may cost, where there is a budget."""
+    """Estimated cost of the rows, if there is a budget."""
     _first: Request | None = field(default=None, init=False)
 
     def plan(
         self, inputs: Iterable[Any], ids: Iterable[str] | None, *, allow_unlisted: bool
     ) -> None:
-        """Write every input that the journal has no answer to into a part.
+        """Write every input without an answer in the journal into a part.
 
         Args:
-            inputs: What `chain.invoke` takes, each.
-            ids: Their names; None: their numbers, from 1.
-            allow_unlisted: Whether a model that the service does not list is sent all the same.
+            inputs: Inputs of `chain.invoke`.
+            ids: Names of the inputs; None: their numbers, from 1.
+            allow_unlisted: Whether to send a model that the service does not list.
 
         Raises:
-            BudgetExceededError: the rows may cost more than the budget; nothing is sent.
-            UnsupportedSettingError: a setting that cannot be sent, or a model that does not run in
-                batches.
+            BudgetExceededError: The rows may cost more than the budget; nothing is sent.
+            UnsupportedSettingError: A setting cannot be sent, or the model does not run in batches.
         """
         self.store.folder.mkdir(parents=True, exist_ok=True)
         added: list[Part] = []
@@ -133,7 +132,7 @@ class BatchPlanner:
         return request
 
     def _write(self, page: list[Planned], writer: PartWriter) -> None:
-        """Admit a page into the journal; rows that are answered, or in a batch, stay there."""
+        """Store a page of rows in the journal, and write those that are to be sent into parts."""
         journal = self.store.journal
         rows = journal.admit(self.run, [planned.candidate for planned in page])
         refused = []
@@ -184,7 +183,7 @@ class BatchPlanner:
 
 
 def _is_wanted(row: Row) -> bool:
-    """Return whether a row is to be sent: it never was, or it may fare better another time."""
+    """Return whether a row is to be sent: it never was, or a retry may succeed."""
     failed = row.state == "failed" and bool((row.error or {}).get("retryable"))
     return row.state == "pending" or failed
 
@@ -212,9 +211,9 @@ def expected_cost(
     messages: Sequence[BaseMessage],
     offer: Offer | None,
 ) -> Money | None:
-    """Return what a request may cost in a batch: its answer as long as it may be, or 500 tokens.
+    """Return the estimated cost of a request in a batch, with the longest answer or 500 tokens.
 
-    None: its batch price is not known.
+    None: the batch price is not known.
     """
     limits = (request.body.get(name) for name in ("max_completion_tokens", "max_tokens"))
     written = next((limit for limit in limits if isinstance(limit, int)), FIRST_ANSWER)
@@ -229,10 +228,10 @@ def expected_cost(
 
 
 def check_model(service: BatchService, request: Request, *, allow_unlisted: bool) -> None:
-    """Check that a service runs a request's model in batches, or warn where that is not known.
+    """Check that a service runs a request's model in batches, or warn if that is not known.
 
     Raises:
-        UnsupportedSettingError: it is known not to.
+        UnsupportedSettingError: The service is known not to run the model.
     """
     is_known = not allow_unlisted and find_model(request.requested_model) is not None
     if warning := check_batch_model(service, str(request.body["model"]), is_known=is_known):
@@ -251,9 +250,9 @@ def new_part(
     Args:
         run: The run.
         endpoint: The gateway.
-        mode: By `mode_of`.
-        first: Any of the requests: what it says of names and routing goes for all.
-        listed_price: The model's batch price, where the gateway was asked for it.
+        mode: The model and the thinking mode, by `mode_of`.
+        first: Any of the requests; all have its name of the model and its routing.
+        listed_price: The model's batch price, if the gateway's list was read.
     """
     model, thinking = mode
     detail: dict[str, Any] = {}

@@ -1,4 +1,4 @@
-"""How often a job that runs for hours is looked at."""
+"""Choose the intervals between requests for the state of a job that runs for hours."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Polling:
-    """Seconds between two looks: the first, and each longer than the one before, up to a most.
+    """Seconds between two requests: the first, and a factor for each further one, up to a most.
 
-    Model Studio asks for more than a minute, and longer ones later.
+    Model Studio asks for more than a minute, and longer intervals later.
     """
 
     first: float = 65.0
-    """Before the second look; the first is at once."""
+    """Seconds before the second request; the first is sent at once."""
     factor: float = 1.5
-    """By which each is longer than the one before."""
+    """Factor from each interval to the next."""
     most: float = 600.0
-    """The longest."""
+    """Seconds of the longest interval."""
 
     def __post_init__(self) -> None:
         if not (0 < self.first <= self.most and self.factor >= 1):
@@ -30,7 +30,7 @@ class Polling:
             )
 
     def delays(self) -> Iterator[float]:
-        """Yield the seconds before each look, without end."""
+        """Yield the seconds before each request, without end."""
         seconds = self.first
         while True:
             yield seconds

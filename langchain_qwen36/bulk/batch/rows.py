@@ -1,4 +1,4 @@
-"""Rows of a batch's results: from bytes, and each into a message or an error of its own."""
+"""Parse the result rows of a batch, each into a message or an error of its own."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _NOT_RUN = frozenset({"batch_expired", "batch_cancelled", "request_timeout"})
 
 @dataclass(frozen=True, slots=True)
 class ResultRow:
-    """A row of a result file; each part may be missing."""
+    """A row of a result file; each field may be missing."""
 
     custom_id: str
     status: int | None = None
@@ -40,7 +40,7 @@ class ResultRow:
 
     @property
     def is_failed(self) -> bool:
-        """Whether the row says so itself: a failed row may stand in the file of the good ones.
+        """Whether the row itself says that it failed: the file of good rows may hold failed ones.
 
         See docs/quirks.md#failed-rows-of-a-batch.
         """
@@ -48,7 +48,7 @@ class ResultRow:
 
 
 def parse_row(line: bytes) -> ResultRow | None:
-    """Read a line of a result file, whatever ends it or stands before it; None: it is no row."""
+    """Parse a line of a result file, whatever ends it or stands before it; None: it is no row."""
     try:
         return row_of(loads(line.removeprefix(_BOM)))
     except ValueError:
@@ -56,7 +56,7 @@ def parse_row(line: bytes) -> ResultRow | None:
 
 
 def row_of(value: Any) -> ResultRow | None:
-    """Read a row that is parsed already; None: it names no request."""
+    """Convert a parsed row; None: it names no request."""
     if not isinstance(value, dict) or not isinstance(custom_id := value.get("custom_id"), str):
         return None
     response = value.get("response")
@@ -64,7 +64,7 @@ def row_of(value: Any) -> ResultRow | None:
     status = response.get("status_code")
     body = response.get("body")
     if status is None and isinstance(body, dict) and body.get("choices"):
-        status = _OK  # a gateway that wraps the bare completion
+        status = _OK  # some gateway wraps the bare completion
     request_id = response.get("request_id")
     return ResultRow(
         custom_id,
@@ -78,7 +78,7 @@ def row_of(value: Any) -> ResultRow | None:
 def _error_of(error: Any) -> Mapping[str, Any] | None:
     """Return a row's error under one pair of names; None for null and for an empty object.
 
-    Pages name its fields `code` and `message`, the vendor's own script `error_code` and
+    Documentation names its fields `code` and `message`, the vendor's own script `error_code` and
     `error_message`.
     """
     if isinstance(error, str) and error:
@@ -93,7 +93,7 @@ def _error_of(error: Any) -> Mapping[str, Any] | None:
 
 
 def read_row(row: ResultRow, request: Request) -> AIMessage | QwenError:
-    """Turn a row into the message that it answers with, or into the error that it failed with."""
+    """Convert a row to its message, or to the error with which it failed."""
     if row.is_failed:
         return _failure(row, request.gateway)
     body = row.body

@@ -1,4 +1,4 @@
-"""`bulk run --batch`: the rows of a run in batch jobs, in the journal that live runs share."""
+"""Run `bulk run --batch`: the rows of a run in batch jobs, in the journal of live runs."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 class BatchRunner:
     """Puts the rows of a queue into batches and waits for their results.
 
-    Rows of batches that an earlier run left are waited for as well, and not sent again. A run
-    without batches goes on with what a batch did not answer.
+    Rows in batches of an earlier run are waited for as well, and not sent again. A run without
+    batches continues with the rows that a batch did not answer.
     """
 
     def __init__(
@@ -54,17 +54,17 @@ class BatchRunner:
         polling: Polling | None = None,
         on_tick: Callable[[Any], None] | None = None,
     ) -> None:
-        """Choose what runs.
+        """Store the parts of a run, and check that it can run in batches.
 
         Args:
-            queue: Where rows come from.
-            task: What is done with a row.
-            journal: Where answers are written.
+            queue: The queue of rows.
+            task: Builds the request of one row.
+            journal: The journal of the run.
             run: The run.
-            ledgers: Whose limits hold; a batch is reserved before it is sent.
+            ledgers: The spend ledgers in which a batch is reserved before it is sent.
             window: How long a batch may take.
-            polling: How often the gateway is asked.
-            on_tick: Called after each look at the gateway, to show the progress.
+            polling: Intervals between two requests for the state.
+            on_tick: Called after each reading of the state, to show the progress.
 
         Raises:
             BulkInputError: The rows are not single calls of a `ChatQwen36`.
@@ -82,22 +82,22 @@ class BatchRunner:
         self._core = JobCore(setup, journal, window, self._outcome, ledgers)
         self._has_ledgers = bool(ledgers)
         self._expected: dict[str, Money | None] = {}
-        """What the rows in the files that are open may cost."""
+        """Estimated cost of the rows in the open files."""
         self._refusal: BudgetExceededError | None = None
         self._fields: dict[str, Mapping[str, Any]] = {}
-        """Input of the rows in the files that are open: the dead letters show it."""
+        """Inputs of the rows in the open files: the dead letters show them."""
         self._first: Request | None = None
 
     @property
     def in_flight(self) -> int:
-        """Rows in batches whose results are to come."""
+        """Number of rows in batches whose results are to come."""
         return sum(part.rows for part in self._core.store.parts() if part.is_running)
 
     async def run(self) -> None:
         """Send all rows, and wait until their results are in the journal.
 
         Raises:
-            QwenError: The gateway refuses, or cannot be reached for long; a later run goes on.
+            QwenError: The gateway refuses, or cannot be reached for long; a later run continues.
         """
         self._core.check_gateway()
         self._core.store.remove_strays()
@@ -129,7 +129,7 @@ class BatchRunner:
         if self._on_tick is not None:
             self._on_tick(self)
 
-    # Rows into parts.
+    # Rows to parts.
 
     async def _plan(self) -> None:
         store = self._core.store
@@ -202,7 +202,7 @@ class BatchRunner:
 
 
 def _sum(prices: Sequence[Money | None]) -> Money | None:
-    """Add what rows may cost; None where a price is not known."""
+    """Add the estimated costs of rows; None if a price is not known."""
     known = [price for price in prices if price is not None]
     if not known or len(known) < len(prices):
         return None

@@ -1,4 +1,4 @@
-"""Book batches in spend ledgers: reserved before anything is sent, settled with their results."""
+"""Reserve batches in spend ledgers before they are sent, and settle them with their results."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class BatchSpending:
-    """The entries of parts: one each, whatever process writes it."""
+    """The ledger entries of parts: one each, whichever process writes it."""
 
     store: BatchStore
     ledgers: Sequence[SpendLedger] = ()
 
     def reserve(self, part: Part, expected: Money | None) -> None:
-        """Hold what a part may cost.
+        """Reserve the estimated cost of a part.
 
         Args:
-            part: The part; nothing of it was sent.
-            expected: At the batch price; None: it is not known, which a limit refuses.
+            part: The part, before anything of it is sent.
+            expected: Estimated cost at the batch price; None: not known, which a limit refuses.
 
         Raises:
-            BudgetExceededError: A limit would be passed; nothing is held.
+            BudgetExceededError: A limit would be passed; nothing is reserved.
             LedgerError: A ledger cannot be used.
         """
         part.detail["expected"] = str(expected) if expected is not None else None
@@ -46,7 +46,7 @@ class BatchSpending:
             raise
 
     def settle(self, part: Part) -> None:
-        """Charge what the rows of a part cost; a second time changes nothing."""
+        """Settle the cost of a part's rows; doing it again changes nothing."""
         if not self.ledgers:
             return
         spent = self.store.spent(part)
@@ -76,6 +76,6 @@ class BatchSpending:
 
 
 def _currency(part: Part) -> str:
-    """Return the currency of what a part was expected to cost: it may have cost nothing."""
+    """Return the currency of a part's estimated cost: its real cost may be 0."""
     expected = part.detail.get("expected")
     return Money.parse(expected).currency if expected else ""

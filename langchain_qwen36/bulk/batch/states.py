@@ -1,4 +1,4 @@
-"""What a gateway says of a batch: its state, its files, its counts; read with care for nulls."""
+"""Parse a gateway's description of a batch: state, files, counts; any of them may be null."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 OVER = frozenset({"completed", "failed", "expired", "cancelled"})
-"""States that a batch does not leave."""
+"""States in which a batch has ended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,30 +18,31 @@ class RemoteBatch:
 
     id: str
     status: str
-    """`validating`, `in_progress`, `finalizing`, `cancelling`, or one of `OVER`."""
+    """State: `validating`, `in_progress`, `finalizing`, `cancelling`, or one of `OVER`."""
     input_file: str = ""
     output_file: str = ""
     error_file: str = ""
-    """Some gateways name it as an output file, and put failed rows into either."""
+    """Id of the file of errors; some gateways call it an output file, and put failed rows in
+    either."""
     total: int = 0
     completed: int = 0
     failed: int = 0
     created: float = 0.0
-    """Unix time; 0: not said."""
+    """Unix time of creation; 0: not known."""
     errors: tuple[Mapping[str, Any], ...] = ()
-    """Why the whole of it was refused: `code`, `message`, `line`."""
+    """Errors of the whole batch: `code`, `message`, `line`."""
     model: str = ""
     results: tuple[Mapping[str, Any], ...] | None = field(default=None, repr=False)
     """Rows that came with the description; None: they are elsewhere, or there are none yet."""
 
     @property
     def is_over(self) -> bool:
-        """Whether it has ended, for better or worse."""
+        """Whether the batch has ended, successfully or not."""
         return self.status in OVER
 
 
 def parse_batch(payload: Any) -> RemoteBatch | None:
-    """Read a batch object; None for anything that is none."""
+    """Parse a batch object; None if the payload is none."""
     if not isinstance(payload, dict):
         return None
     id_, status = payload.get("id"), payload.get("status")
@@ -70,7 +71,7 @@ def parse_batch(payload: Any) -> RemoteBatch | None:
 
 
 def parse_listing(payload: Any) -> tuple[list[RemoteBatch], str | None]:
-    """Read a page of batches, whose `data` may be null, and the id after which the next begins."""
+    """Parse a page of batches, whose `data` may be null, and the id after which the next begins."""
     if not isinstance(payload, dict):
         return [], None
     data = payload.get("data")
@@ -81,7 +82,7 @@ def parse_listing(payload: Any) -> tuple[list[RemoteBatch], str | None]:
 
 
 def _errors(payload: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """Yield why a batch failed: OpenAI's list of errors, or a single error."""
+    """Yield the errors of a batch: OpenAI's list of errors, or a single error."""
     errors = payload.get("errors") or payload.get("error")
     data = errors.get("data", [errors]) if isinstance(errors, dict) else errors
     for error in data if isinstance(data, list) else []:

@@ -1,4 +1,4 @@
-"""How far a batch job is."""
+"""The progress of a batch job."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchStatus:
-    """How far a job is."""
+    """The progress of a job."""
 
     rows: int
     """Rows of the job."""
     done: int
     """Rows whose answer is in the journal."""
     failed: int
-    """Rows whose error is."""
+    """Rows whose error is in the journal."""
     states: Mapping[str, str]
-    """What the gateway said last of each of its batches, by its id there."""
+    """The last known state of each batch, by its id at the gateway."""
     answered: int
-    """Rows that the gateway counts as answered in batches that are running; it may stand still for
+    """Rows that the gateway counts as answered in running batches; the number may not change for
     half an hour."""
 
     @classmethod

@@ -1,8 +1,8 @@
-"""One batch from its requests to its results, step by step, each of them on the disk first.
+"""Advance one batch from its requests to its results, each step saved before the next.
 
-A part is `planned`, `uploaded`, `creating`, `running`, `over`, `collected`, `finished`. A process
-that dies on the way goes on from the last of these that is in the journal. A batch is looked for
-before it is made a second time: docs/quirks.md#batches-that-are-made-twice.
+A part is `planned`, `uploaded`, `creating`, `running`, `over`, `collected`, `finished`. After a
+crash the next process continues from the last state in the journal. A batch is searched for before
+it is created a second time: docs/quirks.md#batches-that-are-made-twice.
 """
 
 from __future__ import annotations
@@ -35,57 +35,57 @@ if TYPE_CHECKING:
 logger = logger_for(__name__)
 
 _REFUSALS = (InvalidRequestError, AuthenticationError, PermissionDeniedError, NotFoundError)
-"""What a gateway answers when it certainly did not do what it was asked for."""
+"""Errors after which the gateway certainly did not do what was requested."""
 _LOOK_AGAIN = (0.0, 2.0, 10.0, 20.0)
-"""Seconds before each look for a batch that may have been made: a listing may lag behind."""
+"""Seconds before each search for a batch that may have been created: a list may lag behind."""
 _TRIES = 3
 _MAX_FAILED_POLLS = 20
 _MAX_UNKNOWN = 3
-"""Answers that a batch is not known, before it is given up."""
+"""Responses that a batch is not known, after which it is given up."""
 
 
 class Wire(Protocol):
-    """How one form of batches is spoken; each method is steps of its own."""
+    """The API of one form of batches; each method returns steps."""
 
     def upload(self, part: Part, path: Path) -> Steps[str]:
-        """Upload the requests; return the id of the file, empty where there is none."""
+        """Upload the requests; return the id of the file, empty if there is none."""
 
     def create(self, part: Part, path: Path) -> Steps[RemoteBatch | None]:
-        """Make the batch, by one request; None: the answer cannot be read."""
+        """Create the batch, by one request; return None if the response cannot be read."""
 
     def find(self, part: Part, known: frozenset[str]) -> Steps[list[RemoteBatch]]:
-        """Look for batches that were made of the part, oldest first."""
+        """Find batches that were created from the part, oldest first."""
 
     def look(self, part: Part) -> Steps[RemoteBatch]:
-        """Read how far the batch is."""
+        """Read the state of the batch."""
 
     def fetch(self, part: Part, folder: Path) -> Steps[list[Path]]:
         """Fetch the results into files."""
 
     def cancel(self, part: Part) -> Steps[None]:
-        """Ask for the batch's end."""
+        """Request the batch's end."""
 
     def delete(self, part: Part) -> Steps[None]:
-        """Delete what the part left at the gateway."""
+        """Delete the files that the part left at the gateway."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchSteps:
-    """The steps of the parts of one journal."""
+    """Advances the parts of one journal."""
 
     store: BatchStore
     wire: Wire
     reader: RowReader
     spending: BatchSpending
     failed_polls: dict[int, int] = field(default_factory=dict)
-    """How often in a row a part could not be looked at."""
+    """Number of failed readings in a row, by part."""
 
     def advance(self, part: Part) -> Steps[None]:
-        """Bring a part as far as it goes now, without waiting for its end.
+        """Advance a part as far as possible now, without waiting for its end.
 
         Raises:
-            QwenError: the gateway refuses the part, or cannot be reached; what was done is in the
-                journal.
+            QwenError: The gateway refuses the part, or cannot be reached; the completed steps are
+                in the journal.
         """
         if part.state in ("planned", "uploaded", "creating"):
             yield from self._submit(part)
@@ -97,19 +97,19 @@ class BatchSteps:
             yield from self._clean_up(part)
 
     def submit(self, part: Part) -> Steps[None]:
-        """Upload a part and make its batch, if that is not done yet."""
+        """Upload a part and create its batch, unless that is done."""
         if part.state in ("planned", "uploaded", "creating"):
             yield from self._submit(part)
 
     def look(self, part: Part) -> Steps[None]:
-        """Read how far a part's batch is, and no more."""
+        """Read the state of a part's batch, and no more."""
         if part.batch_id and part.is_running:
             remote = yield from self.wire.look(part)
             self._note(part, remote)
             self.store.save(part)
 
     def cancel(self, part: Part) -> Steps[None]:
-        """Ask for the end of a part's batch; one that was never made ends here."""
+        """Request the end of a part's batch; one that was never created ends here."""
         if part.state == "creating" and not (yield from self._find(part)):
             self._set(part, "uploaded")
         if part.state in ("planned", "uploaded"):
@@ -119,7 +119,7 @@ class BatchSteps:
             yield from self.wire.cancel(part)
             yield from self._poll(part)
 
-    # Making the batch.
+    # Creating the batch.
 
     def _submit(self, part: Part) -> Steps[None]:
         path = self.store.path(part)
@@ -130,7 +130,7 @@ class BatchSteps:
         for _ in range(_TRIES):
             if part.state == "creating" and (yield from self._find(part)):
                 return
-            # On the disk before it is sent: who dies now looks for the batch before making one.
+            # Saved before it is sent: after a crash the next process searches for the batch first.
             self._set(part, "creating")
             try:
                 remote = yield from self.wire.create(part, path)
@@ -149,7 +149,7 @@ class BatchSteps:
         raise failure or UnexpectedResponseError("The batch could not be made.")
 
     def _find(self, part: Part) -> Steps[bool]:
-        """Look for a batch that an earlier request may have made, and adopt it."""
+        """Find a batch that an earlier request may have created, and take it over."""
         known = frozenset(other.batch_id for other in self.store.parts() if other.batch_id)
         for seconds in _LOOK_AGAIN:
             if seconds:
@@ -162,7 +162,7 @@ class BatchSteps:
         return False
 
     def _cancel_others(self, part: Part, others: list[RemoteBatch]) -> Steps[None]:
-        """Cancel batches that were made of the same file: each of them would be billed."""
+        """Cancel batches that were created from the same file: each of them would be billed."""
         own = part.batch_id
         for other in others:
             if other.is_over:
@@ -180,7 +180,7 @@ class BatchSteps:
         self._set(part, "running")
 
     def _take_back(self, part: Part) -> Steps[None]:
-        """Delete the input file of a batch that was refused; the part begins anew next time."""
+        """Delete the input file of a refused batch; the part starts again next time."""
         try:
             yield from self.wire.delete(part)
         except QwenError as error:
@@ -188,7 +188,7 @@ class BatchSteps:
         part.input_file = ""
         self._set(part, "planned")
 
-    # Its end.
+    # The end of the batch.
 
     def _poll(self, part: Part) -> Steps[None]:
         failures = self.failed_polls.get(part.number, 0)
@@ -219,12 +219,12 @@ class BatchSteps:
         yield from self._settle(part)
 
     def _settle(self, part: Part) -> Steps[None]:
-        """Book what a part cost: all its rows have ended."""
+        """Settle the cost of a part, whose rows have all ended."""
         yield Work(partial(self.spending.settle, part))
         self._set(part, "collected")
 
     def _collect_rows(self, part: Part) -> Steps[None]:
-        """Fetch the results, again where fewer rows came than were counted."""
+        """Fetch the results, again if fewer rows came than were counted."""
         for attempt in range(_TRIES):
             if attempt:
                 yield Wait(2.0**attempt)
@@ -237,7 +237,7 @@ class BatchSteps:
                 return
 
     def _refresh(self, part: Part) -> Steps[None]:
-        """Read the names of the files again, for they may have been late."""
+        """Read the names of the files again, since they may appear late."""
         try:
             yield from self.look(part)
         except QwenError as error:
@@ -247,7 +247,7 @@ class BatchSteps:
         try:
             yield from self.wire.delete(part)
         except QwenError as error:
-            # The results are safe. Files that are left count against the account's room.
+            # The results are stored. Files that are left use up the account's space.
             logger.warning("The files of batch %s cannot be deleted: %s", part.batch_id, error)
             if error.is_retryable:
                 return

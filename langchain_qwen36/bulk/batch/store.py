@@ -1,4 +1,4 @@
-"""Batch jobs in the journal: each file that was sent, how far it is, and the rows that it holds."""
+"""Store batch jobs in the journal: each uploaded file, its state, and its rows."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from langchain_qwen36.bulk.types import Outcome
 
 PartState = Literal["planned", "uploaded", "creating", "running", "over", "collected", "finished"]
-"""Of a part: its requests are in a file here; the file is at the gateway; a batch may have been
-made of it; it has been made; it has ended; its results are in the journal; its files are gone."""
+"""State of a part: its requests are in a file here; the file is at the gateway; a batch may have
+been created from it; it has been created; it has ended; its results are in the journal; its files
+are deleted."""
 
 _COLUMNS = (
     "number",
@@ -43,18 +44,18 @@ _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM bulk_batch"  # noqa: S608 - names 
 
 @dataclass(slots=True, kw_only=True)
 class Part:
-    """One batch at the gateway: at most so many requests as it takes in one."""
+    """The requests of one batch at the gateway: at most as many as it takes in one."""
 
     number: int = 0
-    """In the journal; 0 before it is there."""
+    """Number in the journal; 0 before it is stored."""
     run: int
     state: PartState = "planned"
     gateway: str
     base_url: str
     model: str
-    """As the gateway spells it."""
+    """The model in the gateway's spelling."""
     thinking: bool | None
-    """The one thinking mode of all its requests."""
+    """The thinking mode of all its requests."""
     rows: int = 0
     input_file: str = ""
     """Ids at the gateway; empty before they are known, and after they are deleted."""
@@ -62,11 +63,11 @@ class Part:
     output_file: str = ""
     error_file: str = ""
     detail: dict[str, Any] = field(default_factory=dict)
-    """What else is kept: see the properties."""
+    """Further values that are kept; the properties read them."""
 
     @property
     def file(self) -> str:
-        """The name of the file of its requests on this machine."""
+        """The name of the request file on this machine."""
         return str(self.detail["file"])
 
     @property
@@ -76,20 +77,20 @@ class Part:
 
     @property
     def status(self) -> str:
-        """What the gateway said last of the batch; empty before it said anything."""
+        """The last state from the gateway; empty before the first."""
         return str(self.detail.get("status") or "")
 
     @property
     def is_running(self) -> bool:
-        """Whether its results are still to come."""
+        """Whether the results are still to come."""
         return self.state not in ("collected", "finished")
 
 
 class Spent(NamedTuple):
-    """What the rows of a part cost and used."""
+    """Cost and usage of a part's rows."""
 
     units: int
-    """Of 10^-12 of the currency."""
+    """Cost in 10^-12 of the currency."""
     currency: str
     is_known: bool
     """Whether each answer has a known price."""
@@ -103,10 +104,10 @@ class BatchStore:
     def __init__(self, journal: Journal) -> None:
         self.journal = journal
         self.folder = Path(f"{journal.path}-batch")
-        """Where the files of requests are until their results are in the journal."""
+        """Folder of the request files until their results are in the journal."""
 
     def path(self, part: Part) -> Path:
-        """Return the file of a part's requests."""
+        """Return the path of a part's requests."""
         return self.folder / part.file
 
     def parts(self, *, only_unfinished: bool = False) -> list[Part]:
@@ -117,11 +118,11 @@ class BatchStore:
         return [_part(values) for values in found]
 
     def add(self, part: Part, keys: Sequence[str], fields: Mapping[str, Any] | None = None) -> Part:
-        """Add a part and give it its rows; its file must be on the disk.
+        """Add a part and assign its rows to it; its file must be on the disk.
 
         Args:
             part: The part.
-            keys: Of its rows.
+            keys: Keys of its rows.
             fields: The input of rows, by key, for those that will fail.
         """
         inputs = fields or {}
@@ -148,12 +149,12 @@ class BatchStore:
         return part
 
     def save(self, part: Part) -> None:
-        """Write how far a part is; it is durable when this returns."""
+        """Write the state of a part; it is durable when this returns."""
         with self.journal.transaction() as database:
             _save(database, part)
 
     def withdraw(self, part: Part) -> None:
-        """Forget a part of which nothing was sent: its rows are pending again."""
+        """Delete a part of which nothing was sent: its rows are pending again."""
         with self.journal.transaction() as database:
             database.execute(
                 "UPDATE bulk_row SET state = 'pending', batch = NULL, attempts = attempts - 1"
@@ -168,7 +169,7 @@ class BatchStore:
         self._remove(lambda name: name.startswith(part.file))
 
     def remove_strays(self) -> None:
-        """Remove files that no part owns: a crash left them before anything was sent."""
+        """Remove files that belong to no part: a crash left them before anything was sent."""
         known = tuple(part.file for part in self.parts())
         self._remove(lambda name: not (known and name.startswith(known)))
 
@@ -191,7 +192,7 @@ class BatchStore:
         return {key: None if fields is None else orjson.loads(fields) for key, fields in found}
 
     def spent(self, part: Part) -> Spent:
-        """Return what the rows of a part cost and used, earlier attempts of theirs left out."""
+        """Return the cost and usage of a part's rows, without their earlier attempts."""
         with self.journal.transaction() as database:
             found = database.execute(
                 "SELECT COUNT(*), COUNT(cost), COALESCE(SUM(cost), 0), MAX(currency),"
@@ -210,7 +211,7 @@ class BatchStore:
         )
 
     def record(self, outcomes: Iterable[Outcome]) -> None:
-        """Write how rows ended; all of them, or none."""
+        """Write the outcomes of rows; all of them, or none."""
         self.journal.apply([Turn(ended=outcome) for outcome in outcomes])
 
 

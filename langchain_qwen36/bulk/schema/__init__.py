@@ -1,4 +1,4 @@
-"""The journal's schema: numbered SQL files, each applied once, in order."""
+"""Apply the journal's schema: numbered SQL files, each applied once, in order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import sqlite3
 
 _APPLICATION = 0x5135_424A
-"""SQLite's `application_id` of a journal: another program's database is not taken for one."""
+"""SQLite's `application_id` of a journal, so that no other program's database is taken for one."""
 
 
 def migrate(database: sqlite3.Connection) -> None:
