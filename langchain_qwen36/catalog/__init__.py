@@ -1,4 +1,4 @@
-"""What the models are, who serves them and at what price, read once from `data/`."""
+"""Models, the gateways that serve them, and their prices, read once from `data/`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who runs batches of requests, and with which models and limits: `data/batch.toml`."""
+"""Read which gateways run batches, with which models and limits: `data/batch.toml`."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ Form = Literal["file", "inline", "chat"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchService:
-    """How a gateway takes batches; None: no source says."""
+    """A gateway's batch service; None: no source says."""
 
     gateway: str
     """The gateway's name."""
     form: Form
-    """`file`: a JSON Lines file is uploaded first; `inline`: the requests stand in the call that
-    makes the batch; `chat`: one request that waits for its answer."""
+    """`file`: a JSON Lines file is uploaded first; `inline`: the creating call holds the requests;
+    `chat`: one request that waits for its answer."""
     models: tuple[str, ...] | None = None
-    """As the gateway spells them; None: its own list of models says."""
+    """Models in the gateway's spelling; None: its own list of models says."""
     max_requests: int | None = None
-    """Of a batch."""
+    """Most requests in a batch."""
     max_bytes: int | None = None
-    """Of a batch."""
+    """Most bytes of a batch."""
     max_request_bytes: int | None = None
-    """Of one request with its envelope."""
+    """Most bytes of one request with its envelope."""
     max_input_tokens: int | None = None
-    """Of one request, where it is less than the model's own."""
+    """Most input tokens of one request, if fewer than the model's own."""
     longest_window_hours: int | None = None
-    """How long a batch may be given."""
+    """Most hours that a batch may be given."""
     kept_days: int | None = None
     """Days after which the results are gone."""
     source: str = ""
-    """Where this is from."""
+    """Where the facts are from."""
     checked: date | None = None
-    """The day the source was last seen to say so."""
+    """The day on which the source was last checked."""
 
 
 @cache
@@ -64,7 +64,8 @@ def batch_service(gateway: str) -> BatchService:
     """Return the service that takes a gateway's batch jobs.
 
     Raises:
-        UnsupportedSettingError: none is known; the message names those that are.
+        UnsupportedSettingError: The gateway has no known service; the message names those that
+            have.
     """
     services = batch_services()
     jobs = [name for name, service in services.items() if service.form != "chat"]
@@ -82,15 +83,15 @@ def check_batch_model(service: BatchService, wire_id: str, *, is_known: bool) ->
 
     Args:
         service: The service.
-        wire_id: The model as the gateway spells it.
-        is_known: Whether the catalogue knows the model. One that it does not know may be newer
-            than the list, and is let through.
+        wire_id: The model in the gateway's spelling.
+        is_known: Whether the catalogue knows the model. An unknown one may be newer than the list,
+            and passes.
 
     Returns:
-        What to warn of; None where the model is listed.
+        A text to warn with; None if the model is listed.
 
     Raises:
-        UnsupportedSettingError: the model is known, and not among those that the service lists.
+        UnsupportedSettingError: The model is known, and not among those that the service lists.
     """
     if service.models is None or wire_id.lower() in service.models:
         return None

@@ -1,4 +1,4 @@
-"""The bundled files, read where they are needed: a gateway's offers when it is first asked for."""
+"""Read the bundled files on first use, a gateway's offers when they are first needed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from langchain_qwen36.catalog.models import Model, Offer
 
 _SPELLING = re.compile(r'^(model|id) = "(.*)"$', re.MULTILINE)
-"""An offer's model, then the gateway's spelling of it where that differs."""
+"""An offer's model, then the gateway's spelling of it if that differs."""
 
 
 def bundled_models() -> dict[str, Model]:
@@ -35,14 +35,14 @@ def bundled_retrieval() -> tuple[dict[str, Model], list[Offer]]:
 
 
 class BundledOffers(Mapping[tuple[str, str], "Offer"]):
-    """Offers by gateway and model; each gateway's file is parsed when it is first asked for.
+    """Offers by gateway and model; each gateway's file is parsed on first use.
 
     A call needs one gateway's prices: parsing all of them would make the first call wait five
     times as long.
     """
 
     def __init__(self, models: Mapping[str, Model]) -> None:
-        """Hold the models that offers name."""
+        """Store the models that offers name."""
         self._models = models
         self._read: dict[str, dict[tuple[str, str], Offer]] = {}
         self._gateways = sorted(file.name.removesuffix(".toml") for file in _offers().iterdir())
@@ -58,7 +58,7 @@ class BundledOffers(Mapping[tuple[str, str], "Offer"]):
         return sum(1 for _ in self)
 
     def spellings(self) -> Iterator[tuple[str, str]]:
-        """Yield each gateway's spelling with its model's id, by a look at the lines alone."""
+        """Yield each gateway's spelling with its model's id, by a search of the lines alone."""
         for gateway in self._gateways:
             model_id = ""
             for key, value in _SPELLING.findall(_text(gateway)):
@@ -68,7 +68,7 @@ class BundledOffers(Mapping[tuple[str, str], "Offer"]):
                     yield value, model_id
 
     def _of(self, gateway: str) -> dict[tuple[str, str], Offer]:
-        """Return a gateway's offers; none where it has no file."""
+        """Return a gateway's offers; none if it has no file."""
         if gateway not in self._read:
             self._read[gateway] = self._parse(gateway) if gateway in self._gateways else {}
         return self._read[gateway]

@@ -1,4 +1,4 @@
-"""What the catalogue holds: models, and offers of them at a gateway."""
+"""The types of the catalogue: models, and offers of models at a gateway."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ ThinkingDefault = Literal["on", "off", "always", "never"]
 """Default thinking mode of a model; "always" and "never" cannot be switched."""
 
 Modality = Literal["text", "image", "video", "audio"]
-"""Kinds of input a model takes."""
+"""Kinds of input that a model takes."""
 
 
-# Field types of the TOML files. Strict, for TOML has types: "1" is no number and 1 is no flag.
+# Field types of the TOML files. Strict, since TOML has types: "1" is no number and 1 is no flag.
 def _not_blank(text: str) -> str:
     if not text.strip():
         raise ValueError("expected a text")
@@ -41,46 +41,46 @@ class CatalogError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """What a model is, at any gateway. None: no source says. Sizes are in tokens."""
+    """The properties of a model at any gateway. None: no source says. Sizes are in tokens."""
 
     id: Text
     """The bare Qwen id, the same at every gateway."""
     kind: Literal["chat", "embedding", "rerank"] = "chat"
-    """What it is asked for."""
+    """The use of the model."""
     aliases: Annotated[Texts, AfterValidator(_lower)] = ()
     """Other spellings of the same model, in lower case."""
     family: Text | None = None
-    """The series it belongs to, such as `qwen3.6`; docs/models.md lists them."""
+    """The series of the model, such as `qwen3.6`; docs/models.md lists them."""
     context_window: Tokens | None = None
-    """Input, reasoning and answer together."""
+    """Tokens of input, reasoning and answer together."""
     max_input_tokens: Tokens | None = None
     """The longest input without thinking."""
     max_input_tokens_thinking: Tokens | None = None
-    """The longest input while thinking, where it differs."""
+    """The longest input while thinking, if it differs."""
     max_output_tokens: Tokens | None = None
     """The longest answer; at Model Studio, reasoning comes on top."""
     max_thinking_tokens: Tokens | None = None
-    """The ceiling of `thinking_budget`; a higher one is refused."""
+    """The maximum of `thinking_budget`; a higher one is refused."""
     thinking: ThinkingDefault
-    """Its default thinking mode."""
+    """The default thinking mode."""
     reasoning_efforts: Texts | None = None
-    """The values of `reasoning_effort` that its maker's API takes; None: it takes none."""
+    """Values of `reasoning_effort` that the maker's API takes; None: it takes none."""
     inputs: tuple[Modality, ...]
-    """What may go in."""
+    """Kinds of input that the model takes."""
     dimensions: Annotated[tuple[Tokens, ...], Field(min_length=1)] | None = None
-    """Of an embedding: the sizes of a vector that may be asked for, the default first."""
+    """Sizes of an embedding's vector that may be requested, the default first."""
     max_dimensions: Tokens | None = None
-    """Of open weights: any size up to it, where the server can cut."""
+    """Largest size of an embedding with open weights; smaller ones if the server can cut."""
     max_inputs: Tokens | None = None
-    """How many texts or documents one request takes at its maker's API."""
+    """Most texts or documents in one request at the maker's API."""
     tool_calling: Flag | None = None
-    """Whether it calls tools."""
+    """Whether the model calls tools."""
     json_schema: Flag | None = None
-    """True where a source confirms `response_format` json_schema."""
+    """Whether a source confirms `response_format` json_schema."""
     preserve_thinking: Flag | None = None
     """Whether the server can keep the reasoning of earlier turns."""
     max_completion_tokens: Flag | None = None
-    """Whether the parameter that caps thinking and answer together is supported."""
+    """Whether `max_completion_tokens`, which limits reasoning and answer together, is supported."""
     code_interpreter: Flag | None = None
     """Whether Model Studio's Chat Completions takes `enable_code_interpreter`."""
     tool_stream: Flag | None = None
@@ -88,24 +88,24 @@ class Model:
     logprobs: Flag | None = None
     """Whether Model Studio's servers return log probabilities."""
     translation: Flag | None = None
-    """Whether it only translates: one user message, and `translation_options`."""
+    """Whether the model only translates: one user message, and `translation_options`."""
     cumulative_stream: Flag | None = None
     """Whether each chunk of a stream repeats the text from its beginning."""
     open_weights: Flag
-    """Whether anyone may serve it."""
+    """Whether the weights are open, so that anyone may serve the model."""
     released: Day | None = None
-    """The day it came out."""
+    """The day of the model's release."""
     retired: Day | None = None
-    """The day its maker took it off its API; old bills are still priced."""
+    """The day on which the maker took the model off its API; old bills are still priced."""
     successor: Text | None = None
     """The id of the model that replaces a retired one."""
     source: Text
-    """Where this is from."""
+    """Where the facts are from."""
     checked: Day
-    """The day the source was last seen to say so."""
+    """The day on which the source was last checked."""
 
     def is_retired(self, day: date) -> bool:
-        """Return whether its maker has taken it off its API by a day."""
+        """Return whether the maker has taken the model off its API by a day."""
         return self.retired is not None and self.retired <= day
 
 
@@ -116,20 +116,21 @@ class Offer:
     gateway: str
     """The gateway's name."""
     model: Model
-    """What is served."""
+    """The model that is served."""
     wire_id: str
-    """How this gateway spells the model."""
+    """The gateway's spelling of the model."""
     thinking: ThinkingDefault
-    """Default thinking mode at this gateway; the model's own unless its list differs."""
+    """Default thinking mode at this gateway; the model's own unless the gateway's list differs."""
     retired: date | None = None
-    """The day this gateway stopped selling it; None where only the model itself may be retired."""
+    """The day this gateway stopped selling the model; None: only the model itself may be
+    retired."""
     successor: str | None = None
-    """The id of the model that this gateway sells in its stead."""
+    """The id of the model that this gateway sells in its place."""
     prices: tuple[Price, ...] = field(default=())
-    """Oldest first; empty: no price is known."""
+    """Prices, the oldest first; empty: no price is known."""
 
     def price_at(self, at: date) -> Price | None:
-        """Return the price that held on a day or, given a `datetime`, at a moment.
+        """Return the price that was valid on a day or, for a `datetime`, at a moment.
 
         A price may begin at midnight of another time zone (`2026-10-19T00:00:00+08:00`): a moment
         is compared exactly, a plain day with the day of that zone. A moment without a zone is UTC.
@@ -140,7 +141,7 @@ class Offer:
         return None
 
     def is_retired(self, day: date) -> bool:
-        """Return whether this gateway no longer sells it by a day, or its maker no longer does."""
+        """Return whether the gateway or the maker stopped offering the model by a day."""
         if self.retired is not None:
             return self.retired <= day
         return not self.model.open_weights and self.model.is_retired(day)

@@ -1,8 +1,8 @@
 """Read catalogue files: TOML tables into models and offers, every field checked by pydantic.
 
 An unknown key, a negative rate, tiers that do not rise or two prices of one day are errors, because
-a price that is silently wrong is worse than none. Imported when the first file is read: building
-the validators costs milliseconds that `import langchain_qwen36` need not pay.
+a price that is silently wrong is worse than none. This module is imported when the first file is
+read: building the validators costs milliseconds that `import langchain_qwen36` need not pay.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ _WORDING = {
     "string_type": "expected a text",
     "date_type": "expected a date such as 2026-11-21, without quotes",
 }
-"""TOML's words for pydantic's error types that speak of Python."""
+"""TOML's words for pydantic's error types, which speak of Python."""
 
 _CACHE_RATES: tuple[Rate, ...] = ("cache_read", "cache_read_explicit", "cache_write")
 
 
 def _decimal(value: Any) -> Decimal:
-    """Rates are texts, for a TOML float would not be the number that was printed."""
+    """Read a rate from text, since a TOML float would not be the printed number."""
     if not isinstance(value, str):
         raise ValueError('expected a rate in quotes, such as "0.17"')  # noqa: TRY004 (pydantic)
     try:
@@ -65,7 +65,7 @@ def _decimal(value: Any) -> Decimal:
 
 
 def _moment(value: Any) -> Any:
-    """Require a UTC offset: a bare time would mean another day elsewhere."""
+    """Require a UTC offset: a time without one would mean another day elsewhere."""
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise ValueError("expected a UTC offset, such as 2026-10-19T00:00:00+08:00")
@@ -81,17 +81,17 @@ Moment = Annotated[Any, BeforeValidator(_moment)]
 
 
 class _Row(BaseModel):
-    """A table of a file: immutable, and no unknown key passes."""
+    """A table of a file: immutable, without unknown keys."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class _CacheFactors(_Row):
-    """Cache rates as factors of the input rate, for those that a list does not print.
+    """Cache rates as factors of the input rate, for a list that prints no cache rates.
 
-    Where it says nothing about caching the defaults are never too low: no hit costs more than plain
-    input, and creating an explicit block costs 125 % at Alibaba, who serves these models to most
-    others. An explicit hit costs what any hit costs.
+    The defaults, for lists that say nothing about caching, are never too low: no hit costs more
+    than plain input, and creating an explicit block costs 125 % at Alibaba, who serves these models
+    to most others. An explicit hit costs the same as any hit.
     """
 
     cache_read: Amount = Decimal(1)
@@ -207,7 +207,7 @@ _FILE = TypeAdapter(_File)
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """The rows of one file; offers are resolved against the models that they may name."""
+    """The rows of one file; `offers` adds the models that they name."""
 
     file: str
     models: tuple[Model, ...]
@@ -249,7 +249,7 @@ def read(text: str, file: str) -> Rows:
 
 
 def _once(names: Iterable[str], where: str) -> None:
-    """Refuse two rows of one thing: the later one would silently win."""
+    """Refuse two rows with one name: the later one would silently win."""
     earlier: set[str] = set()
     for n, name in enumerate(names, 1):
         if name in earlier:
@@ -281,7 +281,7 @@ def _first(error: ValidationError, tables: Any) -> str:
 
 
 def _name(table: Any) -> str:
-    """Return what a row is of, as ` (gateway model)` or ` (id)`."""
+    """Return the name of a row, as ` (gateway model)` or ` (id)`."""
     keys: Sequence[str] = ("gateway", "model") if "gateway" in table else ("id",)
     names = " ".join(str(table[key]) for key in keys if key in table)
     return f" ({names})" if names else ""

@@ -1,4 +1,4 @@
-"""A dated price of an offer, and the tier of it that a request pays."""
+"""A dated price of an offer, and the choice of the tier that a request pays."""
 
 from __future__ import annotations
 
@@ -15,38 +15,38 @@ Rate = Literal[
     "cache_read_explicit",
     "cache_write",
 ]
-"""The kinds of token that a tier prices."""
+"""The kinds of tokens that a tier prices."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tier:
-    """The rates of one step of the input's length, per 1M tokens, in the price's currency.
+    """The rates of one range of input lengths, per 1M tokens, in the price's currency.
 
-    A rate that no list prints is filled in when the file is read and named in `derived`.
+    A rate that no list prints is filled in when the file is read, and named in `derived`.
     """
 
     over: int
     """The tier begins above this many input tokens."""
     up_to: int | None
-    """The last input size it covers; None: no bound."""
+    """Most input tokens of the tier; None: no limit."""
     input: Decimal
-    """Input that no cache had."""
+    """Rate of input that was not cached."""
     output: Decimal
-    """An answer without reasoning."""
+    """Rate of an answer without reasoning."""
     thinking_output: Decimal
-    """What an answer costs that came with reasoning; mostly the same as `output`."""
+    """Rate of an answer with reasoning; mostly the same as `output`."""
     cache_read: Decimal
-    """A hit of the implicit cache."""
+    """Rate of a hit of the implicit cache."""
     cache_read_explicit: Decimal
-    """A hit of a block marked with `cache_control`."""
+    """Rate of a hit of a block marked with `cache_control`."""
     cache_write: Decimal
-    """Creating a block marked with `cache_control`."""
+    """Rate of creating a block marked with `cache_control`."""
     derived: frozenset[Rate] = frozenset()
-    """Rates that are worked out or assumed, not printed."""
+    """Rates that are calculated or assumed, not printed."""
 
     @property
     def label(self) -> str:
-        """`flat`, `≤256K`, `>256K`, or 256K and 1M with a dash between."""
+        """The tier's name: `flat`, `≤256K`, `>256K`, or 256K and 1M with a dash between."""
         if self.up_to is None:
             return f">{_short(self.over)}" if self.over else "flat"
         if not self.over:
@@ -56,32 +56,32 @@ class Tier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """What an offer costs from a day on."""
+    """The price of an offer from a day on."""
 
     valid_from: date | None
     """The first day, or the first moment with its UTC offset; None: since ever, as far as known."""
     currency: str
-    """Of all its rates, such as `USD`."""
+    """Currency of all rates, such as `USD`."""
     tiers: tuple[Tier, ...]
-    """Rising; one request pays one tier, whole.
+    """The tiers in rising order; one request pays one tier, whole.
 
     See docs/quirks.md#one-price-tier-for-a-whole-request.
     """
     batch: Decimal | None = None
-    """The factor of a batch call; None: not sold in batch, as far as is known."""
+    """Factor of a batch call; None: not sold in batch, as far as is known."""
     unit: Decimal | None = None
-    """The smallest amount: each part of a bill is rounded up to a whole number of it."""
+    """The smallest amount: each line of a bill is rounded up to a multiple of it."""
     source: str
-    """Where it is printed."""
+    """Where the price is printed."""
     checked: date
-    """The day the source was last seen to say so."""
+    """The day on which the source was last checked."""
     note: str | None = None
-    """What a reader of a bill should know."""
+    """A remark for readers of a bill."""
 
     def tier_for(self, input_tokens: int) -> Tier | None:
-        """Return the tier of a request with so many input tokens, cached ones counted.
+        """Return the tier of a request with so many input tokens, cached ones included.
 
-        The upper bound belongs to the tier. None: longer than the list goes.
+        The upper limit belongs to the tier. None: the input is longer than the list goes.
         """
         for tier in self.tiers:
             if tier.up_to is None or input_tokens <= tier.up_to:
@@ -90,7 +90,7 @@ class Price:
 
 
 def _short(tokens: int) -> str:
-    """256000 → 256K; 262144 → 256K too, for lists print units of 1024 the same way."""
+    """Shorten a number: 256000 is 256K, 262144 too: lists print units of 1024 the same way."""
     if tokens and tokens % 1_000_000 == 0:
         return f"{tokens // 1_000_000}M"
     for unit in (1000, 1024):

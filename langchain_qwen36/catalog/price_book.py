@@ -1,6 +1,6 @@
 """Find models and offers by any spelling of a name.
 
-A price book is the bundled files, or those with a user's own rows laid over them.
+A price book holds the bundled files, or those with a user's own rows added.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _BUILD = re.compile(
     r"[-._](?:gguf|awq|gptq|mlx|fp8|nvfp4|mxfp4|bf16|fp16|f16|int[48]|[2-8]bit|ud|dynamic"
     r"|i?q\d(?:_[0-9a-z]+)*)$"
 )
-"""One part of the name of a quantised or repackaged build of open weights."""
+"""One part of the name of a quantized or repackaged build of open weights."""
 
 _VARIANT = re.compile(r"(?::[a-z][a-z-]*|-us)$")
-"""A route or discount behind the id (`:free`, `:nitro`, `:novita`), or a deployment (`-us`)."""
+"""A route or discount after the id (`:free`, `:nitro`, `:novita`), or a deployment (`-us`)."""
 
 
 class PriceBook:
-    """Models and offers, found by any of their names. Immutable; answers are remembered."""
+    """Models and offers, found by any of their names. Immutable; results are cached."""
 
     def __init__(self, models: Iterable[Model], offers: Iterable[Offer] | BundledOffers) -> None:
         """Index the models and offers.
@@ -55,7 +55,7 @@ class PriceBook:
         self.offer = lru_cache(maxsize=2048)(self._offer)
 
     def __reduce__(self) -> tuple[type[PriceBook], tuple[tuple[Model, ...], tuple[Offer, ...]]]:
-        """Index a copy anew, for remembered answers cannot be pickled."""
+        """Build a copy's index again, since cached results cannot be pickled."""
         return (PriceBook, (tuple(self.models.values()), tuple(self.offers.values())))
 
     @staticmethod
@@ -74,7 +74,7 @@ class PriceBook:
 
     @classmethod
     def from_toml(cls, path: str | PathLike[str], *, gateways: Iterable[str] = ()) -> PriceBook:
-        """Return the bundled book with the rows of your file laid over it.
+        """Return the bundled book with the rows of your file added; your rows win.
 
         The file has the form of the bundled ones: `[[offer]]` rows, and `[[model]]` rows for
         models that the bundled book does not know. A row replaces the whole bundled row of the
@@ -100,10 +100,10 @@ class PriceBook:
         return cls(models.values(), [*old, *offers])
 
     def wire_id(self, gateway: str, name: str) -> str:
-        """How a gateway spells a model; a name that is no known spelling goes through unchanged.
+        """Return a gateway's spelling of a model; an unknown name is returned unchanged.
 
         A dated snapshot and a variant such as `:free` keep the caller's spelling: the row's id
-        would be another thing to ask for.
+        would request another model.
         """
         offer = self.offers.get((gateway, self._names.get(name.lower(), "")))
         return name if offer is None or name.lower() == offer.wire_id.lower() else offer.wire_id
@@ -114,7 +114,7 @@ class PriceBook:
         return model or self._plain(_VARIANT.sub("", plain))
 
     def _plain(self, name: str) -> Model | None:
-        """Return a lower-case name without variant: itself, its last segment, its base."""
+        """Return the model of a lower-case name without variant, of its last segment or base."""
         last = name.rsplit("/", 1)[-1]
         for spelling in (name, last, _SNAPSHOT.sub("", last)):
             if spelling in self._names:
@@ -140,14 +140,14 @@ def find_model(name: str) -> Model | None:
 
 
 def find_offer(gateway: str, name: str) -> Offer | None:
-    """Find a model as one gateway (by row name) serves it, or None."""
+    """Return a model as one gateway (by its row's name) serves it, or None."""
     return PriceBook.bundled().offer(gateway, name)
 
 
 def models_taking(kind: str, gateway: str) -> list[str]:
-    """Return models that take images, videos or audio: those of the gateway, else all known.
+    """Return models that take images, videos or audio: those of the gateway, else all known ones.
 
-    Retired models are left out, for the answer is an advice.
+    Retired models are left out, since the result is advice.
     """
     book, today = PriceBook.bundled(), datetime.now(UTC).date()
     able = [m.id for m in book.models.values() if kind in m.inputs and not m.is_retired(today)]
@@ -156,7 +156,7 @@ def models_taking(kind: str, gateway: str) -> list[str]:
 
 @lru_cache(maxsize=256)
 def wire_id(gateway: str, name: str) -> str:
-    """How a gateway spells a model; unknown names go through unchanged."""
+    """Return a gateway's spelling of a model; an unknown name is returned unchanged."""
     return PriceBook.bundled().wire_id(gateway, name)
 
 
@@ -170,7 +170,7 @@ def nearest_models(name: str, gateway: str | None = None) -> list[str]:
 
 
 def _check_gateways(offers: Iterable[Offer], file: str, known: set[str]) -> None:
-    """Refuse the name of a gateway that looks misspelt: its price would never be found."""
+    """Refuse a gateway name that looks misspelt: its price would never be found."""
     for n, offer in enumerate(offers, 1):
         if offer.gateway not in known and (close := nearest(offer.gateway, known, likeness=0.9)):
             raise CatalogError(

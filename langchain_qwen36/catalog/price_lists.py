@@ -1,7 +1,7 @@
-"""Read the price lists that others keep, and compare ours with them.
+"""Read price lists of others, and compare ours with them.
 
-Three are known: `genai-prices` as it is installed, LiteLLM's JSON and models.dev's JSON. Each gives
-input, output and cache rates per 1M tokens, mostly of the first tier only, so that is what is
+Three lists are known: the installed `genai-prices`, LiteLLM's JSON and models.dev's JSON. Each
+gives input, output and cache rates per 1M tokens, mostly of the first tier only, so that is
 compared. A difference is a question, not an error: lists are read on different days.
 """
 
@@ -26,12 +26,12 @@ Verdict = Literal["agrees", "differs", "no price here", "unknown model"]
 
 @dataclass(frozen=True, slots=True)
 class ListedPrice:
-    """What another list says of a model at a gateway, in USD per 1M tokens."""
+    """A model's rates at a gateway in another list, in USD per 1M tokens."""
 
     source: str
     gateway: str
     id: str
-    """As that list spells the model."""
+    """The model in that list's spelling."""
     input: Decimal
     output: Decimal
     cache_read: Decimal | None = None
@@ -63,14 +63,14 @@ def _compare(book: PriceBook, listed: ListedPrice, day: date) -> Comparison:
 
 
 def _is_same(tier: Tier, listed: ListedPrice) -> bool:
-    """Leave out a cache rate that one of the lists does not print."""
+    """Return whether the rates agree; a cache rate that one of the lists lacks is ignored."""
     hits = {tier.cache_read, tier.cache_read_explicit}
     cached = listed.cache_read is None or "cache_read" in tier.derived or listed.cache_read in hits
     return (tier.input, tier.output) == (listed.input, listed.output) and cached
 
 
 def _gateways(price_list: str) -> dict[str, str]:
-    """Return a price list's names of providers → our names of gateways."""
+    """Return our gateways' names by a price list's names of providers."""
     text = (files("langchain_qwen36") / "data" / "price_lists.toml").read_text("utf-8")
     names: dict[str, str] = tomllib.loads(text)[price_list]
     return names
@@ -80,7 +80,7 @@ def genai_prices(day: date) -> Iterator[ListedPrice]:
     """Read the installed package `genai-prices`, at the prices of a day.
 
     Raises:
-        ImportError: It is not installed.
+        ImportError: The package is not installed.
     """
     import genai_prices as package  # noqa: PLC0415 (a tool of the command line, not of a call)
     from genai_prices.data_snapshot import get_snapshot  # noqa: PLC0415
@@ -167,5 +167,5 @@ def _exact(value: Any) -> Decimal:
 
 
 def _per_million(value: Any) -> Decimal:
-    """JSON floats such as 1.4850000000000002e-06 mean the number that was printed."""
+    """Parse a JSON float such as 1.4850000000000002e-06 as the number that was printed."""
     return (Decimal(str(value)) * 1_000_000).quantize(Decimal("1.000000")).normalize()

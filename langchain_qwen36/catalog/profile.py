@@ -1,4 +1,4 @@
-"""What LangChain's agents and middleware ask about a model: its profile.
+"""Build a model's profile, which LangChain's agents and middleware read.
 
 See docs/quirks.md#model-profiles.
 """
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 def profile_of(model: Model | None, *, structured_output: bool = False) -> ModelProfile:
-    """LangChain's profile of a model; what is not known is absent, an unknown model is {}.
+    """Return LangChain's profile of a model, without unknown keys; {} for an unknown model.
 
-    `structured_output` decides whether `create_agent` asks the server for the answer's schema,
-    so the caller says True only where the gateway, in this thinking mode, keeps to one.
+    `structured_output` decides whether `create_agent` asks the server for the answer's schema, so
+    the caller passes True only if the gateway, in this thinking mode, enforces one.
 
-    `max_input_tokens` is the longest input that is accepted in either thinking mode, the window
-    where no list prints it: summarising middleware measures against it.
+    `max_input_tokens` is the longest input that is accepted in either thinking mode, or the context
+    window if no list prints it: summarizing middleware compares with it.
     """
     if model is None:
         return {}

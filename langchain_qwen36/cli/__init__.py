@@ -1,4 +1,4 @@
-"""`python -m langchain_qwen36 COMMAND`: commands, each loaded only when it is run."""
+"""Run `python -m langchain_qwen36 COMMAND`; each command is imported only when it is run."""
 
 from __future__ import annotations
 

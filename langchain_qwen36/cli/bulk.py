@@ -32,7 +32,7 @@ _INTERRUPTED = 130
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run `bulk`; return the exit status: 0 where every row has an answer."""
+    """Run `bulk`; return the exit status: 0 if every row has an answer."""
     try:
         status = app(args=list(argv), prog_name="langchain_qwen36 bulk", standalone_mode=False)
     except typer.Abort:

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, BaseMessage
 
 _MAX_ROUNDS = 4
-"""Calls of the model after which the demo ends, whatever it wants next."""
+"""Most calls of the model, whatever it wants next."""
 _STYLES = {"reasoning": "\033[2m", "call": "\033[36m", "result": "\033[32m", "text": ""}
 _PRICE_AS = "dashscope-intl:qwen3.6-flash"
-"""The price list for servers without one, such as the embedded engine."""
+"""The price list used for servers without one, such as the embedded engine."""
 
 
 @tool

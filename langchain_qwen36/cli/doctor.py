@@ -76,11 +76,11 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def diagnose(settings: dict[str, Any], *, offline: bool = False) -> Iterator[Finding]:
-    """Make a model of these settings, as a program would, and tell what is found about it.
+    """Make a model with these settings, as a program would, and yield the findings about it.
 
     Args:
-        settings: Keywords of `ChatQwen36`; what is left out is found in the environment.
-        offline: Send no request and start no engine.
+        settings: Keywords of `ChatQwen36`; others are found in the environment.
+        offline: Whether to send no request and start no engine.
     """
     yield _versions()
     yield _extras()
@@ -130,7 +130,7 @@ def _gateway(endpoint: Endpoint) -> Finding:
 
 
 def _key(model: ChatQwen36, endpoint: Endpoint) -> Finding:
-    """Tell where the key is from, never what it is."""
+    """Report where the key is from, never the key."""
     if model.api_key is not None:
         return Finding("ok", "key", "given as `api_key`")
     if endpoint.key:
@@ -157,7 +157,7 @@ def _price(model: ChatQwen36, endpoint: Endpoint) -> Finding:
 
 
 def _thinking(model: ChatQwen36, endpoint: Endpoint) -> Finding:
-    """Tell whether an ordinary call thinks, from the request that would be sent."""
+    """Report whether an ordinary call thinks, from the request that would be sent."""
     sent = prepare.prepare_call(
         model, endpoint, None, [HumanMessage("Hello")], stop=None, kwargs={}, stream=False
     )
@@ -199,7 +199,7 @@ def _listed(model: ChatQwen36, endpoint: Endpoint, body: Any) -> Finding:
 
 
 def _call_quietly(call: Callable[[], Any]) -> Any:
-    """Return what a call gives, or None where it fails."""
+    """Return the result of a call, or None if it fails."""
     try:
         return call()
     except (TypeError, ValueError):

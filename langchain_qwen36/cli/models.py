@@ -1,4 +1,4 @@
-"""`models`: list the models of a gateway with what the catalogue knows of them."""
+"""`models`: list the models of a gateway with the catalogue's facts about them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`prices check`: compare the bundled price lists with those that others keep."""
+"""`prices check`: compare the bundled price lists with those of others."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from langchain_qwen36.catalog.price_lists import ListedPrice
 
 TIMEOUT = 30.0
-"""Seconds for a list that is fetched."""
+"""Seconds for downloading a list."""
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run `prices check`; 1 where a price differs, 0 where all agree."""
+    """Run `prices check`; return 1 if a price differs, 0 if all agree."""
     parser = argparse.ArgumentParser(prog="langchain_qwen36 prices", description=__doc__)
     parser.add_argument("command", choices=["check"])
     parser.add_argument("--litellm", metavar="FILE_OR_URL", help="LiteLLM's JSON of model prices")
@@ -80,7 +80,7 @@ def _load(source: str) -> dict[str, Any]:
 
 
 def _proposed(differing: list[Comparison], folder: Path) -> dict[Path, str]:
-    """Return the files as they would be, each with a dated price per model that differs."""
+    """Return the files with a dated price added for each model that differs."""
     texts: dict[Path, str] = {}
     done: set[tuple[str, str]] = set()
     for comparison in differing:

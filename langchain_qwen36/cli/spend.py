@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _FILE = "spend.db"
-"""The ledger of the directory, where there is one."""
+"""The ledger in the current directory, if there is one."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -35,10 +35,10 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _open(url: str) -> SpendLedger:
-    """Open a ledger that is there: a misspelt name must not make an empty one.
+    """Open an existing ledger: a misspelt name must not create an empty one.
 
     Raises:
-        LedgerError: There is none.
+        LedgerError: The ledger does not exist.
     """
     path = url.removeprefix("sqlite:///").partition("?")[0]
     if url.startswith("sqlite:///") and not path.startswith("file:") and not Path(path).exists():

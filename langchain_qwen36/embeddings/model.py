@@ -28,23 +28,23 @@ if TYPE_CHECKING:
     from langchain_qwen36.embeddings.response import Vector
 
 _DEFAULT_CHUNK = 64
-"""Texts of one request where nothing says how many it takes; OpenAI's own limit is 2,048."""
+"""Texts in one request if its maximum is not known; OpenAI's own limit is 2,048."""
 
 _Part = tuple["list[Vector]", RequestUsage]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EmbeddingResult:
-    """Vectors, and what they used."""
+    """Vectors, and the usage of their requests."""
 
     vectors: list[Vector]
-    """In the order of the texts."""
+    """Vectors in the order of the texts."""
     requests: tuple[RequestUsage, ...]
-    """One for each request, in that order."""
+    """Usage of each request, in the same order."""
 
     @property
     def usage(self) -> UsageTotal:
-        """What all of them used."""
+        """The usage of all requests together."""
         return reduce(UsageTotal.plus, self.requests, UsageTotal())
 
 
@@ -70,11 +70,11 @@ class QwenEmbeddings(RetrievalModel, Embeddings):
     dimensions: int | None = Field(default=None, gt=0)
     """The size of a vector. None: the model's own."""
     query_instruction: str | None = None
-    """What a query is for; it stands before the text in `embed_query`, in the form that
-    Qwen3-Embedding was trained with (`Instruct: …`, `Query: …`). Documents go as they are."""
+    """The purpose of queries, written before the text in `embed_query`, in the form with which
+    Qwen3-Embedding was trained (`Instruct: …`, `Query: …`). Documents are sent unchanged."""
 
     def _check_settings(self) -> None:
-        """Refuse what the model's maker refuses."""
+        """Refuse settings that the model's maker refuses."""
         super()._check_settings()
         known = self._known_model
         if known is None:
@@ -98,7 +98,7 @@ class QwenEmbeddings(RetrievalModel, Embeddings):
         """Return the vectors of texts, in their order; no texts cost no request.
 
         Raises:
-            MessageError: a text that is empty, or is no text.
+            MessageError: A text is empty, or is no text.
             QwenError: the gateway refuses, or cannot be reached.
         """
         return self.embed(texts).vectors
@@ -111,7 +111,7 @@ class QwenEmbeddings(RetrievalModel, Embeddings):
         """Return the vector of a query.
 
         Raises:
-            MessageError: the text is empty, or is no text.
+            MessageError: The text is empty, or is no text.
             QwenError: the gateway refuses, or cannot be reached.
         """
         return self.embed([self._query(text)]).vectors[0]
@@ -124,9 +124,9 @@ class QwenEmbeddings(RetrievalModel, Embeddings):
         """Return the vectors of texts with what each request used.
 
         Raises:
-            MessageError: a text that is empty, or is no text.
-            QwenError: the gateway refuses, or cannot be reached. What had been used by then is in
-                `usage`.
+            MessageError: A text is empty, or is no text.
+            QwenError: the gateway refuses, or cannot be reached. The usage of requests before that
+                is in `usage`.
         """
         return _result(run_parts(self._chunks(texts), self._embed_chunk, self.max_concurrency))
 
@@ -159,7 +159,7 @@ class QwenEmbeddings(RetrievalModel, Embeddings):
 
     def _read(self, count: int, context: ResponseContext, body: HTTPBody) -> _Part:
         payload = parse_payload(context, body)
-        usage = self._record(payload, body, count)  # paid for, whatever the vectors are
+        usage = self._record(payload, body, count)  # it is paid for, whatever the vectors are
         vectors = vectors_in(payload, context, body, count=count, dimensions=self.dimensions)
         return vectors, usage
 
@@ -178,10 +178,10 @@ def _result(parts: Sequence[_Part]) -> EmbeddingResult:
 
 
 def _check_texts(texts: Any) -> None:
-    """Refuse what has no vector; servers answer it with errors that do not say which text it was.
+    """Refuse texts without a vector; servers' errors do not say which text it was.
 
     Raises:
-        MessageError: it names the place in the list.
+        MessageError: The message names the position in the list.
     """
     if isinstance(texts, str):
         raise MessageError("`embed_documents` takes a list of texts: use `embed_query` for one.")

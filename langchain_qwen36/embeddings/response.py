@@ -1,4 +1,4 @@
-"""Read the vectors of a response to `/embeddings`."""
+"""Parse the vectors of a response to `/embeddings`."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 Vector = list[float]
 
 _FLOAT32 = 4
-"""Bytes."""
+"""Bytes of a number."""
 
 
 def parse_payload(context: ResponseContext, body: HTTPBody) -> dict[str, Any]:
     """Parse the response.
 
     Raises:
-        QwenError: it is an error, or no JSON object.
+        QwenError: The response is an error, or no JSON object.
     """
     return parse_object(context, body, "list of embeddings")
 
@@ -42,10 +42,10 @@ def vectors_in(
 
     Args:
         payload: The parsed response.
-        context: Of the request, for the errors.
+        context: The context of the request, for the errors.
         body: The response, for the errors.
-        count: How many texts were sent.
-        dimensions: The size that was asked for, if any.
+        count: Number of texts that were sent.
+        dimensions: The requested size, if any.
 
     Raises:
         UnexpectedResponseError: the number of vectors differs from the texts, their sizes differ,
@@ -65,7 +65,7 @@ def vectors_in(
 
 
 def _in_order(entries: Any, count: int) -> list[Vector] | None:
-    """Return one vector for each index from 0; None where one is missing, broken or there twice."""
+    """Return one vector for each index from 0; None if one is missing, broken or repeated."""
     if not isinstance(entries, list) or len(entries) != count:
         return None
     found: dict[int, Vector] = {}
@@ -93,7 +93,7 @@ def _vector(value: Any) -> Vector | None:
 
 
 def _from_base64(text: str) -> Vector | None:
-    """Read little-endian float32, as OpenAI's `encoding_format: base64`."""
+    """Decode little-endian float32, OpenAI's `encoding_format: base64`."""
     try:
         raw = binascii.a2b_base64(text, strict_mode=True)
         numbers = struct.unpack(f"<{len(raw) // _FLOAT32}f", raw)

@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 FileOrId = str | UploadedFile
 
 _PAGE = 100
-"""Files of one page of a list."""
+"""Files in one page of a list."""
 _FIRST_POLL, _MAX_POLL = 0.5, 10.0
-"""Seconds between two looks at a file that is being read; doubled each time up to the most."""
+"""Seconds between two checks of a file that the gateway is reading; doubled up to the most."""
 
 
 class QwenFiles(ClientSettings):
@@ -67,9 +67,9 @@ class QwenFiles(ClientSettings):
         """Upload a file; it is read while it is sent, however large it is.
 
         Args:
-            source: Its path, or its bytes.
-            purpose: What it is for: `file-extract` for documents that `qwen-long` reads, `batch`
-                for the requests of a batch.
+            source: The file's path, or its bytes.
+            purpose: The use of the file: `file-extract` for documents that `qwen-long` reads,
+                `batch` for the requests of a batch.
             filename: Its name at the gateway; a path's own name when left out.
 
         Raises:
@@ -90,7 +90,7 @@ class QwenFiles(ClientSettings):
         """Look up a file.
 
         Raises:
-            NotFoundError: there is none of this id.
+            NotFoundError: No file has this id.
         """
         return send(self._call(_of_file(file)), parse_file)
 
@@ -99,11 +99,11 @@ class QwenFiles(ClientSettings):
         return await asend(await self._acall(_of_file(file)), parse_file)
 
     def list(self, *, purpose: str | None = None, **query: Any) -> Generator[UploadedFile]:
-        """List the files of the account, page by page as they are asked for.
+        """List the files of the account; each page is requested when it is needed.
 
         Args:
-            purpose: Of this purpose only.
-            query: What else the gateway's list takes, such as `create_after="20260101"`.
+            purpose: Lists only files with this purpose.
+            query: Other parameters of the gateway's list, such as `create_after="20260101"`.
         """
         after: str | None = None
         while True:
@@ -129,10 +129,10 @@ class QwenFiles(ClientSettings):
             after = files[-1].id
 
     def delete(self, file: FileOrId) -> bool:
-        """Delete a file; return whether the gateway says that it is gone.
+        """Delete a file; return whether the gateway confirms it.
 
         Raises:
-            NotFoundError: there is none of this id.
+            NotFoundError: No file has this id.
         """
         return send(self._call(_of_file(file, "DELETE")), parse_deleted)
 
@@ -145,11 +145,11 @@ class QwenFiles(ClientSettings):
 
         Args:
             file: The file, or its id.
-            timeout: Seconds.
+            timeout: Most seconds to wait.
 
         Raises:
             InvalidRequestError: the gateway cannot read the file.
-            GatewayTimeoutError: it is not ready in time.
+            GatewayTimeoutError: the file is not ready in time.
         """
         poll = _Poll(file, timeout)
         while not poll.is_over():
@@ -171,9 +171,9 @@ class QwenFiles(ClientSettings):
         return poll.processed()
 
     def iter_content(self, file: FileOrId) -> Generator[bytes]:
-        """Yield a file's bytes as they come; an attempt that breaks off is not repeated.
+        """Yield a file's bytes as they come; a broken download is not repeated.
 
-        Only files that the gateway itself made can be read at Model Studio: results of batches.
+        At Model Studio, only files that the gateway itself created can be read: results of batches.
         """
         return download(self._call(_of_file(file, part="/content")))
 
@@ -185,9 +185,9 @@ class QwenFiles(ClientSettings):
                 yield piece
 
     def download(self, file: FileOrId, path: str | os.PathLike[str]) -> Path:
-        """Save a file; the path exists only when all of it is there.
+        """Save a file; the path exists only when the file is complete.
 
-        A download that breaks off begins again, as often as `max_retries` allows.
+        A broken download starts again, as often as `max_retries` allows.
         """
         call = self._call(_of_file(file, part="/content"))
         part = _part_of(path)
@@ -207,17 +207,18 @@ class QwenFiles(ClientSettings):
     def upload_temporary(self, source: Source, *, model: str, filename: str | None = None) -> str:
         """Upload an image or a video for 48 hours, and return its `oss://` URL.
 
-        The URL goes where an image or a video has its URL, in calls of this model and account
-        only. Model Studio in Beijing has it, for trials: its pages advise against production.
+        The URL is used in place of an image's or a video's URL, in calls of this model and account
+        only. Model Studio in Beijing offers it for trials; its documentation advises against
+        production use.
 
         Args:
-            source: Its path, or its bytes.
-            model: The model that will see it.
-            filename: What it is called there; a path's own name when left out.
+            source: The file's path, or its bytes.
+            model: The model that will read the file.
+            filename: Its name at the gateway; a path's own name when left out.
 
         Raises:
             UnsupportedSettingError: the gateway has no temporary storage.
-            MessageError: as `upload`.
+            MessageError: see `upload`.
             QwenError: the gateway, or its storage, refuses it or cannot be reached.
         """
         part = file_part(source, filename)
@@ -258,7 +259,7 @@ async def _save(call: ApiCall, path: str | os.PathLike[str]) -> Path:
 
 
 def _part_of(path: str | os.PathLike[str]) -> Path:
-    """Return where a download is written until it is whole; no other download's."""
+    """Return a path of its own for an unfinished download."""
     target = Path(path)
     return target.with_name(f".{target.name}.{os.getpid()}.{time.monotonic_ns()}.part")
 
@@ -289,7 +290,7 @@ def _list_request(purpose: str | None, after: str | None, query: dict[str, Any])
 
 
 class _Poll:
-    """The waiting for one file."""
+    """The wait for one file."""
 
     def __init__(self, file: FileOrId, seconds: float) -> None:
         self.id = _id(file)
@@ -304,7 +305,7 @@ class _Poll:
         return self.file.status in ("processed", "error") or time.monotonic() >= self._until
 
     def seconds(self) -> float:
-        """Return how long to wait before the next look; the first is taken at once."""
+        """Return the seconds until the next check; the first follows at once."""
         left = max(self._until - time.monotonic(), 0.0)
         pause = self._pause if self.file is not None else 0.0
         self._pause = min(max(2 * self._pause, _FIRST_POLL), _MAX_POLL)

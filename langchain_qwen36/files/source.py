@@ -1,4 +1,4 @@
-"""What is uploaded: a path or bytes, checked before anything is sent."""
+"""Check a path or bytes before they are uploaded."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Source = str | PathLike[str] | bytes
 """A path, or the bytes themselves."""
 
 _SHOWN = 200
-"""Characters of a path that an error shows."""
+"""Most characters of a path that an error shows."""
 
 
 def file_part(source: Source, filename: str | None) -> FilePart:
     """Return a file with its size and its name; nothing of it is read yet.
 
     Raises:
-        MessageError: no such file, or none that can be read; an empty one; bytes without a name.
+        MessageError: the file is missing, unreadable or empty, or bytes have no name.
     """
     if isinstance(source, bytes | bytearray | memoryview):
         if not filename:
@@ -59,10 +59,10 @@ def _of_path(path: Path, filename: str | None) -> FilePart:
 
 
 def check_upload(part: FilePart, purpose: str, gateway: Gateway) -> None:
-    """Check a file against what the gateway takes for a purpose; an unknown purpose passes.
+    """Check a file against the gateway's limits for a purpose; an unknown purpose passes.
 
     Raises:
-        MessageError: its name has none of the endings; it is too large.
+        MessageError: the name has no accepted ending, or the file is too large.
     """
     limits = (gateway.uploads or {}).get(purpose)
     if limits is None:

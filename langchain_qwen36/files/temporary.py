@@ -1,4 +1,4 @@
-"""Model Studio's temporary storage: a policy from its API, then a form to the object storage.
+"""Upload to Model Studio's temporary storage: get a policy from its API, then send a form.
 
 Source: https://help.aliyun.com/zh/model-studio/get-temporary-file-url (read 2026-12-01).
 """
@@ -29,13 +29,13 @@ _FORM = {
     "x-oss-object-acl": "x_oss_object_acl",
     "x-oss-forbid-overwrite": "x_oss_forbid_overwrite",
 }
-"""A field of the form → its name in the policy."""
+"""The key in the policy for each field of the form."""
 
 Policy = dict[str, Any]
 
 
 def policy_request(endpoint: Endpoint, model: str) -> ClientRequest:
-    """Ask for leave to upload a file for a model.
+    """Return the request for a policy, which allows the upload of a file for a model.
 
     Raises:
         UnsupportedSettingError: the gateway has no temporary storage.
@@ -55,7 +55,7 @@ def policy_request(endpoint: Endpoint, model: str) -> ClientRequest:
 
 
 def parse_policy(context: ResponseContext, body: HTTPBody) -> Policy:
-    """Read the policy.
+    """Parse the policy.
 
     Raises:
         QwenError: the response is an error, or no policy.
@@ -68,11 +68,11 @@ def parse_policy(context: ResponseContext, body: HTTPBody) -> Policy:
 
 
 def form_request(endpoint: Endpoint, policy: Policy, part: FilePart) -> ClientRequest:
-    """Return the form with the file, for the host that the policy names.
+    """Return the request of the form with the file, for the host that the policy names.
 
     Raises:
         MessageError: the file is larger than the policy allows.
-        UnsupportedSettingError: the host is no storage of the gateway.
+        UnsupportedSettingError: the host is not the gateway's storage.
     """
     megabytes = policy.get("max_file_size_mb")
     if isinstance(megabytes, int | float) and part.size > megabytes * 2**20:
@@ -90,7 +90,7 @@ def form_request(endpoint: Endpoint, policy: Policy, part: FilePart) -> ClientRe
 
 
 def parse_stored(context: ResponseContext, body: HTTPBody) -> None:
-    """Raise the `QwenError` that the storage's response is; one that went well has no body."""
+    """Raise a `QwenError` for an error of the storage; a success has no body."""
     check_status(context, body)
 
 
@@ -104,7 +104,7 @@ def _key(policy: Mapping[str, Any], part: FilePart) -> str:
 
 
 def _check_host(host: str, endpoint: Endpoint) -> None:
-    """Send files to the gateway's storage only, or to the host that the user named."""
+    """Refuse hosts other than the gateway's storage, or the host that the user named."""
     there = urlsplit(host)
     name = there.hostname or ""
     is_storage = there.scheme == "https" and name.endswith(str(endpoint.gateway.temporary_storage))

@@ -1,4 +1,4 @@
-"""A file at a gateway, read from the JSON of its API."""
+"""Parse the JSON that a gateway's API has for a file."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UploadedFile:
-    """A file at a gateway; None is what the gateway did not say."""
+    """A file at a gateway; None: the gateway did not say."""
 
     id: str
-    """As messages and batches name it, such as `file-fe-…`."""
+    """The id that messages and batches use, such as `file-fe-…`."""
     filename: str | None = None
-    """What it is called there."""
+    """The file's name at the gateway."""
     size: int | None = None
-    """Bytes."""
+    """Length in bytes."""
     purpose: str | None = None
     """`file-extract` for documents, `batch` and `batch_output` for batches."""
     status: str | None = None
     """`processed` when the file can be used; `error` when it cannot be read."""
     status_details: str | None = None
-    """Why it cannot be read."""
+    """Why the file cannot be read."""
     created_at: datetime | None = None
-    """In UTC."""
+    """Time of the upload in UTC."""
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """The gateway's own JSON."""
 
@@ -41,15 +41,15 @@ class UploadedFile:
 
     @property
     def is_processed(self) -> bool:
-        """Whether a model can read it."""
+        """Whether a model can read the file."""
         return self.status == "processed"
 
 
 def parse_file(context: ResponseContext, body: HTTPBody) -> UploadedFile:
-    """Read the response that is one file.
+    """Parse a response with one file.
 
     Raises:
-        QwenError: it is an error, or no file.
+        QwenError: The response is an error, or no file.
     """
     payload = parse_object(context, body, "file")
     if (found := read_file(payload)) is None:
@@ -58,10 +58,10 @@ def parse_file(context: ResponseContext, body: HTTPBody) -> UploadedFile:
 
 
 def parse_list(context: ResponseContext, body: HTTPBody) -> tuple[list[UploadedFile], bool]:
-    """Read a page of a list: the files, and whether there are more.
+    """Parse a page of a list: the files, and whether there are more.
 
     Raises:
-        QwenError: it is an error, or no list. `data` of an empty list may be null.
+        QwenError: The response is an error, or no list. `data` of an empty list may be null.
     """
     payload = parse_object(context, body, "list of files")
     entries = payload.get("data", ...)
@@ -76,10 +76,10 @@ def parse_list(context: ResponseContext, body: HTTPBody) -> tuple[list[UploadedF
 
 
 def parse_deleted(context: ResponseContext, body: HTTPBody) -> bool:
-    """Read the response to a deletion.
+    """Parse the response to a deletion.
 
     Raises:
-        QwenError: it is an error, or does not say whether the file was deleted.
+        QwenError: The response is an error, or does not say whether the file was deleted.
     """
     payload = parse_object(context, body, "deleted file")
     if not isinstance(deleted := payload.get("deleted"), bool):
@@ -88,7 +88,7 @@ def parse_deleted(context: ResponseContext, body: HTTPBody) -> bool:
 
 
 def read_file(payload: Any) -> UploadedFile | None:
-    """Read a file's JSON; None when it is none."""
+    """Parse a file's JSON; return None if it is no file."""
     if not isinstance(payload, Mapping) or not isinstance(id_ := payload.get("id"), str) or not id_:
         return None
     return UploadedFile(

@@ -1,6 +1,6 @@
-"""Who we call: one row per gateway, and how a row is chosen.
+"""The gateways: one row of facts each, and the choice of a row.
 
-What a fact of a row means is written once, where it is read, mostly in `langchain_qwen36._request`:
+The meaning of a fact is implemented once, where it is read, mostly in `langchain_qwen36._request`,
 by a `match` that is closed with `assert_never`. Adding a gateway is adding a row; a user's own is
 `Gateway(name="mine", base_url="https://…/v1")`.
 """

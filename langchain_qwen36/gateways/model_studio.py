@@ -1,4 +1,4 @@
-"""Alibaba's Model Studio: its regions, its subscriptions, and a relay of its API."""
+"""The rows of Alibaba's Model Studio: its regions, its subscriptions, and a relay of its API."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import get_args
 from langchain_qwen36.errors import UnsupportedSettingError
 from langchain_qwen36.gateways.gateway import Gateway, Range, ServerFeature, UploadLimit
 
-# Its pages on chat completions and on image and video understanding; of all its models' limits the
-# widest, for a row is no model.
+# From the pages on chat completions and on image and video understanding; the widest limits of all
+# models, since a row is not one model.
 _MODEL_STUDIO_MEDIA = {
     "image_side": Range(above=10),
     "image_ratio": Range(high=200),
@@ -53,7 +53,7 @@ _ALIBABA = Gateway(
     max_completion_tokens_support="by_model",
     server_features=frozenset(get_args(ServerFeature)),
 )
-"""What Model Studio and a relay that hands its API through have in common."""
+"""The facts that Model Studio shares with a relay of its API."""
 
 
 _IN_CHINA = {
@@ -65,7 +65,7 @@ _IN_CHINA = {
 
 
 def _dashscope(name: str, *hosts: str) -> Gateway:
-    """Return a region of Alibaba's Model Studio; all speak alike, keys and prices are the region's.
+    """Return the row of a region of Model Studio; regions differ in their keys and prices only.
 
     The first host is the address, unless it is only the end of workspace hosts.
     """
@@ -96,7 +96,7 @@ def _dashscope(name: str, *hosts: str) -> Gateway:
         rerank="model_studio",
         # https://help.aliyun.com/zh/model-studio/get-temporary-file-url: Beijing only.
         temporary_storage=".aliyuncs.com" if name == "dashscope" else None,
-        max_base64=20 * 2**20,  # what its servers were seen to take and to refuse
+        max_base64=20 * 2**20,  # what its servers were observed to take and to refuse
         media_limits=_MODEL_STUDIO_MEDIA,
         cache_control=True,
         cache_markers=4,
@@ -126,7 +126,7 @@ MODEL_STUDIO = (
 """The regions with public base URLs."""
 
 MORE_MODEL_STUDIO = (
-    # Regions of Model Studio that are reached by a workspace's own base_url; no price list known.
+    # Regions of Model Studio with a base_url for each workspace; no price list known.
     _dashscope(
         "dashscope-hk", "cn-hongkong.dashscope.aliyuncs.com", ".cn-hongkong.maas.aliyuncs.com"
     ),
@@ -161,7 +161,7 @@ MORE_MODEL_STUDIO = (
     ),
     _dashscope("dashscope-jp", ".ap-northeast-1.maas.aliyuncs.com"),
 )
-"""Workspace regions, subscriptions and Batch Chat."""
+"""The workspace regions, the subscriptions and Batch Chat."""
 
 APIYI = replace(
     _ALIBABA,
@@ -173,15 +173,15 @@ APIYI = replace(
     reasoning_effort="reasoning_effort",
     ranges={"temperature": Range(0, below=2), "top_p": Range(above=0, high=1)},
     prefill="partial",
-    # Measured on the relay with qwen3.8-max: `enable_search` is dropped; of the others nothing is
-    # known. For Qwen3.6 its page says "fields per official".
+    # Measured on the relay with qwen3.8-max: `enable_search` is dropped; the others are not known.
+    # For Qwen3.6 its page says "fields per official".
     server_features=frozenset(get_args(ServerFeature)) - {"enable_search", "search_options"},
 )
-"""A relay that hands Model Studio's API through, at prices of its own."""
+"""A relay of Model Studio's API, with prices of its own."""
 
 
 def native_url(base_url: str, path: str) -> str:
-    """Return a URL of Model Studio's own API, beside the compatible one.
+    """Return a URL of Model Studio's own API from that of the compatible one.
 
     Raises:
         UnsupportedSettingError: `base_url` is not that of the compatible API.

@@ -1,7 +1,7 @@
-"""The rows, in the order in which keys in the environment are looked for.
+"""The gateways' rows, in the order in which the environment is searched for their keys.
 
-Facts are from the vendors' pages of autumn 2026, and could not be tried live but for the servers
-that run here (docs/servers.md). What is not confirmed says so beside it.
+Facts are from the vendors' pages of autumn 2026, and could not be tried live except for the servers
+that run here (docs/servers.md). Unconfirmed facts say so in a comment.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def _hosted(name: str, base_url: str) -> Gateway:
-    """Return a service on the internet, its key and another base URL in variables of its name."""
+    """Return the row of a hosted service, with variables of its name for the key and a base URL."""
     variables = name.upper().replace("-", "_")
     return Gateway(
         name=name,
@@ -31,7 +31,7 @@ def _hosted(name: str, base_url: str) -> Gateway:
 
 
 def _self_hosted(name: str, port: int, *, key_env: str, base_url_env: str) -> Gateway:
-    """Return a server that runs the open weights with Qwen's own chat template."""
+    """Return the row of a server that runs the open weights with Qwen's own chat template."""
     return Gateway(
         name=name,
         base_url=f"http://localhost:{port}/v1",
@@ -44,7 +44,7 @@ def _self_hosted(name: str, port: int, *, key_env: str, base_url_env: str) -> Ga
         one_system_message=True,
         inline_refs=True,
         local_files=True,
-        default_max_pixels=16_777_216,  # the processor's configuration beside the open weights
+        default_max_pixels=16_777_216,  # the configuration that comes with the open weights
         server_features=frozenset(),
     )
 
@@ -52,7 +52,7 @@ def _self_hosted(name: str, port: int, *, key_env: str, base_url_env: str) -> Ga
 _LLAMACPP = replace(
     _self_hosted("llamacpp", 8080, key_env="LLAMACPP_API_KEY", base_url_env="LLAMACPP_BASE_URL"),
     thinking_budget="thinking_budget_tokens",
-    forced_tool_form="only_tool",  # its server takes a named tool for "auto"; seen on a running one
+    forced_tool_form="only_tool",  # the server reads a named tool as "auto"; observed on one
     reasoning_effort="as_budget",
     video="unsupported",
     prefill="bare_unless_thinking",
@@ -100,7 +100,7 @@ _ROWS = (
         files="data",
         server_features=frozenset(),
     ),
-    # enable_thinking stands in the specs of sibling models; for these eight it is not confirmed
+    # enable_thinking is in the specs of sibling models; for these eight it is not confirmed
     # (docs/quirks.md#what-is-not-confirmed).
     replace(
         _hosted("aimlapi", "https://api.aimlapi.com/v1"),
@@ -129,12 +129,12 @@ _ROWS = (
         server_features=frozenset({"enable_search", "search_options"}),
         search_strategies=frozenset({"turbo", "max", "agent"}),
     ),
-    # A budget needs a server started with `--reasoning-parser` (seen at vLLM 0.32.0).
+    # A budget needs a server started with `--reasoning-parser` (observed with vLLM 0.32.0).
     replace(
         _self_hosted("vllm", 8000, key_env="VLLM_API_KEY", base_url_env="VLLM_BASE_URL"),
         thinking_budget="thinking_token_budget",
         reasoning_effort="as_budget",
-        # vLLM 0.33 answers with `reasoning`; it takes `reasoning_content` as a deprecated name.
+        # vLLM 0.33 answers with `reasoning`; it accepts `reasoning_content` as a deprecated name.
         reasoning_field="reasoning",
     ),
     # A budget needs a server started with `--enable-strict-thinking`; without it, it is ignored.
@@ -168,7 +168,7 @@ _ROWS = (
         key_env=(),
         base_url_env=(),
         embedded=True,
-        force_tool_kwarg=True,  # the tiny model's own template; another's ignores it
+        force_tool_kwarg=True,  # the tiny model's own template reads it; others ignore it
     ),
     Gateway(
         name="openai-compatible",
@@ -221,7 +221,7 @@ _ROWS = (
         one_system_message=True,
         server_features=frozenset(),
     ),
-    # Thoughts come as the provider behind it sends them. The token is one for all of the hub.
+    # The provider behind it decides the form of the reasoning. One token is for all of the hub.
     replace(
         _hosted("huggingface", "https://router.huggingface.co/v1"),
         key_env=("HF_TOKEN",),
@@ -231,7 +231,7 @@ _ROWS = (
         one_system_message=True,
         server_features=frozenset(),
     ),
-    # vLLM behind it. The key is that of the experiment tracker, too.
+    # A vLLM behind it. The key is that of the experiment tracker, too.
     replace(
         _hosted("wandb", "https://api.inference.wandb.ai/v1"),
         found_by_key=False,
@@ -277,7 +277,7 @@ _ROWS = (
 )
 
 GATEWAYS: Mapping[str, Gateway] = {row.name: row for row in _ROWS}
-"""Every row by its name, in the order in which keys in the environment are looked for."""
+"""Every row by its name, in the order in which the environment is searched for keys."""
 
 OPENAI_COMPATIBLE = GATEWAYS["openai-compatible"]
-"""What an unknown `base_url` is taken for."""
+"""The row for an unknown `base_url`."""

@@ -1,4 +1,4 @@
-"""How a row, its address and its key are chosen."""
+"""Choose the gateway's row, its base URL and its key."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ logger = logger_for(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Endpoint:
-    """A gateway, where it is, and the key that goes there."""
+    """A gateway, its base URL and its key."""
 
     gateway: Gateway
-    """Its row."""
+    """The gateway's row."""
     base_url: str | None
-    """None for the embedded engine, which is started on first use."""
+    """The base URL; None for the embedded engine, which is started on first use."""
     key: str | None = field(repr=False)
-    """The key found in the environment; None when there is none or the caller gave his own."""
+    """The key found in the environment; None if there is none or the caller passed one."""
     check: Callable[[], None] | None = None
-    """Asked when a connection fails; raises where the server is ours and known to be dead."""
+    """Called when a connection fails; raises if the server is ours and known to be dead."""
 
 
 @lru_cache(maxsize=256)
 def gateway_of_host(base_url: str) -> Gateway | None:
-    """Return the gateway that a URL's host belongs to, or None; a whole name before an end."""
+    """Return the gateway that a URL's host belongs to, or None; a full name before an ending."""
     host = (urlsplit(base_url).hostname or "").rstrip(".")
     for gateway in GATEWAYS.values():
         if host in gateway.hosts:
@@ -55,12 +55,13 @@ def select_endpoint(
 ) -> Endpoint:
     """Choose the gateway, its base URL and its key.
 
-    In order: what is named, the host of `base_url`, `QWEN36_GATEWAY`, the first key that is set.
+    The first of these decides: the gateway's name, the host of `base_url`, `QWEN36_GATEWAY`, the
+    first key that is set.
 
     Args:
-        gateway: A row's name, or a row, or None to have it found.
+        gateway: A row's name, or a row; None: choose one.
         base_url: The caller's URL, or None for the row's variable or default.
-        has_key: Whether the caller gave a key of his own; no variable is read then.
+        has_key: Whether the caller passes a key; no variable is read then.
         env: The environment; `os.environ` when None.
 
     Raises:
@@ -76,7 +77,7 @@ def select_endpoint(
     if url and not url.startswith(("http://", "https://")):
         raise UnsupportedSettingError(f"`base_url={url!r}` must begin with http:// or https://.")
     if url and "@" in urlsplit(url).netloc:
-        # It would not be sent, and the URL stands in traces.
+        # It would not be sent, and the URL appears in traces.
         raise UnsupportedSettingError(
             "`base_url` holds a user or a password: pass `default_headers=` with an "
             "`authorization` of yours instead."
@@ -98,7 +99,7 @@ def select_endpoint(
 
 
 def _gateway_of_url(row: Gateway, url: str, *, named: bool) -> Gateway:
-    """Return the row that a URL belongs to; a named row only gives way to its own other regions.
+    """Return the row that a URL belongs to; a named row is replaced only by its own other regions.
 
     See docs/quirks.md#currencies.
     """

@@ -24,10 +24,9 @@ __all__ = ["EngineOptions", "LocalEngine", "shared_engine"]
 
 _TINY_TEMPLATE = Path(__file__).with_name("templates") / "smollm2.jinja"
 
-# For a real model, llama.cpp's own (-1: no bound; as many threads as cores). The tiny one rambles
-# until its window is full, and is worth watching only where it says the same again. On two busy
-# cores it wrote 2 tokens/s with two threads, which spin while they wait for each other, and 80
-# with one.
+# For a real model, llama.cpp's own defaults (-1: no limit; as many threads as cores). The tiny one
+# rambles until its window is full, and only its repetitions need stopping. On two busy cores it
+# wrote 2 tokens/s with two threads, which spin while they wait for each other, and 80 with one.
 _DEFAULTS = {
     "threads": -1,
     "max_tokens": -1,
@@ -51,7 +50,7 @@ class EngineOptions(TypedDict, total=False):
     """The keyword arguments of `LocalEngine`."""
 
     context_tokens: int
-    """The window of one request, prompt and answer."""
+    """Tokens of one request's window, prompt and answer."""
     slots: int
     """How many requests run at once."""
     port: int | None
@@ -61,7 +60,7 @@ class EngineOptions(TypedDict, total=False):
     threads: int | None
     """CPU threads."""
     start_timeout: float
-    """Seconds until an engine that is not up is an error."""
+    """Seconds after which an engine that is not up is an error."""
 
 
 class LocalEngine:
@@ -72,17 +71,17 @@ class LocalEngine:
     forked child does not inherit it: there it is not running, and may be started anew.
 
     Args:
-        gguf: the model; `default_gguf()` when not given.
-        context_tokens: window of one request, prompt and answer. Memory is taken for `slots`
-            times as many.
-        slots: how many requests run at once; more wait their turn.
-        port: the loopback port; a free one when not given.
-        chat_template: a Jinja template's text, or the `Path` of its file. Not given: the GGUF
-            file's own, except for the tiny default model, which gets one that shows it how to
-            think and to call tools.
+        gguf: The model's file; `default_gguf()` when not given.
+        context_tokens: Window of one request, prompt and answer. Memory is taken for `slots` times
+            as many.
+        slots: How many requests run at once; more wait their turn.
+        port: The loopback port; a free one when not given.
+        chat_template: A Jinja template's text, or the `Path` of its file. Not given: the GGUF
+            file's own, except for the tiny default model, which gets one that shows it how to think
+            and to call tools.
         threads: CPU threads. Not given: one for each core, except for a model no larger than the
             tiny default one, which is fastest with one as soon as anything else runs.
-        start_timeout: seconds until an engine that is not up is an error. The tiny model
+        start_timeout: Seconds after which an engine that is not up is an error. The tiny model
             needs one, 20 GB from a cold disk need minutes.
 
     Raises:
@@ -162,7 +161,7 @@ class LocalEngine:
 
     @property
     def base_url(self) -> str:
-        """`http://127.0.0.1:PORT/v1`.
+        """The engine's URL, `http://127.0.0.1:PORT/v1`.
 
         Raises:
             EngineError: the engine was not started, or was closed.
@@ -178,7 +177,7 @@ class LocalEngine:
 
     @property
     def pid(self) -> int | None:
-        """Process id; None when not running."""
+        """Process id; None if not running."""
         process = self._process
         return process.pid if process is not None and process.exit_code is None else None
 
@@ -188,13 +187,13 @@ class LocalEngine:
         return self.pid is not None
 
     def check(self) -> None:
-        """Do nothing if the engine runs; for when a connection to it failed.
+        """Do nothing if the engine runs; called when a connection to it failed.
 
-        Blocks for a second if it does: a dying process closes its connections some time before
-        its end can be seen.
+        If the engine runs, this blocks for a second: a dying process closes its connections some
+        time before its end is visible.
 
         Raises:
-            EngineError: it was not started, was closed, or died; with the tail of its log.
+            EngineError: the engine was not started, was closed, or died; with the tail of its log.
         """
         process = self._process
         if process is None:
@@ -219,7 +218,7 @@ class LocalEngine:
                 'the embedded engine is not installed: run `pip install "langchain-qwen36[local]"`'
             )
         gguf = default_gguf() if self._gguf is None else require_gguf(self._gguf)
-        # By size: whoever downloads the file by hand may call it as they like.
+        # By size: a file downloaded by hand may have any name.
         size = gguf.stat().st_size
         tiny = size == SMOLLM2.size
         threads = {"threads": 1} if size <= SMOLLM2.size else {}
@@ -261,16 +260,16 @@ _shared_lock = threading.Lock()
 def shared_engine(gguf: str | Path | None = None, **options: Unpack[EngineOptions]) -> LocalEngine:
     """Return this process's running engine for a file and options.
 
-    Started by the first who asks, started anew if it died (its URL then changes), ended at exit.
-    Threads may ask at once; a forked child starts its own. Asking again costs microseconds: ask
-    for every request rather than keep the URL.
+    The first caller starts it, a dead one is started again (its URL then changes), and it ends at
+    exit. Threads may call at once; a forked child starts its own. Calling again costs microseconds:
+    call it for every request rather than keep the URL.
 
     Args:
-        gguf: as for `LocalEngine`.
-        **options: as for `LocalEngine`.
+        gguf: See `LocalEngine`.
+        **options: See `LocalEngine`.
 
     Raises:
-        EngineError: as `LocalEngine.start` does.
+        EngineError: See `LocalEngine.start`.
     """
     gguf = gguf or os.environ.get(GGUF_VARIABLE)
     key = (None if gguf is None else str(gguf), *sorted(options.items()))

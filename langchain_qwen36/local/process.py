@@ -1,4 +1,4 @@
-"""The engine's process from its parent's side: start, handshake, log, end."""
+"""Run the engine's process from its parent's side: start, handshake, log, end."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class EngineProcess:
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs."""
+        """The exit code; None while the process runs."""
         return self._process.poll()
 
     def ended(self, within: float) -> int | None:
@@ -61,7 +61,7 @@ class EngineProcess:
         """Send the settings; return the server's address once its model answers.
 
         Raises:
-            EngineError: the process ended, or `timeout` seconds went by; with the tail of its log.
+            EngineError: The process ended, or `timeout` seconds went by; with the tail of its log.
         """
         late = threading.Event()
 
@@ -75,7 +75,7 @@ class EngineProcess:
             address = self._exchange(json.dumps(settings) + "\n")
         finally:
             timer.cancel()
-            timer.join()  # whoever forks next has no thread of ours
+            timer.join()  # a fork after this has no thread of ours
         if address:
             return address
         code = self._process.wait()
@@ -128,5 +128,5 @@ def _end(process: subprocess.Popen[str], log: IO[bytes]) -> None:
 def _close_files(process: subprocess.Popen[str], log: IO[bytes]) -> None:
     files: tuple[IO[Any] | None, ...] = (process.stdin, process.stdout, log)
     for file in filter(None, files):
-        with contextlib.suppress(BrokenPipeError):  # settings that it died without reading
+        with contextlib.suppress(BrokenPipeError):  # it died before it read the settings
             file.close()

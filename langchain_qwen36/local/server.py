@@ -1,11 +1,11 @@
-"""The engine's own process: `python server.py`, its settings one JSON line on stdin.
+"""The program of the engine's process: `python server.py`, its settings one JSON line on stdin.
 
-Run by path, not with `-m`: importing our package would double the start-up time. So this module
-imports nothing of ours.
+It is run by its path, not with `-m`: importing our package would double the start-up time. So this
+module imports nothing of ours.
 
-stdin stays open as long as the parent lives; its end is the order to die, which also comes when
-the parent is killed with -9, on every platform, whichever thread started us. The key comes the
-same way: argv and the environment can be read by others.
+stdin stays open as long as the parent lives; its end is the order to exit, which also comes when
+the parent is killed with -9, on every platform, whichever thread started us. The key comes over
+stdin too: others can read argv and the environment.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def main() -> None:
     try:
         server = _serve(settings)
     except RuntimeError as error:
-        # Its reasons stand above it in the log; a traceback of ours would push them out.
+        # Its reasons are above it in the log; a traceback of ours would push them out.
         sys.exit(str(error))
     with report:
         report.write(server.listening_address)
@@ -42,7 +42,7 @@ def main() -> None:
 def _die_with_parent_while_loading() -> None:
     """Let the kernel end us when stdin ends: loading a model holds the GIL, so no thread could.
 
-    Linux only: SIGIO, whose default action is to terminate, is ignored elsewhere. There an
+    On Linux only: SIGIO, whose default action is to terminate, is ignored elsewhere. There an
     orphan loads to the end, reads the end of stdin and exits.
     """
     if sys.platform == "linux":
@@ -68,12 +68,12 @@ def _serve(settings: dict[str, Any]) -> Any:
     params.n_predict = settings["max_tokens"]
     params.sampling.reasoning_budget_tokens = settings["thinking_budget"]
     if settings["greedy"]:
-        params.sampling.temp = 0  # a request's own `temperature` goes before it
+        params.sampling.temp = 0  # a request's own `temperature` wins over it
     params.cache_ram_mib = settings["prompt_cache_mib"]
     params.cpuparams.n_threads = settings["threads"]
     params.cpuparams_batch.n_threads = settings["threads"]
     params.ui = False
-    # Warnings and errors: at the next level every request adds ten lines to the log for ever.
+    # Warnings and errors only: at the next level every request adds ten lines to the log.
     params.verbosity = 2
     return xllamacpp.Server(params)
 

@@ -16,7 +16,7 @@ from langchain_qwen36.bulk.batch.collecting import RowReader
 from langchain_qwen36.bulk.batch.file_wire import FileWire
 from langchain_qwen36.bulk.batch.inline_wire import InlineWire
 from langchain_qwen36.bulk.batch.lines import batch_gateway
-from langchain_qwen36.bulk.batch.listed_price import ListedPrice, read_listed_price
+from langchain_qwen36.bulk.batch.listed_price import ListedBatchPrice, read_listed_price
 from langchain_qwen36.bulk.batch.outcomes import outcome_of
 from langchain_qwen36.bulk.batch.planning import BatchPlanner, expected_cost
 from langchain_qwen36.bulk.batch.spending import BatchSpending
@@ -111,7 +111,7 @@ class JobCore:
             price_discount=self.chain.model.price_discount,
             to_outcome=to_outcome or partial(outcome_of, parse=self.chain.parse),
         )
-        self.listed_price: ListedPrice | None = None
+        self.listed_price: ListedBatchPrice | None = None
         """The gateway's own batch price of the model, if the catalogue has none."""
         self.spending = BatchSpending(self.store, ledgers)
         self._steps = BatchSteps(self.store, wire, reader, self.spending)
@@ -267,7 +267,7 @@ class JobCore:
 
     def _offer_of_part(self, part: Part) -> Offer | None:
         if price := part.detail.get("card"):
-            return ListedPrice(*price).offer(part.gateway, part.requested_model, part.model)
+            return ListedBatchPrice(*price).offer(part.gateway, part.requested_model, part.model)
         return self._offer(part.requested_model)
 
     def _offer(self, model: str) -> Offer | None:

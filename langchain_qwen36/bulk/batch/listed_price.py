@@ -21,7 +21,7 @@ _MILLION = 1_000_000
 _PATH = "/models"
 
 
-class ListedPrice(NamedTuple):
+class ListedBatchPrice(NamedTuple):
     """A gateway's listed batch rates of a model, in US dollars per 1M tokens."""
 
     input: str | None
@@ -58,7 +58,7 @@ class ListedPrice(NamedTuple):
         )
 
 
-def read_listed_price(gateway: str, wire_id: str) -> Steps[ListedPrice]:
+def read_listed_price(gateway: str, wire_id: str) -> Steps[ListedBatchPrice]:
     """Read a model's batch price from the gateway's own list of models.
 
     Raises:
@@ -78,7 +78,7 @@ def read_listed_price(gateway: str, wire_id: str) -> Steps[ListedPrice]:
     pricing = entry.get("pricing")
     rates = pricing if isinstance(pricing, dict) else {}
     today = datetime.now(UTC).date().isoformat()
-    return ListedPrice(_rate(rates, "prompt"), _rate(rates, "completion"), today)
+    return ListedBatchPrice(_rate(rates, "prompt"), _rate(rates, "completion"), today)
 
 
 def _entries(payload: Any) -> Iterator[Mapping[str, Any]]:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from langchain_qwen36._request.types import Request
     from langchain_qwen36.bulk.batch.chains import BatchChain
-    from langchain_qwen36.bulk.batch.listed_price import ListedPrice
+    from langchain_qwen36.bulk.batch.listed_price import ListedBatchPrice
     from langchain_qwen36.bulk.batch.store import BatchStore
     from langchain_qwen36.bulk.types import Row, Run
     from langchain_qwen36.catalog import BatchService, Offer
@@ -62,7 +62,7 @@ class BatchPlanner:
     offer: Offer | None
     """The price of the rows."""
     budget: Money | None = None
-    listed_price: ListedPrice | None = None
+    listed_price: ListedBatchPrice | None = None
     """The gateway's own batch price of the model."""
     expected: Money | None = field(default=None, init=False)
     """Estimated cost of the rows, if there is a budget."""
@@ -243,7 +243,7 @@ def new_part(
     endpoint: Endpoint,
     mode: tuple[str, bool | None],
     first: Request | None,
-    listed_price: ListedPrice | None = None,
+    listed_price: ListedBatchPrice | None = None,
 ) -> Part:
     """Return a part of a run for requests of one model and thinking mode.
 
