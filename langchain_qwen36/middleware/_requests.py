@@ -1,4 +1,4 @@
-"""What middleware reads of a request to the model, and how it notes what it did."""
+"""Read requests to the model, and note in the answer what middleware did."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def check_choice(name: str, value: Any, choices: Any) -> Any:
     """Return an argument that is one of a `Literal`'s choices.
 
     Raises:
-        ValueError: It is none of them; the message lists them.
+        ValueError: The value is none of the choices; the message lists them.
     """
     if value not in get_args(choices):
         allowed = ", ".join(repr(choice) for choice in get_args(choices))
@@ -41,7 +41,7 @@ def gateway_of(request: ModelRequest[Any]) -> Gateway | None:
 
 
 def offer_of(request: ModelRequest[Any]) -> Offer | None:
-    """Return the requested model as its gateway sells it; None where no price list is known."""
+    """Return the requested model as its gateway sells it; None if no price list is known."""
     gateway, model = gateway_of(request), request.model
     if gateway is None or not isinstance(model, ChatQwen36):
         return None
@@ -50,17 +50,17 @@ def offer_of(request: ModelRequest[Any]) -> Offer | None:
 
 
 def count_tokens(request: ModelRequest[Any], messages: Sequence[BaseMessage]) -> int:
-    """Input tokens of a request with these messages, its system prompt and its tools."""
+    """Count the input tokens of a request with these messages, its system prompt and its tools."""
     system = [request.system_message] if request.system_message else []
     model, key = request.model, "vl_high_resolution_images"
     if isinstance(model, ChatQwen36) and key in request.model_settings:
-        # The one setting of a call that changes how its input is counted.
+        # The only setting of a call that changes how its input is counted.
         model = model.model_copy(update={key: request.model_settings[key]})
     return model.get_num_tokens_from_messages([*system, *messages], request.tools)
 
 
 def answer_of(result: ModelResult) -> AIMessage | None:
-    """Return the model's own message in what a handler gave back."""
+    """Return the model's own message from a handler's result."""
     if isinstance(result, AIMessage):
         return result
     response = result.model_response if isinstance(result, ExtendedModelResponse) else result
@@ -68,7 +68,7 @@ def answer_of(result: ModelResult) -> AIMessage | None:
 
 
 def with_note(result: ModelResult, key: str, note: Mapping[str, Any]) -> ModelResult:
-    """Return the result with a note in `response_metadata` of the model's message; a copy."""
+    """Return a copy of the result with a note in `response_metadata` of the model's message."""
     answer = answer_of(result)
     if answer is None:
         return result

@@ -1,4 +1,4 @@
-"""What a budget keeps in an agent's state, and what it answers with once it is spent."""
+"""Keep budgets in an agent's state, and build the messages that refuse calls."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
     from langchain_qwen36.middleware.spending import SpendingAccount
 
 STATE_KEY = "cost_budgets"
-"""Where a run's state keeps its accounts."""
+"""Key of a run's accounts in the state."""
 END_MESSAGE = "I have to stop here: the spending limit for this conversation is reached."
 _TOOL_MESSAGE = "Not finished: the spending limit of this run is reached."
 
 
 class Entry(TypedDict):
-    """A run's or thread's account in the graph's state."""
+    """The account of a run or thread in the graph's state."""
 
     id: str
     spent: dict[str, str]
@@ -31,9 +31,9 @@ def _merge(old: dict[str, Entry] | None, new: dict[str, Entry]) -> dict[str, Ent
 
 
 class CostBudgetState(AgentState[Any]):
-    """The state with the accounts, by the middleware's name; checkpoints keep them."""
+    """The agent's state with the accounts, by the middleware's name; checkpoints keep them."""
 
-    # The reducer must stand last: docs/quirks.md#reducers-of-private-state
+    # The reducer must be the last annotation: docs/quirks.md#reducers-of-private-state
     cost_budgets: NotRequired[Annotated[dict[str, Entry], PrivateStateAttr, _merge]]
 
 

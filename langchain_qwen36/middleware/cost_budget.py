@@ -1,4 +1,4 @@
-"""A budget of money for an agent's run, thread or user, its subagents counted."""
+"""Limit the money that an agent's run, thread or user spends, including subagents."""
 
 from __future__ import annotations
 
@@ -66,19 +66,19 @@ ExitBehavior = Literal["end", "error"]
 
 
 class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
-    """Ends a run with a message, or goes on with a cheaper model, when its budget is spent.
+    """Ends a run with a message, or continues with a cheaper model, when its budget is spent.
 
         CostBudgetMiddleware("0.50 USD")
         CostBudgetMiddleware("5 USD", per="user", cheaper_model=ChatQwen36(model="qwen3.6-flash"))
 
-    Every call of the agent's model counts, retried and fallen back ones too, and every call made
-    inside its tools, so those of subagents. What a call may cost is held before it is sent, so
-    calls at the same time share the budget. A call that does not fit is not made: the run ends
-    with a message, and a tool that made it gives an error result.
+    Every call of the agent's model counts, including retries and fallbacks, and every call made
+    inside its tools, so those of subagents. The estimated cost of a call is reserved before it is
+    sent, so that concurrent calls share the budget. A call that does not fit is not made: the run
+    ends with a message, and a tool that made the call returns an error result.
 
     Calls that other middleware makes in nodes of its own, such as a summary, count too; one that
-    does not fit raises `BudgetExceededError` there. Put this first in the list, so that retries,
-    fallbacks and such nodes are inside it.
+    does not fit raises `BudgetExceededError` there. Put this middleware first in the list, so that
+    retries, fallbacks and such nodes are inside it.
     """
 
     state_schema = CostBudgetState
@@ -103,29 +103,31 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
         """Initialize the middleware.
 
         Args:
-            budget: E.g. `"0.50 USD"`, in the currency that the gateway charges.
-            per: `run`: each invocation, a resumed one included; `thread`: all runs of a thread,
+            budget: An amount such as `"0.50 USD"`, in the currency that the gateway charges.
+            per: `run`: each invocation, including a resumed one; `thread`: all runs of a thread,
                 kept in its checkpoints and in this process, so that no fork gets money back;
-                `user`: all runs of a user, in a ledger that processes share, over restarts.
-            cheaper_model: Answers in place of the agent's model once the budget is spent; it has
-                no limit here: add a second, larger budget in front to have one.
+                `user`: all runs of a user, in a ledger that processes share, across restarts.
+            cheaper_model: The model that answers in place of the agent's once the budget is spent.
+                It has no limit here: add a second, larger budget in front to set one.
             exit_behavior: `end` with a message, or `error`: raise `BudgetExceededError`.
-            end_message: The text of that message; your end users read it. Why the run ended
-                stands in its `response_metadata`.
+            end_message: The text of that message, for your end users. The reason is in its
+                `response_metadata`.
             user_of: The user's id. None: `config["configurable"]["user_id"]`.
-            users: The users' accounts, in place of a ledger: to share between agents, to save and
-                to reset; a mapping on disk, such as a shelf, is written after each call.
+            users: A mapping of the users' accounts, in place of a ledger: to share between agents,
+                to save and to reset; a mapping on disk, such as a shelf, is written after each
+                call.
             price_of: Your own price of a call, as `QwenCostCallbackHandler` takes it.
-            unpriced: What to do with a call whose cost cannot be known, as the handler takes it.
-            reserve: What is held for a call in flight, as the handler takes it.
-            ledger: Keeps the accounts, for all processes and over restarts; forks of a thread
-                cannot reopen them. A budget per user without `users` and `ledger` has that of
-                `QWEN36_LEDGER`, else one for the working directory (docs/spend.md).
-            window: How often the budget begins anew: a `day`, `week` or `month`; needs a ledger.
+            unpriced: What to do with a call whose cost cannot be known; see the handler.
+            reserve: How much to reserve for a call in flight; see the handler.
+            ledger: A ledger that keeps the accounts, for all processes and across restarts; forks
+                of a thread cannot reopen them. A budget per user without `users` and `ledger` has
+                that of `QWEN36_LEDGER`, else one for the working directory (docs/spend.md).
+            window: How often the budget starts again: each `day`, `week` or `month`; needs a
+                ledger.
             zone: The time zone of these days, such as `"Asia/Shanghai"`.
 
         Raises:
-            ValueError: A budget that is no amount of money above 0, or an unknown choice.
+            ValueError: The budget is no amount of money above 0, or a choice is unknown.
             LedgerError: The budget needs a ledger, and the extra `ledger` is not installed.
         """
         super().__init__()
@@ -153,17 +155,17 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
             check_installed("`users={}` counts in this process only.")
         elif ledger is None and window != "ever":
             raise ValueError(f"`window={window!r}` is kept in a ledger: give `ledger=` too")
-        Limit("all", self.budget.limit, per=window, zone=zone)  # raises where it cannot be
+        Limit("all", self.budget.limit, per=window, zone=zone)  # raises if either is invalid
 
     @property
     def name(self) -> str:
-        """Tells two budgets of one agent apart."""
+        """The name that distinguishes several budgets of one agent."""
         return f"{type(self).__name__}[{self.budget.limit} per {self.per}]"
 
     @override
     @hook_config(can_jump_to=["end"])
     def before_agent(self, state: CostBudgetState, runtime: Runtime[Any]) -> dict[str, Any] | None:
-        """Open the account of a new run, or of a thread that has none; end where it is spent."""
+        """Open the account of a new run, or of a new thread; end if its budget is spent."""
         entry = self._entry(state) if self.per == "thread" else None
         entry = entry or Entry(id=uuid4().hex, spent={})
         update: dict[str, Any] = {STATE_KEY: {self.name: entry}}
@@ -182,13 +184,13 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
         self, state: CostBudgetState, runtime: Runtime[Any]
     ) -> dict[str, Any] | None:
         """`before_agent`, async."""
-        if self._shares_ledger:  # its file is made outside the event loop
+        if self._shares_ledger:  # its file is created outside the event loop
             await asyncio.to_thread(default_ledger)
         return self.before_agent(state, runtime)
 
     @override
     def after_model(self, state: CostBudgetState, runtime: Runtime[Any]) -> dict[str, Any] | None:
-        """Write down what was spent so far: a run that is resumed elsewhere goes on with it."""
+        """Save what was spent so far in the state, for a run that is resumed elsewhere."""
         entry = self._entry(state)
         if entry is None or self.per == "user":
             return None
@@ -204,7 +206,7 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
 
     @override
     def after_agent(self, state: CostBudgetState, runtime: Runtime[Any]) -> dict[str, Any] | None:
-        """Write down the end, and forget the account: the state has it."""
+        """Save what was spent in the state, and drop the account."""
         update = self.after_model(state, runtime)
         if entry := self._entry(state):
             self._live.close(entry["id"])
@@ -222,7 +224,7 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Any]
     ) -> ModelResult:
-        """Make the call if the budget can bear it, else one to the cheaper model, and charge it."""
+        """Make and charge the call if the budget allows it, else one to the cheaper model."""
         account = self._account(request.state, request.runtime)
         try:
             with self._charging(account, self.budget.limit, request):
@@ -325,7 +327,7 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
                     self._users.save(self._user_of(request.runtime), account)
 
     def _inner_limit(self) -> Money | None:
-        """Return the limit inside tools and other nodes; the cheaper model has none."""
+        """Return the limit inside tools and other nodes; None if there is a cheaper model."""
         return None if self.cheaper_model else self.budget.limit
 
     def _cheaper(
@@ -338,7 +340,7 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
         return request.override(model=self.cheaper_model)
 
     def _end(self, error: BudgetExceededError, account: SpendingAccount) -> AIMessage:
-        """Return the message that ends the run; the refusal of a budget around us is raised."""
+        """Return the message that ends the run; raise the refusal of an enclosing budget."""
         if self.exit_behavior == "error" or not is_refused_by(error, account):
             raise error
         return end_message(self.end_message, self.name, account, error)

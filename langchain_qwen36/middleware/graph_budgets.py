@@ -1,8 +1,8 @@
 """Charge the calls that a graph's other nodes make, such as a summary, to the budgets of its run.
 
-A node has a context of its own, so a budget cannot wait for it in a context variable. The run's
-state names its open accounts, and LangChain asks a hook at the start of each call, inside the node:
-the hook reads the state and adds a handler that charges them.
+A node has a context of its own, so a context variable cannot carry a budget into it. The run's
+state names its open accounts, and LangChain calls a hook at the start of each call, inside the
+node: the hook reads the state and adds a handler that charges the accounts.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from langchain_qwen36.middleware.spending import SpendingAccount
 
 _READ_KEY = "__pregel_read"
-"""LangGraph's key of the function that reads the state of the graph around a node."""
+"""LangGraph's config key of the function that reads the state of the graph around a node."""
 _MOST_RUNS = 100_000
-"""Runs that are remembered; one that ends by an error is never taken out."""
+"""Most runs that are remembered; a run that ends by an error is never removed."""
 
 
 class _Budget(NamedTuple):
@@ -35,7 +35,7 @@ class _Budget(NamedTuple):
 
 
 _budgets: dict[str, _Budget] = {}
-"""Of each run's account by its id in the state."""
+"""The budget of each run's account, by its id in the state."""
 _handlers: dict[tuple[str, ...], QwenCostCallbackHandler] = {}
 _lock = threading.Lock()
 
@@ -47,8 +47,8 @@ def watch(
 
     Args:
         id_: The account's id in the state.
-        account: Calls that a block charges to it already are left alone.
-        new_handler: Makes the handler that charges it.
+        account: The account; calls that a block already charges to it are left alone.
+        new_handler: Makes the handler that charges the account.
     """
     _register_hook()
     with _lock:
@@ -58,7 +58,7 @@ def watch(
 
 
 def unwatch(id_: str) -> None:
-    """Forget an account: its run has ended."""
+    """Drop an account whose run has ended."""
     with _lock:
         _drop(id_)
 
@@ -70,7 +70,7 @@ def _drop(id_: str) -> None:
 
 
 class _BudgetsOfTheGraph:
-    """What LangChain's hook takes for a context variable: its value depends on the node."""
+    """A stand-in for a context variable, for LangChain's hook: its value depends on the node."""
 
     def get(self) -> QwenCostCallbackHandler | None:
         """Return the handler for the accounts of the graph that is running, if it has any."""
@@ -111,7 +111,7 @@ def _handler_for(ids: tuple[str, ...]) -> QwenCostCallbackHandler:
 
 @cache
 def _register_hook() -> None:
-    """Have LangChain ask at each call; once, for a hook cannot be removed."""
+    """Register the hook with LangChain; once, since a hook cannot be removed."""
     from langchain_core.tracers.context import register_configure_hook  # noqa: PLC0415 - slow
 
     register_configure_hook(cast("ContextVar[Any]", _BudgetsOfTheGraph()), inheritable=True)

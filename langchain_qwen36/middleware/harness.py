@@ -1,4 +1,4 @@
-"""Register the middleware that `deepagents` adds to agents on our models."""
+"""Register a `deepagents` harness profile: middleware that it adds to agents on our models."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def register_deepagents_harness() -> None:
-    """Give deep agents call repair and prompt caching: deepagents calls this as an entry point.
+    """Give deep agents call repair and prompt caching; deepagents calls this entry point.
 
-    They have many tools that every call repeats, and a broken call ends them without a word:
+    Deep agents repeat many tools in every call, and a broken call silently ends them:
     docs/quirks.md#invalid-tool-calls-end-agents.
     """
     from deepagents import HarnessProfile, register_harness_profile  # noqa: PLC0415

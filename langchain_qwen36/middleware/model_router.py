@@ -1,4 +1,4 @@
-"""Which Qwen3.6 model answers a request: rules in order, a canary, and who steps in."""
+"""Choose the Qwen3.6 model for a request: rules in order, a canary, and fallbacks."""
 
 from __future__ import annotations
 
@@ -41,36 +41,36 @@ LONG = 200_000
 HARD_BUDGET = 32_768
 """A `thinking_budget` from which a question counts as hard."""
 _MAX_SUCCESSORS = 5
-"""How many replacements of a retired model are followed."""
+"""Most replacements of a retired model that are followed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One rule: a name for the trace, the model, and when."""
+    """One rule: a name for the trace, a model, and a condition."""
 
     name: str
-    """What the trace calls it."""
+    """The name in the trace."""
     model: str | BaseChatModel
     """A model's id, at the gateway of the agent's own model; or a model."""
     when: Callable[[ModelRequest[Any]], bool]
-    """Whether a request is meant."""
+    """Returns whether the rule applies to a request."""
 
 
 class QwenModelRouterMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
-    """Chooses the model of each request; the first rule that fits wins.
+    """Chooses the model of each request; the first rule that applies wins.
 
         QwenModelRouterMiddleware()
         QwenModelRouterMiddleware([Route("legal", "qwen3.7-max", is_legal)])
 
-    Your own rules come first, then the vendor's advice: pictures, videos or a long conversation
-    to qwen3.6-flash, hard reasoning to qwen3.7-max, cheap and fast to qwen3.6-35b-a3b,
-    everyday to qwen3.6-plus. What is hard or cheap is read from the settings that you know
-    already: a high `reasoning_effort` or `thinking_budget` says hard, a low effort or
-    `enable_thinking=False` cheap. A retired model is replaced by the successor that the catalogue
-    names; an advised model that the gateway does not sell is passed over.
+    Your own rules come first, then the vendor's advice: pictures, videos or a long conversation to
+    qwen3.6-flash, hard reasoning to qwen3.7-max, cheap and fast to qwen3.6-35b-a3b, everyday to
+    qwen3.6-plus. Hard and cheap are read from the request's settings: a high `reasoning_effort` or
+    `thinking_budget` means hard, a low effort or `enable_thinking=False` cheap. A retired model is
+    replaced by the successor that the catalogue names; an advised model that the gateway does not
+    sell is skipped.
 
-    The answer's `response_metadata["route"]` and the trace's metadata and tags say which rule
-    chose which model. Requests of models of other classes are routed by your rules only.
+    The answer's `response_metadata["route"]` and the trace's metadata and tags name the rule and
+    the model. Requests of models of other classes are routed by your rules only.
     """
 
     def __init__(
@@ -84,17 +84,17 @@ class QwenModelRouterMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         """Initialize the middleware.
 
         Args:
-            rules: Your own, in order.
+            rules: Your own rules, in order.
             advice: Whether the vendor's rules follow. False: the agent's own model otherwise.
             canary: The share of threads that a model gets before all rules, e.g.
-                `{"qwen3.7-plus-preview": 0.05}`; a thread keeps to its side. Without a thread's
-                id no request goes there.
-            fallbacks: Who is asked, once, after an error of a class: the first model that is not
-                the one that failed. None: flash after an overflow of the window; plus, else
-                flash, after a rate limit, a failure or a model that is not there.
+                `{"qwen3.7-plus-preview": 0.05}`; a thread's model stays the same. Requests without
+                a thread's id do not take part.
+            fallbacks: Models to try, once, after an error of a class: the first one that did not
+                fail. None: flash after an overflow of the window; plus, else flash, after a rate
+                limit, a failure or a missing model.
 
         Raises:
-            ValueError: shares that are below 0 or together above 1.
+            ValueError: A share is below 0, or all together are above 1.
         """
         super().__init__()
         self.rules = tuple(rules)
@@ -110,7 +110,7 @@ class QwenModelRouterMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Any]
     ) -> ModelResult:
-        """Route the request, and once more after an error that has a fallback."""
+        """Route the request, and again after an error that has a fallback."""
         rule, model = self._choose(request)
         routed = self._routed(request, rule, model)
         try:
@@ -180,7 +180,7 @@ class QwenModelRouterMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         return request.override(model=model.model_copy(update={"metadata": metadata, "tags": tags}))
 
     def _stand_in(self, error: Exception, routed: ModelRequest[Any]) -> str | BaseChatModel | None:
-        """Who answers after an error; None where nobody, or the same model, would."""
+        """Return the model to try after an error; None if there is none, or only the same one."""
         kinds = [models for kind, models in self.fallbacks.items() if isinstance(error, kind)]
         candidates = chain.from_iterable(kinds)
         failed = _name(routed.model)
@@ -204,7 +204,7 @@ def _thread() -> str | None:
 
 
 def current_model(request: ModelRequest[Any], name: str) -> str | None:
-    """Return an advised model, or what replaces it once it is retired, if the gateway sells it."""
+    """Return an advised model, or the successor of a retired one, if the gateway sells it."""
     gateway, today = gateway_of(request), datetime.now(UTC).date()
     prices = (gateway.price_list or gateway.name) if gateway else ""
     for _ in range(_MAX_SUCCESSORS):
@@ -235,14 +235,14 @@ def is_long(request: ModelRequest[Any]) -> bool:
 
 
 def is_hard(request: ModelRequest[Any]) -> bool:
-    """Return whether much thinking is asked for."""
+    """Return whether the request asks for much thinking."""
     budget = _setting(request, "thinking_budget")
     effort = _setting(request, "reasoning_effort")
     return effort in ("high", "xhigh", "max") or (budget is not None and budget >= HARD_BUDGET)
 
 
 def is_cheap(request: ModelRequest[Any]) -> bool:
-    """Return whether little or no thinking is asked for."""
+    """Return whether the request asks for little or no thinking."""
     thinks = _setting(request, "enable_thinking")
     return thinks is False or _setting(request, "reasoning_effort") in ("none", "minimal", "low")
 

@@ -1,4 +1,4 @@
-"""The model's own `prompt_cache`, switched on for an agent, and what it saved."""
+"""Switch on the model's own `prompt_cache` for an agent, and note what it saved."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
 
 
 class PromptCachingMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
-    """Marks what stays the same for the server's explicit cache.
+    """Marks the unchanging part of requests for the server's explicit cache.
 
-    It sets `prompt_cache` for each call of a `ChatQwen36`, whose docs say where marks go. Use it
-    where the model object is not yours to set up, or for one agent only. Models of other classes
-    and gateways that take no marks are left alone, so it may stand before or behind LangChain's
-    `ModelFallbackMiddleware`: marks are set when the request is written
+    It sets `prompt_cache` for each call of a `ChatQwen36`, whose docs say where markers go. Use it
+    if you do not set up the model object, or for one agent only. Models of other classes and
+    gateways without `cache_control` are left alone, so it may stand before or behind LangChain's
+    `ModelFallbackMiddleware`: markers are set when the request is built
     (docs/quirks.md#markers-that-fallbacks-strip).
 
-    The answer's `response_metadata["prompt_cache"]` says what was read and written, and what that
-    saved or, at first, cost.
+    The answer's `response_metadata["prompt_cache"]` holds the tokens read and written, and what
+    that saved or, at first, cost.
     """
 
     def __init__(self, *, min_tokens: int = MIN_TOKENS, history: bool = True) -> None:
         """Initialize the middleware.
 
         Args:
-            min_tokens: The shortest request that is marked; servers ignore marks on shorter ones
-                than 1,024.
+            min_tokens: The shortest request that is marked; servers ignore markers on requests
+                shorter than 1,024 tokens.
             history: Whether the conversation is marked. False marks the system prompt only: for
                 agents that answer at once, whose conversation is not sent again.
 
@@ -57,7 +57,7 @@ class PromptCachingMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Any]
     ) -> ModelResult:
-        """Have the request marked, and note what the cache did."""
+        """Call with markers, and note what the cache did."""
         return _noted(handler(self._marked(request)))
 
     @override

@@ -24,20 +24,20 @@ if TYPE_CHECKING:
 
 
 class SpendingAccount(Balance):
-    """What was spent on one run, thread or user, and what its calls in flight hold.
+    """The money that one run, thread or user has spent, and that is reserved for calls in flight.
 
-    `SpendingAccount({"USD": "0.25"})` begins with a sum. It pickles, without the calls in flight.
+    `SpendingAccount({"USD": "0.25"})` starts with a sum. It pickles, without the calls in flight.
     """
 
     ledger_account: str | None = None
-    """Its name in a `SpendLedger`, which then keeps its limit."""
+    """The account's name in a `SpendLedger`, which then keeps its limit."""
 
     def saved(self) -> dict[str, str]:
         """Return the sums as texts, for a checkpoint or a file of your own."""
         return {currency: format(s.normalize(), "f") for currency, s in self.spent.items()}
 
     def count_at_least(self, spent: Mapping[str, str]) -> None:
-        """Count what a checkpoint says was spent; an older one, of a fork, gives nothing back."""
+        """Raise the sums to a checkpoint's; an older one, as of a fork, gives nothing back."""
         with self._lock:
             for currency, amount in spent.items():
                 units = units_of(Decimal(amount))
@@ -47,8 +47,8 @@ class SpendingAccount(Balance):
 class ThreadAccounts:
     """The accounts of the threads, or runs, that ran last, by id, beside their checkpoints.
 
-    A checkpoint holds what was spent when it was written, so that another process goes on with it;
-    this process remembers what was spent since, whichever checkpoint a run begins from.
+    A checkpoint holds what was spent when it was written, so that another process can continue with
+    it; this process remembers what was spent since, whichever checkpoint a run starts from.
     """
 
     def __init__(self, limit: int = 100_000) -> None:
@@ -56,7 +56,7 @@ class ThreadAccounts:
         self._accounts: dict[str, SpendingAccount] = {}
 
     def open(self, thread: str, spent: Mapping[str, str]) -> SpendingAccount:
-        """Return a thread's account, with at least what its checkpoint says."""
+        """Return a thread's account, with at least the sums of its checkpoint."""
         account = self._accounts.pop(thread, None) or SpendingAccount()
         account.count_at_least(spent)
         self._accounts[thread] = account
@@ -65,7 +65,7 @@ class ThreadAccounts:
         return account
 
     def close(self, thread: str) -> None:
-        """Forget an account: the state has it."""
+        """Drop an account, whose sums are in the state."""
         self._accounts.pop(thread, None)
 
     def __len__(self) -> int:
@@ -73,10 +73,10 @@ class ThreadAccounts:
 
 
 class UserAccounts:
-    """The accounts of users in a mapping that may be on disk and hand out copies.
+    """The accounts of users in a mapping, which may be on disk and return copies.
 
     The calls in flight are in this process, so one object per user is kept as long as the mapping
-    holds the sums that were written last; who writes other sums there resets the account.
+    holds the sums that were written last; other sums in the mapping reset the account.
     """
 
     def __init__(self, stored: MutableMapping[str, SpendingAccount]) -> None:
@@ -84,7 +84,7 @@ class UserAccounts:
         self._live: dict[str, tuple[SpendingAccount, dict[str, str]]] = {}
 
     def open(self, user: str) -> SpendingAccount:
-        """Return a user's account; a new one where the mapping has none."""
+        """Return a user's account; a new one if the mapping has none."""
         stored = self._stored.get(user)
         live, saved = self._live.get(user, (None, {}))
         if live is not None and (stored is live or (stored and stored.saved() == saved)):
@@ -105,11 +105,11 @@ def track_spending(
 ) -> Iterator[None]:
     """Charge every call made inside the block to an account; its budget may refuse them.
 
-    An account that an enclosing block charges already is left to that: no call is charged twice.
+    If an enclosing block already charges the account, this one does not: no call is charged twice.
 
     Args:
         account: The account.
-        new_handler: Makes the handler that charges it.
+        new_handler: Makes the handler that charges the account.
     """
     outer = current_handler()
     if outer is not None and outer.charges(account):
@@ -132,7 +132,7 @@ def charging_handler(account: SpendingAccount, **settings: Any) -> QwenCostCallb
 
 
 def is_refused_by(error: BudgetExceededError, account: SpendingAccount) -> bool:
-    """Return whether an account's own budget refused a call, not one around it."""
+    """Return whether an account's own budget refused a call, not an enclosing one."""
     if account.ledger_account is not None:
         return getattr(error, "account", None) == account.ledger_account
     return getattr(error, "balance", None) is account
@@ -148,16 +148,16 @@ def ledger_settings(
 
 
 def thread_id() -> str | None:
-    """Return the thread that the config names, if it names one."""
+    """Return the thread that the config names, if any."""
     thread = get_config().get("configurable", {}).get("thread_id")
     return None if thread is None else str(thread)
 
 
 def configured_thread() -> str:
-    """Return the account of the thread that the config names.
+    """Return the thread that the config names.
 
     Raises:
-        ValueError: It names none.
+        ValueError: The config names no thread.
     """
     thread = thread_id()
     if thread is None:
@@ -172,7 +172,7 @@ def configured_user(_runtime: Any) -> str:
     """Return the user that the config names.
 
     Raises:
-        ValueError: It names none.
+        ValueError: The config names no user.
     """
     user = get_config().get("configurable", {}).get("user_id")
     if user is None:

@@ -1,4 +1,4 @@
-"""Before a request crosses into a dearer price tier: trim, summarize, warn or refuse."""
+"""Trim, summarize, warn or refuse before a request crosses into a dearer price tier."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ logger = logger_for(__name__)
 Action = Literal["trim", "summarize", "warn", "refuse"]
 
 _NOSTREAM = "nostream"
-"""LangGraph leaves the messages of calls with this tag out of a stream of messages."""
+"""Tag of calls whose messages LangGraph leaves out of a stream of messages."""
 
 _PROMPT = (
     "Summarize this part of a conversation for the assistant who continues it: what was asked, "
@@ -65,17 +65,17 @@ class TierGuardMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
 
     One token above 128K or 256K makes all tokens of a request dearer:
     docs/quirks.md#one-price-tier-for-a-whole-request. Before each call the request's input is
-    estimated; if it crosses a bound of the model's price list at its gateway, one of these is done:
+    estimated; if it crosses a limit of the model's price list at its gateway, the action is taken:
 
     - `trim`: the oldest turns are left out of this request; the thread keeps them.
     - `summarize`: they are replaced by a summary, in the thread too.
     - `warn`: it is logged, and the call is made.
     - `refuse`: the run ends with a message.
 
-    The answer's `response_metadata["tier_guard"]` says what was done and what it saved (for
-    `warn` and `refuse`: what crossing costs), by the list price of the input. The last turn always
-    stays: where it alone is too long, `trim` and `summarize` warn. Models without a price list,
-    or with one price for all sizes, are let through.
+    The answer's `response_metadata["tier_guard"]` says what was done and what it saved (for `warn`
+    and `refuse`: what crossing costs), by the list price of the input. The last turn always stays:
+    if it alone is too long, `trim` and `summarize` warn. Models without a price list, or with one
+    price for all sizes, are not limited.
     """
 
     transformers = (InternalCallTransformer,)
@@ -98,8 +98,8 @@ class TierGuardMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
             margin: The share of the tier to stay below its limit, since counts are estimates.
 
         Raises:
-            ValueError: An unknown action, or a share that is not above 0 and below 1 (`margin`: 0
-                is possible).
+            ValueError: The action is unknown, or a share is not above 0 and below 1 (`margin` may
+                be 0).
         """
         super().__init__()
         if not 0 < keep < 1 or not 0 <= margin < 1 - keep:
@@ -118,7 +118,7 @@ class TierGuardMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], Any]
     ) -> ModelResult:
-        """Look at the request, and do what was asked for where it crosses a bound."""
+        """Check the request, and take the action if it crosses a limit."""
         plan = self._plan(request)
         if plan.refusal:
             return plan.refusal
@@ -173,27 +173,27 @@ class TierGuardMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         shorter = request.override(messages=kept)
         if action == "trim":
             return _Plan(shorter, note)
-        # A summary must not cross the bound itself.
+        # A summary must not cross the limit itself.
         readable = keep_newest(dropped, int(bound * (1 - self.margin)) - fixed, count)
         return _Plan(shorter, note, summary_prompt=_PROMPT + get_buffer_string(readable))
 
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What is sent, and what is said of it."""
+    """The messages to send, and the notes about them."""
 
     request: ModelRequest[Any]
     note: dict[str, Any] | None = None
-    """None: nothing is crossed."""
+    """The note for the answer's metadata; None: no limit is crossed."""
     refusal: AIMessage | None = None
-    """Answered instead of a call."""
+    """The message that is returned instead of a call."""
     summary_prompt: str | None = None
-    """What the summary's writer is told."""
+    """The prompt of the summary."""
     persists: bool = False
-    """Whether the shorter conversation is the thread's from now on."""
+    """Whether the thread keeps the shorter conversation."""
 
     def with_summary(self, text: str) -> _Plan:
-        """Return the plan with the summary in front of what stays."""
+        """Return the plan with the summary in front of the messages that stay."""
         messages: list[AnyMessage] = [HumanMessage(_HEAD + text), *self.request.messages]
         return replace(self, request=self.request.override(messages=messages), persists=True)
 
@@ -223,7 +223,7 @@ def keep_newest(
 ) -> list[AnyMessage]:
     """Return the newest part of a conversation that fits, beginning with a question.
 
-    The last question and what came last always stay. Calls are never parted from their results.
+    The last question and the messages after it always stay. Calls stay with their results.
     """
     units = _units(messages)
     question = max((n for n, unit in enumerate(units) if _asks(unit)), default=0)
@@ -241,7 +241,7 @@ def keep_newest(
 
 
 def _units(messages: Sequence[AnyMessage]) -> list[list[AnyMessage]]:
-    """Group a call with its results; any other message stands by itself."""
+    """Group a call with its results; any other message is a group of its own."""
     units: list[list[AnyMessage]] = []
     for message in messages:
         if isinstance(message, ToolMessage) and units:

@@ -1,4 +1,4 @@
-"""Broken tool calls go back to the model as errors, a few times, instead of ending the run."""
+"""Return broken tool calls to the model as errors, a few times, instead of ending the run."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ class ToolCallRepairMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
 
     See docs/quirks.md#invalid-tool-calls-end-agents.
 
-    A call whose arguments are no JSON object makes `create_agent` stop without a word. With this
-    the model is told what was wrong and asked again, at most `max_repairs` times in a row. Calls
-    of the same message that are whole are executed as usual.
+    A call whose arguments are no JSON object silently ends a run of `create_agent`. With this the
+    model gets the error and is asked again, at most `max_repairs` times in a row. Valid calls of
+    the same message are executed as usual.
     """
 
     def __init__(self, *, max_repairs: int = 2) -> None:
         """Initialize the middleware.
 
         Args:
-            max_repairs: Rounds in a row; after the last one the run ends with a message.
+            max_repairs: Most rounds in a row; after the last one the run ends with a message.
 
         Raises:
-            ValueError: it is negative.
+            ValueError: The number is negative.
         """
         super().__init__()
         if max_repairs < 0:
@@ -47,7 +47,7 @@ class ToolCallRepairMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     @hook_config(can_jump_to=["model", "end"])
     @override
     def after_model(self, state: AgentState[Any], runtime: Runtime[Any]) -> dict[str, Any] | None:
-        """Answer broken calls; ask again where no whole call is left to be executed."""
+        """Answer broken calls; ask again if no valid call is left to be executed."""
         messages = state["messages"]
         answer = _last_answer(messages)
         if answer is None or not (broken := _answerable(answer)):
@@ -66,7 +66,7 @@ class ToolCallRepairMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     async def aafter_model(
         self, state: AgentState[Any], runtime: Runtime[Any]
     ) -> dict[str, Any] | None:
-        """`after_model`, async; it waits for nothing."""
+        """`after_model`, async; it awaits nothing."""
         return self.after_model(state, runtime)
 
     def _final_message(self, broken: Sequence[InvalidToolCall]) -> AIMessage:
@@ -89,7 +89,7 @@ def _answerable(answer: AIMessage) -> list[InvalidToolCall]:
 
 
 def _rounds(messages: Sequence[BaseMessage]) -> int:
-    """How many answers in a row, the last included, had broken calls."""
+    """Return how many answers in a row, up to the last, had broken calls."""
     this_turn = takewhile(lambda m: not isinstance(m, HumanMessage), reversed(messages))
     answers = (message for message in this_turn if isinstance(message, AIMessage))
     return sum(1 for _ in takewhile(lambda answer: answer.invalid_tool_calls, answers))

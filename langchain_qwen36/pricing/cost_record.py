@@ -16,64 +16,65 @@ if TYPE_CHECKING:
 
 
 class CostRecord(TypedDict):
-    """What one call cost. Every key is always there; None is what is not known."""
+    """The cost of one call. Every key is always there; unknown values are None."""
 
     currency: str
-    """Of every amount, such as `USD`."""
+    """Currency of every amount, such as `USD`."""
     total: float
-    """What the gateway reports, else our list price."""
+    """The cost that the gateway reports, else our list price."""
     basis: Literal["reported", "list"]
     """Which of the two `total` is."""
     list: float | None
-    """Our list price; the four parts below add up to it."""
+    """Our list price, the sum of the four parts below."""
     input: float | None
-    """For input that no cache had."""
+    """Cost of input that was not cached."""
     cache_read: float | None
-    """For input read from a cache."""
+    """Cost of input read from a cache."""
     cache_write: float | None
-    """For input written to one."""
+    """Cost of input written to a cache."""
     output: float | None
-    """For the answer, thoughts included."""
+    """Cost of the answer, including its reasoning."""
     cache_saved: float | None
     """Savings from prompt caching at list price; negative if the cache was only written."""
     unpriced: dict[str, int] | None
-    """Calls of the server's own tools, which it bills beside the tokens: not in a list price."""
+    """Number of calls of the server's own tools, which it bills beside the tokens: the list price
+    lacks them."""
     reported: float | None
-    """What the gateway says it charged."""
+    """The amount that the gateway says it charged."""
     reported_from: str | None
-    """The key it was read from, e.g. `usage.cost`."""
+    """The key of that amount, e.g. `usage.cost`."""
     byok: bool | None
-    """Whether it was paid with your own key at the provider."""
+    """Whether the call was paid with your own key at the provider."""
     difference: float | None
     """`reported` less `list`."""
     difference_percent: float | None
-    """The same in percent of the list price, two digits."""
+    """`difference` in percent of the list price, with two decimals."""
     gateway: str | None
-    """Name of the row whose list this is."""
+    """Name of the gateway's row to which the price list belongs."""
     model: str | None
     """The bare Qwen id."""
     tier: str | None
-    """`flat`, `≤256K`, …"""
+    """The price tier: `flat`, `≤256K`, …"""
     tier_over: int | None
     """The tier begins above this many input tokens."""
     tier_up_to: int | None
-    """The last input size of the tier; None: no bound."""
+    """Most input tokens of the tier; None: no limit."""
     rates: dict[str, float] | None
     """The list's rate of each kind of token that occurred, per 1M."""
     price_source: str | None
     """Where the list price is printed."""
     price_valid_from: str | None
-    """An ISO date; None: since ever, as far as is known."""
+    """The first day of the price, an ISO date; None: since ever, as far as is known."""
     price_checked: str | None
-    """The day the source was last seen to say so."""
+    """The day on which the source was last checked."""
     price_note: str | None
-    """What a reader of the bill should know."""
+    """A remark for readers of the bill."""
     derived: bool | None
-    """Whether a rate that was used is worked out or assumed, not printed."""
+    """Whether a rate that was used is calculated or assumed, not printed."""
     discount: float | None
-    """What was paid of the list, such as 0.85."""
+    """The share of the list price that was paid, such as 0.85."""
     batch: bool | None
-    """Whether it was priced as a batch call."""
+    """Whether the call was priced as a batch call."""
 
 
 def cost_record(
@@ -81,15 +82,15 @@ def cost_record(
 ) -> CostRecord | None:
     """Return list price and reported cost in one JSON-safe dict; None if neither is known.
 
-    A list price in another currency than the report's is left out.
+    A list price in another currency than the reported cost is left out.
 
-    Amounts are floats, for the dict must pass JSON, checkpoints and traces. A float prints every
-    amount of up to 15 digits exactly, and `money_of` reads it back so: sum with that.
+    Amounts are floats, since the dict must pass JSON, checkpoints and traces. A float prints every
+    amount of up to 15 digits exactly, and `money_of` reads it back exactly: sum with that.
 
     Args:
-        listed: By our list.
-        reported: By the gateway.
-        usage: The raw usage object, for what the list has no price of.
+        listed: The list price.
+        reported: The cost that the gateway reports.
+        usage: The raw usage object, for tools that have no list price.
     """
     if reported is not None:
         amount, currency = reported.amount, reported.currency
@@ -113,7 +114,7 @@ def cost_record(
 
 
 def money_of(record: Mapping[str, Any]) -> Money:
-    """Return the total of a cost record, exact again."""
+    """Return the total of a cost record as an exact amount."""
     return Money(Decimal(str(record["total"])), record["currency"])
 
 

@@ -26,7 +26,7 @@ _MILLION = Decimal(1_000_000)
 
 
 class UsageError(ValueError):
-    """A usage that cannot be: a negative count, or more cached tokens than input tokens."""
+    """An impossible usage: a negative count, or more cached tokens than input tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,21 +34,21 @@ class BilledTokens:
     """The tokens of one call in disjoint kinds."""
 
     input: int
-    """Neither read from a cache nor written to one."""
+    """Input neither read from a cache nor written to one."""
     cache_read: int
-    """Read from a cache."""
+    """Input read from a cache."""
     cache_write: int
-    """Written to one."""
+    """Input written to a cache."""
     output: int
-    """The whole answer, reasoning included."""
+    """The whole answer, including its reasoning."""
     reasoning: int | None
-    """How much of the output is reasoning; None: the gateway did not say."""
+    """The part of the output that is reasoning; None: the gateway did not say."""
 
     @classmethod
     def of(cls, usage: Mapping[str, Any]) -> BilledTokens:
         """Split LangChain's `UsageMetadata`; a missing or null count is 0.
 
-        Reasoning above the output is kept at the output: real gateways send it
+        Reasoning above the output is reduced to the output: some gateways send that
         (docs/quirks.md#reasoning-tokens-and-output-tokens).
 
         Raises:
@@ -75,43 +75,43 @@ class BilledTokens:
 
     @property
     def total(self) -> int:
-        """Input and output."""
+        """Tokens of input and output."""
         return self.total_input + self.output
 
     @property
     def total_input(self) -> int:
-        """All that went in; it decides the tier."""
+        """All tokens of the input; they decide the tier."""
         return self.input + self.cache_read + self.cache_write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What one call costs by the list, and why."""
+    """The list price of one call, with the rates that make it up."""
 
     gateway: str
-    """Name of the row whose list this is."""
+    """Name of the gateway's row to which the price list belongs."""
     model: str
     """The bare Qwen id."""
     tokens: BilledTokens
-    """What was billed."""
+    """The tokens that were billed."""
     price: Price
-    """The price that held on the day."""
+    """The price that was valid on the day."""
     tier: Tier
     """The tier of the whole request."""
     rates: Mapping[Rate, Decimal]
     """The rate of each kind of token that occurred, per 1M, before discount and batch factor."""
     input: Decimal
-    """For input that no cache had."""
+    """Cost of input that was not cached."""
     cache_read: Decimal
-    """For input read from a cache."""
+    """Cost of input read from a cache."""
     cache_write: Decimal
-    """For input written to one."""
+    """Cost of input written to a cache."""
     output: Decimal
-    """For the answer, thoughts included."""
+    """Cost of the answer, including its reasoning."""
     discount: Decimal | None
-    """What was paid of the list, such as 0.85; None: all of it."""
+    """The share of the list price that was paid, such as 0.85; None: all of it."""
     batch: bool
-    """Whether it was priced as a batch call."""
+    """Whether the call was priced as a batch call."""
 
     @property
     def total(self) -> Decimal:
@@ -120,7 +120,7 @@ class Cost:
 
     @property
     def currency(self) -> str:
-        """Of all the amounts."""
+        """Currency of all amounts."""
         return self.price.currency
 
     @property
@@ -130,7 +130,7 @@ class Cost:
 
     @property
     def cache_saved(self) -> Decimal:
-        """How much cheaper the prompt cache made the call; below 0 where it was only written."""
+        """Savings from prompt caching at list price; negative if the cache was only written."""
         through = self.tokens.cache_read + self.tokens.cache_write
         if not through:
             return Decimal(0)
@@ -140,7 +140,7 @@ class Cost:
 
     @property
     def derived(self) -> bool:
-        """Whether a rate that was used is worked out or assumed, not printed."""
+        """Whether a rate that was used is calculated or assumed, not printed."""
         return not self.tier.derived.isdisjoint(self.rates)
 
 
@@ -154,23 +154,24 @@ def cost(
     thinking: bool | None = None,
     cache_type: str | None = None,
 ) -> Cost | None:
-    """Return the list price of one call, or None if it is not known: never 0 for want of a price.
+    """Return the list price of one call, or None if it is not known; never 0 for an unknown price.
 
     Args:
-        usage: LangChain's `UsageMetadata`, or its tokens, split already.
+        usage: LangChain's `UsageMetadata`, or its tokens as `BilledTokens`.
         offer: The model as the gateway serves it; None gives None.
-        at: The day of the call; today where left out.
-        discount: What your account pays of the list, e.g. `"0.85"` for 15 % off.
-        batch: The call was made in batch mode. None comes back where no batch price is known.
-        thinking: Whether the call thought, asked only where the usage does not say and the model
-            has a rate for it; the gateway's default where left out. A call that was to think but
-            did not pays the plain rate.
-        cache_type: What `cache_type_of` reads in the reply: `"ephemeral"` says that the hits were
-            in explicitly cached blocks, which are cheaper. A call that wrote such a block needs
-            not say so.
+        at: The day of the call; today when left out.
+        discount: The share of the list price that your account pays, e.g. `"0.85"` for 15 % off.
+        batch: Whether the call was made in batch mode; the result is None if no batch price is
+            known.
+        thinking: Whether the call thought; used only if the usage does not say and the model has a
+            rate for it; the gateway's default when left out. A call that was to think but did not
+            pays the plain rate.
+        cache_type: The result of `cache_type_of`: `"ephemeral"` means that the hits were in
+            explicitly cached blocks, which are cheaper. It is not needed for a call that wrote such
+            a block.
 
     Raises:
-        UsageError: The usage cannot be.
+        UsageError: The usage is impossible.
         ValueError: The discount is not above 0 and at most 1.
     """
     tokens = usage if isinstance(usage, BilledTokens) else BilledTokens.of(usage)
@@ -211,9 +212,10 @@ def cache_type_of(usage: Any) -> str | None:
 
 
 def plugin_calls_of(usage: Any) -> dict[str, int] | None:
-    """Return how often the server used each tool of its own, by a raw usage object.
+    """Return how often the server used each tool of its own, from a raw usage object.
 
-    None: not given. `{"plugins": {"search": {"count": 2}}}` (Model Studio: code interpreter).
+    It is None if not given. The form is `{"plugins": {"search": {"count": 2}}}` (Model Studio: code
+    interpreter).
     """
     plugins = usage.get("plugins") if isinstance(usage, dict) else None
     counted = {
@@ -227,9 +229,9 @@ def plugin_calls_of(usage: Any) -> dict[str, int] | None:
 def _billing_lines(
     tokens: BilledTokens, *, batch: bool, explicit: bool, offer: Offer, thinking: bool | None
 ) -> dict[str, tuple[Rate, int]]:
-    """Return each part of the cost with the rate it pays and its tokens."""
+    """Return the rate and the tokens of each part of the cost."""
     hit: Rate = "cache_read_explicit" if explicit or tokens.cache_write else "cache_read"
-    if batch:  # They do not combine: docs/quirks.md#one-price-tier-for-a-whole-request
+    if batch:  # The factors do not combine: docs/quirks.md#one-price-tier-for-a-whole-request
         hit = "input"
     if tokens.reasoning is not None:
         thinking = tokens.reasoning > 0

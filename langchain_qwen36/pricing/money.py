@@ -1,4 +1,4 @@
-"""Amounts with their currency: dollars and yuan are never added (docs/quirks.md#currencies)."""
+"""Exact amounts of a currency; dollars and yuan are never added (docs/quirks.md#currencies)."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ class Money:
     """An exact amount of one currency."""
 
     amount: Decimal
-    """In units of the currency, not in cents."""
+    """The amount in units of the currency, not in cents."""
     currency: str
-    """Such as `USD`."""
+    """The currency's code, such as `USD`."""
 
     @classmethod
     def parse(cls, text: str) -> Money:
-        """Read an amount such as `"0.50 USD"`.
+        """Parse an amount such as `"0.50 USD"`.
 
         Raises:
-            ValueError: It is no amount and currency.
+            ValueError: The text is no amount with a currency.
         """
         match text.split():
             case [amount, currency] if currency.isalpha() and currency.isupper():
@@ -51,7 +51,7 @@ class Money:
         return self.amount <= self._like(other)
 
     def __str__(self) -> str:
-        """Plain digits, never an exponent, without trailing zeros: `0.000345 USD`."""
+        """Return plain digits, never an exponent, without trailing zeros: `0.000345 USD`."""
         return f"{self.amount.normalize():f} {self.currency}"
 
     def _like(self, other: Money) -> Decimal:
@@ -73,10 +73,10 @@ def parse_decimal(value: object) -> Decimal | None:
 
 
 def sum_of(amounts: Iterable[Money]) -> Money:
-    """Add amounts of one currency; there must be one at least.
+    """Add amounts of one currency; there must be at least one.
 
     Raises:
-        CurrencyError: they are of several currencies.
+        CurrencyError: The amounts are of several currencies.
     """
     return reduce(add, amounts)
 

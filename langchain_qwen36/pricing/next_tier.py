@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NextTier:
-    """Where a request stands in its tier."""
+    """The position of a request in its price tier."""
 
     current: Tier
-    """The tier of the request as it is."""
+    """The request's tier."""
     next: Tier | None
-    """None: the list ends here, and what a longer request costs is not known."""
+    """The next tier; None: the list ends here, and a longer request's cost is not known."""
     tokens_left: int
-    """How many input tokens may still be added without leaving the tier."""
+    """Input tokens that may be added without leaving the tier."""
     crossing_cost: Money | None
-    """What the request costs more at the first size above the tier than at the last one in it."""
+    """What a request costs more with the first size above the tier than with the last one in it."""
 
 
 def next_tier(
@@ -41,8 +41,8 @@ def next_tier(
 ) -> NextTier | None:
     """Return how far a request of this size is from the next tier.
 
-    `output_tokens` is the answer that is expected: it pays the higher tier too; the other
-    settings are those of `cost`. None comes back where no price is known, or no tier ends above
+    `output_tokens` is the length of the expected answer, which pays the higher tier too; the other
+    settings are those of `cost`. The result is None if no price is known, or no tier ends above
     this size.
     """
     day = at or datetime.now(UTC).date()

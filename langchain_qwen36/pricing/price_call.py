@@ -1,4 +1,4 @@
-"""Price one call: usage and response metadata to a cost record. The one entry for all callers."""
+"""Price one call: turn usage and response metadata into a cost record; all callers use this."""
 
 from __future__ import annotations
 
@@ -33,23 +33,25 @@ def price_call(
 ) -> dict[str, Any] | None:
     """Price one call by the price list and by what the gateway reports.
 
-    The model prices each response with it and the callback handler prices again with it, so a
+    The model prices each response with it, and the callback handler prices again with it, so that a
     message and a report never disagree.
 
     Args:
-        usage: LangChain's `UsageMetadata`; None where the gateway sent no usage.
+        usage: LangChain's `UsageMetadata`; None if the gateway sent no usage.
         metadata: The message's `response_metadata`: the usage as the server sent it
             (`gateway_usage`; `usage` or `token_usage` in other chat classes), the gateway's own
             cost fields, `thinking` and `batch`.
         offer: The model as the gateway sells it; None: no list price is known.
-        discount: Share of the list price that your account pays, e.g. `"0.85"`.
-        thinking: Whether the call was sent with thinking on. None: as `metadata["thinking"]` says.
-        batch: Whether it was a batch call. None: as `metadata["batch"]` says, or its gateway bills.
+        discount: The share of the list price that your account pays, e.g. `"0.85"`.
+        thinking: Whether the call was sent with thinking on. None: the value of
+            `metadata["thinking"]`.
+        batch: Whether it was a batch call. None: the value of `metadata["batch"]`, or its gateway's
+            billing.
         at: Day of the call; None: today.
 
     Returns:
-        The cost record, or None where no price is known: no offer and no reported cost, or a usage
-        that is impossible (logged as a warning).
+        The cost record, or None if no price is known: no offer and no reported cost, or an
+        impossible usage (logged as a warning).
 
     Raises:
         ValueError: The discount is not above 0 and at most 1.
@@ -64,7 +66,7 @@ def price_call(
         batch = is_batch_gateway or metadata.get("batch") is True
     listed: Cost | None = None
     try:
-        # All zeros beside an answer are a gateway that does not count, not a free call.
+        # All zeros with an answer mean a gateway that does not count, not a free call.
         if usage is not None and (tokens := BilledTokens.of(usage)).total:
             listed = cost(
                 tokens,
@@ -76,7 +78,7 @@ def price_call(
                 cache_type=cache_type_of(raw),
             )
     except UsageError as error:
-        # The answer is good and paid for: an impossible count must not take it away.
+        # The answer is good and paid for: an impossible count must not discard it.
         model = metadata.get("requested_model") or metadata.get("model_name")
         logger.warning("Inconsistent usage for %s; cost not computed: %s", model, error)
     # Other chat classes keep the reported cost in the raw usage, or lift it to `cost`.

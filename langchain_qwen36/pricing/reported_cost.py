@@ -1,4 +1,4 @@
-"""Read what a gateway reports that it charged: four forms, distinguished by their keys.
+"""Read the cost that a gateway reports: four forms, distinguished by their keys.
 
 | where | what |
 |---|---|
@@ -24,21 +24,22 @@ if TYPE_CHECKING:
 
 
 _PLAUSIBLE_EXPONENTS = range(-18, 6)
-"""Below a million dollars for one call, and within the digits that sums keep."""
+"""Exponents below a million dollars for one call, and within the digits that sums keep."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reported:
-    """The bill of one call as the gateway reports it."""
+    """The cost of one call as the gateway reports it."""
 
     amount: Decimal
-    """In units of the currency."""
+    """The amount in units of the currency."""
     currency: str = "USD"
-    """All gateways that report say US dollars."""
+    """The currency; all gateways that report a cost use US dollars."""
     source: str
-    """The path of the key it was read from, e.g. `usage.cost`."""
+    """The path of the amount's key, e.g. `usage.cost`."""
     byok: bool = False
-    """Paid with your own key at the provider: the amount is the provider's bill and the fee."""
+    """Whether the call was paid with your own key at the provider: the amount is the provider's
+    bill and the fee."""
 
     @property
     def money(self) -> Money:
@@ -52,8 +53,8 @@ def reported_cost(
     """Return the reported cost of a response; None if it holds none, or only a part of it.
 
     Args:
-        usage: The reply's `usage` object, raw.
-        extra: Other fields of the reply that may hold money: `meta` and `cost` from the top
+        usage: The raw `usage` object of the response.
+        extra: Other fields of the response that may hold money: `meta` and `cost` from the top
             level, `provider_metadata` from the message or the last delta.
     """
     usage, extra = usage or {}, extra or {}
@@ -69,14 +70,14 @@ def reported_cost(
         if amount is not None:
             return Reported(amount=amount, source=".".join(path))
     amount = _amount(_at(extra, ("cost", "usd")))
-    # What was paid in diem is missing from the dollars.
+    # The dollars lack what was paid in diem.
     if amount is None or _amount(_at(extra, ("cost", "diem"))):
         return None
     return Reported(amount=amount, source="cost.usd")
 
 
 def _own_key(usage: Mapping[str, Any]) -> Reported | None:
-    """With your own key the gateway's `cost` is its fee; the provider's bill stands beside it."""
+    """Return the cost of a call with your own key: the gateway's fee and the provider's bill."""
     fee = _amount(usage.get("cost"))
     for path in (("cost_details", "upstream_inference_cost"), ("market_cost",)):
         bill = _amount(_at(usage, path))
@@ -94,7 +95,7 @@ def _at(tree: Any, path: tuple[str, ...]) -> Any:
 
 
 def _amount(value: Any) -> Decimal | None:
-    """Read a number or decimal string; what cannot be the cost of one call is no amount."""
+    """Parse a number or decimal string; an implausible cost of one call is no amount."""
     amount = None if value is None else parse_decimal(value)  # most answers report none
     if amount is None or amount < 0 or amount.adjusted() not in _PLAUSIBLE_EXPONENTS:
         return None

@@ -1,4 +1,4 @@
-"""Money as whole numbers of 10⁻¹² of its currency, which no database rounds."""
+"""Convert money to whole numbers of 10⁻¹² of its currency, which no database rounds, and back."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from langchain_qwen36.pricing.money import Money
 
 UNIT = Decimal(1).scaleb(-12)
 _LARGEST = 2**63 - 1
-"""What a column of 64 bits holds: 9.2 million of the currency."""
+"""The largest number in a column of 64 bits: 9.2 million of the currency."""
 
 
 def units_of(amount: Decimal, *, round_up: bool = False) -> int:
-    """Turn an amount of a currency into units; what is smaller than one is rounded.
+    """Convert an amount of a currency to units; a fraction of a unit is rounded.
 
     Raises:
-        ValueError: The amount is beyond what a column of 64 bits holds.
+        ValueError: The amount does not fit a column of 64 bits.
     """
     rounding = ROUND_CEILING if round_up else ROUND_HALF_EVEN
     units = int((amount / UNIT).to_integral_value(rounding=rounding))
@@ -25,10 +25,10 @@ def units_of(amount: Decimal, *, round_up: bool = False) -> int:
 
 
 def amount_of(units: int) -> Decimal:
-    """Turn units into an amount of the currency."""
+    """Convert units to an amount of the currency."""
     return units * UNIT
 
 
 def money_in(units: int, currency: str) -> Money:
-    """Turn units into money."""
+    """Convert units to money."""
     return Money(amount_of(units), currency)

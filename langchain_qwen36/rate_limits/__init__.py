@@ -1,4 +1,4 @@
-"""Limits of requests and tokens per key that threads, processes and machines share."""
+"""Limit requests and tokens per key across threads, processes and machines."""
 
 from langchain_qwen36.rate_limits.limiter import OnFailure, SharedRateLimiter
 

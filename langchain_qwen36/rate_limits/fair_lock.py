@@ -1,4 +1,4 @@
-"""A lock for threads that is handed over in the order of arrival, as asyncio's is for tasks."""
+"""A lock for threads that is granted in the order of arrival, as asyncio's is for tasks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Self
 
 
 class FairLock:
-    """`with lock:`; whoever came first enters first."""
+    """A lock for `with`; threads enter in the order of their arrival."""
 
     def __init__(self) -> None:
         self._state = threading.Lock()
@@ -46,4 +46,4 @@ class FairLock:
             if turn in self._waiting:
                 self._waiting.remove(turn)
                 return
-        self.__exit__()  # it was this one's turn already
+        self.__exit__()  # the lock was already granted to this one

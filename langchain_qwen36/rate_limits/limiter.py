@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from langchain_core.outputs import LLMResult
 
 OnFailure = Literal["refuse", "allow"]
-"""What becomes of a call whose limits cannot be looked up."""
+"""What happens to a call if the storage does not answer."""
 
 _Lock = TypeVar("_Lock", FairLock, asyncio.Lock)
 _LIVE: WeakSet[SharedRateLimiter] = WeakSet()
@@ -44,26 +44,26 @@ _LIVE: WeakSet[SharedRateLimiter] = WeakSet()
 
 @dataclass(frozen=True)
 class _Line(Generic[_Lock]):
-    """Those who wait together; the first one holds the lock and asks the storage."""
+    """The callers that wait together; the first one holds the lock and asks the storage."""
 
     lock: _Lock
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
 class SharedRateLimiter(BaseRateLimiter, BaseCallbackHandler):
-    """Hold calls back until they fit into the limits of their key.
+    """Delays calls until they fit into the limits of their key.
 
         limiter = SharedRateLimiter(key, requests=600, tokens=1_000_000, storage="redis://host")
         model = ChatQwen36(rate_limiter=limiter, callbacks=[limiter])
 
     As `rate_limiter` it waits before each call; as a callback it learns how many tokens the call
-    took. Each call is charged `tokens_per_call` when it begins, and corrected when it ends: what
-    it took less is free again at once, what it took more counts from then on. No window of
-    `seconds`, wherever it begins, holds more than the limits. Calls begin in the order in which
-    they came, across threads, event loops, processes and machines.
+    used. Each call is charged `tokens_per_call` when it begins, and corrected when it ends: tokens
+    that it did not use are free at once, tokens that it used in excess count from then on. No
+    window of `seconds`, wherever it begins, holds more than the limits. Calls begin in the order of
+    their arrival, across threads, event loops, processes and machines.
 
-    It can be pickled: its settings travel, the storage is opened anew. Copies, and other limiters
-    of the same key in the same storage, keep to one limit together.
+    It can be pickled with its settings; the storage is opened again. Copies, and other limiters of
+    the same key in the same storage, share one limit.
     """
 
     run_inline = True
@@ -80,24 +80,24 @@ class SharedRateLimiter(BaseRateLimiter, BaseCallbackHandler):
         check_every_seconds: float = 0.1,
         on_failure: OnFailure = "refuse",
     ) -> None:
-        """Initialize the limiter; nothing is connected to yet.
+        """Initialize the limiter; nothing is connected yet.
 
         Args:
             key: The API key, or a name for it; only its hash is kept.
             requests: How many requests may begin in any window; None: any number.
-            tokens: How many tokens, input and output, may be used in any window; None: any number.
+            tokens: How many input and output tokens may be used in any window; None: any number.
             seconds: The window's length; gateways count by the minute.
-            tokens_per_call: What a call is charged until its usage is known.
+            tokens_per_call: The charge of a call until its usage is known.
             storage: `memory://` for this process, or `redis://host:6379/0`, `rediss://…` or
                 `unix://…` (extra `limits`) for several processes and machines.
-            check_every_seconds: How often the first waiting call looks again.
+            check_every_seconds: How often the first waiting call asks again.
             on_failure: What happens while the storage does not answer. "refuse" raises
-                `RateLimitStorageError`, which may be retried; "allow" lets calls through
-                uncounted, so that only the gateway's own limit holds.
+                `RateLimitStorageError`, which may be retried; "allow" lets calls pass uncounted, so
+                that only the gateway's own limit applies.
 
         Raises:
-            ImportError: the storage needs the extra `limits`, which is not installed.
-            ValueError: no limit at all, one that no call could keep to, or an unknown choice.
+            ImportError: The storage needs the extra `limits`, which is not installed.
+            ValueError: There is no limit at all, no call could fit it, or a choice is unknown.
         """
         # Secrets leave this frame before anything can raise: crash reports copy frames.
         key = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
@@ -118,7 +118,7 @@ class SharedRateLimiter(BaseRateLimiter, BaseCallbackHandler):
         self._open()
 
     def _open(self) -> None:
-        """Set what belongs to one process."""
+        """Set the attributes that belong to one process."""
         self._store = stores.open_store(self._storage, self._limits)
         self._in_flight = CallsInFlight()
         self._line_of_threads = _Line(FairLock())
@@ -127,7 +127,7 @@ class SharedRateLimiter(BaseRateLimiter, BaseCallbackHandler):
         _LIVE.add(self)
 
     def __repr__(self) -> str:
-        """Name the limits, never the key or the storage's password."""
+        """Show the limits, never the key or the storage's password."""
         limits = self._limits
         return (
             f"{type(self).__name__}(requests={_shown(limits.requests)}, "
@@ -137,7 +137,7 @@ class SharedRateLimiter(BaseRateLimiter, BaseCallbackHandler):
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return the settings; the storage's URL goes along, with its password if it has one."""
+        """Return the settings, including the storage's URL with its password if it has one."""
         kept = ("_storage", "_limits", "_charge", "_pause", "_on_failure")
         return {name: self.__dict__[name] for name in kept}
 
@@ -146,22 +146,22 @@ class SharedRateLimiter(BaseRateLimiter, BaseCallbackHandler):
         self._open()
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
-        """Return itself: copies of a model keep to one limit together."""
+        """Return the limiter itself: copies of a model share one limit."""
         return self
 
     @property
     def _owed(self) -> int:
-        """Corrections of finished calls that the storage has not taken yet."""
+        """Corrections of finished calls that the storage does not have yet."""
         return self._store.unwritten
 
-    # As a rate limiter.
+    # The rate limiter.
 
     @override
     def acquire(self, *, blocking: bool = True) -> bool:
         """Wait until the call fits; with `blocking=False` return whether it does.
 
         Raises:
-            RateLimitStorageError: the storage does not answer, and `on_failure` is "refuse".
+            RateLimitStorageError: The storage does not answer, and `on_failure` is "refuse".
         """
         run = self._in_flight.next_run()
         call = Reservation(self._charge, blocking, self._line_of_threads.name)
@@ -175,7 +175,7 @@ class SharedRateLimiter(BaseRateLimiter, BaseCallbackHandler):
 
     @override
     async def aacquire(self, *, blocking: bool = True) -> bool:
-        """Acquire without holding up the event loop or its executor."""
+        """`acquire`, async, without blocking the event loop or its executor."""
         run, line = self._in_flight.next_run(), self._line_of_loop()
         call = Reservation(self._charge, blocking, line.name)
         try:
@@ -217,13 +217,13 @@ class SharedRateLimiter(BaseRateLimiter, BaseCallbackHandler):
     def _without_answer(
         self, call: Reservation, error: BaseException, run_id: uuid.UUID | None
     ) -> tuple[bool, Reservation]:
-        """Release a call whose wait did not end well; decide what a dead storage means for it."""
+        """Release a call whose wait failed; decide what an unreachable storage means for it."""
         self._store.release(call, self._limits)
         if not isinstance(error, StorageUnavailableError):
             self._book_as_unsent(run_id, error)
             raise error
         if self._on_failure == "allow":
-            return True, replace(call, tokens=0)  # nothing is charged: all it takes is an excess
+            return True, replace(call, tokens=0)  # nothing is charged: all is an excess
         if not call.waits:
             return False, call
         refusal = RateLimitStorageError(
@@ -234,7 +234,7 @@ class SharedRateLimiter(BaseRateLimiter, BaseCallbackHandler):
         raise refusal from None
 
     def _book_as_unsent(self, run_id: uuid.UUID | None, error: BaseException) -> None:
-        """Tell cost handlers what LangChain tells nobody: `stream` asks outside of its `try`.
+        """Tell cost handlers of an unsent call: LangChain's `stream` acquires outside of its `try`.
 
         See docs/quirks.md#a-rate-limiter-that-raises.
         """
@@ -242,23 +242,23 @@ class SharedRateLimiter(BaseRateLimiter, BaseCallbackHandler):
         if run_id is not None and handlers is not None and self._in_flight.is_alone(run_id):
             handlers.book_unsent_call(run_id, error)
 
-    # As a callback.
+    # The callback.
 
     @override
     def on_chat_model_start(
         self, serialized: dict[str, Any], messages: list[list[BaseMessage]], **kwargs: Any
     ) -> None:
-        """Note the run whose call will ask next."""
+        """Record the run whose call will acquire next."""
         self._in_flight.start(kwargs["run_id"])
 
     @override
     def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:
-        """Correct the call's charge to the tokens that it took."""
+        """Correct the call's charge to the tokens that it used."""
         self._settle(kwargs.get("run_id"), tokens_of(response))
 
     @override
     def on_llm_error(self, error: BaseException, **kwargs: Any) -> None:
-        """Give the tokens of a refused call back; keep the charge where nobody knows."""
+        """Give the tokens of a refused call back; keep the charge if the usage is not known."""
         self._settle(kwargs.get("run_id"), tokens_of_failure(error))
 
     def _settle(self, run_id: uuid.UUID | None, taken: int | None) -> None:
@@ -288,7 +288,7 @@ def _check(
 
 
 def _reopen_after_fork() -> None:
-    """In a forked child: leave the parent's locks, threads, connections and waiting calls."""
+    """Drop the parent's locks, threads, connections and waiting calls in a forked child."""
     stores.forget()
     for limiter in list(_LIVE):
         limiter._open()  # noqa: SLF001

@@ -27,7 +27,7 @@ class _Waiting(NamedTuple):
 
 
 class _Entry(NamedTuple):
-    """What counts for one window from `at` on; a debt has an id like `ID:N` and no request."""
+    """A charge that counts from `at` on; an excess has an id like `ID:N` and no request."""
 
     at: float
     id: str
@@ -38,19 +38,19 @@ class MemoryStore(Store):
     """A log and a queue behind a lock; the same rules as `reserve.lua`."""
 
     unwritten = 0
-    """Nothing is ever on its way."""
+    """Always 0: corrections are written at once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._log: list[_Entry] = []
-        """Sorted by time: debts may count from a later window on."""
+        """Entries sorted by time: an excess may count from a later window on."""
         self._costs: dict[str, int] = {}
         self._requests = 0
         self._tokens = 0
         self._queue: list[_Waiting] = []
-        """Sorted by arrival."""
+        """Waiting calls, sorted by arrival."""
         self._lines: dict[str, float] = {}
-        """When each line asked last."""
+        """Time of each line's last request."""
 
     @override
     def reserve(self, call: Reservation, limits: Limits) -> float:
@@ -99,7 +99,7 @@ class MemoryStore(Store):
                     break
 
     def _missing(self, call: Reservation, limits: Limits) -> tuple[int, int]:
-        """Count what this call and those before it lack, no further than to the limits."""
+        """Count the requests and tokens that this call and those before it lack, up to limits."""
         requests = self._requests + 1 - limits.requests
         tokens = self._tokens + call.tokens - limits.tokens
         for other in self._queue:
@@ -129,7 +129,7 @@ class MemoryStore(Store):
         return None
 
     def _frees(self, requests: int, tokens: int) -> float:
-        """Return the time of the newest of the oldest entries that hold so much."""
+        """Return the time of the last of the oldest entries that must expire to free so much."""
         at = 0.0
         for entry in self._log:
             if requests <= 0 and tokens <= 0:

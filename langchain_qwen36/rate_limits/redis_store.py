@@ -1,4 +1,4 @@
-"""The sliding log in Redis, asked by one thread of our own and given up on soon."""
+"""The sliding log in Redis, accessed by one thread of our own, with short timeouts."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ if TYPE_CHECKING:
 logger = logger_for(__name__)
 
 _SOCKET_SECONDS = 1.0
-"""For a connection, and for each answer; `?socket_timeout=` in the URL sets another."""
+"""Seconds for a connection, and for each answer; `?socket_timeout=` in the URL sets another."""
 _ANSWER_SECONDS = 1.5
-"""A caller waits no longer than this, whatever holds the thread up: name resolution has no limit
-of its own."""
+"""Most seconds that a caller waits, whatever delays the thread: name resolution has no timeout of
+its own."""
 _PROBE_SECONDS = 1.0
-"""How often a storage that failed is looked at again, behind the callers' backs."""
+"""Interval in the background between two checks of a storage that failed."""
 _MOST_UNWRITTEN = 100_000
-"""Corrections kept for a storage that is away; of more, the oldest are lost."""
+"""Corrections kept for a storage that does not answer; if there are more, the oldest are lost."""
 _BATCH = 500
-"""Corrections that are written in one go."""
+"""Corrections that are written in one request."""
 _MICROSECONDS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
 class _Operation:
-    """What the script is to do with one call."""
+    """An operation of the script on one call."""
 
     limits: Limits
     name: str
@@ -62,10 +62,10 @@ class _Operation:
 class RedisStore(Store):
     """A log that processes and machines share.
 
-    All questions go through one thread in the order in which they were put, so that a correction
-    is written before the next call is reserved, and nothing runs in the event loop's executor.
-    After a failure the storage is taken for unavailable: no caller waits for it until a look from
-    the background finds it again.
+    All requests go through one thread in their order, so that a correction is written before the
+    next call is reserved, and nothing runs in the event loop's executor. After a failure the
+    storage counts as unavailable: no caller waits for it until a check in the background finds it
+    again.
     """
 
     def __init__(self, url: SecretStr) -> None:
@@ -76,9 +76,9 @@ class RedisStore(Store):
         self._lock = threading.Lock()
         self._unwritten: deque[_Operation] = deque(maxlen=_MOST_UNWRITTEN)
         self._writes = False
-        """Whether the thread has been told to write."""
+        """Whether the thread has a write to do."""
         self._failure: str | None = None
-        """Why the storage is taken for unavailable."""
+        """Why the storage counts as unavailable."""
         self._probe_at = 0.0
 
     @property
@@ -124,8 +124,8 @@ class RedisStore(Store):
         return self._thread.submit(self._reserve, call, limits)
 
     def _reserve(self, call: Reservation, limits: Limits) -> float:
-        """In the thread: write what is owed, then ask."""
-        if self._failure is not None:  # since this question was put
+        """Write the corrections, then reserve; runs in the thread."""
+        if self._failure is not None:  # since the call was queued
             raise StorageUnavailableError(self._failure)
         try:
             most = (limits.requests, limits.tokens, int(call.waits))
@@ -142,7 +142,7 @@ class RedisStore(Store):
                 self._thread.submit(self._try_to_write)
 
     def _try_to_write(self) -> None:
-        """In the thread: write corrections; a failure leaves them for the next time."""
+        """Write corrections, in the thread; after a failure they stay for the next time."""
         self._writes = False
         if self._failure is None:
             try:
@@ -159,7 +159,7 @@ class RedisStore(Store):
             try:
                 self._run(limits, batch)
             except Exception:
-                self._unwritten.extendleft(reversed(batch))  # the script takes them twice as once
+                self._unwritten.extendleft(reversed(batch))  # writing them twice counts once
                 raise
 
     def _run(self, limits: Limits, operations: list[_Operation]) -> int:
@@ -182,11 +182,11 @@ class RedisStore(Store):
         return StorageUnavailableError(reason)
 
     def _probe(self) -> None:
-        """Have the thread look whether the storage is back, unless it just did."""
+        """Have the thread check whether the storage is back, unless it just did."""
         with self._lock:
             if time.monotonic() < self._probe_at:
                 return
-            self._probe_at = float("inf")  # one look at a time
+            self._probe_at = float("inf")  # one check at a time
         self._thread.submit(self._look)
 
     def _look(self) -> None:

@@ -1,4 +1,4 @@
-"""The storages that this process has opened; limiters of one key in one storage share its log."""
+"""Open storages, each once in a process, so that limiters of one key share its log."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def open_store(url: SecretStr, limits: Limits) -> Store:
     """Return the store at a URL; connects to nothing yet.
 
     Raises:
-        ImportError: it needs the extra `limits`, which is not installed.
-        ValueError: no such storage.
+        ImportError: The storage needs the extra `limits`, which is not installed.
+        ValueError: There is no such storage.
     """
     scheme = scheme_of(url)
     if scheme not in ("memory", *_REDIS):
@@ -49,7 +49,7 @@ def scheme_of(url: SecretStr) -> str:
 
 
 def forget() -> None:
-    """In a forked child: open all stores anew."""
+    """Drop all stores in a forked child, so that they are opened again."""
     global _lock  # noqa: PLW0603, another thread may have held it at the fork
     _lock = threading.Lock()
     _in_memory.clear()
@@ -58,4 +58,4 @@ def forget() -> None:
 
 
 _kept_open: list[object] = []
-"""A forked child keeps its parent's stores, so that it closes none of their connections."""
+"""The parent's stores in a forked child, kept so that none of their connections is closed."""

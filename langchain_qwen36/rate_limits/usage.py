@@ -1,4 +1,4 @@
-"""How many tokens a call took, as far as its end tells."""
+"""Read the tokens that a call used from its response or error."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def tokens_of(response: LLMResult) -> int | None:
     generation = next((one for batch in response.generations for one in batch), None)
     message = generation.message if isinstance(generation, ChatGeneration) else None
     usage = getattr(message, "usage_metadata", None)
-    # LangChain marks what its cache gave by a `total_cost` of 0.
+    # LangChain marks a result of its cache by a `total_cost` of 0.
     if not usage or usage.get("total_cost") == 0:
         return None
     return _total(usage)

@@ -1,4 +1,4 @@
-"""Rerank: the documents that answer a query best, first.
+"""Rerank documents: the ones that answer a query best come first.
 
 rerank = QwenRerank(model="qwen3-rerank", gateway="dashscope", top_n=3)
 best = rerank.compress_documents(documents, "What is a panda?")

@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from langchain_qwen36._response.payload import HTTPBody, ResponseContext
 
 _DEFAULT_CHUNK = 500
-"""Documents of one request where nothing says how many it takes."""
+"""Documents in one request if its maximum is not known."""
 
 
 @dataclass(frozen=True, slots=True)
 class RankedDocument:
-    """A document's index in the list that was given, and how well it answers the query."""
+    """A document's index in the given list, and its relevance to the query."""
 
     index: int
-    """In the list that was given."""
+    """Index in the given list."""
     relevance_score: float
-    """As the model gives it; most models' are from 0 to 1."""
+    """The model's score; most models' are from 0 to 1."""
 
 
 class _Chunk(NamedTuple):
@@ -50,9 +50,9 @@ class QwenRerank(RetrievalModel, BaseDocumentCompressor):
         rerank = QwenRerank(model="qwen3-rerank", gateway="dashscope", top_n=3)
         best = rerank.compress_documents(documents, "What is a panda?")
 
-    Each document is scored by itself, so a list that is longer than one request takes is split
-    and its scores are put together. `usage` is what this object used, `on_usage` is called after
-    each request.
+    Each document is scored by itself, so a list that is longer than one request takes is split and
+    its scores are merged. `usage` is the usage of this object, `on_usage` is called after each
+    request.
 
     Raises:
         TypeError: a keyword that is no setting.
@@ -65,11 +65,11 @@ class QwenRerank(RetrievalModel, BaseDocumentCompressor):
     """The model's bare id; `"vllm:Qwen/Qwen3-Reranker-8B"` also names the gateway. An id that the
     catalogue does not know goes through unchanged."""
     top_n: int | None = Field(default=3, ge=1)
-    """How many documents come back; None: all, in another order."""
+    """How many documents are returned; None: all, in their new order."""
     min_score: float | None = None
-    """Documents below it do not come back."""
+    """Documents with a lower score are not returned."""
     instruction: str | None = None
-    """What makes a document a good one, in a sentence, best in English; `qwen3-rerank` takes it."""
+    """What makes a document relevant, in a sentence, best in English; for `qwen3-rerank`."""
 
     def _check_settings(self) -> None:
         super()._check_settings()
@@ -93,8 +93,8 @@ class QwenRerank(RetrievalModel, BaseDocumentCompressor):
         The documents that were passed are not changed.
 
         Args:
-            documents: What a retriever found; no documents cost no request.
-            query: What they are to answer.
+            documents: The documents that a retriever found; no documents cost no request.
+            query: The query that they should answer.
             callbacks: LangChain's own argument; a rerank has no events.
 
         Raises:
@@ -165,7 +165,7 @@ class QwenRerank(RetrievalModel, BaseDocumentCompressor):
     ) -> list[RankedDocument]:
         count = len(chunk.documents)
         payload = parse_payload(context, body)
-        self._record(payload, body, count)  # paid for, whatever the scores are
+        self._record(payload, body, count)  # it is paid for, whatever the scores are
         scores = scores_in(payload, context, body, count=count)
         return [RankedDocument(chunk.start + index, score) for index, score in scores]
 

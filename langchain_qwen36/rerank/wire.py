@@ -1,4 +1,4 @@
-"""Rerank on the wire: the request of each form, and the scores of any response."""
+"""Build rerank requests in each gateway's form, and parse the scores of any response."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _SERVICE = "services/rerank/text-rerank/text-rerank"
 
 
 def rerank_url(endpoint: Endpoint) -> str:
-    """Return where the request goes.
+    """Return the URL of the request.
 
     Raises:
-        UnsupportedSettingError: the gateway has no rerank.
+        UnsupportedSettingError: The gateway has no rerank.
     """
     match endpoint.gateway.rerank:
         case "model_studio":
@@ -55,7 +55,7 @@ def rerank_body(
     top_n: int | None,
     instruction: str | None,
 ) -> dict[str, Any]:
-    """Return the body; the documents' texts are not asked back."""
+    """Return the body; the documents' texts are not requested back."""
     content: dict[str, Any] = {"query": query, "documents": list(documents)}
     limit = {} if top_n is None else {"top_n": top_n}
     if gateway.rerank == "model_studio":
@@ -73,11 +73,11 @@ def scores_in(
 ) -> list[tuple[int, float]]:
     """Return the index of each document with its score.
 
-    The results stand in `output.results` (Model Studio), in `results` (vLLM, llama.cpp, Jina,
-    Cohere) or are the whole response (SGLang); the score is `relevance_score` or `score`.
+    The results are in `output.results` (Model Studio), in `results` (vLLM, llama.cpp, Jina, Cohere)
+    or are the whole response (SGLang); the score is `relevance_score` or `score`.
 
     Raises:
-        UnexpectedResponseError: an index or a score is none, or is there twice.
+        UnexpectedResponseError: An index or a score is invalid, or an index occurs twice.
     """
     output = payload.get("output")
     found = (output if isinstance(output, dict) else payload).get("results")
@@ -89,10 +89,10 @@ def scores_in(
 
 
 def parse_payload(context: ResponseContext, body: HTTPBody) -> Mapping[str, Any]:
-    """Parse the response; one that is a bare list becomes the results of an object.
+    """Parse the response; a bare list becomes the results of an object.
 
     Raises:
-        QwenError: it is an error, or no JSON.
+        QwenError: The response is an error, or no JSON.
     """
     if not body.content.lstrip().startswith(b"["):
         return parse_object(context, body, _EXPECTED)

@@ -1,4 +1,4 @@
-"""How many tokens a text or a request is, before it is sent and with no network."""
+"""Count the tokens of a text or a request before it is sent, without network."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Tokens of images and videos: one token is 32 by 32 pixels.
+"""Count the tokens of images and videos: one token is 32 by 32 pixels.
 
-The vendor prints the formula as code on its page on vision; it gives the counts that were measured
-of nine videos to the token. What a URL leads to is not fetched: such an image counts as the largest
-it may be, and any video file as a minute, which a longer one exceeds: `has_unknown_size`.
+The formula is code on the vendor's page on vision; it gives the measured counts of nine videos
+exactly. URLs are not fetched: an image behind one counts as the largest possible, and any video
+file as one minute, which a longer one exceeds; `has_unknown_size` tells both.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ _TOKEN = _SIDE**2
 """Pixels of one token."""
 
 MAX_PIXELS = 2_621_440
-"""An image is scaled down to so many pixels unless the part says otherwise."""
+"""Pixels to which an image is scaled down unless the part says otherwise."""
 
 MAX_PIXELS_ALLOWED = 16_777_216
-"""What a part may say at most, and what `vl_high_resolution_images` fixes."""
+"""The largest `max_pixels` of a part, and the value that `vl_high_resolution_images` sets."""
 
 _MIN_PIXELS = 65_536
 _FRAME_PIXELS, _MOST_FRAME_PIXELS = 655_360, 2_048_000
 _TOTAL_PIXELS = 819_200_000
-"""Of all frames of a video; two frames share one set of tokens."""
+"""Most pixels of all frames of a video; two frames share one set of tokens."""
 
 _FPS, _FPS_RANGE = 2.0, (0.1, 10)
 _LEAST_FRAMES = 4
 _UNKNOWN_SECONDS = 60
-"""What a video is taken for: its length is not read."""
+"""Seconds assumed for a video: its length is not read."""
 
 _MARKS = 2
 """Tokens around an image or a video."""
@@ -52,8 +52,8 @@ def media_tokens(
     """Count the tokens of a content block; 0 for one that is no image or video. Never raises.
 
     Args:
-        block: In LangChain's, OpenAI's, Anthropic's or the vendor's own form.
-        max_pixels: What an image is scaled down to where the block does not say.
+        block: A block in LangChain's, OpenAI's, Anthropic's or the vendor's own form.
+        max_pixels: Pixels to which an image is scaled down if the block does not say.
         high_resolution: Whether `vl_high_resolution_images` is set.
     """
     most = MAX_PIXELS_ALLOWED if high_resolution else max_pixels
@@ -64,7 +64,7 @@ def media_tokens(
 
 
 def has_unknown_size(block: Mapping[str, Any]) -> bool:
-    """Return whether it holds a video, or an image whose size cannot be read from the block."""
+    """Return whether a block holds a video, or an image whose size cannot be read from it."""
     return any(_size(part) is None for part in iter_visual_blocks(block))
 
 
@@ -91,7 +91,7 @@ def video_tokens(
     max_pixels: int = _FRAME_PIXELS,
     total_pixels: int = _TOTAL_PIXELS,
 ) -> int:
-    """Count the tokens of so many frames of one size, of the largest where it is unknown."""
+    """Count the tokens of so many frames of one size, or of the largest if it is unknown."""
     most = max(min(max_pixels, 2 * total_pixels // frames), min_pixels * 21 // 20)
     if size is None:
         each = most // _TOKEN
@@ -125,7 +125,7 @@ def _video(block: Mapping[str, Any]) -> int:
 
 
 def _size(block: Mapping[str, Any]) -> Size | None:
-    """Return the size of an image or of a list of frames; None where it cannot be read."""
+    """Return the size of an image or of a list of frames; None if it cannot be read."""
     if visual_kind(block) == "image":
         return image_size(_front(_packed(block)))
     frames = block.get("video")
@@ -136,14 +136,14 @@ def _size(block: Mapping[str, Any]) -> Size | None:
 
 
 def _pixels(block: Mapping[str, Any], key: str, unsaid: int, most: int) -> int:
-    """Return a number of pixels of the block, or of its extras."""
+    """Return a number of pixels of the block, or of its `extras`."""
     value = block_option(block, key)
     usable = isinstance(value, int) and not isinstance(value, bool) and value > 0
     return min(value, most) if usable else unsaid
 
 
 def _rate(block: Mapping[str, Any]) -> float:
-    """Return the frames per second of the block, where the value is usable."""
+    """Return the frames per second of the block, if the value is usable."""
     value = block_option(block, "fps")
     usable = isinstance(value, int | float) and _FPS_RANGE[0] <= value <= _FPS_RANGE[1]
     return float(value) if usable else _FPS

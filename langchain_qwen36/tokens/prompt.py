@@ -1,8 +1,8 @@
-"""Tokens of a whole request: the messages and tools as Qwen's own chat template writes them.
+"""Count the tokens of a whole request, written as Qwen's own chat template writes it.
 
-The text is the one that Qwen3.5 and 3.6 share (`<tools>` with one JSON line a tool, calls as
-`<function=…>` blocks). Gateways that add a system prompt of their own show it only in the usage
-that comes back.
+The template is that of Qwen3.5 and 3.6 (`<tools>` with one JSON line a tool, calls as
+`<function=…>` blocks). If a gateway adds a system prompt of its own, only the response's usage
+shows it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _TOOLS_HEAD = "# Tools\n\nYou have access to the following functions:\n\n<tools>"
 
-# What follows the tools is the same in every request; recordings show the same 177.
+# The text after the tools is the same in every request; recordings show the same 177 tokens.
 _TOOLS_TAIL_TOKENS = 177
 
 
@@ -49,15 +49,15 @@ def count_messages(
     """Count the input tokens of a request: messages, template, tools, images and videos.
 
     Args:
-        messages: LangChain messages, as they are handed to the model.
-        tools: Tools in OpenAI's wire form, as `convert_to_openai_tool` gives them.
+        messages: LangChain messages, as they are passed to the model.
+        tools: Tools in OpenAI's wire form, as `convert_to_openai_tool` returns them.
         thinking: Whether the call thinks; if not, the prompt ends with an empty `<think></think>`
             block.
         preserve_thinking: The same as `replay="all"`, for reasoning of this package's models.
-        replay: Which assistant messages are sent with their reasoning, as `replay_reasoning` says.
-        max_pixels: What the server scales an image down to where the block does not say.
+        replay: Which assistant messages are sent with their reasoning; see `replay_reasoning`.
+        max_pixels: Pixels to which the server scales an image down if the block does not say.
         high_resolution: Whether `vl_high_resolution_images` is set.
-        count: Counts a text; exact where the extra `tokenizer` is installed.
+        count: Counts a text; exact if the extra `tokenizer` is installed.
     """
     text = prompt_text(
         messages, tools, thinking=thinking, preserve_thinking=preserve_thinking, replay=replay
@@ -106,7 +106,7 @@ def prompt_text(
 
 
 class _AssistantWriter:
-    """Writes the assistant's messages of one history, with the reasoning that is replayed."""
+    """Writes the assistant messages of a history, with the reasoning that is sent back."""
 
     def __init__(self, messages: Sequence[BaseMessage], replay: Replay, foreign: bool) -> None:
         self._replayed_from = first_replayed(messages, replay)
@@ -117,7 +117,7 @@ class _AssistantWriter:
         reasoning = ""
         if index >= self._replayed_from and replays_reasoning(message, foreign=self._foreign):
             reasoning = reasoning_text(message)
-        # The template writes an empty thought where the newest turn has none.
+        # The template writes empty `<think>` tags if the newest turn has no reasoning.
         in_turn = index >= self._turn_from
         thought = f"<think>\n{reasoning}\n</think>\n\n" if reasoning or in_turn else ""
         answer = _text(message).strip()
@@ -147,7 +147,7 @@ def _text(message: BaseMessage) -> str:
 
 
 def _block_text(block: Any) -> str:
-    """Text of a block, of a document, or of a tool's result in a user message."""
+    """Return the text of a block, of a document, or of a tool's result in a user message."""
     if (text := block_text(block)) is not None:
         return text
     if is_block(block, "tool_result"):

@@ -1,4 +1,4 @@
-"""Tokens of a text: exact with the extra `tokenizer`, else a close estimate with no download.
+"""Count the tokens of a text: exactly with the extra `tokenizer`, else by a close estimate.
 
 The estimate cuts a text about where Qwen's own tokenizer pre-cuts it and adds up what a piece of
 its kind costs on average; the weights are fitted to the vocabulary that Qwen3.5 and 3.6 share.
@@ -28,10 +28,10 @@ _PIECE = (
 )
 
 _KEPT = 50_000
-"""Pieces whose weight is remembered; most texts use a few thousand."""
+"""Pieces whose weight is cached; most texts use a few thousand."""
 
 _KEPT_LENGTH = 64
-"""A longer piece is a run of signs or letters that is hardly met twice."""
+"""A longer piece is a run of signs or letters that hardly occurs twice."""
 
 
 def count_text(text: str) -> int:
@@ -55,7 +55,7 @@ def token_ids(text: str) -> list[int]:
 
 
 def estimate_text(text: str) -> int:
-    """Estimate the tokens of a text by its characters alone."""
+    """Estimate the tokens of a text from its characters alone."""
     if len(_WEIGHTS) > _KEPT:
         _WEIGHTS.clear()
     return round(sum(map(_WEIGHTS.__getitem__, re.findall(_PIECE, text))))
@@ -73,7 +73,7 @@ def _encoder() -> Callable[[str], list[int]] | None:
 
 
 class _Weights(dict[str, float]):
-    """The weight of each piece, worked out when it is first met."""
+    """The weight of each piece, calculated on first use."""
 
     def __missing__(self, piece: str) -> float:
         weight = _weight(piece)
@@ -95,7 +95,7 @@ def _weight(piece: str) -> float:
     if piece[-1].isdigit():
         return length
     if first.isspace():
-        # A line break or an indent is a token; one space goes with what comes after it.
+        # A line break or an indent is a token; one space belongs to what follows it.
         return 0.9 if length > 1 or first in "\r\n" else 0
     if first.isalpha():
         return _foreign_word(first, length)
