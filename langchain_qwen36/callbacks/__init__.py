@@ -1,4 +1,4 @@
-"""What every run cost: a callback handler, its ledger, budget and reports."""
+"""Track what every run costs: a callback handler, its ledger, budget and reports."""
 
 from __future__ import annotations
 

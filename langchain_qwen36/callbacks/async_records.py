@@ -1,4 +1,4 @@
-"""Await what an async `on_record` returns, in sync and async callbacks alike."""
+"""Await the result of an async `on_record`, in sync and async callbacks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 logger = logger_for(__name__)
 
 _running: set[asyncio.Task[None]] = set()
-"""Tasks that nobody awaits; the event loop keeps only weak references."""
+"""Tasks that no code awaits; the event loop keeps only weak references to them."""
 
 
 def awaiting(
@@ -32,7 +32,7 @@ def awaiting(
 
 
 async def finish(pending: list[Awaitable[None]]) -> None:
-    """Await all of `pending`; an error is logged, for it must not fail the call."""
+    """Await all of `pending`; an error is logged, since it must not fail the call."""
     while pending:
         try:
             await pending.pop(0)
@@ -41,7 +41,7 @@ async def finish(pending: list[Awaitable[None]]) -> None:
 
 
 def run_pending(pending: list[Awaitable[None]]) -> None:
-    """Run all of `pending` from sync code: now, or as a task where an event loop is running."""
+    """Run all of `pending` from sync code: now, or as a task if an event loop is running."""
     if not pending:
         return
     try:

@@ -1,4 +1,4 @@
-"""The requests of a call before its last one: what a gateway may bill of each."""
+"""Price the requests of a call before its last one, each of which a gateway may bill."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def attempts_of(error: QwenError) -> dict[str, Any]:
-    """Return what an error knows of the call's attempts, under the keys of `response_metadata`."""
+    """Return an error's attempts, under the keys of `response_metadata`."""
     facts = {
         "attempts": error.attempts,
         "request_id": error.request_id,
@@ -36,11 +36,12 @@ def bill_attempt(
     """Price an attempt.
 
     Args:
-        attempt: What is known of it: `usage` or `output_tokens`, `error`, `request_id`, `cost` …
+        attempt: The known facts of the attempt: `usage` or `output_tokens`, `error`, `request_id`,
+            `cost` …
         pricer: The prices.
-        model: The model as it was requested.
+        model: The requested model.
         gateway: The gateway's name.
-        count_prompt: Counts the prompt, where no usage of the attempt came.
+        count_prompt: Counts the prompt, if no usage of the attempt came.
     """
     usage = usable_usage(attempt.get("usage"))
     counted = usage or {
@@ -62,7 +63,7 @@ def bill_attempt(
 
 
 def list_attempt(record: CallRecord, attempt: BilledAttempt) -> CallRecord:
-    """Name an attempt that the record's sums hold already."""
+    """Add an attempt to the record's list, without changing its sums, which include it already."""
     return replace(record, billed_attempts=(*record.billed_attempts, attempt))
 
 
@@ -89,7 +90,7 @@ def add_attempt(record: CallRecord, attempt: BilledAttempt) -> CallRecord:
 
 
 def token_counts(usage: Mapping[str, Any]) -> TokenCounts:
-    """Return the counts of LangChain's `UsageMetadata`."""
+    """Convert LangChain's `UsageMetadata` to token counts."""
     ins = usage.get("input_token_details") or {}
     outs = usage.get("output_token_details") or {}
     return TokenCounts(

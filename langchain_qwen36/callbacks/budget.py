@@ -1,4 +1,4 @@
-"""A budget: what calls may cost, and the refusal of a call that it cannot bear."""
+"""Decide by a budget whether a call may be sent, and refuse it if not."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Unpriced = str
 """What a budget does with a call whose cost cannot be known: `refuse` it, `allow` it uncounted, or
-an amount such as `"0.02 USD"` that it is charged."""
+charge it an amount such as `"0.02 USD"`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Budget:
     def __post_init__(self) -> None:
         if self.limit.amount <= 0:
             raise ValueError(f"`budget={str(self.limit)!r}` must be above 0: no call could be made")
-        units_of(self.limit.amount)  # raises where it is more than can be counted
+        units_of(self.limit.amount)  # raises if the amount is too large to count
         if self.warn_at is not None and not 0 < self.warn_at <= 1:
             raise ValueError(
                 f"`warn_at={self.warn_at!r}` must be a share of the budget, above 0 and at most 1"
@@ -49,10 +49,10 @@ class Budget:
         warn_at: float | None,
         unpriced: Unpriced | Money = "refuse",
     ) -> Budget | None:
-        """Read a handler's `budget=`, `warn_at=` and `unpriced=`.
+        """Parse a handler's `budget=`, `warn_at=` and `unpriced=`.
 
         Raises:
-            ValueError: They are no amount, share and choice, or there is a share of nothing.
+            ValueError: A value has the wrong form, or there is a share without a budget.
         """
         treatment = _parse_unpriced(unpriced)
         if budget is None:
@@ -62,15 +62,15 @@ class Budget:
         return cls(Money.parse(budget) if isinstance(budget, str) else budget, warn_at, treatment)
 
     def warns(self, spent: Mapping[str, Decimal]) -> bool:
-        """Return whether so much is spent that a warning is due."""
+        """Return whether the spent amount calls for a warning."""
         return self.warn_at is not None and self._in(spent) >= self.limit.amount * Decimal(
             str(self.warn_at)
         )
 
     def check(self, spent: Mapping[str, Decimal]) -> None:
-        """Refuse the next call when the budget is spent, or cannot be kept.
+        """Refuse the next call if the budget is spent, or cannot be checked.
 
-        Money of another currency cannot be counted, so from then on calls are refused too.
+        Money of another currency cannot be counted, so once some was spent calls are refused too.
 
         Raises:
             BudgetExceededError: The next call must not be made.
@@ -94,16 +94,16 @@ class Budget:
         held: Mapping[str, Decimal],
         unpriced_before: str | None = None,
     ) -> Money | None:
-        """Decide whether a call may be sent, and what to hold for it.
+        """Decide whether a call may be sent, and how much to hold for it.
 
         Args:
-            call: The call, with what it may cost.
-            spent: What ended calls cost, by currency.
-            held: What calls in flight may cost, by currency.
+            call: The call, with its estimated cost.
+            spent: Cost of ended calls, by currency.
+            held: Amounts held for calls in flight, by currency.
             unpriced_before: A model whose call ended without a known price.
 
         Returns:
-            The amount to hold; None: nothing can be held, and the call may be sent all the same.
+            The amount to hold; None: nothing can be held, but the call may be sent.
 
         Raises:
             BudgetExceededError: The call must not be sent; the message names the model and the fix.
@@ -129,10 +129,10 @@ class Budget:
     def check_next(
         self, model: str, spent: Mapping[str, Decimal], held: Mapping[str, Decimal]
     ) -> None:
-        """Refuse another request of a call that is running, whose hold is among those held.
+        """Refuse another request of a running call; `held` includes the call's hold.
 
         Raises:
-            BudgetExceededError: There is no room for it beside what was spent.
+            BudgetExceededError: The hold of the request does not fit beside what was spent.
         """
         self.check(spent)
         if self._in(spent) + self._in(held) > self.limit.amount:

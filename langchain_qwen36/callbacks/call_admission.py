@@ -1,4 +1,7 @@
-"""Admit each request of a call: its first, its retries, the second question of a forced choice."""
+"""Pass each request of a call to the budgets that admit it: the first, retries, repeated questions.
+
+The decisions are made in `callbacks/budget.py` (`Budget.admit`) and `spend/booking.py`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class CallAdmission:
-    """Admits the requests of a call in every handler that counts it."""
+    """Admits the requests of a call at every handler that counts it."""
 
     __slots__ = ("_call", "_durable", "_ledgers", "_pricer")
 
@@ -26,12 +29,12 @@ class CallAdmission:
         ledgers: tuple[Ledger, ...],
         durable: tuple[DurableBook, ...],
     ) -> None:
-        """Choose who counts the call.
+        """Store the handlers' books that count the call.
 
         Args:
             call: The call.
             pricer: Prices its requests.
-            ledgers: The handlers' sums in memory; they hold the first request already.
+            ledgers: The handlers' ledgers in memory; they hold the first request already.
             durable: The handlers' spend ledgers.
         """
         self._call = call
@@ -50,7 +53,7 @@ class CallAdmission:
             await book.aadmit(self._call.run_id)
 
     def next_request(self, billed: Mapping[str, Any]) -> None:
-        """Book a request of the call, and reserve the next one."""
+        """Settle a request of the call, and reserve the next one."""
         attempt = self._charge(billed)
         for book in self._durable:
             book.next_request(self._call.run_id, attempt)
@@ -66,7 +69,7 @@ class CallAdmission:
         call = self._call
         attempt = call.bill(billed, self._pricer, call.gateway)
         call.billed_attempts.append(billed)
-        call.chunks.clear()  # they are of this request
+        call.chunks.clear()  # they belong to this request
         for ledger in self._ledgers:
             ledger.next_request(call.run_id, attempt, call.model or "a model")
         return attempt

@@ -1,4 +1,4 @@
-"""`with get_qwen_cost_callback() as cb:` counts every call made inside, however deep."""
+"""Count every call made inside a block: `with get_qwen_cost_callback() as cb:`."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ _current: ContextVar[QwenCostCallbackHandler | None] = ContextVar(
 
 @cache
 def _follow_the_context() -> None:
-    """Have LangChain look for a block's handler; once, for a hook cannot be removed.
+    """Register a hook by which LangChain finds a block's handler; once, as none can be removed.
 
-    See docs/quirks.md#configure-hooks. LangChain's tracers take 15 ms to import, which is paid by
-    the first block.
+    See docs/quirks.md#configure-hooks. LangChain's tracers take 15 ms to import, at the first
+    block.
     """
     from langchain_core.tracers.context import register_configure_hook  # noqa: PLC0415
 
@@ -66,11 +66,11 @@ def get_qwen_cost_callback(**settings: Unpack[CostSettings]) -> Iterator[QwenCos
             agent.invoke({"messages": [...]})
         print(cb)
 
-    Blocks nest: a call counts in each block around it, and the budget of each holds. On leaving,
-    calls whose end no event reported are booked as abandoned (`close_open_calls`).
+    Blocks nest: a call counts in each enclosing block, and each budget applies. At the end of the
+    block, calls whose end no event reported are recorded as abandoned (`close_open_calls`).
 
-    Tasks, `batch`, `RunnableParallel` and graphs are followed. A plain thread begins with an
-    empty context: start it with `contextvars.copy_context().run`.
+    Tasks, `batch`, `RunnableParallel` and graphs are included. A plain thread has an empty context:
+    start it with `contextvars.copy_context().run`.
 
     Args:
         **settings: The keywords of `QwenCostCallbackHandler`.
@@ -89,15 +89,15 @@ def current_handler() -> QwenCostCallbackHandler | None:
 
 @contextmanager
 def counting_in(handler: QwenCostCallbackHandler) -> Iterator[QwenCostCallbackHandler]:
-    """Count the calls made inside the block in a handler, and in those of the blocks around it."""
+    """Count the calls made inside the block in a handler, and in those of the enclosing blocks."""
     _follow_the_context()
     handler.set_parent(_current.get())
     token = _current.set(handler)
     try:
         yield handler
     finally:
-        # An async generator may be closed by another task, whose context is not ours to reset:
-        # the handler stands in the old context for good, so it stops by itself.
+        # An async generator may be closed by another task, whose context cannot be reset here: the
+        # handler stays in the old context for good, so it is stopped.
         handler.stop()
         with suppress(ValueError):
             _current.reset(token)

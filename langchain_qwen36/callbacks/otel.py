@@ -1,4 +1,4 @@
-"""Each call as an OpenTelemetry span, under the GenAI semantic conventions (extra `otel`)."""
+"""Export each call as an OpenTelemetry span, in the GenAI semantic conventions (extra `otel`)."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Attribute = str | int | float | bool
 def export_span(record: CallRecord, tracer_provider: TracerProvider | None = None) -> None:
     """Write one finished client span for a call, below the current span.
 
-    Give it to a handler: `QwenCostCallbackHandler(on_record=export_span)`. The span begins and
-    ends when the call did.
+    Pass it to a handler: `QwenCostCallbackHandler(on_record=export_span)`. The span has the call's
+    times.
 
     Args:
         record: The call.
-        tracer_provider: Where the span goes; the global provider when None.
+        tracer_provider: The provider of the span; None: the global one.
 
     Raises:
         ImportError: The extra `otel` is not installed.
@@ -47,7 +47,7 @@ def export_span(record: CallRecord, tracer_provider: TracerProvider | None = Non
 
 
 def genai_attributes(record: CallRecord) -> dict[str, Attribute]:
-    """Return a call's `gen_ai.*` attributes; what is unknown is left out.
+    """Return a call's `gen_ai.*` attributes, without unknown ones.
 
     The detailed cost keys follow a proposal for the GenAI conventions
     (https://github.com/open-telemetry/semantic-conventions-genai/issues/443): an amount, its

@@ -1,4 +1,4 @@
-"""The record of one call, and the summary of many: plain values."""
+"""The record of one call, and the summary of several: plain values."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 Ending = Literal["ok", "error", "cancelled", "abandoned"]
-"""How a call ended; `abandoned`: nobody read it to its end, or no event reported its end
+"""How a call ended; `abandoned`: it was not read to its end, or no event reported its end
 (docs/quirks.md#cancelled-calls)."""
 
 PriceSource = Literal[
     "reported",  # the gateway reported what it charged
     "list",  # usage x our price list
-    "price_as",  # usage x the list that `price_as=` names, for no list of its own has it
+    "price_as",  # usage x the list that `price_as=` names, since no list of its own exists
     "user",  # your `price_of=`
     "llm_cache",  # answered by LangChain's cache: docs/quirks.md#answers-from-langchains-cache
     "not_billed",  # on a server of your own, or docs/quirks.md#what-a-failed-call-costs
@@ -32,15 +32,15 @@ class TokenCounts:
     """Tokens of one or many calls; cache and reasoning counts are parts of input and output."""
 
     input: int = 0
-    """All that went in, cached or not."""
+    """All input, cached or not."""
     output: int = 0
-    """All that came out, thoughts included."""
+    """All output, including the reasoning."""
     cache_read: int = 0
-    """Of the input: read from a cache."""
+    """Part of the input that was read from a cache."""
     cache_write: int = 0
-    """Of the input: written to a cache."""
+    """Part of the input that was written to a cache."""
     reasoning: int = 0
-    """Of the output: thoughts; 0 where the gateway does not count them."""
+    """Part of the output that is reasoning; 0 if the gateway does not count it."""
 
     def __add__(self, other: TokenCounts) -> TokenCounts:
         return TokenCounts(
@@ -62,17 +62,17 @@ class TokenCounts:
 
     @property
     def total(self) -> int:
-        """Input and output."""
+        """The sum of input and output."""
         return self.input + self.output
 
 
 class Parent(NamedTuple):
-    """A run that a call was made in: a chain, an agent, a node, a tool."""
+    """A run in which a call was made: a chain, an agent, a node, a tool."""
 
     run_id: UUID
     """LangChain's id of the run."""
     name: str | None
-    """None where its start was not seen: it began before the handler was there."""
+    """The run's name; None if it began before the handler was there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,73 +80,74 @@ class BilledAttempt:
     """A request of a call before its last one that the gateway may bill."""
 
     tokens: TokenCounts
-    """What went in and came out of it."""
+    """The tokens of the request."""
     cost: Decimal | None
-    """None: no price is known, so the call's cost does not hold it."""
+    """The cost; None: no price is known, so the call's cost does not include it."""
     currency: str | None
-    """None where the price is unknown or nothing was charged."""
+    """The currency; None if the price is unknown or nothing was charged."""
     input_cost: Decimal | None = None
     """The part of `cost` for all input."""
     output_cost: Decimal | None = None
-    """The rest of it."""
+    """The part of `cost` for the output."""
     estimated: bool = True
-    """Its tokens were counted by us."""
+    """Whether the tokens are our own count."""
     error: str | None = None
-    """Class of the exception that ended it; None: it was answered."""
+    """Class of the exception that ended the request; None: it was answered."""
     request_id: str | None = None
     """The gateway's id of the request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRecord:
-    """One call of a chat model. What is not known is None."""
+    """One call of a chat model; unknown values are None."""
 
     run_id: UUID
     """LangChain's id of the call."""
     parents: tuple[Parent, ...]
-    """The runs it was made in, outermost first."""
+    """The runs in which the call was made, outermost first."""
     name: str | None
     """The run's name, as traces show it."""
     tags: tuple[str, ...]
-    """The run's tags, inherited ones too."""
+    """The run's tags, including inherited ones."""
     model: str | None
-    """The catalogue's id where the name is known, else the name as it was given."""
+    """The catalogue's id if the name is known, else the name as given."""
     gateway: str | None
     """Name of the gateway's row."""
     tier: str | None
     """Label of the price tier of the whole call, e.g. `≤256K`."""
     tokens: TokenCounts
-    """What went in and came out."""
+    """The tokens of the call."""
     cost: Decimal | None
-    """What the call cost, in `currency`; None: no price is known (never 0)."""
+    """The cost of the call, in `currency`; None: no price is known (never 0)."""
     currency: str | None
-    """None where the price is unknown or nothing was charged."""
+    """The currency; None if the price is unknown or nothing was charged."""
     input_cost: Decimal | None
-    """The part of `cost` for all input, cached or not; None where only the total is known."""
+    """The part of `cost` for all input, cached or not; None if only the total is known."""
     output_cost: Decimal | None
-    """The rest of it."""
+    """The part of `cost` for the output."""
     price_source: PriceSource
-    """Where `cost` is from."""
+    """The source of `cost`."""
     estimated: bool
-    """TokenCounts were counted by us, or the usage seen before the cut may not be the last."""
+    """Whether the tokens are our own count, or the last usage before a cut, which may be
+    incomplete."""
     ending: Ending
     """How the call ended."""
     error: str | None
     """Class of the exception that ended it."""
     started: datetime
-    """In UTC."""
+    """Start of the call in UTC."""
     ended: datetime
-    """In UTC."""
+    """End of the call in UTC."""
     request_id: str | None = None
-    """The gateway's id of the request, as its invoice and its support name it."""
+    """The gateway's id of the request, for its invoice and its support."""
     response_id: str | None = None
     """The id of the completion."""
     response_model: str | None = None
     """The model as the gateway names it in the response."""
     attempts: int = 1
-    """Requests that were sent for the call; all that may be billed are in `cost`."""
+    """Requests that were sent for the call; `cost` includes all that may be billed."""
     billed_attempts: tuple[BilledAttempt, ...] = ()
-    """The requests before the last one that may be billed; parts of `cost` and `tokens`."""
+    """Requests before the last one that may be billed; `cost` and `tokens` include them."""
     metadata: Mapping[str, str | int | float | bool] = field(default_factory=dict)
     """Numbers and short texts of the run's metadata: `user_id`, `thread_id`, …"""
     tool: str | None = None
@@ -154,37 +155,37 @@ class CallRecord:
 
     @property
     def parent_run_id(self) -> UUID | None:
-        """The run directly above."""
+        """The id of the run directly above."""
         return self.parents[-1].run_id if self.parents else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What a set of calls comes to."""
+    """The sums of a set of calls."""
 
     calls: int
-    """Calls that went to a gateway; hits of LangChain's cache are counted apart."""
+    """Calls that went to a gateway; hits of LangChain's cache are counted separately."""
     cached_calls: int
-    """Answered by LangChain's cache: no cost, and their tokens only in `llm_cache_tokens`."""
+    """Calls answered by LangChain's cache: no cost, and their tokens only in `llm_cache_tokens`."""
     failed_calls: int
-    """Ended in an error."""
+    """Calls that ended in an error."""
     aborted_calls: int
-    """Cancelled or abandoned."""
+    """Calls that were cancelled or abandoned."""
     estimated_calls: int
-    """Whose tokens were counted by us, at least in part."""
+    """Calls whose tokens are, at least in part, our own count."""
     unpriced_calls: int
-    """Calls without a known price: `costs` does not hold them."""
+    """Calls without a known price: `costs` does not include them."""
     priced_as_calls: int
     """Calls whose cost is by the list that `price_as=` names."""
     tokens: TokenCounts
-    """Of the calls that went to a gateway."""
+    """Tokens of the calls that went to a gateway."""
     llm_cache_tokens: TokenCounts
-    """Of the calls that LangChain's cache answered."""
+    """Tokens of the calls that LangChain's cache answered."""
     costs: Mapping[str, Decimal]
-    """Sum per currency; currencies are never added."""
+    """Sum of each currency; currencies are never added."""
 
     def __add__(self, other: Summary) -> Summary:
-        """Both sets of calls together."""
+        """Return the summary of both sets of calls together."""
         sums = {
             each.name: getattr(self, each.name) + getattr(other, each.name)
             for each in fields(self)
@@ -202,7 +203,7 @@ class Summary:
 
     @property
     def cost(self) -> Decimal | None:
-        """The sum where there is one currency, as a Decimal; None: no call's price is known.
+        """The sum if there is one currency, as a Decimal; None: no call's price is known.
 
         Raises:
             ValueError: Calls were paid in several currencies; `costs` has a sum for each.

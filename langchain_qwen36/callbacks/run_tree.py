@@ -1,4 +1,4 @@
-"""The tree of open runs: their names and parents."""
+"""Keep the tree of open runs: their names and parents."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class _Run:
 class RunTree:
     """The chains, tools and retrievers that are running, and the calls begun directly in each.
 
-    Each change is one dictionary or set operation, so no lock is needed. A run is forgotten when
-    it ends: the records hold the names by then.
+    Each change is one dictionary or set operation, so no lock is needed. A run is dropped when it
+    ends: the records have the names by then.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class RunTree:
     def start(
         self, run_id: UUID, parent: UUID | None, name: str | None, *, is_tool: bool = False
     ) -> None:
-        """Note that a chain, tool or retriever begins."""
+        """Record that a chain, tool or retriever begins."""
         self._runs[run_id] = _Run(name, parent, is_tool)
 
     def end(self, run_id: UUID) -> set[UUID]:
@@ -41,12 +41,12 @@ class RunTree:
         return run.calls if run else set()
 
     def add_call(self, call: UUID, parents: tuple[Parent, ...]) -> None:
-        """Note a call that begins in the last of `parents`."""
+        """Record a call that begins in the last of `parents`."""
         if parents and (run := self._runs.get(parents[-1].run_id)):
             run.calls.add(call)
 
     def tool_around(self, run_id: UUID | None) -> str | None:
-        """Return the name of the innermost tool that is a run or above it."""
+        """Return the name of the innermost tool that is a run, or contains it."""
         while run := self._runs.get(run_id) if run_id else None:
             if run.is_tool:
                 return run.name

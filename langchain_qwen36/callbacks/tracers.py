@@ -1,4 +1,4 @@
-"""Put the cost of a call where LangSmith and Langfuse read it."""
+"""Write the cost of a call where LangSmith and Langfuse read it."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 logger = logger_for(__name__)
 
 Costs = dict[str, float]
-"""LangSmith's names for the total and its two parts, in dollars; what is unknown is left out."""
+"""LangSmith's names for the total and its two parts, in dollars, without unknown ones."""
 
 
 def write_costs(result: LLMResult, costs: Costs) -> None:
-    """Put a call's dollars into the result that the handlers after this one are given.
+    """Write a call's dollars into the result that the handlers after this one receive.
 
-    The message that the caller gets is left as it is: floats in its usage would break every sum
-    over it, and on a chunk they break the stream itself.
+    The caller's message is not changed: floats in its usage would break every sum over it, and on a
+    chunk they break the stream itself.
     """
     message = _first_message(result)
     if not costs or message is None or message.usage_metadata is None:
@@ -42,7 +42,7 @@ def write_costs(result: LLMResult, costs: Costs) -> None:
 
 
 def costs_of(record: CallRecord) -> Costs:
-    """Return what a handler booked for a call."""
+    """Return the costs in a call's record."""
     if record.currency != "USD":
         return {}
     known: dict[str, Decimal | None] = {
@@ -58,10 +58,11 @@ def expose_costs(
 ) -> None:
     """Let the tracers of a run, and only they, read the cost of the message.
 
-    A handler of the user's mostly comes after LangSmith's tracer, so the model does it: one handler
-    before each tracer writes the costs into the usage, one after it takes them out, for LangChain's
-    own usage callback cannot add floats. Langfuse's handler is told on its own span. LangChain does
-    not hand its run to `_stream`, so plain streams need a handler with `trace_costs`.
+    A user's handler mostly comes after LangSmith's tracer, so the model does it: one handler before
+    each tracer writes the costs into the usage, one after it removes them, since LangChain's own
+    usage callback cannot add floats. For Langfuse the cost is written on its handler's span.
+    LangChain does not pass its run to `_stream`, so plain streams need a handler with
+    `trace_costs`.
     """
     from langchain_core.tracers.langchain import LangChainTracer  # noqa: PLC0415 (loaded by then)
 
@@ -78,25 +79,26 @@ def expose_costs(
 
 
 class _CostInjector(BaseCallbackHandler):
-    """Writes the bill that is on the message."""
+    """Writes the cost on the message into the usage."""
 
     run_inline = True  # LangChain runs other handlers of an async run later, out of order.
 
     def __init__(self) -> None:
         self.before: list[Any] = []
-        """The result as it was."""
+        """The result before the change."""
 
     def on_llm_end(self, response: LLMResult, **_: Any) -> None:
-        """Write it for the tracer that is next."""
+        """Write the cost for the next tracer."""
         self.before = list(response.generations)
         if (message := _first_message(response)) is not None:
             write_costs(response, _costs_on(message.response_metadata.get("cost")))
 
 
 class _LangfuseCost(BaseCallbackHandler):
-    """Writes the cost of the message on the span of Langfuse's own handler, before that ends it.
+    """Writes the cost of the message on the span of Langfuse's own handler, before the span ends.
 
-    Its handler has no public way to a run's span; what fails is logged, and the span has no cost.
+    Langfuse's handler has no public way to a run's span; a failure is logged, and the span has no
+    cost.
     """
 
     run_inline = True
@@ -105,7 +107,7 @@ class _LangfuseCost(BaseCallbackHandler):
         self._handler = handler
 
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **_: Any) -> None:
-        """Write it on the span that is still open."""
+        """Write the cost on the span that is still open."""
         message = _first_message(response)
         costs = _costs_on(message.response_metadata.get("cost")) if message else {}
         details = {name.removesuffix("_cost"): cost for name, cost in costs.items()}
@@ -118,7 +120,7 @@ class _LangfuseCost(BaseCallbackHandler):
 
 
 class _CostRemover(BaseCallbackHandler):
-    """Puts back what was there before."""
+    """Restores the result that was there before."""
 
     run_inline = True
 
@@ -126,19 +128,19 @@ class _CostRemover(BaseCallbackHandler):
         self._writer = writer
 
     def on_llm_end(self, response: LLMResult, **_: Any) -> None:
-        """Do nothing more: the tracer has made its copy."""
+        """Restore the result: the tracer has made its copy."""
         response.generations[:] = self._writer.before
 
 
 def _first_message(result: LLMResult) -> AIMessage | None:
-    """Usage stands on the first of several generations."""
+    """Return the first message: it alone has usage if there are several generations."""
     first = next(iter(result.generations[0]), None) if result.generations else None
     message = first.message if isinstance(first, ChatGeneration) else None
     return message if isinstance(message, AIMessage) else None
 
 
 def _costs_on(bill: Mapping[str, Any] | None) -> Costs:
-    """Of a reported bill only the total is known."""
+    """Return the costs in a cost record; a reported cost has only a total."""
     if not bill or bill["currency"] != "USD":
         return {}
     if bill["basis"] == "reported":

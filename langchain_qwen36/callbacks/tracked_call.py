@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
 _MAX_METADATA_CHARS = 256
-"""Longer texts are no ids, and a record must not keep a prompt."""
+"""Most characters; longer texts are no ids, and a record must not keep a prompt."""
 _ACCOUNT_KEYS = frozenset(key for keys in METADATA_KEYS.values() for key in keys)
-"""They name a call's accounts, whoever put them there."""
+"""Metadata keys that name a call's accounts; they are kept whoever set them."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,24 +48,24 @@ class TrackedCall:
     name: str | None
     tags: tuple[str, ...]
     model: str | None
-    """As requested."""
+    """The requested model."""
     gateway: str | None
     messages: Sequence[BaseMessage]
     tools: Sequence[Any] | None
     params: Mapping[str, Any] = field(default_factory=dict)
     """The run's `invocation_params`."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
-    """Of the run's config."""
+    """Metadata of the run's config."""
     tool: str | None = None
     """The tool in which the call is made."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     chunks: list[BaseMessage] = field(default_factory=list)
     billed_attempts: list[Mapping[str, Any]] = field(default_factory=list)
-    """Requests before the one that is running that the gateway may bill."""
+    """Earlier requests of the call that the gateway may bill."""
     prompt_tokens: int | None = None
-    """Our count of the prompt; made only where the gateway's never came."""
+    """Our count of the prompt; made only if the gateway's never came."""
     recorded_as_abandoned: bool = False
-    """It was booked as abandoned; should it end after all, its real end replaces that."""
+    """Whether it was recorded as abandoned; a later end event replaces the record."""
 
     def count_prompt(self) -> int:
         """Return our count of the prompt's tokens; counted once."""
@@ -80,12 +80,12 @@ class TrackedCall:
         return bill_attempt(attempt, pricer, self.model, gateway, self.count_prompt)
 
     def mark_as_abandoned(self) -> None:
-        """Keep only what a late end needs."""
+        """Drop all but what a late end needs."""
         self.recorded_as_abandoned, self.messages, self.chunks = True, (), []
 
 
 def short_values(metadata: Mapping[str, Any]) -> dict[str, str | int | float | bool]:
-    """Return the numbers and short texts of a run's metadata; LangSmith's own keys left out."""
+    """Return the numbers and short texts of a run's metadata, without LangSmith's own keys."""
     return {
         key: value
         for key, value in metadata.items()
@@ -115,14 +115,14 @@ def gateway_of_start(
 
 
 def record_success(call: TrackedCall, response: ResponseSummary, pricer: Pricer) -> CallRecord:
-    """Return the record of a call that ended well; without usage it is estimated."""
+    """Return the record of a call that succeeded; without usage it is estimated."""
     if _from_llm_cache(response):
         return _record(call, response, PricedCall(None, "llm_cache"), _End("ok"), pricer)
     return _priced(call, response, _End("ok"), pricer)
 
 
 def record_failure(call: TrackedCall, error: BaseException, pricer: Pricer) -> CallRecord:
-    """Return the record of a call that an exception ended, billed as far as it may have been.
+    """Return the record of a call that an exception ended, with the cost that may be billed.
 
     See docs/quirks.md#calls-that-end-early.
     """
@@ -136,7 +136,7 @@ def record_failure(call: TrackedCall, error: BaseException, pricer: Pricer) -> C
         end = _End(ending_of(error), error=name)
         record = _record(call, response, PricedCall(None, "not_billed"), end, pricer)
         return _with_attempts(record, response, call, pricer)
-    # The last usage of a cut answer is the whole usage only when the answer had its finish.
+    # The last usage of a cut answer is complete only if the answer had its finish reason.
     cut = "finish_reason" not in response.metadata
     return _priced(call, response, _End(ending_of(error), estimated=cut, error=name), pricer)
 
@@ -169,7 +169,7 @@ def _from_llm_cache(response: ResponseSummary) -> bool:
 
 
 class _End(NamedTuple):
-    """How a call ended."""
+    """The end of a call."""
 
     ending: Ending
     estimated: bool = False
@@ -194,8 +194,8 @@ def _with_attempts(
 ) -> CallRecord:
     """Add the requests before the last one, which a cancelled call alone knows.
 
-    An answer after which the call went on is in the sums of the last message already, or it is
-    what an error carries as partial.
+    An answer after which the call continued is already in the sums of the last message, or an error
+    carries it as partial.
     """
     metadata = response.metadata
     for attempt in call.billed_attempts or metadata.get("failed_attempts") or ():
@@ -243,7 +243,7 @@ def _text(value: Any) -> str | None:
 
 
 def _names(call: TrackedCall, metadata: Mapping[str, Any]) -> tuple[str | None, ...]:
-    """Return the model as requested, by which it is priced, and as the response names it."""
+    """Return the requested model, by which the call is priced, and the response's name of it."""
     return (call.model, metadata.get("model_name"))
 
 

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class ResponseSummary(NamedTuple):
-    """What pricing needs of a response; the message itself is not kept."""
+    """The parts of a response that pricing needs; the message itself is not kept."""
 
     text: str
-    """Answer, thoughts and tool calls, to be counted where no usage came."""
+    """Answer, reasoning and tool calls, to be counted if no usage came."""
     usage: Mapping[str, Any] | None
     metadata: Mapping[str, Any]
     """The message's `response_metadata`."""
@@ -52,10 +52,10 @@ def summarize_messages(messages: Iterable[BaseMessage]) -> ResponseSummary:
 
 
 def usable_usage(usage: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """Return the part of a usage that can be priced; None where none can.
+    """Return the part of a usage that can be priced; None if there is none.
 
-    All zeros beside an answer are a gateway that does not count. More cached tokens than input
-    tokens cannot be: the input is then taken as not cached, which never costs less.
+    All zeros with an answer mean a gateway that does not count. More cached tokens than input
+    tokens are impossible: the input then counts as not cached, which never costs less.
     """
     if usage is None:
         return None

@@ -1,8 +1,9 @@
-"""Hand a call from the handler, which knows who pays, to the model, which sends its requests.
+"""Pass a call from the handler, which knows who pays, to the model, which sends its requests.
 
 LangChain runs a handler's start inside the event loop, where nothing may wait for a disk. So the
-handler only announces the call, and the model has it admitted just before each of its requests
-is sent: it can wait in a thread, or await in a loop.
+handler only announces the call, and the model has it admitted just before each request is sent: it
+can wait in a thread, or await in a loop. This module decides nothing: limits are checked in
+`callbacks/budget.py` and `spend/booking.py`.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class Admission(Protocol):
-    """A call that is to be admitted before each of its requests.
+    """A call that must be admitted before each of its requests.
 
-    All raise `BudgetExceededError` where a limit would be passed, and `LedgerError` where the
+    All methods raise `BudgetExceededError` if a limit would be passed, and `LedgerError` if the
     ledger is down and calls without it are refused.
     """
 
@@ -30,7 +31,7 @@ class Admission(Protocol):
         ...
 
     def next_request(self, billed: Mapping[str, Any]) -> None:
-        """Book a request that the gateway may bill, and reserve the one after it."""
+        """Settle a request that the gateway may bill, and reserve the next one."""
         ...
 
     async def anext_request(self, billed: Mapping[str, Any]) -> None:
@@ -39,7 +40,7 @@ class Admission(Protocol):
 
 
 class AdmittedCall:
-    """A call that was admitted, by every handler that counts it."""
+    """A call that every handler that counts it has admitted."""
 
     __slots__ = ("_admissions",)
 
@@ -47,10 +48,11 @@ class AdmittedCall:
         self._admissions = admissions
 
     def next_request(self, billed: Mapping[str, Any]) -> None:
-        """Book a request of the call, and have the next one admitted.
+        """Settle a request of the call, and have the next one admitted.
 
         Args:
-            billed: What is known of it: `usage` or `output_tokens`, `error`, `request_id`, `cost`.
+            billed: The known facts of the request: `usage` or `output_tokens`, `error`,
+                `request_id`, `cost`.
 
         Raises:
             BudgetExceededError: A limit would be passed; the next request must not be sent.
@@ -66,32 +68,32 @@ class AdmittedCall:
 
 
 _announced: dict[str, list[Admission]] = {}
-"""By run; taken out when the call is sent or has ended."""
+"""Announced calls by run; removed when the call is sent or has ended."""
 _latest: ContextVar[str] = ContextVar("langchain_qwen36_announced_run", default="")
 """The run announced last in this context: LangChain gives `_stream` no run in `stream`."""
 
 
 def announce(run_id: object, admission: Admission) -> None:
-    """Leave a call to the model that will send it."""
+    """Announce a call to the model that will send it."""
     key = str(run_id)
     _announced.setdefault(key, []).append(admission)
     _latest.set(key)
 
 
 def withdraw(run_id: object) -> None:
-    """Forget what was announced for a call that ended without being sent."""
+    """Remove the announcement of a call that ended without being sent."""
     if _announced:
         _announced.pop(str(run_id), None)
 
 
 def admit(run_id: object | None) -> AdmittedCall | None:
-    """Reserve what was announced for a call that is about to be sent.
+    """Reserve the announced call that is about to be sent.
 
     Args:
-        run_id: The call's run; None: LangChain did not say, so the one announced last.
+        run_id: The call's run; None: LangChain did not say, so the run announced last.
 
     Returns:
-        What admits its further requests; None where nobody counts it.
+        An object that admits the call's further requests; None if no handler counts it.
 
     Raises:
         BudgetExceededError: A limit would be passed; nothing was sent.

@@ -1,4 +1,4 @@
-"""Alerts: a share of a budget is spent, a price is unknown, a day costs more than it used to."""
+"""Send alerts: a share of a budget is spent, a price is unknown, a day costs more than usual."""
 
 from __future__ import annotations
 
@@ -24,30 +24,30 @@ if TYPE_CHECKING:
 logger = logger_for(__name__)
 
 JUMP_FACTOR = 2
-"""A day that costs so many times what the same weekday did in the four weeks before is a jump."""
+"""A day that costs this many times the same weekday's cost in the four weeks before is a jump."""
 _JUMP_SECONDS = 300.0
-"""How often a day is compared."""
+"""Seconds between two comparisons of the day."""
 _WEEKS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
-    """Something that somebody should know."""
+    """An event that somebody should know about."""
 
     kind: Literal["share", "unpriced", "jump"]
     """A share of a budget is spent, a price is unknown, or a day costs far more than usual."""
     message: str
-    """What happened, as a sentence."""
+    """The event, as a sentence."""
     account: str = ""
     """The account of the budget."""
     share: float = 0.0
-    """Of the budget that is spent now, one of `alert_at`."""
+    """The share of the budget that is spent now, one of `alert_at`."""
     spent: Money | None = None
-    """What the account has spent in its window; of a jump: what the day has cost."""
+    """The amount that the account has spent in its window; for a jump, the cost of the day."""
     limit: Money | None = None
-    """The budget; of a jump: what the day usually costs."""
+    """The budget; for a jump, the usual cost of the day."""
     model: str = ""
-    """Whose price is unknown."""
+    """The model whose price is unknown."""
     gateway: str = ""
     """The gateway at which its price is unknown."""
 
@@ -58,9 +58,10 @@ Crossed = tuple["BalanceKey", int, int, int]
 
 
 class Alerts:
-    """Tells `on_alert` in a thread of its own, so that no call waits for it.
+    """Calls `on_alert` in a thread of its own, so that no call waits for it.
 
-    A share is told by the one process that crossed it; an unknown price and a jump once by each.
+    A share is reported by the one process that crossed it; an unknown price and a jump once by each
+    process.
     """
 
     def __init__(self, on_alert: OnAlert, shares: Sequence[float]) -> None:
@@ -75,14 +76,14 @@ class Alerts:
         self._thread: threading.Thread | None = None
 
     def crossed(self, balances: Iterable[Crossed]) -> None:
-        """Tell the highest share that each balance has passed just now."""
+        """Report the highest share that each balance has just passed."""
         for key, before, after, limit in balances:
             passed = [share for share in self._shares if before < share * limit <= after]
             if passed:
                 self._put(_share_alert(key, passed[-1], after, limit))
 
     def unpriced(self, model: str, gateway: str) -> None:
-        """Tell of a model whose price is unknown, once."""
+        """Report a model whose price is unknown, once."""
         if (model, gateway) not in self._unpriced:
             self._unpriced.add((model, gateway))
             name = f"{model or 'a model without a name'} at {gateway or 'an unknown gateway'}"
@@ -90,24 +91,24 @@ class Alerts:
             self._put(Alert(kind="unpriced", message=message, model=model, gateway=gateway))
 
     def compare_days(self, daily: Callable[[str, str], dict[tuple[str, str], int]]) -> None:
-        """Compare today to the same weekdays before, now and then.
+        """Compare today to the same weekdays before, at intervals.
 
         Args:
-            daily: Gives the cost of each day and currency from a first to a last day.
+            daily: Returns the cost of each day and currency from a first to a last day.
         """
         if time.monotonic() >= self._compare_at:
             self._compare_at = time.monotonic() + _JUMP_SECONDS
             self._start().put(lambda: self._compare(daily))
 
     def close(self) -> None:
-        """Tell what waits, and end the thread."""
+        """Send the queued alerts, and end the thread."""
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join(timeout=10)
             self._thread = None
 
     def forget_thread(self) -> None:
-        """Begin anew in a child process, which has no such thread."""
+        """Start again in a child process, which lacks the thread."""
         self._thread, self._queue = None, SimpleQueue()
 
     def _compare(self, daily: Callable[[str, str], dict[tuple[str, str], int]]) -> None:

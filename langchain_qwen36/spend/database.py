@@ -1,4 +1,4 @@
-"""Opening a ledger's database: SQLite or Postgres, its settings, and what can be wrong with it."""
+"""Open a ledger's database, SQLite or Postgres, and explain its errors."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _PRAGMAS = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL", "PRAGMA temp
 
 
 def parse_url(text: str) -> URL:
-    """Read a ledger's URL and name its driver.
+    """Parse a ledger's URL and add its driver.
 
     Raises:
-        LedgerError: It is no URL of a database that a ledger can be kept in.
+        LedgerError: The URL names no database in which a ledger can be kept.
     """
     try:
         url = make_url(text)
@@ -43,12 +43,12 @@ def parse_url(text: str) -> URL:
 
 
 def open_engine(url: URL, *, writes: bool) -> Engine:
-    """Make an engine; nothing is connected yet.
+    """Create an engine; nothing is connected yet.
 
     Args:
-        url: What `parse_url` gives.
+        url: The result of `parse_url`.
         writes: Whether its transactions write: SQLite's then begin with the write lock, so that
-            none has to be begun anew halfway.
+            none must be restarted halfway.
 
     Raises:
         LedgerError: The database's driver is not installed.
@@ -75,7 +75,7 @@ def open_engine(url: URL, *, writes: bool) -> Engine:
 
 
 def is_in_memory(url: URL) -> bool:
-    """Whether the database lives in one connection only."""
+    """Return whether the database exists in one connection only."""
     return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
 
 
@@ -101,7 +101,7 @@ def _configure_pragma(connection: Any, pragma: str) -> None:
     try:
         connection.execute(pragma)
     except sqlite3.OperationalError as error:
-        # A read-only file keeps its journal mode; reading it is fine, writing says so itself.
+        # A read-only file keeps its journal mode; reading it is fine, writing raises its own error.
         if "readonly" not in str(error):
             raise
 
@@ -111,8 +111,8 @@ def clear_errors(url: URL) -> Iterator[None]:
     """Raise a database's errors as ours, which name the fix.
 
     Raises:
-        LedgerError: The file or the rights are wrong: trying again changes nothing.
-        LedgerUnavailableError: It cannot be reached now.
+        LedgerError: The file or the rights are wrong: a retry changes nothing.
+        LedgerUnavailableError: The database cannot be reached now.
     """
     try:
         yield

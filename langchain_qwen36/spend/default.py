@@ -1,4 +1,4 @@
-"""The ledger of budgets that processes share and that name none: one file per working directory."""
+"""Open the default ledger, for shared budgets that name none: one file per working directory."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _opened: dict[str, SpendLedger] = {}
 
 
 def default_ledger() -> SpendLedger:
-    """Open the default ledger; once in a process.
+    """Return the default ledger, opened once in a process.
 
     Raises:
-        LedgerError: It cannot be opened; the message names the ways to choose another.
+        LedgerError: The ledger cannot be opened; the message names the ways to choose another.
     """
     url = default_url()
     with _lock:

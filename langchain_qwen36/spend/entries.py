@@ -1,4 +1,4 @@
-"""What a ledger is given of an attempt: its start, which is reserved, and its end."""
+"""The start and the end of an attempt, as a ledger receives them."""
 
 from __future__ import annotations
 
@@ -17,27 +17,28 @@ class Start:
     run_id: str
     """LangChain's id of the call."""
     attempt: int = 1
-    """Counted from 1 within the call."""
+    """Number of the attempt within the call, from 1."""
     model: str = ""
-    """The model as it was asked for."""
+    """The requested model."""
     gateway: str = ""
     """The gateway that it is sent to."""
     hold: Money | None = None
-    """What it may cost; None: nothing is held, and only what is spent already refuses it."""
+    """The amount to hold; None: nothing is held, and only earlier spending can refuse it."""
     certain: Money | None = None
-    """The part of `hold` that is no guess: where nothing else is spent or held, a limit admits
-    the call by this part alone. None: all of it."""
+    """The part of `hold` that is no guess: if nothing else is spent or held, a limit admits the
+    call by this part alone. None: all of it."""
     refuse_unpriced: bool = False
-    """Whether a limit refuses a call of which nothing is held, for its cost cannot be known."""
+    """Whether a limit refuses a call without a hold, whose cost cannot be known."""
     attribution: Attribution = field(default_factory=Attribution)
-    """Whom it is charged to."""
+    """The user, team and other dimensions that the attempt is charged to."""
     limits: tuple[Limit, ...] = ()
-    """Limits of the caller's own, beside the ledger's; they hold whoever the call is charged to."""
+    """Limits of the caller's own, beside the ledger's; they apply whoever the call is charged
+    to."""
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    """When it began; it counts in the windows of that moment."""
+    """When the attempt began; it counts in the windows of that moment."""
 
     id: str = field(init=False)
-    """The key of its row: a second reservation or end of it changes nothing."""
+    """The key of its row: a second reservation or end changes nothing."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "id", f"{self.run_id}:{self.attempt}")
@@ -45,20 +46,20 @@ class Start:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class End:
-    """How an attempt ended, and what it cost."""
+    """The end of an attempt, with its cost."""
 
     cost: Money | None
-    """None: unknown, so the hold stays charged."""
+    """The cost; None: unknown, so the hold stays charged."""
     source: str = "list"
-    """`callbacks.records.PriceSource`."""
+    """The source of the cost, a `callbacks.records.PriceSource`."""
     listed: Money | None = None
-    """The list price, where the gateway reported another."""
+    """The list price, if the gateway reported another cost."""
     estimated: bool = False
     """Whether the tokens are an estimate."""
     ending: str = "ok"
-    """`callbacks.records.Ending`; what is cancelled or abandoned may end once more."""
+    """How it ended, a `callbacks.records.Ending`; `cancelled` and `abandoned` may be replaced."""
     error: str = ""
-    """The name of the error that ended it."""
+    """The name of the error that ended the attempt."""
     model: str = ""
     """The model that answered."""
     gateway: str = ""
@@ -80,11 +81,11 @@ class End:
     reasoning_tokens: int = 0
     """The part of the output that is reasoning."""
     ended: datetime = field(default_factory=lambda: datetime.now(UTC))
-    """When it ended."""
+    """When the attempt ended."""
 
 
 def as_json(start: Start, end: End | None) -> dict[str, Any]:
-    """Write an entry for a spool."""
+    """Convert an entry to JSON for a spool."""
     row = asdict(start)
     del row["id"]
     row["started"] = start.started.isoformat()
@@ -98,7 +99,7 @@ def as_json(start: Start, end: End | None) -> dict[str, Any]:
 
 
 def from_json(entry: dict[str, Any]) -> tuple[Start, End | None]:
-    """Read an entry of a spool."""
+    """Convert the JSON of a spool to an entry."""
     row, done = dict(entry["start"]), entry["end"]
     attribution = dict(row["attribution"])
     row["attribution"] = Attribution(**{**attribution, "tags": tuple(attribution["tags"])})

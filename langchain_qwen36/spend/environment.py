@@ -1,4 +1,4 @@
-"""Where the default ledger is, and whether the extra that ledgers need is installed."""
+"""Locate the default ledger, and check that the extra that ledgers need is installed."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from pathlib import Path
 from langchain_qwen36.errors import LedgerError
 
 ENVIRONMENT = "QWEN36_LEDGER"
-"""The variable that holds the default ledger's URL."""
+"""The environment variable with the default ledger's URL."""
 
 
 def state_directory() -> Path:
-    """Return the folder for what the package keeps between two runs of a program."""
+    """Return the folder for state that the package keeps between runs of a program."""
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(state) / "langchain_qwen36"
 
@@ -36,10 +36,10 @@ def check_installed(otherwise: str = "") -> None:
     """Check that the extra `ledger` is installed.
 
     Args:
-        otherwise: What else helps, as a sentence.
+        otherwise: Another remedy, as a sentence.
 
     Raises:
-        LedgerError: It is not.
+        LedgerError: The extra is not installed.
     """
     try:
         import sqlalchemy  # noqa: F401, PLC0415 - an extra

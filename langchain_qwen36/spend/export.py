@@ -1,4 +1,4 @@
-"""A ledger's sums and calls for other programs: CSV, JSON and FOCUS."""
+"""Export a ledger's sums and calls for other programs: CSV, JSON and FOCUS."""
 
 from __future__ import annotations
 
@@ -73,9 +73,9 @@ def safe_cell(value: Any) -> Any:
 
 
 def to_csv(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> str:
-    """Write rows as CSV under a line of headings; what is unknown is an empty cell."""
+    """Write rows as CSV under a line of headings; an unknown value is an empty cell."""
     text = io.StringIO()
-    # Lines end as RFC 4180 has it, so a cell with either of the two characters is quoted.
+    # Lines end as in RFC 4180, so a cell with either of the two characters is quoted.
     writer = csv.DictWriter(text, list(columns), extrasaction="ignore")
     writer.writeheader()
     for row in rows:
@@ -89,7 +89,7 @@ def to_json(rows: Iterable[Mapping[str, Any]]) -> str:
 
 
 def call_rows(rows: Iterable[Row]) -> Iterable[dict[str, Any]]:
-    """Turn calls into rows: money as digits, times as ISO 8601."""
+    """Convert calls to rows: money as digits, times as ISO 8601."""
     for row in rows:
         shown = {name: value for name, value in row.items() if name not in _LEFT_OUT}
         shown |= {name: _digits(row[name]) for name in _MONEY}
@@ -117,13 +117,13 @@ def to_call_csv(calls: Iterable[Mapping[str, Any]]) -> str:
 
 
 def _flat(rows: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
-    """Return the same for CSV: tags in one cell, own dimensions as JSON in another."""
+    """Return the rows for CSV: tags in one cell, own dimensions as JSON in another."""
     for row in rows:
         yield {**row, "tags": " ".join(row["tags"]), "own": json.dumps(row["own"])}
 
 
 def focus_rows(rows: Iterable[Row]) -> Iterable[dict[str, Any]]:
-    """Turn sums of days into FOCUS charges, by day, model, user, team, agent and tool."""
+    """Convert sums of days to FOCUS charges, by day, model, user, team, agent and tool."""
     for row in rows:
         day = date.fromisoformat(row["day"])
         cost, tokens = _digits(row["cost"]), row["input_tokens"] + row["output_tokens"]

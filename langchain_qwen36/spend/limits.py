@@ -1,4 +1,4 @@
-"""Which limits hold for a call, and the balance that each is counted in."""
+"""Choose the limits that apply to a call, and the balance in which each is counted."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class BalanceKey(NamedTuple):
-    """The row that an account's spending in a window is counted in."""
+    """The key of the database row that sums an account's spending in a window."""
 
     account: str
     per: str
@@ -29,7 +29,7 @@ class BalanceKey(NamedTuple):
 
 
 _LONGEST_WINDOW = timedelta(days=33)
-"""A month, and what zones are apart."""
+"""A month, plus the largest difference of time zones."""
 
 
 def oldest_window(now: int) -> str:
@@ -38,7 +38,7 @@ def oldest_window(now: int) -> str:
 
 
 def is_in_window(key: BalanceKey, moment: datetime) -> bool:
-    """Whether a call begun at that moment counts in a balance."""
+    """Return whether a call begun at that moment counts in a balance."""
     return window_at(cast("Per", key.per), key.zone, moment).start == key.window_start
 
 
@@ -52,36 +52,36 @@ class Balance:
     limit: int | None = None
     is_new: bool = False
     changed: bool = False
-    """Whether it is to be written."""
+    """Whether it must be written."""
 
 
 class Rule(NamedTuple):
-    """A limit as it holds for one account."""
+    """A limit as it applies to one account."""
 
     account: str
     per: Per
     zone: str
     amount: int
-    """Units of the currency."""
+    """The amount in units of the currency."""
     currency: str
 
     @property
     def money(self) -> Money:
-        """The amount."""
+        """The amount of the limit."""
         return money_in(self.amount, self.currency)
 
     def window(self, moment: datetime) -> Window:
-        """Return the window that a call begun at that moment counts in."""
+        """Return the window in which a call begun at that moment counts."""
         return window_at(self.per, self.zone, moment)
 
     def key(self, moment: datetime) -> BalanceKey:
-        """Return the balance that it counts in."""
+        """Return the key of the balance that the limit counts."""
         start = self.window(moment).start
         return BalanceKey(self.account, self.per, self.zone, start, self.currency)
 
 
 class Rules:
-    """Limits by the account that they are set for, `user:u1` or `user:*`."""
+    """Limits by the account for which they are set, `user:u1` or `user:*`."""
 
     def __init__(self, rules: Iterable[Rule] = ()) -> None:
         self._by_account: defaultdict[str, list[Rule]] = defaultdict(list)
@@ -90,7 +90,7 @@ class Rules:
 
     @classmethod
     def of(cls, limits: Iterable[Limit]) -> Rules:
-        """Read limits that are set in code."""
+        """Convert limits that are set in code."""
         return cls(
             Rule(limit.account, limit.per, limit.zone, units_of(money.amount), money.currency)
             for limit in limits
@@ -103,7 +103,7 @@ class Rules:
     def choose(self, accounts: Mapping[str, str], chosen: dict[tuple[str, str, str], Rule]) -> None:
         """Add the limits of these accounts, in place of those for the same window and zone.
 
-        An account's own limit goes before the one of each account of its kind.
+        An account's own limit wins over the limit of each account of its kind.
         """
         for kind, account in accounts.items():
             for name in (f"{kind}:*", account):
@@ -112,12 +112,12 @@ class Rules:
 
 
 def wanted_accounts(accounts: Mapping[str, str]) -> list[str]:
-    """Return the names that limits of a call may be set for."""
+    """Return the names for which limits of a call may be set."""
     return [*accounts.values(), *(f"{kind}:*" for kind in accounts)]
 
 
 def rules_for(accounts: Mapping[str, str], *layers: Rules) -> list[Rule]:
-    """Return the limits of a call, in a fixed order; a later layer goes before an earlier one."""
+    """Return the limits of a call, in a fixed order; later layers win over earlier ones."""
     chosen: dict[tuple[str, str, str], Rule] = {}
     for rules in layers:
         if rules:

@@ -1,4 +1,4 @@
-"""A period such as `4w`: from which day a report begins."""
+"""Parse a period such as `4w` into the first day of a report."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _DAYS = {"d": 1, "w": 7, "m": 30, "y": 365}
 
 
 def first_day(since: str | date, today: date | None = None) -> date:
-    """Read `4w`, `30d`, `3m`, `1y` or a day, `2026-11-01`, as the first day of a period.
+    """Parse `4w`, `30d`, `3m`, `1y` or a day, `2026-11-01`, into the first day of a period.
 
     Raises:
-        ValueError: It is none of these.
+        ValueError: The text is none of these.
     """
     if isinstance(since, date):
         return since

@@ -1,4 +1,4 @@
-"""What can be asked of a ledger: balances, budgets, sums by day and dimension, calls."""
+"""Read a ledger: balances, budgets, sums by day and dimension, calls; and change its budgets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _BALANCE, _BUDGET, _CALL, _ROLLUP = tables.balance, tables.budget, tables.call, 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountBalance:
-    """What an account spent, holds and may spend in a window."""
+    """The amounts that an account spent, holds and may spend in a window."""
 
     account: str
     per: Per
@@ -39,14 +39,14 @@ class AccountBalance:
     spent: Money
     held: Money
     limit: Money | None
-    """With what was topped up; None: the window has no limit in this currency."""
+    """The limit including top-ups; None: the window has no limit in this currency."""
     begins: datetime | None
     ends: datetime | None
-    """When the window ends, in UTC; None: never."""
+    """End of the window in UTC; None: it has none."""
 
 
 def read_balances(connection: Connection, now: datetime | None = None) -> list[AccountBalance]:
-    """Return the balances of the windows that `now` lies in, those of `ever` too."""
+    """Return the balances of the windows that contain `now`, including those of `ever`."""
     now = now or datetime.now(UTC)
     query = select(_BALANCE).order_by(*[_BALANCE.c[name] for name in tables.BALANCE_KEY])
     # A window that began more than a month ago is over, whatever its zone.
@@ -63,7 +63,7 @@ def read_budgets(connection: Connection) -> list[Rule]:
 
 
 def set_budget(connection: Connection, limit: Limit) -> None:
-    """Set or change a limit; it holds for the next call on every machine."""
+    """Set or change a limit; it applies from the next call on every machine."""
     money = limit.money
     values = {
         "account": limit.account,
@@ -86,7 +86,7 @@ def remove_budget(connection: Connection, account: str) -> int:
 
 
 def top_up(connection: Connection, rule: Rule, now: datetime) -> None:
-    """Let an account spend more in the window that is running."""
+    """Let an account spend more in the current window."""
     key = rule.key(now)
     if key not in lock_balances(connection, [key.account], key.window_start):
         open_balances(connection, [key])
@@ -99,7 +99,7 @@ def rule_of(connection: Connection, account: str, currency: str) -> Rule:
     """Return the limit of an account that a top-up raises.
 
     Raises:
-        LedgerError: It has none in this currency.
+        LedgerError: The account has no limit in this currency.
     """
     kind = account.partition(":")[0]
     set_for = {rule.account: rule for rule in read_budgets(connection)}
@@ -117,7 +117,7 @@ def rule_of(connection: Connection, account: str, currency: str) -> Rule:
 def rollup_by(
     connection: Connection, columns: tuple[str, ...], first_day: str, last_day: str
 ) -> list[Row]:
-    """Sum days, `first_day` to `last_day`, by some of the rollup's columns."""
+    """Return the sums of the days `first_day` to `last_day`, grouped by some columns."""
     by = [_ROLLUP.c[name] for name in (*columns, "currency")]
     sums = [func.sum(_ROLLUP.c[name]).label(name) for name in tables.ROLLUP_SUMS]
     query = (
@@ -135,7 +135,7 @@ def rollup_by(
 
 
 def read_calls(connection: Connection, since: datetime) -> Iterator[Row]:
-    """Return the calls since a time, the oldest first, read in parts."""
+    """Yield the calls since a time, the oldest first, read in pages."""
     query = select(_CALL).where(_CALL.c.started >= microseconds(since)).order_by(_CALL.c.started)
     options = connection.execution_options(yield_per=1000)
     for row in options.execute(query):

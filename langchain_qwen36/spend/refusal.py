@@ -1,4 +1,4 @@
-"""Why a call was refused, in words that name the account and what helps."""
+"""Explain why a call was refused: the account, and what helps."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 class Refusal(NamedTuple):
-    """A limit that a call would have passed; amounts are units of its currency."""
+    """A limit that a call would have passed; amounts are in units of its currency."""
 
     key: BalanceKey
     limit: int
     spent: int
     held: int
     hold: int
-    """What the call may cost."""
+    """The estimated cost of the call."""
     resets_at: datetime | None
     foreign: tuple[str, ...]
     """Currencies that the limit cannot count."""
@@ -29,7 +29,7 @@ class Refusal(NamedTuple):
     """Model and gateway of a call whose cost cannot be known before it ends."""
 
     def error(self) -> BudgetExceededError:
-        """Return the exception; its attributes are those of this refusal."""
+        """Return the exception with the values of this refusal."""
         return LimitExceededError(self)
 
 

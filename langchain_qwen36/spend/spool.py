@@ -1,4 +1,4 @@
-"""A local file that keeps what could not be written to the ledger, until it can be."""
+"""Keep entries that cannot be written to the ledger in a local file, until they can be."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Spool:
         self.path = path
 
     def append(self, entries: list[dict[str, Any]]) -> None:
-        """Write entries at the end, and wait until they are on the disk.
+        """Append entries, and wait until they are on the disk.
 
         Raises:
             OSError: The file cannot be written.
@@ -49,7 +49,7 @@ class Spool:
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to replay."""
+        """Return whether there is nothing to replay."""
         try:
             return self.path.stat().st_size == 0
         except OSError:
@@ -57,9 +57,9 @@ class Spool:
 
     @contextmanager
     def taken(self) -> Iterator[list[dict[str, Any]]]:
-        """Give the entries; they are dropped where the block ends without an error.
+        """Yield the entries; they are deleted if the block ends without an error.
 
-        A last line that was cut by a crash is left out: its write was never confirmed.
+        A last line that a crash cut off is left out: its write was never confirmed.
         """
         with self._locked() as file:
             file.seek(0)

@@ -1,4 +1,4 @@
-"""The ledger's tables as SQLAlchemy sees them; `schema/*.sql` makes them."""
+"""The ledger's tables for SQLAlchemy; `schema/*.sql` creates them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Column, Integer, MetaData, Table, Text
 metadata = MetaData()
 
 TEXT_DIMENSIONS = ("model", "gateway", "user_id", "team", "agent", "tool", "currency")
-"""What the rollup is grouped by, beside the day."""
+"""The columns by which the rollup is grouped, beside the day."""
 
 ROLLUP_SUMS = (
     "calls",
@@ -39,7 +39,7 @@ DIMENSION_COLUMNS = {
     "agent": "agent",
     "tool": "tool",
 }
-"""The column of `spend_call` that holds a kind of account."""
+"""The column of `spend_call` for each kind of account."""
 
 
 def _texts(*names: str) -> list[Column[str]]:

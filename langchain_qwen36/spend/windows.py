@@ -1,4 +1,4 @@
-"""Windows of a limit: a day, a week, a month in a named time zone, or for ever."""
+"""Compute windows of a limit: a day, a week, a month in a named time zone, or for ever."""
 
 from __future__ import annotations
 
@@ -8,33 +8,33 @@ from typing import Literal, NamedTuple, assert_never
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 Per = Literal["day", "week", "month", "ever"]
-"""How often a limit begins anew; a week begins on Monday."""
+"""How often a limit starts again; a week begins on Monday."""
 
 
 class Window(NamedTuple):
-    """One day, week or month of a zone; of `ever` there is one, with no end."""
+    """One day, week or month of a zone; `ever` has a single one, without an end."""
 
     start: str
-    """The first local day, `2026-11-30`; `ever` for the window that has no beginning."""
+    """The first local day, `2026-11-30`; `ever` for the window without a beginning."""
     begins: datetime | None
-    """In UTC."""
+    """Beginning of the window in UTC."""
     ends: datetime | None
-    """In UTC: when the next one begins."""
+    """End of the window in UTC, when the next one begins."""
 
 
 _EVER = Window("ever", None, None)
 
 
 def window_at(per: Per, zone: str, moment: datetime) -> Window:
-    """Find the window that a moment lies in.
+    """Return the window that contains a moment.
 
-    Days are the zone's own: one in which clocks change has 23 or 25 hours.
+    Days are the zone's own: a day on which clocks change has 23 or 25 hours.
     """
     return _EVER if per == "ever" else _window_of_minute(per, zone, int(moment.timestamp() // 60))
 
 
 def window_from(per: Per, zone: str, start: str) -> Window:
-    """Find the window by its `start`."""
+    """Return the window with this `start`."""
     return _EVER if per == "ever" else _window_of_day(per, zone, date.fromisoformat(start))
 
 
@@ -56,7 +56,7 @@ def zone_named(name: str) -> ZoneInfo:
 
 @lru_cache(maxsize=256)
 def _window_of_minute(per: Per, zone: str, minute: int) -> Window:
-    """Find the window of a minute since 1970: no zone's midnight lies within one today."""
+    """Return the window of a minute since 1970: no zone's midnight lies within one today."""
     moment = datetime.fromtimestamp(minute * 60, zone_named(zone))
     return _window_of_day(per, zone, moment.date())
 
@@ -83,5 +83,5 @@ def _bounds(per: Per, day: date) -> tuple[date, date]:
 
 
 def _midnight(day: date, zone: str) -> datetime:
-    """When a local day begins; where clocks skip midnight, the first moment there is."""
+    """Return when a local day begins; if clocks skip midnight, its first moment."""
     return datetime(day.year, day.month, day.day, tzinfo=zone_named(zone)).astimezone(UTC)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from langchain_qwen36.callbacks.records import CallRecord, Summary
 
 SCHEMA = 1
-"""Raised when a key of the JSON changes its meaning or goes; new keys may come."""
+"""Version of the JSON: raised when a key changes its meaning or is removed; new keys may come."""
 
 _CSV_COLUMNS = (
     "run_id",
@@ -57,7 +57,7 @@ def to_json(
 ) -> str:
     """Write all records and sums; `groups` maps e.g. `by_model` to the sums per model.
 
-    What has no model, gateway or tier stands under the key `null`.
+    Calls without a model, gateway or tier are under the key `null`.
     """
     document = {
         "schema": SCHEMA,
@@ -69,13 +69,13 @@ def to_json(
 
 
 def to_csv(records: Iterable[CallRecord]) -> str:
-    """Write a line per call under a line of headings; an unknown value is an empty cell.
+    """Write a line for each call under a line of headings; an unknown value is an empty cell.
 
     A text that a spreadsheet would run as a formula begins with an apostrophe
     (https://owasp.org/www-community/attacks/CSV_Injection).
     """
     text = io.StringIO()
-    # Lines end as RFC 4180 has it, so a cell with either of the two characters is quoted.
+    # Lines end as in RFC 4180, so a cell with either of the two characters is quoted.
     writer = csv.DictWriter(text, _CSV_COLUMNS, extrasaction="ignore")
     writer.writeheader()
     for record in records:
@@ -98,7 +98,7 @@ def _summary(summary: Summary) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    """Write what JSON has no type for: plain digits, without an exponent or trailing zeros."""
+    """Write a value that JSON has no type for: plain digits, no exponent or trailing zeros."""
     if isinstance(value, Decimal):
         return format(value.normalize(), "f")
     if isinstance(value, datetime):

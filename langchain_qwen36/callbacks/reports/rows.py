@@ -1,4 +1,4 @@
-"""The rows of a report: calls by model, gateway and tier, and what is to be said below them."""
+"""Build the rows of a report: calls by model, gateway and tier, and the notes below them."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ class Row(NamedTuple):
     tier: str
     summary: Summary
     cost: Decimal | None
-    """None: unknown."""
+    """The cost; None: unknown."""
     currency: str | None
     share: float | None
-    """Part of all that was paid in this currency, 0 to 1; None where nothing was."""
+    """Share of all that was paid in this currency, 0 to 1; None if nothing was."""
 
 
 def rows(records: Iterable[CallRecord]) -> list[Row]:
-    """Return the lines of a report, the dearest first within a currency."""
+    """Return the rows of a report, the dearest first within a currency."""
     records = list(records)
     totals = summarize(records).costs
     groups: defaultdict[tuple[str, str, str, str | None], list[CallRecord]] = defaultdict(list)
@@ -55,7 +55,7 @@ def _row(
 
 
 def money(cost: Decimal | None, currency: str | None) -> str:
-    """`0.0123 USD` to the last digit, `0`, or `unknown`."""
+    """Return `0.0123 USD` to the last digit, `0`, or `unknown`."""
     if cost is None:
         return "unknown"
     return str(Money(cost, currency)) if currency else "0"
@@ -84,7 +84,7 @@ def notes(summary: Summary) -> list[str]:
 
 
 def one_line(summary: Summary) -> str:
-    """Return what `print(handler)` says."""
+    """Return the text of `print(handler)`."""
     tokens, calls = summary.tokens, summary.calls
     line = (
         f"{sums(summary)} for {calls} {'call' if calls == 1 else 'calls'} "

@@ -1,4 +1,4 @@
-"""The reading side of a handler: sums, groups, reports."""
+"""The reading methods of a handler: sums, groups, reports."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ if TYPE_CHECKING:
 
 
 class LedgerView:
-    """What can be asked of a ledger, at any time and from any thread."""
+    """The sums and reports of a ledger, at any time and from any thread."""
 
     _ledger: Ledger
 
     @property
     def runs(self) -> tuple[CallRecord, ...]:
-        """A record per call, in the order in which they ended."""
+        """A record for each call, in the order in which they ended."""
         return self._ledger.records
 
     @property
     def total_cost(self) -> Decimal | None:
-        """What all calls cost together.
+        """The cost of all calls together.
 
-        It leaves out calls without a known price (`unpriced_calls`, `partial`), and is None when
-        no call has one.
+        Calls without a known price are left out (`unpriced_calls`, `partial`); it is None if no
+        call has a known price.
 
         Raises:
             ValueError: Calls were paid in several currencies; `costs` has a sum for each.
@@ -70,7 +70,7 @@ class LedgerView:
 
     @property
     def unpriced_calls(self) -> int:
-        """Calls without a known price; `total_cost` does not hold them."""
+        """Calls without a known price; `total_cost` does not include them."""
         return self.summary().unpriced_calls
 
     @property
@@ -85,18 +85,19 @@ class LedgerView:
 
     @property
     def estimated_calls(self) -> int:
-        """Calls whose tokens were counted by us, for the gateway's count never came."""
+        """Calls whose tokens are our own count, since the gateway's never came."""
         return self.summary().estimated_calls
 
     def summary(self, run_id: UUID | None = None) -> Summary:
-        """Sum all calls, or those of one run: a call, chain, agent or node."""
+        """Return the sums of all calls, or of those of one run: a call, chain, agent or node."""
         return self._ledger.summary(run_id)
 
     def cost_of(self, run_id: UUID) -> Decimal | None:
-        """Return what one run cost, with all that ran inside it; as `total_cost` for the whole.
+        """Return the cost of one run, with all that ran inside it, computed like `total_cost`.
 
         Raises:
-            ValueError: Its calls were paid in several currencies; see `summary(run_id).costs`.
+            ValueError: The run's calls were paid in several currencies; see
+                `summary(run_id).costs`.
         """
         return self.summary(run_id).cost
 
@@ -129,7 +130,7 @@ class LedgerView:
         return report.rich_table(self.runs)
 
     def to_json(self) -> str:
-        """All records and sums, under a `schema` number; amounts are decimal texts."""
+        """Return all records and sums, under a `schema` number; amounts are decimal texts."""
         groups: dict[str, Mapping[Any, Summary]] = {
             "by_model": self.by_model(),
             "by_gateway": self.by_gateway(),
@@ -139,7 +140,7 @@ class LedgerView:
         return export.to_json(self.runs, self.summary(), groups)
 
     def to_csv(self, path: str | PathLike[str] | None = None) -> str:
-        """Return a line per call, as text; also written to `path` where one is given."""
+        """Return a line for each call, as text; also written to `path` if one is given."""
         text = export.to_csv(self.runs)
         if path is not None:
             Path(path).write_bytes(text.encode())

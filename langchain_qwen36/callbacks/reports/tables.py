@@ -1,4 +1,4 @@
-"""A report to look at: a table for the terminal (extra `report`) and one for a notebook."""
+"""Render a report as a table: for the terminal (extra `report`) and for a notebook."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def rich_table(records: Sequence[CallRecord]) -> Table:
                 heading,
                 foot.replace(" + ", "\n"),
                 justify="left" if left else "right",
-                no_wrap=heading != "Model",  # a long id is folded, no amount ever
+                no_wrap=heading != "Model",  # a long id is folded, an amount never
                 overflow="fold",
             )
     for row in rows(records):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SpendReport:
-    """A report; a notebook draws it where it is the last line of a cell."""
+    """A report; a notebook draws it if it is the last line of a cell."""
 
     data: ReportData
 
@@ -31,7 +31,7 @@ class SpendReport:
         return target
 
     def _repr_html_(self) -> str:
-        """Return the page in a frame, so that a notebook's styles stay apart."""
+        """Return the page in a frame, so that a notebook's styles do not apply to it."""
         return (
             f'<iframe srcdoc="{escape(self.html)}" '
             'style="width:100%;height:44rem;border:0" title="Spend report"></iframe>'

@@ -1,4 +1,4 @@
-"""Spend per day as stacked bars, in SVG that follows the page's colors."""
+"""Draw the spend per day as stacked bars, in SVG with the page's colors."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Bar(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """A model's part of a bar, and how much lies below it."""
+    """A model's segment of a bar, and the sum of the segments below it."""
 
     color: int
     name: str
@@ -39,7 +39,7 @@ class _Part(NamedTuple):
 def stacked_days(
     days: Mapping[str, Mapping[str, int]], first: date, last: date, currency: str
 ) -> str:
-    """Draw a bar for each day, a part of it for each model; a legend stands below."""
+    """Draw a bar for each day, with a segment for each model, and a legend below."""
     models = _largest(days)
     every = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     stacks = [_stack(days.get(day.isoformat(), {}), models) for day in every]
@@ -58,7 +58,7 @@ def stacked_days(
 
 
 def _largest(days: Mapping[str, Mapping[str, int]]) -> list[str]:
-    """Return the models that cost most; the rest share one color."""
+    """Return the models that cost most; the others share one color."""
     sums: defaultdict[str, int] = defaultdict(int)
     for models in days.values():
         for name, cost in models.items():
@@ -75,7 +75,7 @@ def _stack(models: Mapping[str, int], shown: Sequence[str]) -> dict[str, int]:
 
 
 def _piled(stack: Mapping[str, int], models: Sequence[str]) -> Iterator[_Part]:
-    """Return the parts of a bar from the bottom up."""
+    """Yield the segments of a bar from the bottom up."""
     below = 0
     for index, name in enumerate(models):
         if (cost := stack.get(name, 0)) > 0:

@@ -1,4 +1,4 @@
-"""What a report shows, read from sums only: no call's row is touched."""
+"""Collect the data of a report from sums only: no call's row is read."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ GROUPINGS = {"model": "Model", "user_id": "User", "team": "Team", "agent": "Agen
 
 _MOST_ACCOUNTS = 50
 STALE_AFTER = timedelta(days=60)
-"""A price that was last checked longer ago may have changed."""
+"""Age after which a price may have changed since it was last checked."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,27 +34,27 @@ class Line:
     tokens: int
     cost: int
     share: float
-    """Of all that was spent in the currency, 0 to 1."""
+    """Share of all that was spent in the currency, 0 to 1."""
     change: float | None
-    """Of the last 7 days to the 7 before, -1 and up; None: nothing was spent before."""
+    """Change of the last 7 days to the 7 before, -1 and up; None: nothing was spent before."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Section:
-    """What was spent in one currency."""
+    """The sums of one currency."""
 
     currency: str
     cost: int
     calls: int
     days: Mapping[str, Mapping[str, int]]
-    """Day to model to cost."""
+    """Cost by day and model."""
     tables: Mapping[str, list[Line]]
-    """Heading to lines, the dearest first."""
+    """Lines by heading, the dearest first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """What the sums do not say by themselves."""
+    """Facts that the sums do not show."""
 
     unpriced: int
     """Calls without a known price; their hold stays charged."""
@@ -63,23 +63,23 @@ class Unknown:
     """Calls whose end never came."""
     expired_costs: Mapping[str, int]
     compared: Mapping[str, tuple[int, int, int]]
-    """Currency to calls with a reported and a list price, and the sums of both."""
+    """Number of calls with a reported and a list price, and the sums of both, by currency."""
     stale: Mapping[str, date]
-    """Models at gateways whose list price was last checked over 60 days ago, and when."""
+    """When the list price was last checked, over 60 days ago, by model and gateway."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """A balance, and when its money is gone at the pace of now."""
+    """A balance, and when its money is spent at the current pace."""
 
     balance: AccountBalance
     runs_out: date | None
-    """None: not within its window, or the pace is unknown."""
+    """The day; None: not within its window, or the pace is unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportData:
-    """A whole report."""
+    """The data of a whole report."""
 
     first: date
     last: date
@@ -88,7 +88,7 @@ class ReportData:
     unknown: Unknown
     budgets: list[Forecast]
     hidden_budgets: int
-    """Budgets beyond the fullest that are shown."""
+    """Number of budgets that are not shown, since others are fuller."""
 
 
 def collect(connection: Connection, first: date, now: datetime | None = None) -> ReportData:
@@ -113,7 +113,7 @@ def collect(connection: Connection, first: date, now: datetime | None = None) ->
 
 
 def runs_out(balance: AccountBalance, now: datetime) -> date | None:
-    """Return the day on which a budget is gone at the pace of its window so far."""
+    """Return the day on which a budget is spent at the pace of its window so far."""
     if balance.begins is None or balance.ends is None or balance.limit is None:
         return None
     spent, left = balance.spent.amount, balance.limit.amount - balance.spent.amount
@@ -136,7 +136,7 @@ Grouped = tuple[list["Row"], dict[tuple[str, str], int], dict[tuple[str, str], i
 
 
 def _grouped(connection: Connection, column: str, span: tuple[str, str], last: date) -> Grouped:
-    """Sum the period, and the costs of the last 7 days and of the 7 before."""
+    """Return the sums of the period, and the costs of the last 7 days and of the 7 before."""
     weeks = [
         {
             (row[column], row["currency"]): row["cost"]

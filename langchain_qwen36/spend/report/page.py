@@ -1,4 +1,4 @@
-"""A report as one HTML page: styles and drawings are inside, and nothing is loaded."""
+"""Render a report as one HTML page with its styles and drawings; nothing is loaded."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _MOST_LINES = 25
 
 
 def render(data: ReportData) -> str:
-    """Write the page of a report."""
+    """Return the page of a report."""
     style = files(__package__).joinpath("style.css").read_text(encoding="utf-8")
     sections = "".join(_section(section, data) for section in data.sections)
     nothing = "" if data.sections else "<p>No call was booked in this period.</p>"
@@ -33,7 +33,7 @@ def render(data: ReportData) -> str:
 
 
 def _unknown(unknown: Unknown) -> str:
-    """Write what is not known on top: the sums below are read with it."""
+    """Return the unknown facts for the top of the page: the sums below depend on them."""
     notes = [
         (unknown.unpriced, "without a known price: the amount held stays charged"),
         (unknown.estimated, "with tokens by estimate, for the answer was cut"),

@@ -1,4 +1,4 @@
-"""The ledger's schema: numbered SQL files, each applied once, in order, under a lock."""
+"""Apply the ledger's schema: numbered SQL files, each applied once, in order, under a lock."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LOCK = 0x5135_5350  # any number that no other program of the database uses
 
 
 def migrate(connection: Connection) -> None:
-    """Bring a database to this version's schema, in the transaction that is open.
+    """Bring a database to this version's schema, in the open transaction.
 
     Raises:
         LedgerError: The database has the schema of a later version.
@@ -51,6 +51,6 @@ def version_of(connection: Connection) -> int:
 
 
 def _statements(script: str) -> list[str]:
-    """Split a script into statements; none of ours has a semicolon in a text."""
+    """Split a script into statements; ours have no semicolon in a text."""
     bare = re.sub(r"--[^\n]*", "", script)
     return [statement for part in bare.split(";") if (statement := part.strip())]
