@@ -120,10 +120,12 @@ class DurableBook:
         start = opened.start
         for number, attempt in enumerate(record.billed_attempts, 1):
             if number >= start.attempt:  # the others are settled
-                self.ledger.settle(replace(start, attempt=number), _end_of(attempt, record, start))
+                self.ledger.settle_unawaited(
+                    replace(start, attempt=number), _end_of(attempt, record, start)
+                )
         last = max(start.attempt, len(record.billed_attempts) + 1)
         if record.price_source != "not_billed" or last == start.attempt:
-            self.ledger.settle(replace(start, attempt=last), _end(record, start))
+            self.ledger.settle_unawaited(replace(start, attempt=last), _end(record, start))
 
     def release(self, run_id: UUID) -> None:
         """Give a hold back: another handler refused the call, which is not sent."""
@@ -141,7 +143,7 @@ class DurableBook:
         if opened is None:
             return None
         start = opened.start
-        self.ledger.settle(start, _end_of(billed, None, start))
+        self.ledger.settle_unawaited(start, _end_of(billed, None, start))
         return replace(start, attempt=start.attempt + 1)
 
     def _start(self, call: PendingCall) -> Start:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import weakref
 from datetime import UTC, date, datetime, timedelta
@@ -16,6 +15,7 @@ from langchain_qwen36.spend.accounts import Attribution, Limit
 from langchain_qwen36.spend.alerts import Alerts, OnAlert
 from langchain_qwen36.spend.entries import End, Start
 from langchain_qwen36.spend.environment import check_installed
+from langchain_qwen36.spend.operations import Reserve, Settle
 from langchain_qwen36.spend.period import first_day
 from langchain_qwen36.spend.writer import Writer
 
@@ -136,23 +136,11 @@ class SpendLedger:
             BudgetExceededError: A limit would be passed; the call must not be made.
             LedgerError: The ledger is down, and calls without it are refused.
         """
-        _raise(self.submit_reserve(start).result())
+        _raise(self._writer.submit(Reserve(start)).result())
 
     async def areserve(self, start: Start) -> None:
         """`reserve`, async: the event loop does not wait for the disk."""
-        reserved = self.submit_reserve(start)
-        try:
-            _raise(await asyncio.wrap_future(reserved))
-        except asyncio.CancelledError:
-            if not reserved.cancel():
-                self.release(start)
-            raise
-
-    def submit_reserve(self, start: Start) -> Future[Refusal | None]:
-        """Begin to reserve; the result is None where it was admitted."""
-        from langchain_qwen36.spend.booking import Reserve  # noqa: PLC0415 - an extra
-
-        return self._writer.submit(Reserve(start))
+        _raise(await self._writer.run(Reserve(start), undo=partial(self.release, start)))
 
     def settle(self, start: Start, end: End) -> Future[None]:
         """Charge what an attempt cost in place of its hold.
@@ -161,14 +149,16 @@ class SpendLedger:
         A second end changes nothing, but a real one replaces one that was cancelled, abandoned
         or expired.
         """
-        from langchain_qwen36.spend.booking import Settle  # noqa: PLC0415 - an extra
-
         return self._writer.submit(Settle(start, end))
+
+    def settle_unawaited(self, start: Start, end: End) -> None:
+        """`settle` without a future; what cannot be written is logged."""
+        self._writer.put(Settle(start, end))
 
     def release(self, start: Start) -> None:
         """Give a hold back: the attempt was not sent."""
         nothing = Money(start.hold.amount * 0, start.hold.currency) if start.hold else None
-        self.settle(start, End(cost=nothing, source="not_sent", ending="error"))
+        self.settle_unawaited(start, End(cost=nothing, source="not_sent", ending="error"))
 
     def flush(self) -> None:
         """Wait until all that was settled so far is durable."""

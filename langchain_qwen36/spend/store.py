@@ -7,25 +7,27 @@ import random
 import socket
 import time
 from datetime import UTC, datetime
-from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from langchain_qwen36._logging import logger_for
 from langchain_qwen36.errors import LedgerError, LedgerUnavailableError
 from langchain_qwen36.spend import entries
-from langchain_qwen36.spend.booking import Group, Operation, Reserve, Settle
+from langchain_qwen36.spend.booking import Group
 from langchain_qwen36.spend.database import clear_errors, is_in_memory, open_engine, parse_url
 from langchain_qwen36.spend.limits import Rules
+from langchain_qwen36.spend.operations import Operation, Reserve, Settle
 from langchain_qwen36.spend.reading import rollup_by
-from langchain_qwen36.spend.rows import microseconds
+from langchain_qwen36.spend.rows import Row, microseconds
 from langchain_qwen36.spend.schema import migrate
 from langchain_qwen36.spend.spool import Spool, default_path
+from langchain_qwen36.spend.statements import StaleRowsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import timedelta
     from pathlib import Path
 
@@ -71,6 +73,11 @@ class Store:
         in_memory = is_in_memory(self.url)
         self._reads = self._writes if in_memory else open_engine(self.url, writes=False)
         self._is_migrated = False
+        self._open_calls: dict[str, Row] | None = (
+            {} if self.url.get_backend_name() == "sqlite" else None
+        )
+        """Those that this process reserved, as it wrote them; kept where a transaction has the
+        database for itself, so that none is read again."""
         self._retry_at = 0.0
         self._sweep_at = time.monotonic() + _SWEEP_SECONDS
 
@@ -86,7 +93,9 @@ class Store:
         self._is_migrated = True
 
     def dispose(self, *, close: bool = True) -> None:
-        """Let go of all connections."""
+        """Let go of all connections, and of what was known through them."""
+        if self._open_calls is not None:
+            self._open_calls = {}
         self._writes.dispose(close=close)
         self._reads.dispose(close=close)
 
@@ -111,15 +120,14 @@ class Store:
             self._fall_back(jobs, error)
         except Exception as error:  # noqa: BLE001 - the caller raises it
             if len(jobs) == 1:
-                jobs[0].done.set_exception(error)
+                jobs[0].fail(error)
                 return
             # One that cannot be written must not take the others along.
             for job in jobs:
                 self.apply([job])
         else:
             for job in jobs:
-                refusal = job.payload.refusal if isinstance(job.payload, Reserve) else None
-                job.done.set_result(refusal)
+                job.finish(job.payload.refusal if isinstance(job.payload, Reserve) else None)
             self._alert(operations)
             self._keep_up()
 
@@ -134,17 +142,21 @@ class Store:
                 f"The ledger {self.url.render_as_string()} could not be reached a moment ago."
             )
         try:
-            self._try(partial(self._run, operations))
+            self._book(operations)
         except LedgerUnavailableError:
             self._retry_at = time.monotonic() + _PAUSE_SECONDS
             raise
 
     def expire(self) -> int:
         """Charge the holds whose lease is over; return how many there were."""
-        count = 0
+        charged = 0
         while found := self._try(lambda connection: self._group(connection).expire()):
-            count += found
-        return count
+            charged += found
+        if self._open_calls:
+            now = microseconds(datetime.now(UTC))
+            for id_ in [i for i, row in self._open_calls.items() if row["lease_until"] < now]:
+                del self._open_calls[id_]
+        return charged
 
     def replay(self) -> int:
         """Write what was spooled; return how many entries there were."""
@@ -153,13 +165,22 @@ class Store:
         with self.spool.taken() as taken:
             operations = [_operation(entry) for entry in taken]
             for first in range(0, len(operations), 200):
-                part = operations[first : first + 200]
-                self._try(partial(self._run, part))
+                self._book(operations[first : first + 200])
         logger.info("%d spooled entries were written to the ledger.", len(operations))
         return len(operations)
 
-    def _run(self, operations: Sequence[Operation], connection: Connection) -> None:
-        self._group(connection).run(operations)
+    def _book(self, operations: Sequence[Operation]) -> None:
+        """Write operations; what is known of their calls is taken for granted on the first try."""
+        tries = count()
+
+        def run(connection: Connection) -> Group:
+            group = self._group(connection)
+            group.run(operations, None if next(tries) else self._open_calls)
+            return group
+
+        group = self._try(run)
+        if self._open_calls is not None:
+            _remember(self._open_calls, group.calls, operations)
 
     def _group(self, connection: Connection) -> Group:
         now = microseconds(datetime.now(UTC))
@@ -174,7 +195,7 @@ class Store:
                 try:
                     with self._writes.begin() as connection:
                         return change(connection)
-                except (IntegrityError, OperationalError, DBAPIError) as error:
+                except (DBAPIError, StaleRowsError) as error:
                     if not left or not _is_conflict(error):
                         raise
                     time.sleep(random.uniform(0.001, 0.02) * (_TRIES - left))  # noqa: S311
@@ -217,9 +238,9 @@ class Store:
             kept = [job for job in kept if isinstance(job.payload, Settle)]
         for job in jobs:
             if job in kept or job.payload is None:
-                job.done.set_result(None)
+                job.finish()
             else:
-                job.done.set_exception(error)
+                job.fail(error)
 
     def _spool(self, operations: Sequence[Operation]) -> bool:
         rows = [
@@ -242,9 +263,20 @@ def _operation(entry: dict[str, Any]) -> Operation:
     return Reserve(start, forced=True) if end is None else Settle(start, end)
 
 
-def _is_conflict(error: DBAPIError) -> bool:
+def _remember(known: dict[str, Row], calls: Mapping[str, Row], of: Sequence[Operation]) -> None:
+    """Note which calls are open, now that it is durable."""
+    for operation in of:
+        id_ = operation.start.id
+        row = calls.get(id_)
+        if row is not None and row["state"] == "open":
+            known[id_] = row
+        else:
+            known.pop(id_, None)
+
+
+def _is_conflict(error: DBAPIError | StaleRowsError) -> bool:
     """Whether another process was in the way, or the connection had gone stale."""
-    if isinstance(error, IntegrityError) or error.connection_invalidated:
+    if isinstance(error, StaleRowsError | IntegrityError) or error.connection_invalidated:
         return True
     code = getattr(error.orig, "sqlstate", None)
     return code in _CONFLICTS or "database is locked" in str(error.orig)
