@@ -19,7 +19,7 @@ from langchain_qwen36.pricing import Money
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from langchain_qwen36.callbacks.pricer import Pricer
+    from langchain_qwen36.callbacks.pricer import Estimate, Pricer
     from langchain_qwen36.callbacks.records import CallRecord
     from langchain_qwen36.callbacks.tracked_call import TrackedCall
 
@@ -135,16 +135,21 @@ class HoldEstimator:
                     "`max_completion_tokens=`."
                 )
             most = self._price(call, math.ceil(read * _INPUT_MARGIN), written)
-            return Hold(most, most) if most else None
+            return Hold(most.total, most.total) if most else None
         usual = lengths.usual(call.model)
         guess = FIRST_ANSWER if usual is None else usual
         likely = self._price(call, read, guess if written is None else min(guess, written))
-        certain = self._price(call, read, 0) if usual is None else likely
-        return Hold(likely, certain) if likely and certain else None
+        if likely is None:
+            return None
+        if usual is not None:
+            return Hold(likely.total, likely.total)
+        if likely.input is not None:
+            return Hold(likely.total, likely.input)
+        alone = self._price(call, read, 0)
+        return Hold(likely.total, alone.total) if alone else None
 
-    def _price(self, call: TrackedCall, read: int, written: int) -> Money | None:
-        usage = {"input_tokens": read, "output_tokens": written, "total_tokens": read + written}
-        return self._pricer.estimate(usage, call.params, call.model, call.gateway)
+    def _price(self, call: TrackedCall, read: int, written: int) -> Estimate | None:
+        return self._pricer.estimate(read, written, call.params, call.model, call.gateway)
 
 
 def longest_answer(call: TrackedCall) -> int | None:

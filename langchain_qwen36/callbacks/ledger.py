@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 K = TypeVar("K")
 
+_FORGOTTEN_AT_ONCE = 10
+"""The share of the records that are let go together, for sums take their time: a tenth."""
+
 
 class SpendBook(Protocol):
     """What keeps the spending of calls: in memory here, in a database in `SpendLedger`.
@@ -192,8 +195,8 @@ class Ledger:
         Args:
             budget: What the calls may cost; None: any amount.
             balance: The account that is charged; a new one by default.
-            max_records: How many of the newest records are kept; older ones are in the sums of
-                `summary()` alone. None: all.
+            max_records: How many of the newest records are kept, or up to a tenth more; older ones
+                are in the sums of `summary()` alone. None: all.
         """
         self._max_records = max_records
         self._older = summarize(())
@@ -241,10 +244,16 @@ class Ledger:
                 return False
             self._records[record.run_id] = record
             self.balance.settle(record, provisional=record.ending not in ("ok", "error"))
-            if self._max_records is not None and len(self._records) > self._max_records:
-                oldest = self._records.pop(next(iter(self._records)))
-                self._older = self._older + summarize((oldest,))
+            if (most := self._max_records) is not None:
+                surplus = len(self._records) - most
+                if surplus >= max(1, most // _FORGOTTEN_AT_ONCE):
+                    self._forget(surplus)
         return True
+
+    def _forget(self, number: int) -> None:
+        """Keep the sums of the oldest records alone; many at once, for sums take their time."""
+        oldest = [self._records.pop(key) for key in list(self._records)[:number]]
+        self._older = self._older + summarize(oldest)
 
     @property
     def spent(self) -> dict[str, Decimal]:

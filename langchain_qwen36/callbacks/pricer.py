@@ -11,6 +11,7 @@ from langchain_qwen36._logging import logger_for
 from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.gateways import GATEWAYS
 from langchain_qwen36.pricing import (
+    BilledTokens,
     Money,
     cost,
     money_of,
@@ -49,6 +50,14 @@ class PricedCall(NamedTuple):
         if self.money is None or self.output is None:
             return None
         return self.money.amount - self.output
+
+
+class Estimate(NamedTuple):
+    """What a call may cost before it is made."""
+
+    total: Money
+    input: Money | None
+    """The part for what goes in; None: your own price, which has no parts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,33 +134,38 @@ class Pricer:
 
     def estimate(
         self,
-        usage: Mapping[str, Any],
+        read: int,
+        written: int,
         params: Mapping[str, Any],
         model: str | None,
         gateway: str | None,
-    ) -> Money | None:
+    ) -> Estimate | None:
         """Price a call that is not made yet; None: its price is not known.
 
         Args:
-            usage: What it may use, as LangChain's `UsageMetadata`.
+            read: Input tokens that it may have.
+            written: Output tokens that it may have.
             params: The run's `invocation_params`: a model's own `price_book` and `price_discount`
                 stand there.
             model: The model as it is requested.
             gateway: The gateway's name, where it is known.
         """
-        if priced := self._users(usage, (model,), gateway):
-            return priced.money
+        if self.price_of is not None:
+            usage = {"input_tokens": read, "output_tokens": written, "total_tokens": read + written}
+            if priced := self._users(usage, (model,), gateway):
+                return Estimate(priced.money, None) if priced.money else None
         own = params.get("price_book")
         book = own if self.book is None and isinstance(own, PriceBook) else self._book
-        priced_call = cost(
-            usage,
+        listed = cost(
+            BilledTokens(input=read, cache_read=0, cache_write=0, output=written, reasoning=None),
             _offer_of(book, gateway, (model,)) or self._fallback_offer((model,)),
             discount=params.get("price_discount") if self.discount is None else self.discount,
             thinking=params.get("enable_thinking"),
         )
-        if priced_call is not None:
-            return priced_call.money
-        return Money(Decimal(0), "") if is_self_hosted(gateway) else None
+        if listed is not None:
+            return Estimate(listed.money, Money(listed.input, listed.currency))
+        free = Money(Decimal(0), "")
+        return Estimate(free, free) if is_self_hosted(gateway) else None
 
     def _users(
         self, usage: Mapping[str, Any], names: tuple[str | None, ...], gateway: str | None

@@ -30,6 +30,7 @@ LangGraph copies `configurable` (so `thread_id`, `user_id`) into the metadata. A
 """
 
 KINDS: tuple[str, ...] = tuple(METADATA_KEYS)
+_KINDS_OF_KEYS = {key: kind for kind, keys in METADATA_KEYS.items() for key in keys}
 EVERYONE = "all"
 """The account of all calls."""
 _MAX_LENGTH = 256
@@ -74,13 +75,14 @@ class Attribution:
             own: Your own dimensions: name to the metadata key that holds the value.
             tool: The tool that the call is made in, where no metadata names one.
         """
-        tagged = dict(tag.split(":", 1) for tag in tags if ":" in tag)
-        values = {
-            kind: _first(metadata, keys) or tagged.get(kind, "")[:_MAX_LENGTH]
-            for kind, keys in METADATA_KEYS.items()
-        }
-        values["tool"] = values["tool"] or tool or ""
-        named = {name: _first(metadata, (key,)) for name, key in (own or {}).items()}
+        kinds = {_KINDS_OF_KEYS[key] for key in _KINDS_OF_KEYS.keys() & metadata.keys()}
+        values = {kind: _first(metadata, METADATA_KEYS[kind]) for kind in kinds}
+        tagged = dict(tag.split(":", 1) for tag in tags if ":" in tag) if tags else {}
+        for kind in tagged.keys() & METADATA_KEYS.keys():
+            values[kind] = values.get(kind) or tagged[kind][:_MAX_LENGTH]
+        if tool and not values.get("tool"):
+            values["tool"] = tool
+        named = {name: _first(metadata, (key,)) for name, key in own.items()} if own else {}
         return cls(**values, own={n: v for n, v in named.items() if v}, tags=tuple(tags))
 
     def accounts(self) -> dict[str, str]:

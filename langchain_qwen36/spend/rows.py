@@ -11,10 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from langchain_qwen36.pricing.units import units_of
 from langchain_qwen36.spend.limits import BalanceKey
 from langchain_qwen36.spend.tables import (
-    DIMENSION_COLUMNS,
-    ROLLUP_SUMS,
     TEXT_DIMENSIONS,
-    TOKEN_COLUMNS,
 )
 
 if TYPE_CHECKING:
@@ -30,16 +27,6 @@ _dimensions_of = itemgetter(*TEXT_DIMENSIONS)
 _TAGS_BYTES = 1024
 _NO_CALL = frozenset({"llm_cache", "not_sent"})
 """Sources of what never went to a gateway."""
-_NO_END: Row = {
-    **dict.fromkeys(("source", "ending", "error", "tier", "request_id", "response_id"), ""),
-    **dict.fromkeys(TOKEN_COLUMNS, 0),
-    "cost": None,
-    "listed": None,
-    "estimated": 0,
-    "ended": 0,
-    "charged": 0,
-    "state": "open",
-}
 
 
 class Charge(NamedTuple):
@@ -63,22 +50,42 @@ def open_row(start: Start, owner: str, lease_until: int) -> Row:
     """Return the row of an attempt that is reserved, on no balance yet."""
     attribution, hold = start.attribution, start.hold
     return {
-        **_NO_END,
         "id": start.id,
         "run_id": start.run_id,
-        "attempt": start.attempt,
+        "state": "open",
         "owner": owner,
-        "lease_until": lease_until,
-        "held": units_of(hold.amount, round_up=True) if hold else 0,
-        "currency": hold.currency if hold else "",
         "charges": "[]",
+        "currency": hold.currency if hold else "",
+        "source": "",
+        "ending": "",
+        "error": "",
         "model": start.model,
         "gateway": start.gateway,
-        **{column: getattr(attribution, kind) for kind, column in DIMENSION_COLUMNS.items()},
+        "tier": "",
+        "request_id": "",
+        "response_id": "",
+        "user_id": attribution.user,
+        "team": attribution.team,
         "api_key": attribution.key,
+        "thread": attribution.thread,
+        "agent": attribution.agent,
+        "tool": attribution.tool,
         "own": json.dumps(dict(attribution.own)) if attribution.own else "",
-        "tags": _tags(attribution.tags),
+        "tags": _tags(attribution.tags) if attribution.tags else "",
+        "attempt": start.attempt,
+        "estimated": 0,
+        "cost": None,
+        "listed": None,
+        "lease_until": lease_until,
+        "held": units_of(hold.amount, round_up=True) if hold else 0,
+        "charged": 0,
+        "input_tokens": 0,
+        "output_tokens": 0,
+        "cache_read_tokens": 0,
+        "cache_write_tokens": 0,
+        "reasoning_tokens": 0,
         "started": microseconds(start.started),
+        "ended": 0,
     }
 
 
@@ -103,14 +110,21 @@ def settled(row: Mapping[str, Any], end: End) -> Row:
     charge = charge_of(row, end.cost)
     return {
         **row,
-        **{name: getattr(end, name) for name in TOKEN_COLUMNS},
-        **{name: getattr(end, name) for name in ("source", "ending", "error", "tier")},
+        "input_tokens": end.input_tokens,
+        "output_tokens": end.output_tokens,
+        "cache_read_tokens": end.cache_read_tokens,
+        "cache_write_tokens": end.cache_write_tokens,
+        "reasoning_tokens": end.reasoning_tokens,
+        "source": end.source,
+        "ending": end.ending,
+        "error": end.error,
+        "tier": end.tier,
         "request_id": end.request_id,
         "response_id": end.response_id,
         "model": end.model or row["model"],
         "gateway": end.gateway or row["gateway"],
         "estimated": int(end.estimated),
-        "cost": None if end.cost is None else units_of(end.cost.amount),
+        "cost": None if end.cost is None else charge.amount,
         "listed": _listed(end.listed, charge.currency),
         "currency": charge.currency,
         "charged": charge.amount,
@@ -160,20 +174,20 @@ def rollup_sums(row: Mapping[str, Any], sign: int = 1) -> list[int]:
     is_expired, reported = row["state"] == "expired", row["source"] == "reported"
     unpriced = row["cost"] is None and not is_expired
     compared = reported and row["listed"] is not None
-    sums = {
-        "calls": int(row["attempt"] == 1 and row["source"] not in _NO_CALL),
-        "input_tokens": row["input_tokens"],
-        "output_tokens": row["output_tokens"],
-        "cost": row["charged"],
-        "unpriced": int(unpriced),
-        "estimated": int(bool(row["estimated"]) and not is_expired),
-        "expired": int(is_expired),
-        "expired_cost": row["charged"] if is_expired else 0,
-        "reported": int(compared),
-        "reported_cost": row["charged"] if compared else 0,
-        "listed_cost": (row["listed"] or 0) if compared else 0,
-    }
-    return [sign * sums[name] for name in ROLLUP_SUMS]
+    charged = sign * row["charged"]
+    return [
+        sign if row["attempt"] == 1 and row["source"] not in _NO_CALL else 0,
+        sign * row["input_tokens"],
+        sign * row["output_tokens"],
+        charged,
+        sign if unpriced else 0,
+        sign if row["estimated"] and not is_expired else 0,
+        sign if is_expired else 0,
+        charged if is_expired else 0,
+        sign if compared else 0,
+        charged if compared else 0,
+        sign * row["listed"] if compared else 0,
+    ]
 
 
 def _listed(listed: Money | None, currency: str) -> int | None:
