@@ -29,7 +29,7 @@ class CallAdmission:
         ledgers: tuple[Ledger, ...],
         durable: tuple[DurableBook, ...],
     ) -> None:
-        """Store the handlers' books that count the call.
+        """Store the ledgers of all handlers that count the call.
 
         Args:
             call: The call.
