@@ -25,47 +25,47 @@ if TYPE_CHECKING:
 logger = logger_for(__name__)
 
 PriceOf = Callable[[str | None, str | None, Mapping[str, Any]], Money | None]
-"""Your own price: `(model, gateway, usage_metadata) -> Money`, or None to leave it to the list."""
+"""Your own price: `(model, gateway, usage_metadata) -> Money`, or None to use the price list."""
 
 
 class PricedCall(NamedTuple):
-    """What a call cost, and how we know."""
+    """The cost of a call, and its source."""
 
     money: Money | None
     source: PriceSource
     tier: str | None = None
     output: Decimal | None = None
-    """The part for the answer; None where only the total is known."""
+    """The part for the answer; None if only the total is known."""
 
     @property
     def amount(self) -> Decimal | None:
-        """What was paid: 0 where nothing was, None where nobody knows."""
+        """The amount paid: 0 if nothing was, None if it is not known."""
         if self.money is not None:
             return self.money.amount
         return None if self.source == "unknown" else Decimal(0)
 
     @property
     def input(self) -> Decimal | None:
-        """The rest: all that went in, cached or not."""
+        """The part for all input, cached or not."""
         if self.money is None or self.output is None:
             return None
         return self.money.amount - self.output
 
 
 class Estimate(NamedTuple):
-    """What a call may cost before it is made."""
+    """The estimated cost of a call before it is sent."""
 
     total: Money
     input: Money | None
-    """The part for what goes in; None: your own price, which has no parts."""
+    """The part for the input; None: your own price, which has no parts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pricer:
-    """Where prices are looked for: a handler's settings."""
+    """Finds prices by a handler's settings."""
 
     book: PriceBook | None = None
-    """None: the bundled one."""
+    """The price book; None: the bundled one."""
     price_as: str | None = None
     """`gateway` or `gateway:model`, whose list prices calls that no list of their own does."""
     price_of: PriceOf | None = None
@@ -74,7 +74,7 @@ class Pricer:
     """Models that were warned of."""
 
     def __post_init__(self) -> None:
-        cost({}, None, discount=self.discount)  # raises where it is no discount
+        cost({}, None, discount=self.discount)  # raises for an invalid discount
         gateway, _, model = (self.price_as or "").partition(":")
         if self.price_as is not None and gateway not in GATEWAYS:
             raise ValueError(
@@ -103,20 +103,20 @@ class Pricer:
     ) -> PricedCall:
         """Price one call.
 
-        Your `price_of` goes first, then what the gateway reports, then the list; never
+        Your `price_of` comes first, then the cost that the gateway reports, then the list; never
         two of them together.
 
         Args:
             usage: LangChain's `UsageMetadata`.
             metadata: The message's `response_metadata`.
-            names: The model as it was asked for, and as it was answered.
+            names: The requested model, and the model that answered.
             gateway: The gateway's name, if it is known.
         """
         if bill := self._users(usage, names, gateway):
             return bill
         own = metadata.get("cost")
         record = own if isinstance(own, Mapping) and "basis" in own else None
-        # Two requests on one message were priced one by one: their sum may lie in a higher tier.
+        # Two requests on one message were priced one by one: their sum may be in a higher tier.
         is_sum = "requests" in metadata
         offer = self._offer(gateway, names)
         if record is None or (record["basis"] == "list" and self._overrides_list and not is_sum):
@@ -145,10 +145,10 @@ class Pricer:
         Args:
             read: Input tokens that it may have.
             written: Output tokens that it may have.
-            params: The run's `invocation_params`: a model's own `price_book` and `price_discount`
-                stand there.
-            model: The model as it is requested.
-            gateway: The gateway's name, where it is known.
+            params: The run's `invocation_params`, with the model's own `price_book` and
+                `price_discount`.
+            model: The requested model.
+            gateway: The gateway's name, if it is known.
         """
         if self.price_of is not None:
             usage = {"input_tokens": read, "output_tokens": written, "total_tokens": read + written}
@@ -175,7 +175,7 @@ class Pricer:
         try:
             money = self.price_of(self.model_id(*names), gateway, usage)
         except Exception:
-            # Neither may the call be lost from the book for it, nor the user's own call fail.
+            # The call must still be recorded, and the user's own call must not fail.
             logger.exception("`price_of` failed, so a call of %s is unpriced", names[0])
             return PricedCall(None, "unknown")
         return PricedCall(money, "user") if money is not None else None
@@ -186,7 +186,7 @@ class Pricer:
 
     @property
     def _overrides_list(self) -> bool:
-        """Whether our list is another than the one the model used."""
+        """Whether our list is another one than the model used."""
         return self.book is not None or self.discount is not None
 
     def _price(
@@ -214,7 +214,7 @@ class Pricer:
 
 
 def _offer_of(book: PriceBook, gateway: str | None, names: tuple[str | None, ...]) -> Offer | None:
-    """Return the model as a gateway sells it, by the list that the gateway charges by."""
+    """Return the model as a gateway sells it, from the list that the gateway charges by."""
     if gateway is None:
         return None
     known = GATEWAYS.get(gateway)
@@ -230,7 +230,7 @@ def is_self_hosted(gateway: str | None) -> bool:
 
 
 def reports_cost(gateway: str | None) -> bool:
-    """Return whether a gateway's responses say what the call cost."""
+    """Return whether a gateway's responses state the cost of the call."""
     known = GATEWAYS.get(gateway or "")
     return known is not None and known.reports_cost
 

@@ -1,4 +1,4 @@
-"""Whom a call is charged to, and which limits hold for it."""
+"""Attribute a call to accounts, and define limits for them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ METADATA_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "tool": ("tool", "tool_name"),
     }
 )
-"""Where a call's dimensions stand in the metadata of its config, the first that is there.
+"""Keys of a call's dimensions in the metadata of its config; the first one that is there counts.
 
 LangGraph copies `configurable` (so `thread_id`, `user_id`) into the metadata. A tag such as
-`user:u1` or `team:a` says the same where no metadata does.
+`user:u1` or `team:a` sets a dimension that no metadata has.
 """
 
 KINDS: tuple[str, ...] = tuple(METADATA_KEYS)
@@ -34,12 +34,12 @@ _KINDS_OF_KEYS = {key: kind for kind, keys in METADATA_KEYS.items() for key in k
 EVERYONE = "all"
 """The account of all calls."""
 _MAX_LENGTH = 256
-"""Characters of a dimension's value; ids are shorter, and a prompt is no id."""
+"""Most characters of a dimension's value; ids are shorter, and a prompt is no id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribution:
-    """Whom a call is charged to; "" is unknown."""
+    """The dimensions to which a call is charged; "" is unknown."""
 
     user: str = ""
     """The user, from `user_id`."""
@@ -72,8 +72,8 @@ class Attribution:
         Args:
             metadata: The config's metadata.
             tags: The config's tags.
-            own: Your own dimensions: name to the metadata key that holds the value.
-            tool: The tool that the call is made in, where no metadata names one.
+            own: Your own dimensions: the metadata key that holds the value, by name.
+            tool: The tool in which the call is made, if no metadata names one.
         """
         kinds = {_KINDS_OF_KEYS[key] for key in _KINDS_OF_KEYS.keys() & metadata.keys()}
         values = {kind: _first(metadata, METADATA_KEYS[kind]) for kind in kinds}
@@ -101,21 +101,21 @@ def _first(metadata: Mapping[str, Any], keys: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So much money for an account, a window long.
+    """An amount of money that an account may spend in each window.
 
         Limit("user:*", "5 USD", per="day", zone="Asia/Shanghai")  # each user
         Limit("team:a", "300 USD", per="month")
         Limit("all", "1000 USD", per="month")
 
     Raises:
-        ValueError: An account, amount, window or zone that cannot be; the message names the form.
+        ValueError: An account, amount, window or zone is invalid; the message names the form.
     """
 
     account: str
     """`all`, `KIND:VALUE`, or `KIND:*` for each account of a kind: user, team, key, thread,
     agent, tool or a dimension of your own."""
     amount: str | Money
-    """How much: `"5 USD"`."""
+    """The amount, such as `"5 USD"`."""
     per: Per = "ever"
     """The window: `day`, `week`, `month` or `ever`."""
     zone: str = "UTC"
@@ -139,10 +139,10 @@ class Limit:
 
     @property
     def money(self) -> Money:
-        """The amount."""
+        """The amount of the limit."""
         return Money.parse(self.amount) if isinstance(self.amount, str) else self.amount
 
     @property
     def kind(self) -> str:
-        """`user` of `user:u1`."""
+        """The kind of the account: `user` for `user:u1`."""
         return self.account.partition(":")[0]

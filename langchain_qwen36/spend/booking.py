@@ -1,11 +1,11 @@
-"""Reserving and settling: one transaction for a group of operations, the same on both databases.
+"""Decide and write a group of operations, reserve and settle, in one transaction.
 
-The rows that a group touches are locked first, calls before balances and each in the order of
-their keys, so that two groups never wait for each other. What is admitted is then decided here,
-and written with it: the write that admits a call is the one that is durable.
+The rows that a group touches are locked first, calls before balances and each in the order of their
+keys, so that two groups never wait for each other. Admission is then decided here, and written with
+it: the write that admits a call is the one that is durable.
 
-On SQLite, where a transaction has the database for itself, calls that this process reserved are
-not read again: their rows are remembered, and written only where they are still as remembered.
+On SQLite, where a transaction has the database for itself, calls that this process reserved are not
+read again: their rows are remembered, and written only if the database still has them unchanged.
 """
 
 from __future__ import annotations
@@ -50,21 +50,21 @@ class Group:
     owner: str
     now: int
     lease: int
-    """Microseconds."""
+    """Length of a hold's lease in microseconds."""
     limits: Rules = field(default_factory=Rules)
     calls: dict[str, Row] = field(default_factory=dict)
     balances: dict[BalanceKey, Balance] = field(default_factory=dict)
     countings: Countings = field(init=False)
     currencies: dict[tuple[str, ...], set[str]] = field(default_factory=dict)
-    """Of each window, those that it has a balance in."""
+    """The currencies of the balances, by window."""
     inserted: dict[str, Row] = field(default_factory=dict)
     updated: dict[str, Row] = field(default_factory=dict)
     ended: dict[str, Row] = field(default_factory=dict)
-    """Of `remembered`, those that ended."""
+    """Calls of `remembered` that ended."""
     remembered: Mapping[str, Row] = field(default_factory=dict)
-    """Open calls of this process, as it wrote them."""
+    """Open calls of this process, with the rows that it wrote."""
     unread: set[str] = field(default_factory=set)
-    """Calls that are taken to be new."""
+    """Calls that are assumed to be new."""
     rollups: dict[tuple[str, ...], list[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -76,13 +76,13 @@ class Group:
         """Decide and write the operations, in their order.
 
         Args:
-            operations: What to do.
-            remembered: The open calls that this process wrote: of other calls, those that are
-                reserved are taken to be new. None: nothing is taken for granted.
+            operations: The operations.
+            remembered: The open calls that this process wrote; of other calls, those that are
+                reserved are assumed to be new. None: nothing is assumed.
 
         Raises:
             IntegrityError: A call was not new.
-            StaleRowsError: A call was not as it is remembered.
+            StaleRowsError: A call's row was not the remembered one.
         """
         self._lock_calls(operations, remembered)
         for op in operations:
@@ -109,7 +109,7 @@ class Group:
     def _lock_calls(
         self, operations: Sequence[Operation], remembered: Mapping[str, Row] | None
     ) -> None:
-        """Lock the calls that are there, or take them as they are remembered."""
+        """Lock the rows of calls, or use the remembered ones."""
         ids = {operation.start.id for operation in operations}
         if remembered is not None and not any(
             isinstance(op, Reserve) and op.start.id in remembered for op in operations
@@ -122,7 +122,7 @@ class Group:
         self.calls.update(self.remembered)
 
     def _lock_balances(self) -> None:
-        """Lock the balances that the group may touch, and open those that are not there."""
+        """Lock the balances that the group may touch, and create missing ones."""
         names = self.countings.wanted()
         in_ledger = Rules(statements.read_budgets(self.connection, names)) if names else Rules()
         limits = self.countings.choose(in_ledger)
@@ -166,7 +166,7 @@ class Group:
             self._put(with_charges(row, (*known, *added)))
 
     def _is_there(self, id_: str) -> bool:
-        """Whether a call that a limit would refuse is there already, so that it is held."""
+        """Return whether a call that a limit would refuse has a row already, so that it is held."""
         if id_ not in self.unread:
             return False
         self.unread.discard(id_)
@@ -185,7 +185,7 @@ class Group:
     def _refusal(
         self, rule: Rule, key: BalanceKey, row: Row, start: Start, *, is_held: bool
     ) -> Refusal | None:
-        """Why a limit refuses an attempt; None: it has room for it."""
+        """Return why a limit refuses an attempt; None: the attempt fits."""
         balance = self.balances[key]
         others = balance.held - (row["held"] if is_held else 0)
         limit = rule.amount + balance.topped_up
@@ -211,7 +211,7 @@ class Group:
         )
 
     def _foreign(self, key: BalanceKey) -> set[str]:
-        """Currencies that were spent in a window and that its limit cannot count."""
+        """Return currencies that were spent in a window and that its limit cannot count."""
         others = self.currencies[key[:4]]
         if len(others) == 1:
             return set()
@@ -237,12 +237,12 @@ class Group:
         return row["ending"] in PROVISIONAL and end.ending not in PROVISIONAL
 
     def _release(self, row: Row) -> None:
-        """Give a hold back to its balances."""
+        """Remove a hold from its balances."""
         for key in keys_of(row):
             self._add(key, held=-row["held"])
 
     def _charge(self, row: Row) -> list[Crossed]:
-        """Put what a call cost on its balances and into the rollup."""
+        """Add the cost of a call to its balances and to the rollup."""
         crossed = []
         for key in keys_of(row):
             before, balance = self._add(self._paid_in(key, row), spent=row["charged"])
@@ -254,7 +254,7 @@ class Group:
         return crossed
 
     def _put(self, row: Row) -> None:
-        """Keep a row, to be written: as a new one where it was not there before."""
+        """Mark a row to be written: as a new one if it was not there before."""
         id_ = row["id"]
         if id_ in self.remembered:
             rows = self.ended

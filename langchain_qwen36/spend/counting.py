@@ -1,4 +1,4 @@
-"""Where the calls of a group count: which limits hold for each, and on which balances it is put."""
+"""Find which limits apply to the calls of a group, and on which balances each call counts."""
 
 from __future__ import annotations
 
@@ -23,37 +23,37 @@ if TYPE_CHECKING:
     from langchain_qwen36.spend.entries import Start
 
 Signature = tuple[object, ...]
-"""What calls that count alike have in common."""
+"""Values that are equal for calls with the same limits and balances."""
 
 _dimensions_of = attrgetter(*KINDS)
 
 
 class Counting:
-    """How calls count that are charged to the same accounts in the same minute."""
+    """The limits and balances of calls that are charged to the same accounts in the same minute."""
 
     __slots__ = ("accounts", "keys", "limits", "rules", "started")
 
     def __init__(
         self, accounts: dict[str, str], limits: tuple[Limit, ...], started: datetime
     ) -> None:
-        """Choose whose calls these are.
+        """Store what the calls have in common.
 
         Args:
-            accounts: Kind to account.
-            limits: The callers' own.
-            started: When the calls began, to the minute.
+            accounts: Accounts by kind.
+            limits: The callers' own limits.
+            started: Start of the calls, to the minute.
         """
         self.accounts = accounts | {limit.account: limit.account for limit in limits}
         self.limits = limits
         self.started = started
         self.rules: list[tuple[Rule, BalanceKey]] = []
-        """The limits that hold, each with the balance that it is counted in."""
+        """The limits that apply, each with the balance that it counts."""
         self.keys: tuple[BalanceKey, ...] = ()
-        """All balances that count the calls, sorted: those of its limits, and those that others
-        opened. A process that knows no limit of an account charges it all the same."""
+        """All balances that count the calls, sorted: those of the limits, and those that others
+        opened. A process that knows no limit of an account charges the account all the same."""
 
     def choose(self, for_all: Rules, in_ledger: Rules) -> None:
-        """Find the limits that hold."""
+        """Find the limits that apply."""
         rules = rules_for(self.accounts, for_all, Rules.of(self.limits), in_ledger)
         self.rules = [(rule, rule.key(self.started)) for rule in rules]
 
@@ -61,7 +61,7 @@ class Counting:
         """Find the balances that count the calls.
 
         Args:
-            limited: Of each account, the balances that have a limit.
+            limited: The balances with a limit, by account.
         """
         keys = {key for _, key in self.rules}
         for account in self.accounts.values():
@@ -70,10 +70,10 @@ class Counting:
 
 
 class Countings:
-    """The countings of a group's calls: worked out once for all that count alike."""
+    """The countings of a group's calls, computed once for all calls that count alike."""
 
     def __init__(self, limits: Rules) -> None:
-        """Take the limits that hold for all calls."""
+        """Store the limits for all calls."""
         self._limits = limits
         self._all: dict[Signature, Counting] = {}
         self._by_id: dict[str, Counting] = {}
@@ -88,11 +88,11 @@ class Countings:
         self._by_id[start.id] = counting
 
     def of(self, start: Start) -> Counting:
-        """Return how a call counts; one that was not added counts nowhere."""
+        """Return the counting of a call; a call that was not added counts nowhere."""
         return self._by_id.get(start.id) or _NOWHERE
 
     def ids(self) -> list[str]:
-        """Return the calls, sorted."""
+        """Return the ids of the calls, sorted."""
         return sorted(self._by_id)
 
     def accounts(self) -> set[str]:
@@ -100,11 +100,11 @@ class Countings:
         return {name for each in self._all.values() for name in each.accounts.values()}
 
     def wanted(self) -> list[str]:
-        """Return the names that limits of the calls may be set for, sorted."""
+        """Return the names for which limits of the calls may be set, sorted."""
         return sorted({n for each in self._all.values() for n in wanted_accounts(each.accounts)})
 
     def choose(self, in_ledger: Rules) -> dict[BalanceKey, Rule]:
-        """Find the limits that hold, given those that are set in the ledger."""
+        """Find the limits that apply, given those that are set in the ledger."""
         for each in self._all.values():
             each.choose(self._limits, in_ledger)
         return {key: rule for each in self._all.values() for rule, key in each.rules}
@@ -122,7 +122,7 @@ _NOWHERE = Counting({}, (), datetime.min.replace(tzinfo=UTC))
 
 
 def _signature(start: Start) -> Signature:
-    """No window begins within a minute."""
+    """Return the values by which calls count alike; no window begins within a minute."""
     attribution = start.attribution
     own = tuple(attribution.own.items()) if attribution.own else ()
     return (*_dimensions_of(attribution), own, start.limits, start.started.timestamp() // 60)

@@ -1,4 +1,4 @@
-"""What the writer of a ledger is given: attempts to admit, and ends to charge."""
+"""The operations that a ledger writes: attempts to admit, and ends to charge."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ if TYPE_CHECKING:
 
 
 class Reserve:
-    """Admit an attempt, or refuse it."""
+    """Admits an attempt, or refuses it."""
 
     __slots__ = ("forced", "refusal", "start")
 
     def __init__(self, start: Start, *, forced: bool = False) -> None:
-        """Choose the attempt.
+        """Store the attempt.
 
         Args:
             start: The attempt.
-            forced: Whether it is booked even past a limit: the call was made while the ledger was
+            forced: Whether to write it even past a limit: the call was made while the ledger was
                 down.
         """
         self.start = start
         self.forced = forced
         self.refusal: Refusal | None = None
-        """Set where it was refused."""
+        """The refusal; None: it is admitted."""
 
 
 class Settle:
-    """Charge what an attempt cost; it need not have been reserved."""
+    """Charges the cost of an attempt, which need not have been reserved."""
 
     __slots__ = ("crossed", "end", "start")
 
@@ -38,7 +38,7 @@ class Settle:
         self.start = start
         self.end = end
         self.crossed: list[Crossed] = []
-        """Balances that it raised."""
+        """Balances that the charge raised."""
 
 
 Operation = Reserve | Settle

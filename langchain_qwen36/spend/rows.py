@@ -1,4 +1,4 @@
-"""A call's row from its start and end, and what it adds to the rollup."""
+"""Build a call's row from its start and end, and its addition to the rollup."""
 
 from __future__ import annotations
 
@@ -26,28 +26,28 @@ _MICROSECONDS_A_DAY = 86_400_000_000
 _dimensions_of = itemgetter(*TEXT_DIMENSIONS)
 _TAGS_BYTES = 1024
 _NO_CALL = frozenset({"llm_cache", "not_sent"})
-"""Sources of what never went to a gateway."""
+"""Sources of calls that never went to a gateway."""
 
 
 class Charge(NamedTuple):
-    """What a call puts on its balances."""
+    """The amount that a call adds to its balances."""
 
     amount: int
     currency: str
 
 
 def microseconds(moment: datetime) -> int:
-    """Turn a time into microseconds since 1970."""
+    """Convert a time to microseconds since 1970."""
     return round(moment.timestamp() * 1_000_000)
 
 
 def moment_of(value: int) -> datetime:
-    """Turn microseconds since 1970 into a time in UTC."""
+    """Convert microseconds since 1970 to a time in UTC."""
     return datetime.fromtimestamp(value / 1_000_000, UTC)
 
 
 def open_row(start: Start, owner: str, lease_until: int) -> Row:
-    """Return the row of an attempt that is reserved, on no balance yet."""
+    """Return the row of a reserved attempt, on no balance yet."""
     attribution, hold = start.attribution, start.hold
     return {
         "id": start.id,
@@ -96,7 +96,7 @@ def with_charges(row: Row, keys: Iterable[BalanceKey]) -> Row:
 
 @lru_cache(maxsize=4096)
 def _charges_text(keys: tuple[BalanceKey, ...]) -> str:
-    """Write balances; calls of one user in one window share theirs."""
+    """Return balances as text, cached: calls of one user in one window share theirs."""
     return json.dumps([list(key) for key in keys])
 
 
@@ -147,7 +147,7 @@ def expired(row: Mapping[str, Any], now: int) -> Row:
 
 
 def charge_of(row: Mapping[str, Any], cost: Money | None) -> Charge:
-    """Return what an end puts on the balances: its cost, or the hold where that is unknown."""
+    """Return the amount that an end adds to the balances: its cost, else the hold."""
     if cost is None:
         return Charge(row["held"], row["currency"])
     return Charge(units_of(cost.amount), cost.currency)
@@ -159,18 +159,18 @@ def keys_of(row: Mapping[str, Any]) -> tuple[BalanceKey, ...]:
 
 
 def rollup_key(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the line of the rollup that a call counts in."""
+    """Return the line of the rollup in which a call counts."""
     return (_day_of(row["started"] // _MICROSECONDS_A_DAY), *_dimensions_of(row))
 
 
 @lru_cache(maxsize=256)
 def _day_of(day: int) -> str:
-    """Write a day, counted since 1970 in UTC."""
+    """Return a day, counted since 1970 in UTC, as text."""
     return moment_of(day * _MICROSECONDS_A_DAY).date().isoformat()
 
 
 def rollup_sums(row: Mapping[str, Any], sign: int = 1) -> list[int]:
-    """Return what a call adds to its line, in the order of `ROLLUP_SUMS`."""
+    """Return the amounts that a call adds to its line, in the order of `ROLLUP_SUMS`."""
     is_expired, reported = row["state"] == "expired", row["source"] == "reported"
     unpriced = row["cost"] is None and not is_expired
     compared = reported and row["listed"] is not None
@@ -197,7 +197,7 @@ def _listed(listed: Money | None, currency: str) -> int | None:
 
 
 def _tags(tags: tuple[str, ...]) -> str:
-    """Tags as JSON, at most 1 kB of them: a row is no place for a prompt."""
+    """Return tags as JSON, at most 1 kB: a row must not hold a prompt."""
     text = json.dumps(tags, ensure_ascii=False) if tags else ""
     kept = list(tags)
     while len(text.encode()) > _TAGS_BYTES:

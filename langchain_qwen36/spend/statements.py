@@ -1,4 +1,4 @@
-"""The statements of a booking transaction; the same on SQLite and Postgres."""
+"""The SQL statements that reserve and settle; the same on SQLite and Postgres."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _END_COLUMNS = (
     *("error", "model", "gateway", "tier", "request_id", "response_id", "ended"),
     *tables.TOKEN_COLUMNS,
 )
-"""What an end writes; whom a call is charged to never changes."""
+"""Columns that an end writes; the accounts of a call never change."""
 _UPDATE_CALL = (
     update(_CALL)
     .where(_CALL.c.id == bindparam("b_id"))
@@ -76,16 +76,16 @@ _BUDGETS = select(_BUDGET).where(_BUDGET.c.account.in_(bindparam("accounts", exp
 
 
 class StaleRowsError(Exception):
-    """Rows are not as they were remembered, so that nothing was written."""
+    """Rows differ from the remembered ones, so that nothing was written."""
 
 
 def lock_calls(connection: Connection, ids: Sequence[str]) -> dict[str, Row]:
-    """Return the rows of calls, locked; those that are not there are left out."""
+    """Lock the rows of calls and return them; missing ones are left out."""
     return _rows_by_id(connection.execute(_CALLS, {"ids": ids}))
 
 
 def lock_overdue(connection: Connection, now: int, limit: int) -> dict[str, Row]:
-    """Select and lock holds whose lease is over, but for those being settled elsewhere."""
+    """Select and lock holds whose lease is over, except those being settled elsewhere."""
     query: Select[Any] = (
         select(_CALL)
         .where(_CALL.c.state == "open", _CALL.c.lease_until < now)
@@ -124,12 +124,12 @@ def lock_balances(
 def open_balances(
     connection: Connection, keys: Sequence[BalanceKey], without: Sequence[str] = ()
 ) -> None:
-    """Begin windows, with what their accounts spent in them before a limit was set.
+    """Create balances of windows, with what their accounts spent in them before a limit was set.
 
     Args:
-        connection: In whose transaction.
+        connection: The connection with the open transaction.
         keys: The windows.
-        without: Ids of calls that are charged to them now, and not to be counted twice.
+        without: Ids of calls that are charged to them now, and must not be counted twice.
     """
     values = [
         {
@@ -146,23 +146,23 @@ def open_balances(
 
 
 def insert_calls(connection: Connection, rows: Mapping[str, Row]) -> None:
-    """Write new calls; one that another process has just written raises `IntegrityError`."""
+    """Insert new calls; one that another process has just written raises `IntegrityError`."""
     write_rows(connection, _CALL, [rows[id_] for id_ in sorted(rows)])
 
 
 def end_calls(connection: Connection, rows: Mapping[str, Row]) -> None:
-    """Write calls that this process reserved and that ended.
+    """Write the ends of calls that this process reserved.
 
     Raises:
-        StaleRowsError: One of them is not as it was reserved: its hold was charged, or it was put
-            on more balances.
+        StaleRowsError: The row of a call has changed since: its hold was charged, or it was put on
+            more balances.
     """
     if write_rows(connection, _CALL, list(rows.values()), _END_CALL) != len(rows):
         raise StaleRowsError
 
 
 def update_calls(connection: Connection, rows: Mapping[str, Row]) -> None:
-    """Write calls anew."""
+    """Update calls."""
     _execute_many(connection, _UPDATE_CALL, list(rows.values()), prefix="b_")
 
 
@@ -186,7 +186,7 @@ def add_to_rollup(connection: Connection, sums: Mapping[tuple[str, ...], list[in
 def _execute_many(
     connection: Connection, statement: Any, rows: Sequence[Row], prefix: str = ""
 ) -> None:
-    """Run a statement for each row, past SQLAlchemy's own handling of each parameter.
+    """Run a statement for each row, without SQLAlchemy's own handling of each parameter.
 
     Our columns are texts and integers, which both drivers take as they are.
     """
@@ -205,7 +205,7 @@ def _execute_many(
 def _compiled(
     statement: Any, dialect: Dialect, prefix: str
 ) -> tuple[str, list[tuple[str, str]], bool]:
-    """Return a statement's SQL, and its parameters as they are bound and as a row names them."""
+    """Return a statement's SQL, and its parameters' names when bound and in a row."""
     compiled = statement.compile(dialect=dialect)
     bound = compiled.positiontup or list(compiled.params)
     names = [(name, name.removeprefix(prefix)) for name in bound]
@@ -213,7 +213,7 @@ def _compiled(
 
 
 def insert_into(connection: Connection, table: Any) -> sqlite.Insert:
-    """Return an INSERT that may say ON CONFLICT; both dialects' are alike."""
+    """Return an INSERT with ON CONFLICT; both dialects' are alike."""
     module = postgresql if connection.dialect.name == "postgresql" else sqlite
     return cast("sqlite.Insert", module.insert(table))
 
@@ -224,11 +224,11 @@ def _balance_row(key: BalanceKey, row: Balance) -> Row:
 
 
 def _spent_before(connection: Connection, key: BalanceKey, without: Sequence[str]) -> int:
-    """Sum what an account's calls spent in a window; open ones count with their hold."""
+    """Return what an account's calls spent in a window; open ones count with their hold."""
     kind, _, value = key.account.partition(":")
     column = tables.DIMENSION_COLUMNS.get(kind)
     if column is None and kind != "all":
-        return 0  # A dimension of one's own has no column: it counts from its first limit on.
+        return 0  # An own dimension has no column: it counts from its first limit on.
     amount = case((_CALL.c.state == "open", _CALL.c.held), else_=_CALL.c.charged)
     conditions = [_CALL.c.currency == key.currency, _CALL.c.id.not_in(without)]
     if column is not None:

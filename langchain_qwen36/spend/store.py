@@ -1,4 +1,4 @@
-"""The database side of a ledger: groups of operations, retried, spooled, replayed."""
+"""Write groups of operations to a ledger's database; retry, spool and replay them."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ OnFailure = Literal["refuse", "allow"]
 _TRIES = 8
 _SWEEP_SECONDS = 30
 _PAUSE_SECONDS = 1.0
-"""How long a ledger that is down is left alone, so that no call waits for it."""
+"""Seconds for which a ledger that is down is not tried, so that no call waits for it."""
 _CONFLICTS = ("40001", "40P01", "55P03")
 """Postgres: serialization failure, deadlock, lock not available."""
 
 
 class Store:
-    """Opens the database, and writes groups; used by one thread at a time but for `read`."""
+    """Opens the database, and writes groups; used by one thread at a time, except `read`."""
 
     def __init__(
         self,
@@ -76,8 +76,8 @@ class Store:
         self._open_calls: dict[str, Row] | None = (
             {} if self.url.get_backend_name() == "sqlite" else None
         )
-        """Those that this process reserved, as it wrote them; kept where a transaction has the
-        database for itself, so that none is read again."""
+        """Calls that this process reserved, with the rows that it wrote; kept if a transaction has
+        the database for itself, so that none is read again."""
         self._retry_at = 0.0
         self._sweep_at = time.monotonic() + _SWEEP_SECONDS
 
@@ -85,15 +85,15 @@ class Store:
         """Connect and bring the schema up to date.
 
         Raises:
-            LedgerError: The database cannot be used as it is.
-            LedgerUnavailableError: It cannot be reached now.
+            LedgerError: The database cannot be used in its state.
+            LedgerUnavailableError: The database cannot be reached now.
         """
         with clear_errors(self.url), self._writes.begin() as connection:
             migrate(connection)
         self._is_migrated = True
 
     def dispose(self, *, close: bool = True) -> None:
-        """Let go of all connections, and of what was known through them."""
+        """Close all connections, and drop the remembered rows."""
         if self._open_calls is not None:
             self._open_calls = {}
         self._writes.dispose(close=close)
@@ -122,7 +122,7 @@ class Store:
             if len(jobs) == 1:
                 jobs[0].fail(error)
                 return
-            # One that cannot be written must not take the others along.
+            # One that cannot be written must not fail the others.
             for job in jobs:
                 self.apply([job])
         else:
@@ -159,7 +159,7 @@ class Store:
         return charged
 
     def replay(self) -> int:
-        """Write what was spooled; return how many entries there were."""
+        """Write the spooled entries; return how many there were."""
         if self.spool.is_empty:
             return 0
         with self.spool.taken() as taken:
@@ -170,7 +170,7 @@ class Store:
         return len(operations)
 
     def _book(self, operations: Sequence[Operation]) -> None:
-        """Write operations; what is known of their calls is taken for granted on the first try."""
+        """Write operations; the first try assumes the remembered rows, a second one reads them."""
         tries = count()
 
         def run(connection: Connection) -> Group:
@@ -187,7 +187,7 @@ class Store:
         return Group(connection, self.owner, now, self._lease, self._limits)
 
     def _try(self, change: Callable[[Connection], Any]) -> Any:
-        """Run a change; once more where another process was in its way."""
+        """Run a change; again if another process was in its way."""
         with clear_errors(self.url):
             for left in reversed(range(_TRIES)):
                 if not self._is_migrated:
@@ -217,7 +217,7 @@ class Store:
         return {(row["day"], row["currency"]): row["cost"] for row in rows}
 
     def _keep_up(self) -> None:
-        """Replay and sweep now and then: what fails here is tried again later."""
+        """Replay and expire at intervals; a failure is tried again later."""
         try:
             self.replay()
             if time.monotonic() >= self._sweep_at:
@@ -227,7 +227,7 @@ class Store:
             logger.warning("The ledger's upkeep failed; it is tried again.", exc_info=True)
 
     def _fall_back(self, jobs: Sequence[Job], error: LedgerError) -> None:
-        """Keep or refuse operations while the ledger is down: nothing is lost."""
+        """Spool or refuse operations while the ledger is down: nothing is lost."""
         kept = [
             job
             for job in jobs
@@ -264,7 +264,7 @@ def _operation(entry: dict[str, Any]) -> Operation:
 
 
 def _remember(known: dict[str, Row], calls: Mapping[str, Row], of: Sequence[Operation]) -> None:
-    """Note which calls are open, now that it is durable."""
+    """Remember which calls are open, once that is durable."""
     for operation in of:
         id_ = operation.start.id
         row = calls.get(id_)
@@ -275,7 +275,7 @@ def _remember(known: dict[str, Row], calls: Mapping[str, Row], of: Sequence[Oper
 
 
 def _is_conflict(error: DBAPIError | StaleRowsError) -> bool:
-    """Whether another process was in the way, or the connection had gone stale."""
+    """Return whether another process was in the way, or the connection was stale."""
     if isinstance(error, StaleRowsError | IntegrityError) or error.connection_invalidated:
         return True
     code = getattr(error.orig, "sqlstate", None)

@@ -1,7 +1,7 @@
-"""Many rows in one INSERT: a statement for each would cost more than the rows.
+"""Insert many rows by one INSERT: a statement for each would cost more than the rows.
 
-SQLite's driver lets go of Python's lock at each step of a statement, and a busy event loop gives
-it back 5 ms later (https://docs.python.org/3.11/library/sys.html#sys.setswitchinterval).
+SQLite's driver releases Python's lock at each step of a statement, and a busy event loop returns it
+5 ms later (https://docs.python.org/3.11/library/sys.html#sys.setswitchinterval).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from langchain_qwen36.spend.rows import Row
 
 _SIZES = (128, 32, 8, 1)
-"""Rows of a statement: few different ones, so that both drivers keep them prepared."""
+"""Numbers of rows in a statement: a few different ones, so that both drivers keep them prepared."""
 _MOST_PARAMETERS = 32_766 if sqlite3.sqlite_version_info >= (3, 32) else 999
 """https://www.sqlite.org/limits.html#max_variable_number"""
 
@@ -32,10 +32,10 @@ def write_rows(
     """Insert rows; return how many were written.
 
     Args:
-        connection: In whose transaction.
-        table: Where; each row has all of its columns, which are texts and integers.
+        connection: The connection with the open transaction.
+        table: The table; each row has all of its columns, which are texts and integers.
         rows: The rows.
-        on_conflict: What is done instead with those that are there, in SQL.
+        on_conflict: SQL for rows that exist already.
     """
     names = tuple(column.name for column in table.columns)
     pick = itemgetter(*names)
@@ -52,7 +52,7 @@ def write_rows(
 
 
 def on_conflict_add(table: Table, sums: Sequence[str]) -> str:
-    """Return the SQL that adds to the sums of a row that is there."""
+    """Return the SQL that adds to the sums of an existing row."""
     key = ", ".join(column.name for column in table.primary_key)
     added = ", ".join(f"{name} = {table.name}.{name} + excluded.{name}" for name in sums)
     return f"ON CONFLICT ({key}) DO UPDATE SET {added}"

@@ -1,4 +1,4 @@
-"""One thread that writes: operations that wait at the same time share a transaction."""
+"""Write in one thread: operations that wait at the same time share a transaction."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LARGEST_GROUP = 256
 
 
 class Job:
-    """Something for the writer that nobody waits for."""
+    """An operation for the writer, for which no caller waits."""
 
     __slots__ = ("is_done", "payload")
 
@@ -36,11 +36,11 @@ class Job:
         return True
 
     def finish(self, result: Any = None) -> None:  # noqa: ARG002 - nobody waits for it
-        """Note that it is durable."""
+        """Record that it is durable."""
         self.is_done = True
 
     def fail(self, error: BaseException) -> None:
-        """Note what kept it from being written."""
+        """Record the error that kept it from being written."""
         self.is_done = True
         logger.error("The ledger could not write %s", self.payload, exc_info=error)
 
@@ -70,7 +70,7 @@ class WaitedJob(Job):
 
 
 class AwaitedJob(Job):
-    """A job that a task waits for; its loop is woken once for all that a group has."""
+    """A job that a task waits for; its loop is woken once for all jobs of a group."""
 
     __slots__ = ("_begun", "_error", "_result", "loop", "waiter")
 
@@ -87,7 +87,7 @@ class AwaitedJob(Job):
         return self._begun.acquire(blocking=False)
 
     cancel = begin
-    """Take the job back: whether it had not begun."""
+    """Cancel the job; return whether it had not begun."""
 
     @override
     def finish(self, result: Any = None) -> None:
@@ -98,7 +98,7 @@ class AwaitedJob(Job):
         self.is_done, self._error = True, error
 
     def deliver(self) -> None:
-        """Hand the result to the task, in its loop."""
+        """Set the result of the task's future, in its loop."""
         if self.waiter.done():  # the task was cancelled
             return
         if self._error is None:
@@ -110,7 +110,7 @@ class AwaitedJob(Job):
 class Writer:
     """Runs groups of jobs in one thread, which starts with the first job.
 
-    `apply` is given each group and finishes its jobs.
+    `apply` receives each group and finishes its jobs.
     """
 
     def __init__(self, apply: Callable[[Sequence[Job]], None], name: str) -> None:
@@ -121,7 +121,7 @@ class Writer:
         self._lock = threading.Lock()
 
     def put(self, payload: Any) -> None:
-        """Queue a job that nobody waits for; jobs run in the order in which they were queued."""
+        """Queue a job for which no caller waits; jobs run in the order of queueing."""
         self._put(Job(payload))
 
     def submit(self, payload: Any) -> Future[Any]:
@@ -135,7 +135,7 @@ class Writer:
 
         Args:
             payload: The job.
-            undo: Called where the task is cancelled after the job has begun.
+            undo: Called if the task is cancelled after the job has begun.
         """
         job = AwaitedJob(payload, asyncio.get_running_loop())
         self._put(job)
@@ -147,12 +147,12 @@ class Writer:
             raise
 
     def close(self) -> None:
-        """Finish what is queued, and end the thread."""
+        """Finish the queued jobs, and end the thread."""
         with self._lock:
             thread, self._thread = self._thread, None
         if thread is not None:
             self._queue.put(None)
-            if thread is not threading.current_thread():  # it may be what collects our garbage
+            if thread is not threading.current_thread():  # the garbage collector may run in it
                 thread.join()
 
     def _put(self, job: Job) -> None:
@@ -179,7 +179,7 @@ class Writer:
                 return
 
     def _more(self, job: Job) -> tuple[list[Job], bool]:
-        """Return the jobs that wait by now, and whether the thread is to end after them."""
+        """Return the jobs that are waiting now, and whether the thread is to end after them."""
         group = [job]
         while len(group) < _LARGEST_GROUP:
             try:
@@ -199,12 +199,12 @@ def _fail(group: Sequence[Job], error: BaseException) -> None:
 
 
 def _wake(jobs: Iterable[AwaitedJob]) -> None:
-    """Wake each event loop once: a write to its pipe costs more than a hand-over."""
+    """Wake each event loop once: writing to its pipe costs more than passing a result."""
     by_loop: defaultdict[asyncio.AbstractEventLoop, list[AwaitedJob]] = defaultdict(list)
     for job in jobs:
         by_loop[job.loop].append(job)
     for loop, waiting in by_loop.items():
-        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+        with suppress(RuntimeError):  # the loop was closed: no task waits any more
             loop.call_soon_threadsafe(_deliver, waiting)
 
 
