@@ -15,12 +15,13 @@ from langchain_qwen36._logging import logger_for
 from langchain_qwen36.callbacks.async_records import awaiting, run_pending
 from langchain_qwen36.callbacks.budget import Budget, Unpriced
 from langchain_qwen36.callbacks.call_admission import CallAdmission
-from langchain_qwen36.callbacks.durable import make_durable_book
 from langchain_qwen36.callbacks.holds import HoldEstimator, Reserve, pending_call
 from langchain_qwen36.callbacks.ledger import Balance, Ledger
 from langchain_qwen36.callbacks.pricer import PriceOf, Pricer
 from langchain_qwen36.callbacks.reports.summary_view import LedgerView
+from langchain_qwen36.callbacks.response_summary import summarize_result
 from langchain_qwen36.callbacks.run_tree import RunTree
+from langchain_qwen36.callbacks.spend_ledger import make_durable_book
 from langchain_qwen36.callbacks.tracers import costs_of, write_costs
 from langchain_qwen36.callbacks.tracked_call import (
     TrackedCall,
@@ -30,9 +31,8 @@ from langchain_qwen36.callbacks.tracked_call import (
     record_success,
     short_values,
 )
-from langchain_qwen36.callbacks.usage_of import summarize_result
 from langchain_qwen36.errors import BudgetExceededError, LedgerError
-from langchain_qwen36.spend.admission import announce, withdraw
+from langchain_qwen36.spend.announced_calls import announce, withdraw
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator

@@ -18,7 +18,7 @@ from langchain_qwen36.callbacks.attempts import (
 )
 from langchain_qwen36.callbacks.pricer import PricedCall, Pricer
 from langchain_qwen36.callbacks.records import BilledAttempt, CallRecord, Ending, Parent
-from langchain_qwen36.callbacks.usage_of import (
+from langchain_qwen36.callbacks.response_summary import (
     ResponseSummary,
     summarize_messages,
     usable_usage,
