@@ -7,6 +7,7 @@ import multiprocessing
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import forked
 from loopback import LoopbackGateway
 
 from langchain_qwen36 import ChatQwen36, bulk
@@ -61,13 +62,8 @@ def run_file(url: str, key: str, source: str, output: str, settings: dict[str, A
 def start_run(
     server: LoopbackGateway, source: Path, output: Path, **settings: Any
 ) -> multiprocessing.Process:
-    """Start `run_file` in a process that a server forks, which has imported all already."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["bulk_runs", "langchain_qwen36.bulk.job"])
-    arguments = (server.base_url, server.key, str(source), str(output), settings)
-    process = context.Process(target=run_file, args=arguments)
-    process.start()
-    return process  # type: ignore[return-value]
+    """Start `run_file` in a process of its own."""
+    return forked.start(run_file, server.base_url, server.key, str(source), str(output), settings)
 
 
 def serve(pipe: Any, row: str) -> None:

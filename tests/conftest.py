@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from contextlib import ExitStack
 from itertools import count
@@ -38,6 +39,15 @@ def pytest_configure(config: pytest.Config) -> None:
     """
     config.option.allow_hosts = config.option.allow_hosts or "127.0.0.1,::1"
     config.option.allow_unix_socket = True
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what lives as long as the tests: modules, 12,000 items.
+
+    A collection would look through all of it, some 0.3 s each time.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 _OURS = frozenset(name for row in GATEWAYS.values() for name in (*row.key_env, *row.base_url_env))

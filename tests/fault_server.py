@@ -152,6 +152,7 @@ class FaultServer:
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._socket = _on_a_new_port()
+        self._waiting: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
 
     @property
@@ -165,7 +166,10 @@ class FaultServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._stop.set()
+        with self._lock:
+            self._stop.set()
+            for sock in self._waiting:
+                _stop_reading(sock)
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
@@ -202,7 +206,6 @@ class FaultServer:
     def _serve(self, plain: socket.socket) -> None:
         with contextlib.suppress(Gone, OSError), plain, self._wrapped(plain) as sock:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.settimeout(0.1)
             sock.sendall(self._greeting)
             while (wire := self._request(sock)) is not None:
                 with self._lock:
@@ -210,7 +213,7 @@ class FaultServer:
                     self.requests.append(wire)
                 sock.settimeout(10)
                 self.scripts[min(number, len(self.scripts) - 1)](wire)
-                sock.settimeout(0.1)
+                sock.settimeout(None)
         with self._lock:
             self.open -= 1
 
@@ -218,16 +221,29 @@ class FaultServer:
         return self._tls.wrap_socket(sock, server_side=True) if self._tls else sock
 
     def _request(self, sock: socket.socket) -> Wire | None:
+        with self._lock:
+            if self._stop.is_set():
+                return None
+            self._waiting.add(sock)
+        try:
+            return self._read_request(sock)
+        finally:
+            with self._lock:
+                self._waiting.remove(sock)
+
+    def _read_request(self, sock: socket.socket) -> Wire | None:
         data = b""
-        while not self._stop.is_set():
-            with contextlib.suppress(TimeoutError):
-                more = sock.recv(65536)
-                if not more:
-                    return None
-                data += more
+        while more := sock.recv(65536):
+            data += more
             start, blank, body = data.partition(b"\r\n\r\n")
             if blank:
                 wire = Wire(sock, start.decode(), body, self._stop)
                 if len(body) >= int(wire.headers.get("content-length", 0)):
                     return wire
         return None
+
+
+def _stop_reading(sock: socket.socket) -> None:
+    """Let a thread that waits for a request read the end, by the plain socket below TLS."""
+    with contextlib.suppress(OSError):
+        socket.socket.shutdown(sock, socket.SHUT_RD)

@@ -94,7 +94,10 @@ class TunnelProxy:
             if await shake_hands(reader, writer):
                 there = await asyncio.open_connection("127.0.0.1", self._gateway_port)
                 self._writers.append(there[1])
-                await asyncio.gather(_pipe(reader, there[1]), _pipe(there[0], writer))
+                both_ways = (_pipe(reader, there[1]), _pipe(there[0], writer))
+                pipes = [asyncio.ensure_future(pipe) for pipe in both_ways]
+                self._serving += pipes  # or `_stop` would wait for them
+                await asyncio.gather(*pipes)
                 there[1].transport.abort()
         writer.transport.abort()
 

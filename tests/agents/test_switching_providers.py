@@ -6,12 +6,12 @@ shapes those packages document.
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from agent_tools import WEATHER, ask, get_weather, model_on, said
 from langchain.agents import create_agent
-from langchain_anthropic import ChatAnthropic
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_openai import ChatOpenAI
 
@@ -197,7 +197,9 @@ def test_anthropics_package_can_say_our_conversation(
 ) -> None:
     """Its own converter finds text and calls in our turns, and nothing it does not know."""
     history = ours(gateway_server(row), output_version=version)
-    claude = ChatAnthropic(model="claude-sonnet-5", api_key="test")
+    # Imported here: it takes over a second, and every worker imports every file of tests.
+    chat_anthropic = import_module("langchain_anthropic").ChatAnthropic
+    claude = chat_anthropic(model="claude-sonnet-5", api_key="test")
     messages = claude._get_request_payload([*history, HumanMessage("Thanks.")])["messages"]
     assert [m["role"] for m in messages] == ["user", "assistant", "user", "assistant", "user"]
     call = messages[1]["content"][0]

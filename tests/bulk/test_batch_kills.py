@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import subprocess
-import sys
 import threading
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import batch_worker
+import forked
 import pytest
 from loopback.batch import BatchGateway, Trouble
 
 from langchain_qwen36.bulk import Journal
 
-WORKER = Path(__file__).with_name("batch_worker.py")
+if TYPE_CHECKING:
+    from multiprocessing import Process
+    from multiprocessing.connection import Connection
+    from pathlib import Path
+
 PATIENCE = 120
 """Seconds for a process to come to a step, on a busy machine."""
 ANSWERS = [
@@ -25,10 +27,9 @@ ANSWERS = [
 ]
 
 
-def start(gateway: BatchGateway, journal: Path) -> subprocess.Popen[str]:
-    """Start a process that submits the job, or goes on with it."""
-    command = [sys.executable, str(WORKER), gateway.base_url, gateway.key, str(journal)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own file
+def start(gateway: BatchGateway, journal: Path) -> tuple[Process, Connection]:
+    """Start a process that submits the job, or goes on with it; return where its answers come."""
+    return forked.start_piped(batch_worker.main, gateway.base_url, gateway.key, str(journal))
 
 
 def kill_at(gateway: BatchGateway, journal: Path, endpoint: Any, *, after: bool) -> None:
@@ -42,20 +43,26 @@ def kill_at(gateway: BatchGateway, journal: Path, endpoint: Any, *, after: bool)
     """
     came = threading.Event()
     gateway.trouble(endpoint, Trouble(hold=came, after=after))
-    process = start(gateway, journal)
+    process, answers = start(gateway, journal)
     try:
         assert came.wait(PATIENCE)
     finally:
         process.kill()
-        output, _ = process.communicate(timeout=PATIENCE)
-    assert process.returncode == -signal.SIGKILL
-    assert output == ""
+        process.join(PATIENCE)
+    assert process.exitcode == -signal.SIGKILL
+    with answers, pytest.raises(EOFError):
+        answers.recv()
 
 
 def finish(gateway: BatchGateway, journal: Path) -> Any:
-    """Let a process go on to the end; return what it printed."""
-    output, _ = start(gateway, journal).communicate(timeout=PATIENCE)
-    return json.loads(output)
+    """Let a process go on to the end; return the answers that it sent."""
+    process, answers = start(gateway, journal)
+    with answers:
+        assert answers.poll(PATIENCE)
+        found = answers.recv()
+    process.join(PATIENCE)
+    assert process.exitcode == 0
+    return found
 
 
 @pytest.mark.timeout(4 * PATIENCE)

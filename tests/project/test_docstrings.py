@@ -8,6 +8,7 @@ import inspect
 import pkgutil
 import re
 import textwrap
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -60,10 +61,20 @@ def told_fields(body: list[ast.stmt]) -> Iterator[tuple[str, bool]]:
                     yield name, told
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    """Return a module as it is written; `inspect.getsource` would parse it once for each class."""
+    return ast.parse(path.read_text("utf-8"))
+
+
 def source_of(value: type) -> ast.ClassDef:
     """Return a class as it is written."""
-    found = ast.parse(textwrap.dedent(inspect.getsource(value))).body[0]
-    assert isinstance(found, ast.ClassDef)
+    tree = tree_of(Path(inspect.getfile(value)))
+    (found,) = (
+        node
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and node.name == value.__name__
+    )
     return found
 
 
@@ -73,9 +84,7 @@ def ours(value: type) -> list[type]:
 
 
 ASSIGNED = {
-    name: told
-    for path in FOLDER.rglob("*.py")
-    for name, told in told_fields(ast.parse(path.read_text("utf-8")).body)
+    name: told for path in FOLDER.rglob("*.py") for name, told in told_fields(tree_of(path).body)
 }
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 import sys
 from pathlib import Path
 
+import budget_worker
+import forked
 import pytest
+from budget_worker import CONFIG, QUESTION, ask
 from langchain.agents import create_agent
 
 from langchain_qwen36 import ChatQwen36
@@ -17,35 +19,17 @@ from langchain_qwen36.errors import LedgerError
 from langchain_qwen36.middleware import CostBudgetMiddleware
 from langchain_qwen36.spend import default, environment
 
-QUESTION = {"messages": [("user", "hi")]}
-CONFIG = {"configurable": {"user_id": "u1"}}
-ONE_CALL = "0.00002 USD"
-"""More than the question costs, and less than any answer."""
-
-
-def ask(base_url: str, key: str, **settings) -> str | None:
-    """Let a new agent answer u1; return what stopped it."""
-    model = ChatQwen36(
-        model="qwen3.6-plus", gateway="dashscope-intl", base_url=base_url, api_key=key
-    )
-    budget = CostBudgetMiddleware(ONE_CALL, per="user", **settings)
-    result = create_agent(model, [], middleware=[budget]).invoke(QUESTION, CONFIG)
-    return result["messages"][-1].response_metadata.get("reason")
-
 
 @pytest.mark.timeout(180)
 def test_processes_share_the_budget_of_a_user(gateway_server):
     """Three workers and a restart of them make the one call that a user's budget has money for."""
     gateway = gateway_server("dashscope-intl")
-    worker = f"from test_default_ledger import ask; ask({gateway.base_url!r}, {gateway.key!r})"
-    path = [os.path.dirname(__file__), *sys.path]  # noqa: PTH120 - as Python's own path has it
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))}
+    arguments = (dict(os.environ), gateway.base_url, gateway.key)
     for _ in range(2):
-        workers = [
-            subprocess.Popen([sys.executable, "-c", worker], env=env)  # noqa: S603 - our own
-            for _ in range(3)
-        ]
-        assert [process.wait() for process in workers] == [0, 0, 0]
+        workers = [forked.start(budget_worker.main, *arguments) for _ in range(3)]
+        for process in workers:
+            process.join()
+        assert [process.exitcode for process in workers] == [0, 0, 0]
         assert len(gateway.requests) == 1
 
 

@@ -5,24 +5,23 @@ from __future__ import annotations
 import json
 import random
 import signal
-import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import forked
 import pytest
+import spend_worker
 from sqlalchemy import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-WORKER = Path(__file__).parent / "spend_worker.py"
 HOLD = Decimal("0.01")
 LIMITS = {"user:u0": Decimal("0.03"), "user:u1": 5, "user:u2": 5, "team:a": 3, "all": 1000}
 
@@ -75,22 +74,18 @@ def work(url: str, port: int, calls: int, most_kills: int, kill: random.Random) 
     """Let a process make calls, killing and restarting it until all were made."""
     kills, left = 0, calls
     while left > 0:
-        process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, str(WORKER), url, str(port), str(left)],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        process, pipe = forked.start_piped(spend_worker.main, url, port, left)
         until = left - kill.randint(1, max(1, left))
-        assert process.stdout is not None
-        for _line in process.stdout:
-            left -= 1
-            if left <= until and kills < most_kills:
-                time.sleep(kill.random() * 0.01)
-                process.kill()
-                kills += 1
-                break
-        process.stdout.close()
-        assert process.wait() in (0, -signal.SIGKILL)
+        with pipe, suppress(EOFError):
+            while pipe.recv():
+                left -= 1
+                if left <= until and kills < most_kills:
+                    time.sleep(kill.random() * 0.01)
+                    process.kill()
+                    kills += 1
+                    break
+        process.join()
+        assert process.exitcode in (0, -signal.SIGKILL)
 
 
 @pytest.mark.parametrize(

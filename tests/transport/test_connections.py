@@ -22,7 +22,7 @@ from fault_calls import ANSWER, HELLO, apost, post
 from fault_server import FaultServer, Wire, head, stream, whole
 
 from langchain_qwen36._transport import Timeouts
-from langchain_qwen36._transport.http import async_pool, connections, sync_pool
+from langchain_qwen36._transport.http import async_pool, connections, idle, sync_pool
 from langchain_qwen36._transport.http.async_stream import AsyncioStream
 from langchain_qwen36._transport.http.idle import check_is_quiet
 from langchain_qwen36._transport.http.sync_stream import SyncStream
@@ -296,12 +296,16 @@ def test_a_kept_connection_that_dies_behind_its_first_byte_is_an_attempt(mode: M
         pytest.param("max=7", 1, id="without a timeout"),
     ],
 )
-def test_keep_alive_timeout_is_honored(mode: Mode, keep_alive: str, connections_made: int) -> None:
+def test_keep_alive_timeout_is_honored(
+    mode: Mode, keep_alive: str, connections_made: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A connection is not used beyond the time for which its server said it keeps it."""
     answer = whole(200, completion({"content": "Hello"}), keep_alive=keep_alive)
     with FaultServer(answer) as server:
         posted(mode, server)
-        time.sleep(0.7)
+        later = SimpleNamespace(**vars(time))
+        later.monotonic = lambda: time.monotonic() + 0.7
+        monkeypatch.setattr(idle, "time", later)
         assert posted(mode, server).connections == connections_made
 
 

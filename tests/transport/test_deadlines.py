@@ -33,6 +33,7 @@ from fault_server import FaultServer, Wire, head, stream
 from langchain_qwen36 import ChatQwen36
 from langchain_qwen36._response.reader import CompletionReader
 from langchain_qwen36._transport import StreamCall, Timeouts
+from langchain_qwen36._transport.http import response
 from langchain_qwen36._transport.http.connecting import aconnect, connect
 from langchain_qwen36.errors import GatewayConnectionError, GatewayTimeoutError, QwenError
 
@@ -115,8 +116,12 @@ def test_a_head_that_trickles_ends_with_the_clock(mode: Mode) -> None:
     assert outcome.seconds < LONG / 3
 
 
-def test_an_error_whose_body_trickles_is_told_within_seconds(mode: Mode) -> None:
-    """The status is known: the rest of its page is awaited for three seconds, no longer."""
+def test_an_error_whose_body_trickles_is_told_within_seconds(
+    mode: Mode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The status is known: for the rest of its page it waits three seconds (here one)."""
+    assert response._MAX_ERROR_SECONDS == 3
+    monkeypatch.setattr(response, "_MAX_ERROR_SECONDS", 1.0)
 
     def trickle(wire: Wire) -> None:
         wire.send(head(503, content_length="100000"))

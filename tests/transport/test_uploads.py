@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
 import threading
 from typing import TYPE_CHECKING, Any
@@ -155,14 +154,13 @@ def _caught(call: Any) -> Any:
 class _EarlyServer(FaultServer):
     """Answers as soon as it has the head of a request."""
 
-    def _request(self, sock: Any) -> Wire | None:
+    def _read_request(self, sock: Any) -> Wire | None:
         data = b""
-        while not self._stop.is_set() and b"\r\n\r\n" not in data:
-            with contextlib.suppress(TimeoutError):
-                more = sock.recv(1024)
-                if not more:
-                    return None
-                data += more
+        while b"\r\n\r\n" not in data:
+            more = sock.recv(1024)
+            if not more:
+                return None
+            data += more
         return Wire(sock, data.partition(b"\r\n\r\n")[0].decode(), b"", self._stop)
 
 

@@ -1,20 +1,19 @@
-"""Submits a batch job of three rows and waits for it; `test_batch_kills` kills it on the way.
-
-Started as `batch_worker.py BASE_URL KEY JOURNAL`; prints the answers as JSON.
-"""
+"""Submits a batch job of three rows and waits for it; `test_batch_kills` kills it on the way."""
 
 from __future__ import annotations
 
-import json
-import sys
+from typing import TYPE_CHECKING
 
 from langchain_qwen36 import ChatQwen36
 from langchain_qwen36._transport import no_waiting
 from langchain_qwen36.bulk import BatchJob
 
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
-def main(base_url: str, key: str, journal: str) -> None:
-    """Submit, or go on, and print."""
+
+def main(pipe: Connection, base_url: str, key: str, journal: str) -> None:
+    """Submit, or go on; send the answers."""
     model = ChatQwen36(
         model="qwen3.6-flash",
         gateway="dashscope",
@@ -32,8 +31,4 @@ def main(base_url: str, key: str, journal: str) -> None:
             for row in job.results()
             if row.message
         ]
-    print(json.dumps(rows))  # noqa: T201 - read by the test
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+    pipe.send(rows)

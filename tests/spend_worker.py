@@ -1,18 +1,21 @@
-"""A process that makes calls and may be killed at any moment: `spend_worker.py URL PORT NUMBER`."""
+"""A process that makes calls and may be killed at any moment."""
 
 from __future__ import annotations
 
 import http.client
 import json
-import sys
 import tempfile
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from langchain_qwen36.errors import BudgetExceededError
 from langchain_qwen36.pricing import Money
 from langchain_qwen36.spend import Attribution, End, Limit, SpendLedger, Start
+
+if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
 
 LIMITS = [
     Limit("user:u0", "0.03 USD"),
@@ -23,8 +26,8 @@ LIMITS = [
 HOLD = Money.parse("0.01 USD")
 
 
-def main(url: str, port: int, number: int) -> None:
-    """Make calls until there were so many, admitted or refused."""
+def main(pipe: Connection, url: str, port: int, number: int) -> None:
+    """Make calls until there were so many, admitted or refused; say so of each."""
     spool = Path(tempfile.gettempdir()) / uuid4().hex
     ledger = SpendLedger(url, limits=LIMITS, lease=timedelta(minutes=5), spool=spool)
     server = http.client.HTTPConnection("127.0.0.1", port)
@@ -40,14 +43,10 @@ def main(url: str, port: int, number: int) -> None:
         try:
             ledger.reserve(start)
         except BudgetExceededError:
-            print("refused", flush=True)  # noqa: T201
+            pipe.send("refused")
             continue
         server.request("POST", f"/{start.run_id}")
         bill = json.loads(server.getresponse().read())
         ledger.settle(start, End(cost=Money.parse(bill["cost"])))
-        print("made", flush=True)  # noqa: T201
+        pipe.send("made")
     ledger.close()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
