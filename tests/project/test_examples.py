@@ -98,6 +98,9 @@ SHOWN_BY_ENGINE = {
 }
 """The same on the embedded engine, for those that say how to run there; it answers as it likes."""
 
+QUICK = {"agent.py", "bulk_run.py", "hello.py"}
+"""Those of them that run with the quick tests; the engine takes seconds for each."""
+
 COMMAND = re.compile(r"((?:\w+=\S+ )*)python examples/(\S+)(.*)")
 
 
@@ -201,7 +204,13 @@ def test_an_example_runs_as_a_user_runs_it(gateway_in_environment, name):
 
 @pytest.mark.engine
 @pytest.mark.timeout(300)  # it samples, and may ramble on a busy machine
-@pytest.mark.parametrize("name", sorted(SHOWN_BY_ENGINE))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in QUICK else pytest.mark.long)
+        for name in sorted(SHOWN_BY_ENGINE)
+    ],
+)
 def test_an_example_needs_no_key_on_the_embedded_engine(monkeypatch, capsys, name):
     """By the command in its docstring, word for word."""
     variables, arguments = keyless_command(name) or ({}, [])

@@ -115,12 +115,13 @@ def calling(
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="only where processes fork")
-def test_a_limit_holds_while_processes_are_killed(redis_url: str, key: str) -> None:
+@pytest.mark.parametrize("seconds", [4, pytest.param(10, marks=pytest.mark.long)])
+def test_a_limit_holds_while_processes_are_killed(redis_url: str, key: str, seconds: int) -> None:
     """Four processes of 500 calls each, killed with -9 and started anew, pass no window's limit.
 
     And nobody who died holds up the others: the storage goes on granting until the end.
     """
-    with calling(key, redis_url, 500, killed=4, seconds=10) as programs:
+    with calling(key, redis_url, 500, killed=4, seconds=seconds) as programs:
         assert programs.stdout is not None
         begun = [Grant.read(line) for line in programs.stdout]
     assert most_in_a_window(begun, SECONDS) <= REQUESTS

@@ -71,7 +71,12 @@ SUBJECTS = {
 }
 
 
-def record(gateway: str, model: str | None = None, folder: Path = CASSETTES) -> list[Path]:
+def record(
+    gateway: str,
+    model: str | None = None,
+    folder: Path = CASSETTES,
+    scenarios: Iterable[str] = SCENARIOS,
+) -> list[Path]:
     """Write a gateway's cassettes; the file of a scenario that fails stays as it was.
 
     Raises:
@@ -82,7 +87,7 @@ def record(gateway: str, model: str | None = None, folder: Path = CASSETTES) -> 
     where = _endpoint(gateway)
     subject = SUBJECTS[gateway]
     settings = {"model": model or subject.model, **subject.settings}
-    return record_at(where, subject, settings, folder / gateway)
+    return record_at(where, subject, settings, folder / gateway, scenarios)
 
 
 def record_at(
