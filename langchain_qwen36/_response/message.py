@@ -235,7 +235,8 @@ def _warn(choice: Choice, request: Request, metadata: Mapping[str, Any]) -> None
     """Log what a user pays for without wanting it."""
     if metadata["empty_answer"]:
         logger.warning(_advice_for_an_empty_answer(choice), metadata["finish_reason"])
-    if request.thinking is False and choice.reasoning.pieces:
+    # `transformers serve` streams the line breaks between the template's empty tags as thoughts.
+    if request.thinking is False and any(piece.strip() for piece in choice.reasoning.pieces):
         _warn_of_thoughts(request.gateway.name, request.requested_model)
 
 

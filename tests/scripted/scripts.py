@@ -74,19 +74,19 @@ def scripts(tool_format: ToolFormat) -> dict[str, Script]:
             "tools and 'weather' in text",
             weather,
             "\nI need a tool.\n",
-            variants=_variants_of("get_weather", {"city": "Paris"}),
+            variants=_variants_of("get_weather", {"city": "Paris"}, tool_format),
         ),
         "structured": Script(
             "tools and 'Describe' in text",
             call("City", city, tool_format),
             "\nA city as arguments.\n",
-            variants=_variants_of("City", city),
+            variants=_variants_of("City", city, tool_format),
         ),
         "people": Script(
             "tools and 'people' in text",
             call("City", named, tool_format),
             "\nA city with its people.\n",
-            variants=_variants_of("City", named),
+            variants=_variants_of("City", named, tool_format),
         ),
         "capital": Script("'capital' in text", CAPITAL, "\nA capital, then.\n", CAPITAL),
         "json": Script(
@@ -115,14 +115,16 @@ def call(name: str, arguments: dict[str, Any], tool_format: ToolFormat) -> str:
     return f"<tool_call>\n{body}\n</tool_call>"
 
 
-def _variants_of(name: str, arguments: dict[str, Any]) -> tuple[str, ...]:
-    """Write a forced call as the grammars of servers want it: a list of calls, or the arguments.
+def _variants_of(name: str, arguments: dict[str, Any], tool_format: ToolFormat) -> tuple[str, ...]:
+    """Write a forced call as the grammars of servers want it.
 
-    No space follows a colon, so that no step is one of the same call in Hermes JSON. From a shared
-    one the script would go on with the call's line break, which a grammar of JSON lets through.
+    The call without a line break before it, a list of calls, or the arguments. No space follows a
+    colon of the latter two, so that no step is one of the call in Hermes JSON: from a shared one the
+    script would go on with the call's line break, which a grammar of JSON lets through.
     """
-    calls = [{"name": name, "parameters": arguments}]
-    return tuple(json.dumps(form, separators=(", ", ":")) for form in (calls, arguments))
+    forms = [{"name": name, "parameters": arguments}], arguments
+    written = [json.dumps(form, separators=(", ", ":")) for form in forms]
+    return (call(name, arguments, tool_format), *written)
 
 
 def chat_template(tool_format: ToolFormat) -> str:

@@ -45,13 +45,11 @@ EXPECTED: dict[str, dict[str, str]] = {
     },
     "tools_any": {
         "*": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 15 tokens",
-        "vllm": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 13 tokens",
-        "vllm-xml": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 14 tokens",
+        "vllm": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 14 tokens",
     },
     "tools_by_name": {
         "*": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 15 tokens",
-        "vllm": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 13 tokens",
-        "vllm-xml": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 14 tokens",
+        "vllm": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 14 tokens",
     },
     "tools_none": {
         "*": "reasoning 'I need a tool.', text '<tool_call>\\n<function=get_weat…eter>\\n</function>\\n</tool_call>', stop, 15 tokens",
@@ -126,6 +124,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     },
     "context_overflow": {
         "*": "ContextOverflowError",
+        "transformers": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 10 tokens",  # which has no limit but memory
     },
     "unknown_model": {
         "*": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 10 tokens",
@@ -143,6 +142,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     },
     "image_to_a_text_model": {
         "*": "InvalidRequestError",
+        "transformers": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 10 tokens",  # which reads the text only
     },
     "long_conversation": {
         "*": "reasoning 'The tool has answered me.', text 'It is 18 degrees in Paris today.', stop, 15 tokens",
@@ -184,8 +184,7 @@ EXPECTED: dict[str, dict[str, str]] = {
     },
     "schema_of_no_type": {
         "*": "InvalidRequestError",
-        "vllm": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 13 tokens",
-        "vllm-xml": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 14 tokens",
+        "vllm": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 14 tokens",
         "transformers": "reasoning 'I need a tool.', call get_weather({'city': 'Paris'}), tool_calls, 15 tokens",
     },
     "stop_in_reasoning": {
@@ -196,6 +195,7 @@ EXPECTED: dict[str, dict[str, str]] = {
         "*": "InvalidRequestError",
         "llamacpp": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 10 tokens",
         "litellm": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 10 tokens",
+        "transformers": "reasoning 'The user greets me.', text 'Hello, my friend!', stop, 10 tokens",  # which leaves it out, with a line in its log
     },
     "models": {
         "*": "listed",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,6 +22,8 @@ API_KEY = "sk-scripted"
 START_SECONDS = 420.0
 """vLLM needs one to three minutes on two busy cores."""
 _LOG_LINES = 60
+# The kernel ends the server where the tests are killed; util-linux has the command.
+_DIES_WITH_US = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def running(
     server = RunningServer(f"http://127.0.0.1:{port}/v1", log)
     with log.open("wb") as out:
         process = subprocess.Popen(  # noqa: S603
-            command,
+            [*_DIES_WITH_US, *command],
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,

@@ -33,14 +33,19 @@ holds one result, all six agree. What a server cannot do is an error by name. Ho
 """
 
 _NOT_TRIED = """
-## Not seen, or not whole
+## Not seen
 
-- `vllm-hermes` and `transformers` are in the suite, but no whole run of them is kept: open are a forced call of
-  the scripted model in vLLM's grammar for JSON calls, and a prompt that is too long for Transformers' server.
 - SGLang: its package is for GPUs, and its build for CPUs is not on the package index.
 - mistral.rs: its server is not on the package index.
 - LiteLLM newer than 1.105.7: the extra `proxy` of 1.110.2 asks for a package that is not on the index.
 - Ollama and LM Studio: programs, not packages; Ollama's rules are from its documentation and source.
+"""
+
+_OVERVIEW = """
+## Server by behavior
+
+● as most servers, an error's name, or "differs"; what each answer was stands below.
+
 """
 
 
@@ -72,11 +77,33 @@ def page_of(runs: Mapping[str, Run]) -> str:
     )
     head = "| name | server | version | `gateway=` | last run kept |\n|---|---|---|---|---|\n"
     results = {name: run["results"] for name, run in runs.items()}
-    return f"{_HEAD}{head}{table}{_NOT_TRIED}\n## What was seen\n{render(results)}"
+    return (
+        f"{_HEAD}{head}{table}{_NOT_TRIED}{_OVERVIEW}{overview(results)}"
+        f"\n## What was seen\n{render(results)}"
+    )
+
+
+def overview(seen: Mapping[str, Mapping[str, str]]) -> str:
+    """Return one table: a line for each behavior, a column for each server."""
+    lines = [f"| | {' | '.join(seen)} |", "|---" * (len(seen) + 1) + "|"]
+    for name in BEHAVIORS:
+        found = [results[name] for results in seen.values() if name in results]
+        usual = max(found, key=found.count, default="")
+        cells = [_cell(results.get(name), usual) for results in seen.values()]
+        lines.append(f"| {_title(name)} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _cell(result: str | None, usual: str) -> str:
+    if result is None:
+        return ""
+    if result.endswith("Error"):
+        return f"`{result}`"
+    return "●" if result == usual else "differs"
 
 
 def render(seen: Mapping[str, Mapping[str, str]]) -> str:
-    """Return the table as Markdown: a paragraph for each behavior, a line for each result."""
+    """Return as Markdown what was seen: a paragraph for each behavior, a line for each result."""
     lines = []
     for name, behavior in BEHAVIORS.items():
         results: dict[str, list[str]] = {}
@@ -84,6 +111,10 @@ def render(seen: Mapping[str, Mapping[str, str]]) -> str:
             if name in found:
                 results.setdefault(found[name], []).append(server)
         if results:
-            lines += ["", f"**{name.replace('_', ' ')}**: {(behavior.__doc__ or '').strip()}", ""]
+            lines += ["", f"**{_title(name)}**: {(behavior.__doc__ or '').strip()}", ""]
             lines += [f"- {', '.join(servers)}: `{result}`" for result, servers in results.items()]
     return "\n".join(lines) + "\n"
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ")

@@ -43,9 +43,11 @@ VLLM_OPTIONS = (
 VLLM_ENVIRONMENT = {
     "VLLM_TARGET_DEVICE": "cpu",
     "VLLM_CPU_KVCACHE_SPACE": "1",
-    # A core of its own may be the one that others use, and two threads spin while they wait.
+    # A core of its own may be the one that others use.
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",
     "OMP_NUM_THREADS": "1",
+    # Else the first request for logprobs compiles a function of C++, which takes 8 to 25 s.
+    "TORCHDYNAMO_DISABLE": "1",
     "VLLM_HOST_IP": "127.0.0.1",
     "VLLM_NO_USAGE_STATS": "1",
     "DO_NOT_TRACK": "1",
@@ -106,7 +108,9 @@ def _transformers(folder: Path) -> Iterator[Endpoint]:
     command = command_of(TRANSFORMERS, str(model), *options)
     command[0] = str(vllm_python().with_name("transformers"))
     (cache := folder / "hub").mkdir()  # /v1/models lists what is in it
-    environment = {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(cache)}
+    # Two threads of OpenMP spin against each other on a busy machine: each request took 3 to 10
+    # times as long, and a client that left waited for its own requests, which run one by one.
+    environment = {"HF_HUB_OFFLINE": "1", "HF_HUB_CACHE": str(cache), "OMP_NUM_THREADS": "1"}
     with running(command, port, folder / "log", environment) as server:
         # It serves one model, under the path that it was started with.
         yield replace(_endpoint(server), model=str(model))
@@ -156,23 +160,17 @@ def _engine_version() -> str:
 
 
 SERVERS = {
-    "llamacpp-xml": Server(
-        title="llama.cpp, a model with Qwen3-Coder's template",
-        gateway="llamacpp",
-        version=_engine_version,
-        start=partial(_llamacpp, tool_format="xml"),
-    ),
-    "llamacpp-hermes": Server(
-        title="llama.cpp, a model with Qwen3's template",
-        gateway="llamacpp",
-        version=_engine_version,
-        start=partial(_llamacpp, tool_format="hermes"),
-    ),
     "vllm-xml": Server(
         title="vLLM, `--tool-call-parser qwen3_coder`",
         gateway="vllm",
         version=partial(_version, vllm_python, "vllm-cpu"),
         start=partial(_vllm, tool_format="xml", shown=VLLM_XML),
+    ),
+    "litellm": Server(
+        title="LiteLLM's proxy before llama.cpp",
+        gateway="openai-compatible",
+        version=partial(_version, litellm_python, "litellm"),
+        start=_litellm,
     ),
     "vllm-hermes": Server(
         title="vLLM, `--tool-call-parser hermes`",
@@ -186,10 +184,17 @@ SERVERS = {
         version=partial(_version, vllm_python, "transformers"),
         start=_transformers,
     ),
-    "litellm": Server(
-        title="LiteLLM's proxy before llama.cpp",
-        gateway="openai-compatible",
-        version=partial(_version, litellm_python, "litellm"),
-        start=_litellm,
+    "llamacpp-xml": Server(
+        title="llama.cpp, a model with Qwen3-Coder's template",
+        gateway="llamacpp",
+        version=_engine_version,
+        start=partial(_llamacpp, tool_format="xml"),
+    ),
+    "llamacpp-hermes": Server(
+        title="llama.cpp, a model with Qwen3's template",
+        gateway="llamacpp",
+        version=_engine_version,
+        start=partial(_llamacpp, tool_format="hermes"),
     ),
 }
+"""In the order in which two workers take them: what is installed for the first two, side by side."""
