@@ -19,7 +19,7 @@ from langchain_qwen36._response.chunks import ChunkWriter
 from langchain_qwen36._response.reader import CompletionReader
 from langchain_qwen36._response.v3_events import EventWriter
 from langchain_qwen36._transport import StreamCall
-from langchain_qwen36.spend import admission
+from langchain_qwen36.spend import announced_calls
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -163,7 +163,7 @@ class ChatQwen36(BaseChatQwen):
     ) -> ChatResult:
         generate.expose_costs(run_manager)
         prepared = self._prepare(messages, stop, kwargs, stream=False)
-        admitted = admission.admit(run_manager and run_manager.run_id)
+        admitted = announced_calls.admit(run_manager and run_manager.run_id)
         result = generate.run(prepared, run_manager, admitted)
         if generate.tool_call_is_missing(prepared, result):
             again = self._prepare(
@@ -187,7 +187,7 @@ class ChatQwen36(BaseChatQwen):
         generate.expose_costs(run_manager)
         with generate.BookIfCancelled(run_manager, sent=False):
             prepared = await self._aprepare(messages, stop, kwargs, stream=False)
-            admitted = await admission.aadmit(run_manager and run_manager.run_id)
+            admitted = await announced_calls.aadmit(run_manager and run_manager.run_id)
         result = await generate.arun(prepared, run_manager, admitted)
         if generate.tool_call_is_missing(prepared, result):
             again = await self._aprepare(
@@ -208,7 +208,7 @@ class ChatQwen36(BaseChatQwen):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         prepared = self._prepare(messages, stop, kwargs, stream=True)
-        admitted = admission.admit(run_manager and run_manager.run_id)
+        admitted = announced_calls.admit(run_manager and run_manager.run_id)
         stream = StreamCall(
             prepared.api_call, partial(CompletionReader, prepared.request), admitted
         )
@@ -230,7 +230,7 @@ class ChatQwen36(BaseChatQwen):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         prepared = await self._aprepare(messages, stop, kwargs, stream=True)
-        admitted = await admission.aadmit(run_manager and run_manager.run_id)
+        admitted = await announced_calls.aadmit(run_manager and run_manager.run_id)
         stream = StreamCall(
             prepared.api_call, partial(CompletionReader, prepared.request), admitted
         )
@@ -254,7 +254,7 @@ class ChatQwen36(BaseChatQwen):
         """Stream LangChain's v3 events without building chunks first."""
         generate.expose_costs(run_manager)
         prepared = self._prepare(messages, stop, kwargs, stream=True)
-        admitted = admission.admit(run_manager and run_manager.run_id)
+        admitted = announced_calls.admit(run_manager and run_manager.run_id)
         stream = StreamCall(
             prepared.api_call, partial(CompletionReader, prepared.request), admitted
         )
@@ -278,7 +278,7 @@ class ChatQwen36(BaseChatQwen):
         """Stream LangChain's v3 events, async."""
         generate.expose_costs(run_manager)
         prepared = await self._aprepare(messages, stop, kwargs, stream=True)
-        admitted = await admission.aadmit(run_manager and run_manager.run_id)
+        admitted = await announced_calls.aadmit(run_manager and run_manager.run_id)
         stream = StreamCall(
             prepared.api_call, partial(CompletionReader, prepared.request), admitted
         )

@@ -1,4 +1,4 @@
-"""The connection's settings and one request, shared by all clients beside the chat model."""
+"""The connection's settings and one request, shared by all clients except the chat model."""
 
 from __future__ import annotations
 

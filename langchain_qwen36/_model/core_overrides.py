@@ -61,7 +61,7 @@ class CoreOverrides(QwenFields):
         return [_without_cost(hit) for hit in super()._convert_cached_generations(cache_val)]
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
-        """Build the key of LangChain's cache anew at each call.
+        """Build the key of LangChain's cache again at each call.
 
         Core keeps the first key, even after settings change. Headers go in as a digest: a cache may
         be a file, and headers may hold a key. Test: `tests/model/test_life_cycle.py`.
@@ -74,7 +74,7 @@ class CoreOverrides(QwenFields):
 
     @property
     def _serialized(self) -> dict[str, Any]:
-        """Return `dumpd(self)`, made anew only when a setting has changed.
+        """Return `dumpd(self)`, computed again only when a setting has changed.
 
         Core caches it forever, even after settings change. Every call reads it, traced or not, and
         dumping each time would take a sixth of an `invoke`.

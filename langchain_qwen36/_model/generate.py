@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
     from langchain_qwen36._model.prepare import PreparedCall
-    from langchain_qwen36.spend.admission import AdmittedCall
+    from langchain_qwen36.spend.announced_calls import AdmittedCall
 
 
 _AMOUNTS = (

@@ -79,7 +79,7 @@ class CommonSettings(TypedDict, total=False):
 
 
 class BoundSettings(CommonSettings, total=False):
-    """Settings that `bind_tools` and `with_structured_output` bind beside their own arguments."""
+    """Settings that `bind_tools` and `with_structured_output` bind besides their own arguments."""
 
     model: str
     model_name: str
@@ -89,13 +89,13 @@ class BoundSettings(CommonSettings, total=False):
 
 
 class StructuredSettings(BoundSettings, total=False):
-    """Settings that `with_structured_output` binds beside its own arguments."""
+    """Settings that `with_structured_output` binds besides its own arguments."""
 
     parallel_tool_calls: bool | None
 
 
 class CallSettings(StructuredSettings, total=False):
-    """Settings that one call takes beside `input`, `config` and `stop`."""
+    """Settings that one call takes besides `input`, `config` and `stop`."""
 
     response_format: dict[str, Any] | type[BaseModel] | None
     tools: Sequence[Tool] | None
@@ -112,7 +112,7 @@ class BindSettings(CallSettings, total=False):
 
 
 class InitSettings(CommonSettings, total=False):
-    """Settings that the constructor takes beside the model's id."""
+    """Settings that the constructor takes besides the model's id."""
 
     stop: list[str] | str | None
     stop_sequences: list[str] | str | None

@@ -50,7 +50,7 @@ def tool_kwargs(
 def _only_answers(tool: Any) -> bool:
     """Return whether a tool is only a schema, with nothing to run: its call is the answer.
 
-    `create_agent` binds its response format so, beside the tools that do things.
+    `create_agent` binds its response format in this way, besides the tools that have an effect.
     """
     if isinstance(tool, BaseTool):
         # By its fields: `StructuredTool` is in a module that nothing else loads at import.

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from langchain_qwen36.callbacks.records import BilledAttempt, CallRecord, TokenCounts
-from langchain_qwen36.callbacks.usage_of import usable_usage
+from langchain_qwen36.callbacks.response_summary import usable_usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

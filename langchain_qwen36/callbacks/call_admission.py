@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from langchain_qwen36.callbacks.durable import DurableBook
     from langchain_qwen36.callbacks.ledger import Ledger
     from langchain_qwen36.callbacks.pricer import Pricer
     from langchain_qwen36.callbacks.records import BilledAttempt
+    from langchain_qwen36.callbacks.spend_ledger import DurableBook
     from langchain_qwen36.callbacks.tracked_call import TrackedCall
 
 
@@ -29,7 +29,7 @@ class CallAdmission:
         ledgers: tuple[Ledger, ...],
         durable: tuple[DurableBook, ...],
     ) -> None:
-        """Store the handlers' books that count the call.
+        """Store the ledgers of all handlers that count the call.
 
         Args:
             call: The call.

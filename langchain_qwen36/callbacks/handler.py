@@ -1,4 +1,4 @@
-"""The handler: LangChain's events in, one record per call out."""
+"""Turn LangChain's events into one record for each call."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from langchain_qwen36._logging import logger_for
 from langchain_qwen36.callbacks.async_records import awaiting, run_pending
 from langchain_qwen36.callbacks.budget import Budget, Unpriced
 from langchain_qwen36.callbacks.call_admission import CallAdmission
-from langchain_qwen36.callbacks.durable import make_durable_book
 from langchain_qwen36.callbacks.holds import HoldEstimator, Reserve, pending_call
 from langchain_qwen36.callbacks.ledger import Balance, Ledger
 from langchain_qwen36.callbacks.pricer import PriceOf, Pricer
 from langchain_qwen36.callbacks.reports.summary_view import LedgerView
+from langchain_qwen36.callbacks.response_summary import summarize_result
 from langchain_qwen36.callbacks.run_tree import RunTree
+from langchain_qwen36.callbacks.spend_ledger import make_durable_book
 from langchain_qwen36.callbacks.tracers import costs_of, write_costs
 from langchain_qwen36.callbacks.tracked_call import (
     TrackedCall,
@@ -30,9 +31,8 @@ from langchain_qwen36.callbacks.tracked_call import (
     record_success,
     short_values,
 )
-from langchain_qwen36.callbacks.usage_of import summarize_result
 from langchain_qwen36.errors import BudgetExceededError, LedgerError
-from langchain_qwen36.spend.admission import announce, withdraw
+from langchain_qwen36.spend.announced_calls import announce, withdraw
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Iterator
@@ -64,13 +64,13 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         agent.invoke({"messages": [...]}, config={"callbacks": [handler]})
         print(handler)  # 0.0123 USD for 4 calls (…)
 
-    Calls of other chat classes are priced too, if the model's name and the gateway are known.
-    A call that was cut, cancelled or abandoned is booked by the last usage received, else by an
-    estimate, and marked; one that failed before there was anything to bill costs 0.
+    Calls of other chat classes are priced too, if the model's name and the gateway are known. A
+    call that was cut, cancelled or abandoned is recorded with the last usage received, else with an
+    estimate, and marked; one that failed before the gateway could bill it costs 0.
 
-    One handler may be used by many threads and tasks at once. It keeps a record per call for as
-    long as it lives, so give each job its own. It pickles and copies with its records; calls that
-    are open just then are not taken along.
+    One handler may be used by many threads and tasks at once. It keeps a record for each call as
+    long as it lives, so give each job its own. It pickles and copies with its records, without
+    calls in flight.
 
     Only the budget ever raises in a call: errors of your own `price_of` and `on_record` are logged.
     """
@@ -96,36 +96,38 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         """Initialize the handler.
 
         Args:
-            budget: E.g. `"0.50 USD"`, in the currency that the gateway charges. What a call may
-                cost is held before it is sent; a call that does not fit raises
-                `BudgetExceededError` (an LLM-cache hit too, for the cache is read later). Give it
-                to the whole run (`config`, or a block): a model's `with_fallbacks` catches the
-                refusal, and if the handler is on that model alone, the fallback answers and is
-                paid.
+            budget: An amount such as `"0.50 USD"`, in the currency that the gateway charges. The
+                estimated cost of a call is reserved before it is sent; a call that does not fit
+                raises `BudgetExceededError` (also if LangChain's cache would answer it, since the
+                cache is read later). Pass the handler to the whole run (`config`, or a block): a
+                model's `with_fallbacks` catches the refusal, and if the handler is on that model
+                alone, the fallback answers and is paid.
             warn_at: Share of the budget at which one warning is logged, e.g. 0.8.
             unpriced: What the budget does with a call whose cost cannot be known: `"refuse"` it,
                 `"allow"` it uncounted, or charge an amount such as `"0.02 USD"`.
-            reserve: What is held for a call in flight: `"likely"` (its input by estimate and the
-                usual answer of its model), `"worst"` (its longest answer and thinking) or an
-                amount. Calls may overrun the budget by what they cost beyond their holds.
+            reserve: How much to hold for a call in flight: `"likely"` (its estimated input and the
+                usual answer of its model), `"worst"` (its longest answer and reasoning) or an
+                amount. Calls may overrun the budget by the cost beyond their holds.
             book: Prices to use instead of the bundled ones: `PriceBook.from_toml(path)`.
-            price_as: Whose list prices calls that no list of their own gateway does: a gateway, for
-                the same models, or `gateway:model`, such as `"dashscope-intl:qwen3.6-flash"`, for
-                any: what your own server's tokens would have cost there. The report says so.
+            price_as: The price list for calls that no list of their own gateway prices: a gateway,
+                for the same models, or `gateway:model`, such as `"dashscope-intl:qwen3.6-flash"`,
+                for any: what your own server's tokens would have cost there. The report says so.
             price_of: Your own price of a call, `(model, gateway, usage_metadata) -> Money | None`.
-            discount: What your account pays of the list, e.g. `"0.85"`; reported bills stay.
-            trace_costs: Show LangSmith the cost of each call: the handlers after this one see it in
-                the usage. LangSmith's is after it where this one stands in the `config` of the
-                outermost call. LangChain's own usage callback must not be. `ChatQwen36` does
-                it by itself in all but `stream` and `astream`; other chat classes need this.
-            on_record: Called with each record when it is booked; it may be async. A call that
-                was booked as abandoned and ends after all comes twice.
+            discount: The share of the list price that your account pays, e.g. `"0.85"`; reported
+                costs stay.
+            trace_costs: Whether to show LangSmith the cost of each call: the handlers after this
+                one see it in the usage. LangSmith's handler comes after it if this one is in the
+                `config` of the outermost call. LangChain's own usage callback must not come after
+                it. `ChatQwen36` does this by itself in all but `stream` and `astream`; other chat
+                classes need it.
+            on_record: Called with each finished record; it may be async. A call that was recorded
+                as abandoned and ends after all comes twice.
             ledger: A `SpendLedger`, in which each call is reserved before it is sent and settled
                 when it ends; its limits may refuse calls. Only the newest records stay in memory.
             limits: Limits of these calls in the ledger, beside its own.
 
         Raises:
-            ValueError: An invalid setting; the message names the form it takes.
+            ValueError: A setting is invalid; the message names the form it takes.
         """
         self._pricer = Pricer(book=book, price_as=price_as, price_of=price_of, discount=discount)
         self._estimator = HoldEstimator(self._pricer, reserve)
@@ -147,7 +149,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
 
     @property
     def raise_error(self) -> bool:  # type: ignore[override]
-        """Whether LangChain raises what this handler raises: the refusal of a budget."""
+        """Whether LangChain raises this handler's errors: the refusals of a budget."""
         return any(h._ledger.budget or h._durable for h in self._self_and_parents())  # noqa: SLF001
 
     def __getstate__(self) -> dict[str, Any]:
@@ -172,7 +174,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         metadata: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Hold what the call may cost, or refuse it, and note its start."""
+        """Hold the estimated cost of a call, or refuse the call, and track its start."""
         params = kwargs.get("invocation_params") or {}
         metadata = metadata or {}
         parents = self._runs.ancestors(parent_run_id)
@@ -204,14 +206,14 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         run_id: UUID,
         **kwargs: Any,
     ) -> None:
-        """Keep a chunk until the call ends, for it may be cut; read only then."""
+        """Keep a chunk until the call ends, since the call may be cut; it is read only then."""
         call = self._open.get(run_id)
         if call is not None and isinstance(chunk, ChatGenerationChunk):
             call.chunks.append(chunk.message)
 
     @override
     def on_llm_end(self, response: LLMResult, *, run_id: UUID, **kwargs: Any) -> None:
-        """Book a call that ended well."""
+        """Record a call that succeeded."""
         if call := self._open.pop(run_id, None):
             record = record_success(call, summarize_result(response), self._pricer)
             if self._trace_costs:
@@ -220,9 +222,9 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
 
     @override
     def on_llm_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
-        """Book a call that failed, was cancelled or whose stream was closed.
+        """Record a call that failed, was cancelled or whose stream was closed.
 
-        One that a limit of a ledger refused was not sent: it is no call.
+        A call that a ledger's limit refused was not sent, and is not recorded.
         """
         if call := self._open.pop(run_id, None):
             is_refusal = isinstance(error, BudgetExceededError | LedgerError)
@@ -239,7 +241,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         parent_run_id: UUID | None = None,
         **kwargs: Any,
     ) -> None:
-        """Note a run that calls may be made in: a chain, a tool, a retriever."""
+        """Track a run in which calls may be made: a chain, a tool, a retriever."""
         name = kwargs.get("name") or (serialized or {}).get("name")
         self._runs.start(run_id, parent_run_id, name)
 
@@ -255,7 +257,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         parent_run_id: UUID | None = None,
         **kwargs: Any,
     ) -> None:
-        """Note a tool that calls may be made in."""
+        """Track a tool in which calls may be made."""
         name = kwargs.get("name") or (serialized or {}).get("name")
         self._runs.start(run_id, parent_run_id, name, is_tool=True)
 
@@ -268,24 +270,25 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
 
     @override
     def on_chain_error(self, error: BaseException, *, run_id: UUID, **kwargs: Any) -> None:
-        """As `on_chain_end`; a cancelled run has cancelled its calls."""
+        """Close the calls left open in a failed run; a cancelled run has cancelled its calls."""
         self._close(self._runs.end(run_id), error)
 
     on_tool_error = on_retriever_error = on_chain_error
 
     def close_open_calls(self) -> None:
-        """Book the calls whose end LangChain never reported as abandoned, by estimate.
+        """Record the calls whose end LangChain never reported as abandoned, by estimate.
 
         LangChain tells no handler that a v3 stream was dropped, nor, for chat classes other than
-        ours, that an `ainvoke` was cancelled. Inside a chain or graph they are booked when that
-        ends, and `get_qwen_cost_callback` does it on leaving; with a handler of your own, call
-        this when the work is done. A call that is still running is booked again when it ends.
+        ours, that an `ainvoke` was cancelled. Inside a chain or graph such calls are recorded when
+        it ends, and at the end of a `get_qwen_cost_callback` block; with a handler of your own,
+        call this when the work is done. A call that is still running is recorded again when it
+        ends.
         """
         self._close(self._open, None)
         run_pending(self._saving)
 
     def cancel(self, run_id: UUID, error: BaseException, *, sent: bool = True) -> None:
-        """Book a call that was cancelled; one that was not sent leaves no record and no hold."""
+        """Record a call that was cancelled; one that was not sent leaves no record and no hold."""
         if call := self._open.pop(run_id, None):
             self._end(call, error, sent=sent)
             run_pending(self._saving)
@@ -299,15 +302,15 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         self._ledger.balance = balance
 
     def charges(self, balance: Balance) -> bool:
-        """Return whether this handler, or one around it, charges calls to an account."""
+        """Return whether this handler, or an enclosing one, charges calls to an account."""
         return any(handler._ledger.balance is balance for handler in self._self_and_parents())  # noqa: SLF001
 
     def stop(self) -> None:
-        """Count no call that starts from now on; the enclosing handlers do."""
+        """Ignore all calls that start from now on; the enclosing handlers still count them."""
         self._closed = True
 
     def _end(self, call: CountedCall, error: BaseException, *, sent: bool) -> None:
-        """Book a call that an exception ended; one that was not sent leaves nothing."""
+        """Record a call that an exception ended; one that was not sent leaves nothing."""
         if sent:
             self._settle(call, record_failure(call, error, self._pricer))
         else:
@@ -322,10 +325,10 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
                 self._settle(call, record)
 
     def _reserve(self, call: CountedCall) -> bool:
-        """Hold what a call may cost in each handler around it; False if none counts it.
+        """Hold a call's estimated cost in each enclosing handler; return False if none counts it.
 
         Raises:
-            BudgetExceededError: One of them refuses it; nothing is held then.
+            BudgetExceededError: A handler refuses the call; nothing is held then.
         """
         call.handlers = tuple(self._self_and_parents())
         try:
@@ -354,7 +357,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
 
     @staticmethod
     def _drop(call: CountedCall) -> None:
-        """Give back what is held for a call that was not sent."""
+        """Release the holds of a call that was not sent."""
         withdraw(call.run_id)
         for handler in call.handlers:
             handler._forget(call.run_id)  # noqa: SLF001 (the same class)
@@ -392,7 +395,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
                 self._saving.append(saving)
 
     def _self_and_parents(self) -> Iterator[QwenCostCallbackHandler]:
-        """Yield this handler and those of the blocks around it that still count."""
+        """Yield this handler and those of the enclosing blocks that still count."""
         handler: QwenCostCallbackHandler | None = self
         while handler is not None:
             if not handler._closed:  # noqa: SLF001 (the same class)
@@ -400,7 +403,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
             handler = handler._parent  # noqa: SLF001
 
     def _await_records(self) -> None:
-        """Make the hooks that book async, so that LangChain awaits what `on_record` returns."""
+        """Make the hooks that finish records async: LangChain then awaits `on_record`."""
         for name in _ASYNC_HOOKS:
             setattr(self, name, awaiting(getattr(type(self), name).__get__(self), self._saving))
 
@@ -415,25 +418,25 @@ _ASYNC_HOOKS = (
     "on_retriever_end",
     "on_retriever_error",
 )
-"""The hooks that book calls."""
+"""The hooks that finish records."""
 _OUR_TYPE = "qwen36-chat"
 """`_llm_type` of our model, which reserves its calls in a ledger itself."""
 _RECORDS_KEPT = 1000
-"""Records in memory where a ledger keeps them all."""
+"""Records in memory if a ledger keeps them all."""
 _handlers: weakref.WeakSet[QwenCostCallbackHandler] = weakref.WeakSet()
 
 
 def book_cancelled_call(
     handlers: Iterable[BaseCallbackHandler], run_id: UUID, error: BaseException, *, sent: bool
 ) -> None:
-    """Book a cancelled call in the cost handlers among a run's handlers, or drop it if not sent."""
+    """Record a cancelled call in the cost handlers of a run, or drop it if it was not sent."""
     for handler in handlers:
         if isinstance(handler, QwenCostCallbackHandler):
             handler.cancel(run_id, error, sent=sent)
 
 
 def book_unsent_call(run_id: UUID, error: BaseException) -> None:
-    """End a call in all cost handlers that ended before it was sent: it costs nothing."""
+    """Drop a call that ended before it was sent in all cost handlers: it costs nothing."""
     for handler in list(_handlers):
         if isinstance(error, Exception):
             handler.on_llm_error(error, run_id=run_id)

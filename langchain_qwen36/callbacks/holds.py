@@ -1,4 +1,4 @@
-"""Estimate what a call may cost before it is sent, which a budget then holds."""
+"""Estimate the cost of a call before it is sent, as the amount that a budget holds for it."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from langchain_qwen36.pricing import Money
 if TYPE_CHECKING:
     from uuid import UUID
 
-    from langchain_qwen36.callbacks.pricer import Pricer
+    from langchain_qwen36.callbacks.pricer import Estimate, Pricer
     from langchain_qwen36.callbacks.records import CallRecord
     from langchain_qwen36.callbacks.tracked_call import TrackedCall
 
 Reserve = str
-"""What is held for a call in flight: `likely`, `worst`, or an amount such as `"0.05 USD"`."""
+"""How much to hold for a call in flight: `likely`, `worst`, or an amount such as `"0.05 USD"`."""
 
 FIRST_ANSWER = 500
-"""Output tokens assumed of a model of which no answer was counted yet."""
+"""Output tokens assumed for a model without counted answers."""
 _REMEMBERED_ANSWERS = 50
 """Answers of a model whose lengths are kept; the usual answer is their 90th percentile."""
 _INPUT_MARGIN = 1.25
-"""By how much `worst` takes the input to be longer than our estimate of it."""
+"""Factor of `worst` on our estimate of the input."""
 
 
 class Hold(NamedTuple):
-    """What a call may cost before it is sent."""
+    """The estimated cost of a call before it is sent."""
 
     likely: Money
-    """What is held."""
+    """The amount that is held."""
     certain: Money
-    """The part that is not a guess; an account on which nothing is spent or held admits the call
-    by this part alone and holds what it has."""
+    """The part that is no guess; an account on which nothing is spent or held admits the call by
+    this part alone and holds what it has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,11 +53,11 @@ class PendingCall:
     model: str | None = None
     gateway: str | None = None
     hold: Hold | None = None
-    """None: what it costs cannot be known before it ends."""
+    """The estimated cost; None: it cannot be known before the call ends."""
     metadata: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
-    """Of the run's config: `user_id`, `thread_id`, …"""
+    """Metadata of the run's config: `user_id`, `thread_id`, …"""
     is_reported: bool = False
-    """Whether the gateway reports what a call cost."""
+    """Whether the gateway reports the cost of a call."""
     tags: tuple[str, ...] = ()
     tool: str | None = None
     """The tool in which the call is made."""
@@ -65,7 +65,7 @@ class PendingCall:
 
 
 def pending_call(call: TrackedCall, hold: Hold | None) -> PendingCall:
-    """Return what a spend book is given of a call."""
+    """Return the description of a call that a spend book receives."""
     return PendingCall(
         run_id=call.run_id,
         model=call.model,
@@ -80,7 +80,7 @@ def pending_call(call: TrackedCall, hold: Hold | None) -> PendingCall:
 
 
 class AnswerLengths:
-    """How long the last answers of each model were, for an account; not pickled."""
+    """The lengths of each model's last answers, for an account; not pickled."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -89,7 +89,7 @@ class AnswerLengths:
         )
 
     def learn(self, model: str | None, record: CallRecord) -> None:
-        """Remember how long an answer of a model was."""
+        """Store the length of a model's answer."""
         if record.ending == "ok" and record.price_source != "llm_cache" and not record.estimated:
             with self._lock:
                 self._lengths[model].append(record.tokens.output)
@@ -102,10 +102,10 @@ class AnswerLengths:
 
 
 class HoldEstimator:
-    """Estimates what a call may cost."""
+    """Estimates the cost of calls."""
 
     def __init__(self, pricer: Pricer, reserve: Reserve | Money = "likely") -> None:
-        """Choose what is held.
+        """Parse how much to hold.
 
         Raises:
             ValueError: `reserve` is neither a choice nor an amount.
@@ -114,14 +114,14 @@ class HoldEstimator:
         self._reserve = parse_reserve(reserve)
 
     def estimate(self, call: TrackedCall, lengths: AnswerLengths) -> Hold | None:
-        """Return what a call may cost; None where no price is known before it ends.
+        """Return the estimated cost of a call; None if no price is known before it ends.
 
         Args:
             call: The call.
-            lengths: How long answers usually are.
+            lengths: The usual lengths of answers.
 
         Raises:
-            BudgetExceededError: `worst` is asked for, and nothing bounds the answer.
+            BudgetExceededError: `worst` is requested, and nothing limits the answer.
         """
         if isinstance(self._reserve, Money):
             return Hold(self._reserve, self._reserve)
@@ -135,20 +135,25 @@ class HoldEstimator:
                     "`max_completion_tokens=`."
                 )
             most = self._price(call, math.ceil(read * _INPUT_MARGIN), written)
-            return Hold(most, most) if most else None
+            return Hold(most.total, most.total) if most else None
         usual = lengths.usual(call.model)
         guess = FIRST_ANSWER if usual is None else usual
         likely = self._price(call, read, guess if written is None else min(guess, written))
-        certain = self._price(call, read, 0) if usual is None else likely
-        return Hold(likely, certain) if likely and certain else None
+        if likely is None:
+            return None
+        if usual is not None:
+            return Hold(likely.total, likely.total)
+        if likely.input is not None:
+            return Hold(likely.total, likely.input)
+        alone = self._price(call, read, 0)
+        return Hold(likely.total, alone.total) if alone else None
 
-    def _price(self, call: TrackedCall, read: int, written: int) -> Money | None:
-        usage = {"input_tokens": read, "output_tokens": written, "total_tokens": read + written}
-        return self._pricer.estimate(usage, call.params, call.model, call.gateway)
+    def _price(self, call: TrackedCall, read: int, written: int) -> Estimate | None:
+        return self._pricer.estimate(read, written, call.params, call.model, call.gateway)
 
 
 def longest_answer(call: TrackedCall) -> int | None:
-    """Return the most output tokens that a call allows, reasoning included; None: no bound."""
+    """Return the most output tokens that a call allows, with reasoning; None: no limit."""
     params, model = call.params, find_model(call.model or "")
     count = params.get("n") or 1
     if most := params.get("max_completion_tokens"):
@@ -163,10 +168,10 @@ def longest_answer(call: TrackedCall) -> int | None:
 
 
 def parse_reserve(value: Reserve | Money) -> Literal["likely", "worst"] | Money:
-    """Read `reserve=`.
+    """Parse `reserve=`.
 
     Raises:
-        ValueError: It is neither a choice nor an amount; the message lists what it may be.
+        ValueError: The value is neither a choice nor an amount; the message lists the choices.
     """
     if isinstance(value, Money) or value in ("likely", "worst"):
         return value  # type: ignore[return-value]

@@ -1,4 +1,4 @@
-"""Book calls: reserve what each may cost before it is sent, settle what it cost after."""
+"""Reserve each call's estimated cost before it is sent, and settle its cost after, in memory."""
 
 from __future__ import annotations
 
@@ -21,15 +21,19 @@ if TYPE_CHECKING:
 
 K = TypeVar("K")
 
+_FORGOTTEN_AT_ONCE = 10
+"""The part of the records that are dropped together, since adding them up takes time: one in
+ten."""
+
 
 class SpendBook(Protocol):
-    """What keeps the spending of calls: in memory here, in a database in `SpendLedger`.
+    """A book of the spending of calls: in memory here, in a database in `SpendLedger`.
 
-    All three may be called from any thread or task, and twice for one call.
+    All three methods may be called from any thread or task, and twice for one call.
     """
 
     def reserve(self, call: PendingCall) -> None:
-        """Hold what a call may cost.
+        """Hold the estimated cost of a call.
 
         Raises:
             BudgetExceededError: A limit would be passed, so the call must not be sent.
@@ -37,22 +41,22 @@ class SpendBook(Protocol):
         ...
 
     def settle(self, record: CallRecord) -> bool:
-        """Charge what a call cost in place of its hold; False where its end is booked already."""
+        """Replace a call's hold by its cost; return False if its end is already recorded."""
         ...
 
     def release(self, run_id: UUID) -> None:
-        """Drop the hold of a call that was not sent."""
+        """Release the hold of a call that was not sent."""
         ...
 
 
 class Balance:
-    """What one account spent and holds, per currency: integers of 10⁻¹² under one lock.
+    """The amounts that one account spent and holds, by currency: integers of 10⁻¹² under one lock.
 
-    Copies and pickles take the sums along; calls that are running are not part of them.
+    Copies and pickles include the sums, without calls in flight.
     """
 
     def __init__(self, spent: Mapping[str, Decimal | str] | None = None) -> None:
-        """Begin with sums by currency."""
+        """Start with sums by currency."""
         self._lock = threading.Lock()
         self._spent = {name: units_of(Decimal(s)) for name, s in (spent or {}).items()}
         self._held: dict[UUID, tuple[str, int]] = {}
@@ -75,20 +79,20 @@ class Balance:
 
     @property
     def held(self) -> dict[str, Decimal]:
-        """What the calls in flight hold, per currency."""
+        """The amount held for calls in flight, by currency."""
         with self._lock:
             return {currency: amount_of(units) for currency, units in self._sum_held().items()}
 
     @property
     def unpriced(self) -> str | None:
-        """A model and gateway whose call ended without a known price."""
+        """Model and gateway of a call that ended without a known price."""
         return self._unpriced
 
     def reserve(self, call: PendingCall, budget: Budget | None) -> None:
-        """Hold what a call may cost, where the budget allows it.
+        """Hold the estimated cost of a call, if the budget allows it.
 
         Raises:
-            BudgetExceededError: The budget cannot bear the call.
+            BudgetExceededError: The call does not fit the budget.
         """
         with self._lock:
             if call.run_id in self._held:
@@ -109,10 +113,10 @@ class Balance:
     def next_request(
         self, run_id: UUID, billed: BilledAttempt, model: str, budget: Budget | None
     ) -> None:
-        """Charge a request of a call, beside the hold, which is for the next request.
+        """Charge a request of a call and keep the hold, for the next request.
 
         Raises:
-            BudgetExceededError: The budget cannot bear the next request.
+            BudgetExceededError: The next request does not fit the budget.
         """
         with self._lock:
             held = self._held.get(run_id, ("", 0))
@@ -132,12 +136,13 @@ class Balance:
                     raise
 
     def settle(self, record: CallRecord, *, provisional: bool) -> None:
-        """Charge what a call cost in place of its hold, and of what was charged before its end.
+        """Charge a call's cost in place of its hold and of earlier charges.
 
-        A cost that is not known leaves the hold charged: no budget opens by what it cannot count.
+        If the cost is not known, the hold stays charged: what a budget cannot count must not
+        enlarge it.
 
         Args:
-            record: The call.
+            record: The record of the call.
             provisional: Whether a later end of the call replaces this charge.
         """
         with self._lock:
@@ -157,7 +162,7 @@ class Balance:
                 self._charged[record.run_id] = charges
 
     def release(self, run_id: UUID) -> None:
-        """Drop the hold of a call that was not sent."""
+        """Release the hold of a call that was not sent."""
         with self._lock:
             self._held.pop(run_id, None)
 
@@ -175,9 +180,9 @@ class Balance:
 
 
 class Ledger:
-    """The in-memory `SpendBook`: a record per call, and the balance of the handler's budget.
+    """The in-memory `SpendBook`: a record for each call, and the balance of the handler's budget.
 
-    Nothing is done under the lock but dictionary work. Copies and pickles take the records along.
+    Only dictionary operations run under the lock. Copies and pickles include the records.
     """
 
     def __init__(
@@ -187,13 +192,13 @@ class Ledger:
         *,
         max_records: int | None = None,
     ) -> None:
-        """Keep an empty book.
+        """Create an empty ledger.
 
         Args:
-            budget: What the calls may cost; None: any amount.
+            budget: The most that calls may cost; None: any amount.
             balance: The account that is charged; a new one by default.
-            max_records: How many of the newest records are kept; older ones are in the sums of
-                `summary()` alone. None: all.
+            max_records: Number of newest records that are kept, or up to a tenth more; older ones
+                are only in the sums of `summary()`. None: all.
         """
         self._max_records = max_records
         self._older = summarize(())
@@ -210,27 +215,27 @@ class Ledger:
         self.__dict__.update(state, _lock=threading.Lock())
 
     def reserve(self, call: PendingCall) -> None:
-        """Hold what a call may cost.
+        """Hold the estimated cost of a call.
 
         Raises:
-            BudgetExceededError: The budget cannot bear the call.
+            BudgetExceededError: The call does not fit the budget.
         """
         self.balance.reserve(call, self.budget)
 
     def next_request(self, run_id: UUID, billed: BilledAttempt, model: str) -> None:
-        """Charge a request of a call that goes on with another one.
+        """Charge a request of a call that sends another one.
 
         Raises:
-            BudgetExceededError: The budget cannot bear the next request.
+            BudgetExceededError: The next request does not fit the budget.
         """
         self.balance.next_request(run_id, billed, model, self.budget)
 
     def release(self, run_id: UUID) -> None:
-        """Drop the hold of a call that was not sent."""
+        """Release the hold of a call that was not sent."""
         self.balance.release(run_id)
 
     def settle(self, record: CallRecord) -> bool:
-        """Write a record down and charge it; False where its run already has a final one.
+        """Store a record and charge it; return False if its run already has a final one.
 
         A run comes twice when two callback managers report it, or when it was recorded as
         abandoned and ends after all: the real end then replaces the estimate.
@@ -241,14 +246,20 @@ class Ledger:
                 return False
             self._records[record.run_id] = record
             self.balance.settle(record, provisional=record.ending not in ("ok", "error"))
-            if self._max_records is not None and len(self._records) > self._max_records:
-                oldest = self._records.pop(next(iter(self._records)))
-                self._older = self._older + summarize((oldest,))
+            if (most := self._max_records) is not None:
+                surplus = len(self._records) - most
+                if surplus >= max(1, most // _FORGOTTEN_AT_ONCE):
+                    self._forget(surplus)
         return True
+
+    def _forget(self, number: int) -> None:
+        """Keep only the sums of the oldest records; many at once, since adding takes time."""
+        oldest = [self._records.pop(key) for key in list(self._records)[:number]]
+        self._older = self._older + summarize(oldest)
 
     @property
     def spent(self) -> dict[str, Decimal]:
-        """What was paid so far, per currency; kept as it grows, for a budget reads it often."""
+        """The amount paid so far, by currency; updated per call, since a budget reads it often."""
         return self.balance.spent
 
     @property
@@ -266,7 +277,7 @@ class Ledger:
         return older + summarize(records)
 
     def group(self, keys: Callable[[CallRecord], Iterable[K]]) -> dict[K, Summary]:
-        """Return the sums per key; a record counts under each of its keys."""
+        """Return the sums by key; a record counts under each of its keys."""
         groups: defaultdict[K, list[CallRecord]] = defaultdict(list)
         for record in self.records:
             for key in keys(record):
@@ -275,5 +286,5 @@ class Ledger:
 
 
 def runs_of(record: CallRecord) -> list[UUID]:
-    """Return the call's own run and every run it was made in."""
+    """Return the call's own run and every run in which it was made."""
     return [record.run_id, *(parent.run_id for parent in record.parents)]

@@ -11,6 +11,7 @@ from langchain_qwen36._logging import logger_for
 from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.gateways import GATEWAYS
 from langchain_qwen36.pricing import (
+    BilledTokens,
     Money,
     cost,
     money_of,
@@ -24,39 +25,47 @@ if TYPE_CHECKING:
 logger = logger_for(__name__)
 
 PriceOf = Callable[[str | None, str | None, Mapping[str, Any]], Money | None]
-"""Your own price: `(model, gateway, usage_metadata) -> Money`, or None to leave it to the list."""
+"""Your own price: `(model, gateway, usage_metadata) -> Money`, or None to use the price list."""
 
 
 class PricedCall(NamedTuple):
-    """What a call cost, and how we know."""
+    """The cost of a call, and its source."""
 
     money: Money | None
     source: PriceSource
     tier: str | None = None
     output: Decimal | None = None
-    """The part for the answer; None where only the total is known."""
+    """The part for the answer; None if only the total is known."""
 
     @property
     def amount(self) -> Decimal | None:
-        """What was paid: 0 where nothing was, None where nobody knows."""
+        """The amount paid: 0 if nothing was, None if it is not known."""
         if self.money is not None:
             return self.money.amount
         return None if self.source == "unknown" else Decimal(0)
 
     @property
     def input(self) -> Decimal | None:
-        """The rest: all that went in, cached or not."""
+        """The part for all input, cached or not."""
         if self.money is None or self.output is None:
             return None
         return self.money.amount - self.output
 
 
+class Estimate(NamedTuple):
+    """The estimated cost of a call before it is sent."""
+
+    total: Money
+    input: Money | None
+    """The part for the input; None: your own price, which has no parts."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pricer:
-    """Where prices are looked for: a handler's settings."""
+    """Finds prices by a handler's settings."""
 
     book: PriceBook | None = None
-    """None: the bundled one."""
+    """The price book; None: the bundled one."""
     price_as: str | None = None
     """`gateway` or `gateway:model`, whose list prices calls that no list of their own does."""
     price_of: PriceOf | None = None
@@ -65,7 +74,7 @@ class Pricer:
     """Models that were warned of."""
 
     def __post_init__(self) -> None:
-        cost({}, None, discount=self.discount)  # raises where it is no discount
+        cost({}, None, discount=self.discount)  # raises for an invalid discount
         gateway, _, model = (self.price_as or "").partition(":")
         if self.price_as is not None and gateway not in GATEWAYS:
             raise ValueError(
@@ -94,20 +103,20 @@ class Pricer:
     ) -> PricedCall:
         """Price one call.
 
-        Your `price_of` goes first, then what the gateway reports, then the list; never
+        Your `price_of` comes first, then the cost that the gateway reports, then the list; never
         two of them together.
 
         Args:
             usage: LangChain's `UsageMetadata`.
             metadata: The message's `response_metadata`.
-            names: The model as it was asked for, and as it was answered.
+            names: The requested model, and the model that answered.
             gateway: The gateway's name, if it is known.
         """
         if bill := self._users(usage, names, gateway):
             return bill
         own = metadata.get("cost")
         record = own if isinstance(own, Mapping) and "basis" in own else None
-        # Two requests on one message were priced one by one: their sum may lie in a higher tier.
+        # Two requests on one message were priced one by one: their sum may be in a higher tier.
         is_sum = "requests" in metadata
         offer = self._offer(gateway, names)
         if record is None or (record["basis"] == "list" and self._overrides_list and not is_sum):
@@ -125,33 +134,38 @@ class Pricer:
 
     def estimate(
         self,
-        usage: Mapping[str, Any],
+        read: int,
+        written: int,
         params: Mapping[str, Any],
         model: str | None,
         gateway: str | None,
-    ) -> Money | None:
+    ) -> Estimate | None:
         """Price a call that is not made yet; None: its price is not known.
 
         Args:
-            usage: What it may use, as LangChain's `UsageMetadata`.
-            params: The run's `invocation_params`: a model's own `price_book` and `price_discount`
-                stand there.
-            model: The model as it is requested.
-            gateway: The gateway's name, where it is known.
+            read: Input tokens that it may have.
+            written: Output tokens that it may have.
+            params: The run's `invocation_params`, with the model's own `price_book` and
+                `price_discount`.
+            model: The requested model.
+            gateway: The gateway's name, if it is known.
         """
-        if priced := self._users(usage, (model,), gateway):
-            return priced.money
+        if self.price_of is not None:
+            usage = {"input_tokens": read, "output_tokens": written, "total_tokens": read + written}
+            if priced := self._users(usage, (model,), gateway):
+                return Estimate(priced.money, None) if priced.money else None
         own = params.get("price_book")
         book = own if self.book is None and isinstance(own, PriceBook) else self._book
-        priced_call = cost(
-            usage,
+        listed = cost(
+            BilledTokens(input=read, cache_read=0, cache_write=0, output=written, reasoning=None),
             _offer_of(book, gateway, (model,)) or self._fallback_offer((model,)),
             discount=params.get("price_discount") if self.discount is None else self.discount,
             thinking=params.get("enable_thinking"),
         )
-        if priced_call is not None:
-            return priced_call.money
-        return Money(Decimal(0), "") if is_self_hosted(gateway) else None
+        if listed is not None:
+            return Estimate(listed.money, Money(listed.input, listed.currency))
+        free = Money(Decimal(0), "")
+        return Estimate(free, free) if is_self_hosted(gateway) else None
 
     def _users(
         self, usage: Mapping[str, Any], names: tuple[str | None, ...], gateway: str | None
@@ -161,7 +175,7 @@ class Pricer:
         try:
             money = self.price_of(self.model_id(*names), gateway, usage)
         except Exception:
-            # Neither may the call be lost from the book for it, nor the user's own call fail.
+            # The call must still be recorded, and the user's own call must not fail.
             logger.exception("`price_of` failed, so a call of %s is unpriced", names[0])
             return PricedCall(None, "unknown")
         return PricedCall(money, "user") if money is not None else None
@@ -172,7 +186,7 @@ class Pricer:
 
     @property
     def _overrides_list(self) -> bool:
-        """Whether our list is another than the one the model used."""
+        """Whether our list is another one than the model used."""
         return self.book is not None or self.discount is not None
 
     def _price(
@@ -200,7 +214,7 @@ class Pricer:
 
 
 def _offer_of(book: PriceBook, gateway: str | None, names: tuple[str | None, ...]) -> Offer | None:
-    """Return the model as a gateway sells it, by the list that the gateway charges by."""
+    """Return the model as a gateway sells it, from the list that the gateway charges by."""
     if gateway is None:
         return None
     known = GATEWAYS.get(gateway)
@@ -216,7 +230,7 @@ def is_self_hosted(gateway: str | None) -> bool:
 
 
 def reports_cost(gateway: str | None) -> bool:
-    """Return whether a gateway's responses say what the call cost."""
+    """Return whether a gateway's responses state the cost of the call."""
     known = GATEWAYS.get(gateway or "")
     return known is not None and known.reports_cost
 

@@ -18,7 +18,7 @@ from langchain_qwen36.callbacks.attempts import (
 )
 from langchain_qwen36.callbacks.pricer import PricedCall, Pricer
 from langchain_qwen36.callbacks.records import BilledAttempt, CallRecord, Ending, Parent
-from langchain_qwen36.callbacks.usage_of import (
+from langchain_qwen36.callbacks.response_summary import (
     ResponseSummary,
     summarize_messages,
     usable_usage,
@@ -100,8 +100,8 @@ def gateway_of_start(
 ) -> str | None:
     """Return the gateway that a call goes to, as far as its start event tells.
 
-    Our model has it in its parameters; a class that was made for one gateway is named like it; of
-    others the base URL may be known.
+    Our model has the gateway in its parameters; a class that was made for one gateway is named like
+    it; for others the base URL may be known.
     """
     if isinstance(gateway := params.get("gateway"), str):
         return gateway

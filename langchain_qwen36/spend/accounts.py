@@ -1,4 +1,4 @@
-"""Whom a call is charged to, and which limits hold for it."""
+"""Attribute a call to accounts, and define limits for them."""
 
 from __future__ import annotations
 
@@ -23,22 +23,23 @@ METADATA_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "tool": ("tool", "tool_name"),
     }
 )
-"""Where a call's dimensions stand in the metadata of its config, the first that is there.
+"""Keys of a call's dimensions in the metadata of its config; the first one that is there counts.
 
 LangGraph copies `configurable` (so `thread_id`, `user_id`) into the metadata. A tag such as
-`user:u1` or `team:a` says the same where no metadata does.
+`user:u1` or `team:a` sets a dimension that no metadata has.
 """
 
 KINDS: tuple[str, ...] = tuple(METADATA_KEYS)
+_KINDS_OF_KEYS = {key: kind for kind, keys in METADATA_KEYS.items() for key in keys}
 EVERYONE = "all"
 """The account of all calls."""
 _MAX_LENGTH = 256
-"""Characters of a dimension's value; ids are shorter, and a prompt is no id."""
+"""Most characters of a dimension's value; ids are shorter, and a prompt is no id."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attribution:
-    """Whom a call is charged to; "" is unknown."""
+    """The dimensions to which a call is charged; "" is unknown."""
 
     user: str = ""
     """The user, from `user_id`."""
@@ -71,16 +72,17 @@ class Attribution:
         Args:
             metadata: The config's metadata.
             tags: The config's tags.
-            own: Your own dimensions: name to the metadata key that holds the value.
-            tool: The tool that the call is made in, where no metadata names one.
+            own: Your own dimensions: the metadata key that holds the value, by name.
+            tool: The tool in which the call is made, if no metadata names one.
         """
-        tagged = dict(tag.split(":", 1) for tag in tags if ":" in tag)
-        values = {
-            kind: _first(metadata, keys) or tagged.get(kind, "")[:_MAX_LENGTH]
-            for kind, keys in METADATA_KEYS.items()
-        }
-        values["tool"] = values["tool"] or tool or ""
-        named = {name: _first(metadata, (key,)) for name, key in (own or {}).items()}
+        kinds = {_KINDS_OF_KEYS[key] for key in _KINDS_OF_KEYS.keys() & metadata.keys()}
+        values = {kind: _first(metadata, METADATA_KEYS[kind]) for kind in kinds}
+        tagged = dict(tag.split(":", 1) for tag in tags if ":" in tag) if tags else {}
+        for kind in tagged.keys() & METADATA_KEYS.keys():
+            values[kind] = values.get(kind) or tagged[kind][:_MAX_LENGTH]
+        if tool and not values.get("tool"):
+            values["tool"] = tool
+        named = {name: _first(metadata, (key,)) for name, key in own.items()} if own else {}
         return cls(**values, own={n: v for n, v in named.items() if v}, tags=tuple(tags))
 
     def accounts(self) -> dict[str, str]:
@@ -99,21 +101,21 @@ def _first(metadata: Mapping[str, Any], keys: Sequence[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """So much money for an account, a window long.
+    """An amount of money that an account may spend in each window.
 
         Limit("user:*", "5 USD", per="day", zone="Asia/Shanghai")  # each user
         Limit("team:a", "300 USD", per="month")
         Limit("all", "1000 USD", per="month")
 
     Raises:
-        ValueError: An account, amount, window or zone that cannot be; the message names the form.
+        ValueError: An account, amount, window or zone is invalid; the message names the form.
     """
 
     account: str
     """`all`, `KIND:VALUE`, or `KIND:*` for each account of a kind: user, team, key, thread,
     agent, tool or a dimension of your own."""
     amount: str | Money
-    """How much: `"5 USD"`."""
+    """The amount, such as `"5 USD"`."""
     per: Per = "ever"
     """The window: `day`, `week`, `month` or `ever`."""
     zone: str = "UTC"
@@ -137,10 +139,10 @@ class Limit:
 
     @property
     def money(self) -> Money:
-        """The amount."""
+        """The amount of the limit."""
         return Money.parse(self.amount) if isinstance(self.amount, str) else self.amount
 
     @property
     def kind(self) -> str:
-        """`user` of `user:u1`."""
+        """The kind of the account: `user` for `user:u1`."""
         return self.account.partition(":")[0]

@@ -1,8 +1,11 @@
-"""Reserving and settling: one transaction for a group of operations, the same on both databases.
+"""Decide and write a group of operations, reserve and settle, in one transaction.
 
-The rows that a group touches are locked first, calls before balances and each in the order of
-their keys, so that two groups never wait for each other. What is admitted is then decided here,
-and written with it: the write that admits a call is the one that is durable.
+The rows that a group touches are locked first, calls before balances and each in the order of their
+keys, so that two groups never wait for each other. Admission is then decided here, and written with
+it: the write that admits a call is the one that is durable.
+
+On SQLite, where a transaction has the database for itself, calls that this process reserved are not
+read again: their rows are remembered, and written only if the database still has them unchanged.
 """
 
 from __future__ import annotations
@@ -12,15 +15,9 @@ from typing import TYPE_CHECKING
 
 from langchain_qwen36.pricing.units import units_of
 from langchain_qwen36.spend import statements
-from langchain_qwen36.spend.limits import (
-    Balance,
-    BalanceKey,
-    Rule,
-    Rules,
-    is_in_window,
-    oldest_window,
-    rules_for,
-)
+from langchain_qwen36.spend.counting import Counting, Countings
+from langchain_qwen36.spend.limits import Balance, BalanceKey, Rule, Rules, oldest_window
+from langchain_qwen36.spend.operations import Operation, Reserve, Settle
 from langchain_qwen36.spend.refusal import Refusal
 from langchain_qwen36.spend.rows import (
     Row,
@@ -34,7 +31,7 @@ from langchain_qwen36.spend.rows import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from sqlalchemy.engine import Connection
 
@@ -45,30 +42,6 @@ PROVISIONAL = frozenset({"cancelled", "abandoned"})
 """Endings that a later, real end replaces."""
 
 
-@dataclass(slots=True, eq=False)
-class Reserve:
-    """Admit an attempt, or refuse it."""
-
-    start: Start
-    forced: bool = False
-    """Whether it is booked even past a limit: the call was made while the ledger was down."""
-    refusal: Refusal | None = None
-    """Set where it was refused."""
-
-
-@dataclass(slots=True, eq=False)
-class Settle:
-    """Charge what an attempt cost; it need not have been reserved."""
-
-    start: Start
-    end: End
-    crossed: list[Crossed] = field(default_factory=list)
-    """Balances that it raised."""
-
-
-Operation = Reserve | Settle
-
-
 @dataclass(slots=True)
 class Group:
     """Operations that are decided and written together."""
@@ -77,37 +50,50 @@ class Group:
     owner: str
     now: int
     lease: int
-    """Microseconds."""
+    """Length of a hold's lease in microseconds."""
     limits: Rules = field(default_factory=Rules)
     calls: dict[str, Row] = field(default_factory=dict)
     balances: dict[BalanceKey, Balance] = field(default_factory=dict)
-    accounts: dict[str, dict[str, str]] = field(default_factory=dict)
-    """Of each call that is to be put on balances: kind to account."""
-    rules: dict[str, list[Rule]] = field(default_factory=dict)
-    limited: dict[str, list[BalanceKey]] = field(default_factory=dict)
-    """Of each account, the balances that have a limit."""
+    countings: Countings = field(init=False)
     currencies: dict[tuple[str, ...], set[str]] = field(default_factory=dict)
-    """Of each window, those that it has a balance in."""
+    """The currencies of the balances, by window."""
     inserted: dict[str, Row] = field(default_factory=dict)
     updated: dict[str, Row] = field(default_factory=dict)
+    ended: dict[str, Row] = field(default_factory=dict)
+    """Calls of `remembered` that ended."""
+    remembered: Mapping[str, Row] = field(default_factory=dict)
+    """Open calls of this process, with the rows that it wrote."""
+    unread: set[str] = field(default_factory=set)
+    """Calls that are assumed to be new."""
     rollups: dict[tuple[str, ...], list[int]] = field(default_factory=dict)
 
-    def run(self, operations: Sequence[Operation]) -> None:
-        """Decide and write the operations, in their order."""
-        ids = sorted({operation.start.id for operation in operations})
-        self.calls = statements.lock_calls(self.connection, ids)
-        self.accounts = {
-            op.start.id: _accounts_of(op.start)
-            for op in operations
-            if op.start.id not in self.calls or (isinstance(op, Reserve) and op.start.limits)
-        }
-        self._lock_balances(operations)
+    def __post_init__(self) -> None:
+        self.countings = Countings(self.limits)
+
+    def run(
+        self, operations: Sequence[Operation], remembered: Mapping[str, Row] | None = None
+    ) -> None:
+        """Decide and write the operations, in their order.
+
+        Args:
+            operations: The operations.
+            remembered: The open calls that this process wrote; of other calls, those that are
+                reserved are assumed to be new. None: nothing is assumed.
+
+        Raises:
+            IntegrityError: A call was not new.
+            StaleRowsError: A call's row was not the remembered one.
+        """
+        self._lock_calls(operations, remembered)
+        for op in operations:
+            if op.start.id not in self.calls or (isinstance(op, Reserve) and op.start.limits):
+                self.countings.add(op.start)
+        self._lock_balances()
         for operation in operations:
-            match operation:
-                case Reserve():
-                    self._reserve(operation)
-                case Settle():
-                    self._settle(operation)
+            if isinstance(operation, Reserve):
+                self._reserve(operation)
+            else:
+                self._settle(operation)
         self._write()
 
     def expire(self, limit: int = 500) -> int:
@@ -120,29 +106,34 @@ class Group:
         self._write()
         return len(self.calls)
 
-    def _lock_balances(self, operations: Sequence[Operation]) -> None:
-        """Lock the balances that the group may touch, and open those that are not there."""
-        starts = {op.start.id: op.start for op in operations if op.start.id in self.accounts}
-        in_ledger = Rules(statements.read_budgets(self.connection, self.accounts.values()))
-        self.rules = {
-            id_: rules_for(self.accounts[id_], self.limits, Rules.of(start.limits), in_ledger)
-            for id_, start in starts.items()
-        }
-        limits = {
-            rule.key(starts[id_].started): rule
-            for id_, group in self.rules.items()
-            for rule in group
-        }
-        accounts = {name for of_call in self.accounts.values() for name in of_call.values()}
+    def _lock_calls(
+        self, operations: Sequence[Operation], remembered: Mapping[str, Row] | None
+    ) -> None:
+        """Lock the rows of calls, or use the remembered ones."""
+        ids = {operation.start.id for operation in operations}
+        if remembered is not None and not any(
+            isinstance(op, Reserve) and op.start.id in remembered for op in operations
+        ):
+            self.remembered = {id_: row for id_ in ids if (row := remembered.get(id_))}
+            ids -= self.remembered.keys()
+            self.unread = {op.start.id for op in operations if isinstance(op, Reserve)} & ids
+            ids -= self.unread
+        self.calls = statements.lock_calls(self.connection, sorted(ids)) if ids else {}
+        self.calls.update(self.remembered)
+
+    def _lock_balances(self) -> None:
+        """Lock the balances that the group may touch, and create missing ones."""
+        names = self.countings.wanted()
+        in_ledger = Rules(statements.read_budgets(self.connection, names)) if names else Rules()
+        limits = self.countings.choose(in_ledger)
+        accounts = self.countings.accounts()
         self._load_balances(accounts)
         if missing := sorted(limits.keys() - self.balances.keys()):
-            statements.open_balances(self.connection, missing, sorted(starts))
+            statements.open_balances(self.connection, missing, self.countings.ids())
             self._load_balances(accounts)
         for key, rule in limits.items():
             self.balances[key].limit = rule.amount
-        for key, balance in self.balances.items():
-            if balance.limit is not None:
-                self.limited.setdefault(key.account, []).append(key)
+        self.countings.find(key for key, row in self.balances.items() if row.limit is not None)
 
     def _load_balances(self, accounts: Iterable[str]) -> None:
         known = {key for row in self.calls.values() for key in keys_of(row)}
@@ -152,42 +143,49 @@ class Group:
         for key in self.balances:
             self.currencies.setdefault(key[:4], set()).add(key.currency)
 
-    def _keys(self, start: Start) -> set[BalanceKey]:
-        """Return the balances that count a call: those of its limits, and those that others opened.
-
-        A process that knows no limit of an account charges it all the same.
-        """
-        keys = {rule.key(start.started) for rule in self.rules.get(start.id, ())}
-        for account in self.accounts.get(start.id, {}).values():
-            keys.update(
-                key for key in self.limited.get(account, ()) if is_in_window(key, start.started)
-            )
-        return keys
-
     def _reserve(self, operation: Reserve) -> None:
         start = operation.start
         row = self.calls.get(start.id)
         if row is not None and row["state"] != "open":
             return
-        known = set() if row is None else set(keys_of(row))
-        added = self._keys(start) - known
+        counting = self.countings.of(start)
         if row is None:
+            known: tuple[BalanceKey, ...] = ()
             row = open_row(start, self.owner, self.now + self.lease)
-        refusals = (
-            self._refusal(rule, row, start, is_held=rule.key(start.started) in known)
-            for rule in self.rules.get(start.id, ())
-        )
-        operation.refusal = next(filter(None, refusals), None)
+        else:
+            known = keys_of(row)
+        operation.refusal = self._first_refusal(counting, row, start, known)
         if operation.refusal is not None and not operation.forced:
+            if self._is_there(start.id):
+                self._reserve(operation)
             return
+        added = [key for key in counting.keys if key not in known]
         if added or start.id not in self.calls:
             for key in added:
                 self._add(key, held=row["held"])
-            self._put(with_charges(row, known | added))
+            self._put(with_charges(row, (*known, *added)))
 
-    def _refusal(self, rule: Rule, row: Row, start: Start, *, is_held: bool) -> Refusal | None:
-        """Why a limit refuses an attempt; None: it has room for it."""
-        key = rule.key(start.started)
+    def _is_there(self, id_: str) -> bool:
+        """Return whether a call that a limit would refuse has a row already, so that it is held."""
+        if id_ not in self.unread:
+            return False
+        self.unread.discard(id_)
+        found = statements.lock_calls(self.connection, [id_])
+        self.calls.update(found)
+        return bool(found)
+
+    def _first_refusal(
+        self, counting: Counting, row: Row, start: Start, known: tuple[BalanceKey, ...]
+    ) -> Refusal | None:
+        for rule, key in counting.rules:
+            if refusal := self._refusal(rule, key, row, start, is_held=key in known):
+                return refusal
+        return None
+
+    def _refusal(
+        self, rule: Rule, key: BalanceKey, row: Row, start: Start, *, is_held: bool
+    ) -> Refusal | None:
+        """Return why a limit refuses an attempt; None: the attempt fits."""
         balance = self.balances[key]
         others = balance.held - (row["held"] if is_held else 0)
         limit = rule.amount + balance.topped_up
@@ -213,15 +211,19 @@ class Group:
         )
 
     def _foreign(self, key: BalanceKey) -> set[str]:
-        """Currencies that were spent in a window and that its limit cannot count."""
-        others = self.currencies.get(key[:4], set()) - {key.currency}
+        """Return currencies that were spent in a window and that its limit cannot count."""
+        others = self.currencies[key[:4]]
+        if len(others) == 1:
+            return set()
+        others = others - {key.currency}
         return {name for name in others if self.balances[key._replace(currency=name)].spent}
 
     def _settle(self, operation: Settle) -> None:
         start, end = operation.start, operation.end
         row = self.calls.get(start.id)
         if row is None:
-            row = with_charges({**open_row(start, self.owner, 0), "held": 0}, self._keys(start))
+            counting = self.countings.of(start)
+            row = with_charges({**open_row(start, self.owner, 0), "held": 0}, counting.keys)
         elif row["state"] == "open":
             self._release(row)
         elif row["state"] == "settled" and not self._replaces(row, end):
@@ -235,12 +237,12 @@ class Group:
         return row["ending"] in PROVISIONAL and end.ending not in PROVISIONAL
 
     def _release(self, row: Row) -> None:
-        """Give a hold back to its balances."""
+        """Remove a hold from its balances."""
         for key in keys_of(row):
             self._add(key, held=-row["held"])
 
     def _charge(self, row: Row) -> list[Crossed]:
-        """Put what a call cost on its balances and into the rollup."""
+        """Add the cost of a call to its balances and to the rollup."""
         crossed = []
         for key in keys_of(row):
             before, balance = self._add(self._paid_in(key, row), spent=row["charged"])
@@ -252,10 +254,15 @@ class Group:
         return crossed
 
     def _put(self, row: Row) -> None:
-        """Keep a row, to be written: as a new one where it was not there before."""
+        """Mark a row to be written: as a new one if it was not there before."""
         id_ = row["id"]
-        is_new = id_ not in self.calls or id_ in self.inserted
-        self.calls[id_] = (self.inserted if is_new else self.updated)[id_] = row
+        if id_ in self.remembered:
+            rows = self.ended
+        elif id_ not in self.calls or id_ in self.inserted:
+            rows = self.inserted
+        else:
+            rows = self.updated
+        self.calls[id_] = rows[id_] = row
 
     def _uncharge(self, row: Row) -> None:
         for key in keys_of(row):
@@ -284,15 +291,11 @@ class Group:
         self.rollups[key] = sums if old is None else [a + b for a, b in zip(old, sums, strict=True)]
 
     def _write(self) -> None:
+        statements.end_calls(self.connection, self.ended)
         statements.insert_calls(self.connection, self.inserted)
         statements.update_calls(self.connection, self.updated)
         statements.write_balances(self.connection, self.balances)
         statements.add_to_rollup(self.connection, self.rollups)
-
-
-def _accounts_of(start: Start) -> dict[str, str]:
-    """Return the accounts of a call: those it is attributed to, and those of its own limits."""
-    return start.attribution.accounts() | {limit.account: limit.account for limit in start.limits}
 
 
 def _has_room(used: int, limit: int, hold: int, start: Start) -> bool:

@@ -1,8 +1,7 @@
-"""The ledger: reserve before a call, settle after it, and read what was spent."""
+"""Reserve before a call, settle after it, and read what was spent, in a shared database."""
 
 from __future__ import annotations
 
-import asyncio
 import os
 import weakref
 from datetime import UTC, date, datetime, timedelta
@@ -16,6 +15,7 @@ from langchain_qwen36.spend.accounts import Attribution, Limit
 from langchain_qwen36.spend.alerts import Alerts, OnAlert
 from langchain_qwen36.spend.entries import End, Start
 from langchain_qwen36.spend.environment import check_installed
+from langchain_qwen36.spend.operations import Reserve, Settle
 from langchain_qwen36.spend.period import first_day
 from langchain_qwen36.spend.writer import Writer
 
@@ -38,15 +38,15 @@ _ledgers: weakref.WeakSet[SpendLedger] = weakref.WeakSet()
 
 
 class SpendLedger:
-    """What calls cost and may cost, kept in SQLite or Postgres and shared by processes.
+    """The cost of calls and their limits, kept in SQLite or Postgres and shared by processes.
 
         ledger = SpendLedger("sqlite:///spend.db", limits=[Limit("user:*", "5 USD", per="day")])
         model = ChatQwen36(model="qwen3.6-plus", callbacks=[QwenCostCallbackHandler(ledger=ledger)])
         model.invoke("Hello", config={"metadata": {"user_id": "u1"}})
 
-    A call is reserved before it is sent, which holds what it may cost, and settled when it ends.
-    A process that dies leaves its holds, which are charged when their lease is over. Threads,
-    tasks, processes and machines may use one ledger; it pickles as its settings.
+    A call is reserved before it is sent, which holds its estimated cost, and settled when it ends.
+    The holds of a process that dies are charged when their lease is over. Threads, tasks, processes
+    and machines may use one ledger; it pickles as its settings.
     """
 
     def __init__(
@@ -61,26 +61,27 @@ class SpendLedger:
         on_alert: OnAlert | None = None,
         alert_at: Sequence[float] = (0.5, 0.8, 1.0),
     ) -> None:
-        """Open a ledger, and make its tables where there are none.
+        """Open a ledger, and create its tables if there are none.
 
         Args:
             url: `sqlite:///spend.db` or `postgresql://user:password@host/database`.
-            limits: Limits that hold for all calls booked here; those that are set in the ledger
-                (`spend budgets set`) go before them.
-            on_failure: While the ledger cannot be reached, `refuse` calls, or `allow` them: their
-                cost is then kept in `spool` and written later. Ends are never lost in either.
-            lease: How long a hold lasts whose end never comes. A call may take longer: its real
-                end replaces the charge.
-            dimensions: Accounts of your own, `{"project": "project_id"}`: kind to metadata key.
-            spool: The file for what cannot be written now; one in the user's state folder
+            limits: Limits for all calls reserved here; those that are set in the ledger (`spend
+                budgets set`) win over them.
+            on_failure: What to do while the ledger cannot be reached: `refuse` calls, or `allow`
+                them: their cost is then kept in `spool` and written later. Ends are never lost in
+                either case.
+            lease: How long a hold lasts if the call's end never comes. A call may take longer: its
+                real end replaces the charge.
+            dimensions: Accounts of your own, `{"project": "project_id"}`: the metadata key by kind.
+            spool: The file for entries that cannot be written now; one in the user's state folder
                 when left out.
             on_alert: Called with an `Alert`, in a thread of its own; it may be async.
             alert_at: Shares of a budget at which to alert.
 
         Raises:
-            ValueError: `on_failure` or `lease` cannot be; the message lists what can.
+            ValueError: `on_failure` or `lease` is invalid; the message lists the choices.
             LedgerError: The URL, driver, file or schema is wrong; the message names the fix.
-            LedgerUnavailableError: It cannot be reached, and `on_failure` is `refuse`.
+            LedgerUnavailableError: The ledger cannot be reached, and `on_failure` is `refuse`.
         """
         check_installed()
         from langchain_qwen36.spend import store  # noqa: PLC0415 - an extra
@@ -121,57 +122,47 @@ class SpendLedger:
     def __repr__(self) -> str:
         return f"SpendLedger({self._store.url.render_as_string(hide_password=True)!r})"
 
-    # Booking.
+    # Reserving and settling.
 
     def attribution(
         self, metadata: Mapping[str, Any], tags: Sequence[str] = (), tool: str | None = None
     ) -> Attribution:
-        """Read whom a call is charged to from its config, own dimensions included."""
+        """Return the accounts that a call is charged to, from its config and your dimensions."""
         return Attribution.of(metadata, tags, own=self.dimensions, tool=tool)
 
     def reserve(self, start: Start) -> None:
-        """Admit an attempt and hold what it may cost, durably; twice is once.
+        """Admit an attempt and durably hold its estimated cost; a second time changes nothing.
 
         Raises:
             BudgetExceededError: A limit would be passed; the call must not be made.
             LedgerError: The ledger is down, and calls without it are refused.
         """
-        _raise(self.submit_reserve(start).result())
+        _raise(self._writer.submit(Reserve(start)).result())
 
     async def areserve(self, start: Start) -> None:
         """`reserve`, async: the event loop does not wait for the disk."""
-        reserved = self.submit_reserve(start)
-        try:
-            _raise(await asyncio.wrap_future(reserved))
-        except asyncio.CancelledError:
-            if not reserved.cancel():
-                self.release(start)
-            raise
-
-    def submit_reserve(self, start: Start) -> Future[Refusal | None]:
-        """Begin to reserve; the result is None where it was admitted."""
-        from langchain_qwen36.spend.booking import Reserve  # noqa: PLC0415 - an extra
-
-        return self._writer.submit(Reserve(start))
+        _raise(await self._writer.run(Reserve(start), undo=partial(self.release, start)))
 
     def settle(self, start: Start, end: End) -> Future[None]:
-        """Charge what an attempt cost in place of its hold.
+        """Replace the hold of an attempt by its cost.
 
-        It returns at once: the future resolves when it is durable, which nobody need wait for.
-        A second end changes nothing, but a real one replaces one that was cancelled, abandoned
+        It returns at once: the future resolves when the cost is durable, which nobody need wait
+        for. A second end changes nothing, but a real one replaces one that was cancelled, abandoned
         or expired.
         """
-        from langchain_qwen36.spend.booking import Settle  # noqa: PLC0415 - an extra
-
         return self._writer.submit(Settle(start, end))
 
+    def settle_unawaited(self, start: Start, end: End) -> None:
+        """`settle` without a future; what cannot be written is logged."""
+        self._writer.put(Settle(start, end))
+
     def release(self, start: Start) -> None:
-        """Give a hold back: the attempt was not sent."""
+        """Release the hold of an attempt that was not sent."""
         nothing = Money(start.hold.amount * 0, start.hold.currency) if start.hold else None
-        self.settle(start, End(cost=nothing, source="not_sent", ending="error"))
+        self.settle_unawaited(start, End(cost=nothing, source="not_sent", ending="error"))
 
     def flush(self) -> None:
-        """Wait until all that was settled so far is durable."""
+        """Wait until everything settled so far is durable."""
         self._writer.submit(None).result()
 
     def expire(self) -> int:
@@ -182,7 +173,7 @@ class SpendLedger:
     # Reading and limits.
 
     def balances(self) -> list[AccountBalance]:
-        """Return what each account spent, holds and may spend in the windows of now."""
+        """Return what each account spent, holds and may spend in the current windows."""
         return cast("list[AccountBalance]", self._read("read_balances"))
 
     def budgets(self) -> list[Rule]:
@@ -190,7 +181,7 @@ class SpendLedger:
         return cast("list[Rule]", self._read("read_budgets"))
 
     def set_budget(self, limit: Limit) -> None:
-        """Set or change a limit; it holds for the next call of every process."""
+        """Set or change a limit; it applies from the next call of every process."""
         self._write("set_budget", limit)
 
     def remove_budget(self, account: str) -> int:
@@ -198,7 +189,7 @@ class SpendLedger:
         return cast("int", self._write("remove_budget", account))
 
     def top_up(self, account: str, amount: str | Money) -> None:
-        """Let an account spend more in the window that is running.
+        """Let an account spend more in the current window.
 
         Raises:
             LedgerError: The account has no limit, or one in another currency.
@@ -208,7 +199,7 @@ class SpendLedger:
         self._write("top_up", rule._replace(amount=units_of(money.amount)), datetime.now(UTC))
 
     def report(self, since: str | date = "4w") -> SpendReport:
-        """Make the report of a period; a notebook draws it, `save` writes it as one HTML file.
+        """Return the report of a period; a notebook draws it, `save` writes it as one HTML file.
 
         Args:
             since: `4w`, `30d`, `3m`, or the first day.
@@ -227,7 +218,7 @@ class SpendLedger:
             since: `4w`, `30d`, `3m`, or the first day.
 
         Raises:
-            ValueError: No such format; the message lists them.
+            ValueError: There is no such format; the message lists them.
         """
         if format not in get_args(ExportFormat):
             raise ValueError(
@@ -252,7 +243,7 @@ class SpendLedger:
         return self._store.write(lambda connection: change(connection, *arguments))
 
     def close(self) -> None:
-        """Write what waits, and let go of the database; a later call opens it again."""
+        """Write queued operations, and close the database; a later call opens it again."""
         _shut_down(self._writer, self._store, self._alerts)
 
     def _after_fork(self) -> None:
@@ -268,7 +259,7 @@ class SpendLedger:
 
 
 def _shut_down(writer: Writer, store: Store, alerts: Alerts | None) -> None:
-    """Write what waits; also at the end of the process, or when nobody has the ledger any more."""
+    """Write queued operations; also at exit, or when the ledger is garbage-collected."""
     writer.close()
     if alerts is not None:
         alerts.close()
@@ -304,7 +295,7 @@ def _check_settings(on_failure: str, lease: timedelta, choices: Collection[str])
 
 
 def _open(store: Store, on_failure: OnFailure) -> None:
-    """Open a store; one that cannot be reached may stay closed where calls are allowed then."""
+    """Open a store; one that cannot be reached may stay closed if calls are allowed then."""
     try:
         store.open()
     except LedgerError as error:

@@ -1,4 +1,4 @@
-"""A call's row from its start and end, and what it adds to the rollup."""
+"""Build a call's row from its start and end, and its addition to the rollup."""
 
 from __future__ import annotations
 
@@ -11,10 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from langchain_qwen36.pricing.units import units_of
 from langchain_qwen36.spend.limits import BalanceKey
 from langchain_qwen36.spend.tables import (
-    DIMENSION_COLUMNS,
-    ROLLUP_SUMS,
     TEXT_DIMENSIONS,
-    TOKEN_COLUMNS,
 )
 
 if TYPE_CHECKING:
@@ -29,56 +26,66 @@ _MICROSECONDS_A_DAY = 86_400_000_000
 _dimensions_of = itemgetter(*TEXT_DIMENSIONS)
 _TAGS_BYTES = 1024
 _NO_CALL = frozenset({"llm_cache", "not_sent"})
-"""Sources of what never went to a gateway."""
-_NO_END: Row = {
-    **dict.fromkeys(("source", "ending", "error", "tier", "request_id", "response_id"), ""),
-    **dict.fromkeys(TOKEN_COLUMNS, 0),
-    "cost": None,
-    "listed": None,
-    "estimated": 0,
-    "ended": 0,
-    "charged": 0,
-    "state": "open",
-}
+"""Sources of calls that never went to a gateway."""
 
 
 class Charge(NamedTuple):
-    """What a call puts on its balances."""
+    """The amount that a call adds to its balances."""
 
     amount: int
     currency: str
 
 
 def microseconds(moment: datetime) -> int:
-    """Turn a time into microseconds since 1970."""
+    """Convert a time to microseconds since 1970."""
     return round(moment.timestamp() * 1_000_000)
 
 
 def moment_of(value: int) -> datetime:
-    """Turn microseconds since 1970 into a time in UTC."""
+    """Convert microseconds since 1970 to a time in UTC."""
     return datetime.fromtimestamp(value / 1_000_000, UTC)
 
 
 def open_row(start: Start, owner: str, lease_until: int) -> Row:
-    """Return the row of an attempt that is reserved, on no balance yet."""
+    """Return the row of a reserved attempt, on no balance yet."""
     attribution, hold = start.attribution, start.hold
     return {
-        **_NO_END,
         "id": start.id,
         "run_id": start.run_id,
-        "attempt": start.attempt,
+        "state": "open",
         "owner": owner,
-        "lease_until": lease_until,
-        "held": units_of(hold.amount, round_up=True) if hold else 0,
-        "currency": hold.currency if hold else "",
         "charges": "[]",
+        "currency": hold.currency if hold else "",
+        "source": "",
+        "ending": "",
+        "error": "",
         "model": start.model,
         "gateway": start.gateway,
-        **{column: getattr(attribution, kind) for kind, column in DIMENSION_COLUMNS.items()},
+        "tier": "",
+        "request_id": "",
+        "response_id": "",
+        "user_id": attribution.user,
+        "team": attribution.team,
         "api_key": attribution.key,
+        "thread": attribution.thread,
+        "agent": attribution.agent,
+        "tool": attribution.tool,
         "own": json.dumps(dict(attribution.own)) if attribution.own else "",
-        "tags": _tags(attribution.tags),
+        "tags": _tags(attribution.tags) if attribution.tags else "",
+        "attempt": start.attempt,
+        "estimated": 0,
+        "cost": None,
+        "listed": None,
+        "lease_until": lease_until,
+        "held": units_of(hold.amount, round_up=True) if hold else 0,
+        "charged": 0,
+        "input_tokens": 0,
+        "output_tokens": 0,
+        "cache_read_tokens": 0,
+        "cache_write_tokens": 0,
+        "reasoning_tokens": 0,
         "started": microseconds(start.started),
+        "ended": 0,
     }
 
 
@@ -89,7 +96,7 @@ def with_charges(row: Row, keys: Iterable[BalanceKey]) -> Row:
 
 @lru_cache(maxsize=4096)
 def _charges_text(keys: tuple[BalanceKey, ...]) -> str:
-    """Write balances; calls of one user in one window share theirs."""
+    """Return balances as text, cached: calls of one user in one window share theirs."""
     return json.dumps([list(key) for key in keys])
 
 
@@ -103,14 +110,21 @@ def settled(row: Mapping[str, Any], end: End) -> Row:
     charge = charge_of(row, end.cost)
     return {
         **row,
-        **{name: getattr(end, name) for name in TOKEN_COLUMNS},
-        **{name: getattr(end, name) for name in ("source", "ending", "error", "tier")},
+        "input_tokens": end.input_tokens,
+        "output_tokens": end.output_tokens,
+        "cache_read_tokens": end.cache_read_tokens,
+        "cache_write_tokens": end.cache_write_tokens,
+        "reasoning_tokens": end.reasoning_tokens,
+        "source": end.source,
+        "ending": end.ending,
+        "error": end.error,
+        "tier": end.tier,
         "request_id": end.request_id,
         "response_id": end.response_id,
         "model": end.model or row["model"],
         "gateway": end.gateway or row["gateway"],
         "estimated": int(end.estimated),
-        "cost": None if end.cost is None else units_of(end.cost.amount),
+        "cost": None if end.cost is None else charge.amount,
         "listed": _listed(end.listed, charge.currency),
         "currency": charge.currency,
         "charged": charge.amount,
@@ -133,7 +147,7 @@ def expired(row: Mapping[str, Any], now: int) -> Row:
 
 
 def charge_of(row: Mapping[str, Any], cost: Money | None) -> Charge:
-    """Return what an end puts on the balances: its cost, or the hold where that is unknown."""
+    """Return the amount that an end adds to the balances: its cost, else the hold."""
     if cost is None:
         return Charge(row["held"], row["currency"])
     return Charge(units_of(cost.amount), cost.currency)
@@ -145,35 +159,35 @@ def keys_of(row: Mapping[str, Any]) -> tuple[BalanceKey, ...]:
 
 
 def rollup_key(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the line of the rollup that a call counts in."""
+    """Return the line of the rollup in which a call counts."""
     return (_day_of(row["started"] // _MICROSECONDS_A_DAY), *_dimensions_of(row))
 
 
 @lru_cache(maxsize=256)
 def _day_of(day: int) -> str:
-    """Write a day, counted since 1970 in UTC."""
+    """Return a day, counted since 1970 in UTC, as text."""
     return moment_of(day * _MICROSECONDS_A_DAY).date().isoformat()
 
 
 def rollup_sums(row: Mapping[str, Any], sign: int = 1) -> list[int]:
-    """Return what a call adds to its line, in the order of `ROLLUP_SUMS`."""
+    """Return the amounts that a call adds to its line, in the order of `ROLLUP_SUMS`."""
     is_expired, reported = row["state"] == "expired", row["source"] == "reported"
     unpriced = row["cost"] is None and not is_expired
     compared = reported and row["listed"] is not None
-    sums = {
-        "calls": int(row["attempt"] == 1 and row["source"] not in _NO_CALL),
-        "input_tokens": row["input_tokens"],
-        "output_tokens": row["output_tokens"],
-        "cost": row["charged"],
-        "unpriced": int(unpriced),
-        "estimated": int(bool(row["estimated"]) and not is_expired),
-        "expired": int(is_expired),
-        "expired_cost": row["charged"] if is_expired else 0,
-        "reported": int(compared),
-        "reported_cost": row["charged"] if compared else 0,
-        "listed_cost": (row["listed"] or 0) if compared else 0,
-    }
-    return [sign * sums[name] for name in ROLLUP_SUMS]
+    charged = sign * row["charged"]
+    return [
+        sign if row["attempt"] == 1 and row["source"] not in _NO_CALL else 0,
+        sign * row["input_tokens"],
+        sign * row["output_tokens"],
+        charged,
+        sign if unpriced else 0,
+        sign if row["estimated"] and not is_expired else 0,
+        sign if is_expired else 0,
+        charged if is_expired else 0,
+        sign if compared else 0,
+        charged if compared else 0,
+        sign * row["listed"] if compared else 0,
+    ]
 
 
 def _listed(listed: Money | None, currency: str) -> int | None:
@@ -183,7 +197,7 @@ def _listed(listed: Money | None, currency: str) -> int | None:
 
 
 def _tags(tags: tuple[str, ...]) -> str:
-    """Tags as JSON, at most 1 kB of them: a row is no place for a prompt."""
+    """Return tags as JSON, at most 1 kB: a row must not hold a prompt."""
     text = json.dumps(tags, ensure_ascii=False) if tags else ""
     kept = list(tags)
     while len(text.encode()) > _TAGS_BYTES:

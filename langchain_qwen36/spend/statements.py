@@ -1,4 +1,4 @@
-"""The statements of a booking transaction; the same on SQLite and Postgres."""
+"""The SQL statements that reserve and settle; the same on SQLite and Postgres."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from functools import lru_cache
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import bindparam, case, func, insert, select, update
+from sqlalchemy import bindparam, case, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from langchain_qwen36.spend import tables
-from langchain_qwen36.spend.limits import Balance, BalanceKey, Rule, wanted_accounts
+from langchain_qwen36.spend.limits import Balance, BalanceKey, Rule
 from langchain_qwen36.spend.rows import Row, microseconds
+from langchain_qwen36.spend.values import on_conflict_add, write_rows
 from langchain_qwen36.spend.windows import window_from
 
 if TYPE_CHECKING:
@@ -40,8 +41,7 @@ _END_COLUMNS = (
     *("error", "model", "gateway", "tier", "request_id", "response_id", "ended"),
     *tables.TOKEN_COLUMNS,
 )
-"""What an end writes; whom a call is charged to never changes."""
-_INSERT_CALL = insert(_CALL).values({c.name: bindparam(c.name) for c in _CALL.columns})
+"""Columns that an end writes; the accounts of a call never change."""
 _UPDATE_CALL = (
     update(_CALL)
     .where(_CALL.c.id == bindparam("b_id"))
@@ -58,6 +58,13 @@ _CALLS = (
     .order_by(_CALL.c.id)
     .with_for_update()
 )
+_END_CALL = (
+    "ON CONFLICT (id) DO UPDATE SET "
+    + ", ".join(f"{name} = excluded.{name}" for name in _END_COLUMNS)
+    + " WHERE spend_call.state = 'open' AND spend_call.charges = excluded.charges"
+)
+_ADD_BALANCE = on_conflict_add(_BALANCE, ("spent", "held"))
+_ADD_ROLLUP = on_conflict_add(_ROLLUP, tables.ROLLUP_SUMS)
 _BALANCES = (
     select(_BALANCE)
     .where(_BALANCE.c.account.in_(bindparam("accounts", expanding=True)))
@@ -68,13 +75,17 @@ _BALANCES = (
 _BUDGETS = select(_BUDGET).where(_BUDGET.c.account.in_(bindparam("accounts", expanding=True)))
 
 
+class StaleRowsError(Exception):
+    """Rows differ from the remembered ones, so that nothing was written."""
+
+
 def lock_calls(connection: Connection, ids: Sequence[str]) -> dict[str, Row]:
-    """Return the rows of calls, locked; those that are not there are left out."""
+    """Lock the rows of calls and return them; missing ones are left out."""
     return _rows_by_id(connection.execute(_CALLS, {"ids": ids}))
 
 
 def lock_overdue(connection: Connection, now: int, limit: int) -> dict[str, Row]:
-    """Select and lock holds whose lease is over, but for those being settled elsewhere."""
+    """Select and lock holds whose lease is over, except those being settled elsewhere."""
     query: Select[Any] = (
         select(_CALL)
         .where(_CALL.c.state == "open", _CALL.c.lease_until < now)
@@ -91,12 +102,9 @@ def _rows_by_id(result: Result[Any]) -> dict[str, Row]:
     return {row["id"]: row for row in rows}
 
 
-def read_budgets(connection: Connection, accounts: Iterable[Mapping[str, str]]) -> list[Rule]:
-    """Return the limits that are set in the ledger for calls of these accounts."""
-    names = {name for of_call in accounts for name in wanted_accounts(of_call)}
-    if not names:
-        return []
-    rows = connection.execute(_BUDGETS, {"accounts": sorted(names)})
+def read_budgets(connection: Connection, accounts: Sequence[str]) -> list[Rule]:
+    """Return the limits that are set in the ledger for these accounts."""
+    rows = connection.execute(_BUDGETS, {"accounts": accounts})
     return [Rule(r.account, r.per, r.zone, r.amount, r.currency) for r in rows]
 
 
@@ -116,12 +124,12 @@ def lock_balances(
 def open_balances(
     connection: Connection, keys: Sequence[BalanceKey], without: Sequence[str] = ()
 ) -> None:
-    """Begin windows, with what their accounts spent in them before a limit was set.
+    """Create balances of windows, with what their accounts spent in them before a limit was set.
 
     Args:
-        connection: In whose transaction.
+        connection: The connection with the open transaction.
         keys: The windows.
-        without: Ids of calls that are charged to them now, and not to be counted twice.
+        without: Ids of calls that are charged to them now, and must not be counted twice.
     """
     values = [
         {
@@ -138,55 +146,47 @@ def open_balances(
 
 
 def insert_calls(connection: Connection, rows: Mapping[str, Row]) -> None:
-    """Write new calls; one that another process has just written raises `IntegrityError`."""
-    _execute_many(connection, _INSERT_CALL, [rows[id_] for id_ in sorted(rows)])
+    """Insert new calls; one that another process has just written raises `IntegrityError`."""
+    write_rows(connection, _CALL, [rows[id_] for id_ in sorted(rows)])
+
+
+def end_calls(connection: Connection, rows: Mapping[str, Row]) -> None:
+    """Write the ends of calls that this process reserved.
+
+    Raises:
+        StaleRowsError: The row of a call has changed since: its hold was charged, or it was put on
+            more balances.
+    """
+    if write_rows(connection, _CALL, list(rows.values()), _END_CALL) != len(rows):
+        raise StaleRowsError
 
 
 def update_calls(connection: Connection, rows: Mapping[str, Row]) -> None:
-    """Write calls anew."""
+    """Update calls."""
     _execute_many(connection, _UPDATE_CALL, list(rows.values()), prefix="b_")
 
 
 def write_balances(connection: Connection, balances: Mapping[BalanceKey, Balance]) -> None:
     """Write the sums that changed."""
     changed = sorted((key, row) for key, row in balances.items() if row.changed and not row.is_new)
-    if changed:
-        connection.execute(
-            _UPDATE_BALANCE, [_balance_values(key, row, "b_") for key, row in changed]
-        )
-    for key, row in balances.items():
-        if row.is_new:
-            statement = insert_into(connection, _BALANCE)
-            connection.execute(
-                statement.on_conflict_do_update(
-                    index_elements=tables.BALANCE_KEY,
-                    set_={
-                        "spent": _BALANCE.c.spent + statement.excluded.spent,
-                        "held": _BALANCE.c.held + statement.excluded.held,
-                    },
-                ),
-                {**_balance_values(key, row, ""), "topped_up": 0},
-            )
+    _execute_many(
+        connection, _UPDATE_BALANCE, [_balance_row(key, row) for key, row in changed], prefix="b_"
+    )
+    new = [_balance_row(key, row) for key, row in balances.items() if row.is_new]
+    write_rows(connection, _BALANCE, new, _ADD_BALANCE)
 
 
 def add_to_rollup(connection: Connection, sums: Mapping[tuple[str, ...], list[int]]) -> None:
     """Add to the sums of days."""
-    if not sums:
-        return
-    names = ("day", *tables.TEXT_DIMENSIONS)
-    statement = insert_into(connection, _ROLLUP)
-    added = {name: _ROLLUP.c[name] + statement.excluded[name] for name in tables.ROLLUP_SUMS}
-    values = [
-        dict(zip((*names, *tables.ROLLUP_SUMS), (*key, *sums[key]), strict=True))
-        for key in sorted(sums)
-    ]
-    connection.execute(statement.on_conflict_do_update(index_elements=names, set_=added), values)
+    columns = ("day", *tables.TEXT_DIMENSIONS, *tables.ROLLUP_SUMS)
+    rows = [dict(zip(columns, (*key, *sums[key]), strict=True)) for key in sorted(sums)]
+    write_rows(connection, _ROLLUP, rows, _ADD_ROLLUP)
 
 
 def _execute_many(
     connection: Connection, statement: Any, rows: Sequence[Row], prefix: str = ""
 ) -> None:
-    """Run a statement for each row, past SQLAlchemy's own handling of each parameter.
+    """Run a statement for each row, without SQLAlchemy's own handling of each parameter.
 
     Our columns are texts and integers, which both drivers take as they are.
     """
@@ -205,7 +205,7 @@ def _execute_many(
 def _compiled(
     statement: Any, dialect: Dialect, prefix: str
 ) -> tuple[str, list[tuple[str, str]], bool]:
-    """Return a statement's SQL, and its parameters as they are bound and as a row names them."""
+    """Return a statement's SQL, and its parameters' names when bound and in a row."""
     compiled = statement.compile(dialect=dialect)
     bound = compiled.positiontup or list(compiled.params)
     names = [(name, name.removeprefix(prefix)) for name in bound]
@@ -213,22 +213,22 @@ def _compiled(
 
 
 def insert_into(connection: Connection, table: Any) -> sqlite.Insert:
-    """Return an INSERT that may say ON CONFLICT; both dialects' are alike."""
+    """Return an INSERT with ON CONFLICT; both dialects' are alike."""
     module = postgresql if connection.dialect.name == "postgresql" else sqlite
     return cast("sqlite.Insert", module.insert(table))
 
 
-def _balance_values(key: BalanceKey, row: Balance, prefix: str) -> dict[str, Any]:
-    values = {**key._asdict(), "spent": row.spent, "held": row.held, "limit_amount": row.limit}
-    return {f"{prefix}{name}": value for name, value in values.items()}
+def _balance_row(key: BalanceKey, row: Balance) -> Row:
+    sums = {"spent": row.spent, "held": row.held, "topped_up": 0, "limit_amount": row.limit}
+    return key._asdict() | sums
 
 
 def _spent_before(connection: Connection, key: BalanceKey, without: Sequence[str]) -> int:
-    """Sum what an account's calls spent in a window; open ones count with their hold."""
+    """Return what an account's calls spent in a window; open ones count with their hold."""
     kind, _, value = key.account.partition(":")
     column = tables.DIMENSION_COLUMNS.get(kind)
     if column is None and kind != "all":
-        return 0  # A dimension of one's own has no column: it counts from its first limit on.
+        return 0  # An own dimension has no column: it counts from its first limit on.
     amount = case((_CALL.c.state == "open", _CALL.c.held), else_=_CALL.c.charged)
     conditions = [_CALL.c.currency == key.currency, _CALL.c.id.not_in(without)]
     if column is not None:

@@ -1,4 +1,4 @@
-"""The database side of a ledger: groups of operations, retried, spooled, replayed."""
+"""Write groups of operations to a ledger's database; retry, spool and replay them."""
 
 from __future__ import annotations
 
@@ -7,25 +7,27 @@ import random
 import socket
 import time
 from datetime import UTC, datetime
-from functools import partial
+from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from langchain_qwen36._logging import logger_for
 from langchain_qwen36.errors import LedgerError, LedgerUnavailableError
 from langchain_qwen36.spend import entries
-from langchain_qwen36.spend.booking import Group, Operation, Reserve, Settle
+from langchain_qwen36.spend.booking import Group
 from langchain_qwen36.spend.database import clear_errors, is_in_memory, open_engine, parse_url
 from langchain_qwen36.spend.limits import Rules
+from langchain_qwen36.spend.operations import Operation, Reserve, Settle
 from langchain_qwen36.spend.reading import rollup_by
-from langchain_qwen36.spend.rows import microseconds
+from langchain_qwen36.spend.rows import Row, microseconds
 from langchain_qwen36.spend.schema import migrate
 from langchain_qwen36.spend.spool import Spool, default_path
+from langchain_qwen36.spend.statements import StaleRowsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import timedelta
     from pathlib import Path
 
@@ -42,13 +44,13 @@ OnFailure = Literal["refuse", "allow"]
 _TRIES = 8
 _SWEEP_SECONDS = 30
 _PAUSE_SECONDS = 1.0
-"""How long a ledger that is down is left alone, so that no call waits for it."""
+"""Seconds for which a ledger that is down is not tried, so that no call waits for it."""
 _CONFLICTS = ("40001", "40P01", "55P03")
 """Postgres: serialization failure, deadlock, lock not available."""
 
 
 class Store:
-    """Opens the database, and writes groups; used by one thread at a time but for `read`."""
+    """Opens the database, and writes groups; used by one thread at a time, except `read`."""
 
     def __init__(
         self,
@@ -71,6 +73,11 @@ class Store:
         in_memory = is_in_memory(self.url)
         self._reads = self._writes if in_memory else open_engine(self.url, writes=False)
         self._is_migrated = False
+        self._open_calls: dict[str, Row] | None = (
+            {} if self.url.get_backend_name() == "sqlite" else None
+        )
+        """Calls that this process reserved, with the rows that it wrote; kept if a transaction has
+        the database for itself, so that none is read again."""
         self._retry_at = 0.0
         self._sweep_at = time.monotonic() + _SWEEP_SECONDS
 
@@ -78,15 +85,17 @@ class Store:
         """Connect and bring the schema up to date.
 
         Raises:
-            LedgerError: The database cannot be used as it is.
-            LedgerUnavailableError: It cannot be reached now.
+            LedgerError: The database cannot be used in its state.
+            LedgerUnavailableError: The database cannot be reached now.
         """
         with clear_errors(self.url), self._writes.begin() as connection:
             migrate(connection)
         self._is_migrated = True
 
     def dispose(self, *, close: bool = True) -> None:
-        """Let go of all connections."""
+        """Close all connections, and drop the remembered rows."""
+        if self._open_calls is not None:
+            self._open_calls = {}
         self._writes.dispose(close=close)
         self._reads.dispose(close=close)
 
@@ -111,15 +120,14 @@ class Store:
             self._fall_back(jobs, error)
         except Exception as error:  # noqa: BLE001 - the caller raises it
             if len(jobs) == 1:
-                jobs[0].done.set_exception(error)
+                jobs[0].fail(error)
                 return
-            # One that cannot be written must not take the others along.
+            # One that cannot be written must not fail the others.
             for job in jobs:
                 self.apply([job])
         else:
             for job in jobs:
-                refusal = job.payload.refusal if isinstance(job.payload, Reserve) else None
-                job.done.set_result(refusal)
+                job.finish(job.payload.refusal if isinstance(job.payload, Reserve) else None)
             self._alert(operations)
             self._keep_up()
 
@@ -134,39 +142,52 @@ class Store:
                 f"The ledger {self.url.render_as_string()} could not be reached a moment ago."
             )
         try:
-            self._try(partial(self._run, operations))
+            self._book(operations)
         except LedgerUnavailableError:
             self._retry_at = time.monotonic() + _PAUSE_SECONDS
             raise
 
     def expire(self) -> int:
         """Charge the holds whose lease is over; return how many there were."""
-        count = 0
+        charged = 0
         while found := self._try(lambda connection: self._group(connection).expire()):
-            count += found
-        return count
+            charged += found
+        if self._open_calls:
+            now = microseconds(datetime.now(UTC))
+            for id_ in [i for i, row in self._open_calls.items() if row["lease_until"] < now]:
+                del self._open_calls[id_]
+        return charged
 
     def replay(self) -> int:
-        """Write what was spooled; return how many entries there were."""
+        """Write the spooled entries; return how many there were."""
         if self.spool.is_empty:
             return 0
         with self.spool.taken() as taken:
             operations = [_operation(entry) for entry in taken]
             for first in range(0, len(operations), 200):
-                part = operations[first : first + 200]
-                self._try(partial(self._run, part))
+                self._book(operations[first : first + 200])
         logger.info("%d spooled entries were written to the ledger.", len(operations))
         return len(operations)
 
-    def _run(self, operations: Sequence[Operation], connection: Connection) -> None:
-        self._group(connection).run(operations)
+    def _book(self, operations: Sequence[Operation]) -> None:
+        """Write operations; the first try assumes the remembered rows, a second one reads them."""
+        tries = count()
+
+        def run(connection: Connection) -> Group:
+            group = self._group(connection)
+            group.run(operations, None if next(tries) else self._open_calls)
+            return group
+
+        group = self._try(run)
+        if self._open_calls is not None:
+            _remember(self._open_calls, group.calls, operations)
 
     def _group(self, connection: Connection) -> Group:
         now = microseconds(datetime.now(UTC))
         return Group(connection, self.owner, now, self._lease, self._limits)
 
     def _try(self, change: Callable[[Connection], Any]) -> Any:
-        """Run a change; once more where another process was in its way."""
+        """Run a change; again if another process was in its way."""
         with clear_errors(self.url):
             for left in reversed(range(_TRIES)):
                 if not self._is_migrated:
@@ -174,7 +195,7 @@ class Store:
                 try:
                     with self._writes.begin() as connection:
                         return change(connection)
-                except (IntegrityError, OperationalError, DBAPIError) as error:
+                except (DBAPIError, StaleRowsError) as error:
                     if not left or not _is_conflict(error):
                         raise
                     time.sleep(random.uniform(0.001, 0.02) * (_TRIES - left))  # noqa: S311
@@ -196,7 +217,7 @@ class Store:
         return {(row["day"], row["currency"]): row["cost"] for row in rows}
 
     def _keep_up(self) -> None:
-        """Replay and sweep now and then: what fails here is tried again later."""
+        """Replay and expire at intervals; a failure is tried again later."""
         try:
             self.replay()
             if time.monotonic() >= self._sweep_at:
@@ -206,7 +227,7 @@ class Store:
             logger.warning("The ledger's upkeep failed; it is tried again.", exc_info=True)
 
     def _fall_back(self, jobs: Sequence[Job], error: LedgerError) -> None:
-        """Keep or refuse operations while the ledger is down: nothing is lost."""
+        """Spool or refuse operations while the ledger is down: nothing is lost."""
         kept = [
             job
             for job in jobs
@@ -217,9 +238,9 @@ class Store:
             kept = [job for job in kept if isinstance(job.payload, Settle)]
         for job in jobs:
             if job in kept or job.payload is None:
-                job.done.set_result(None)
+                job.finish()
             else:
-                job.done.set_exception(error)
+                job.fail(error)
 
     def _spool(self, operations: Sequence[Operation]) -> bool:
         rows = [
@@ -242,9 +263,20 @@ def _operation(entry: dict[str, Any]) -> Operation:
     return Reserve(start, forced=True) if end is None else Settle(start, end)
 
 
-def _is_conflict(error: DBAPIError) -> bool:
-    """Whether another process was in the way, or the connection had gone stale."""
-    if isinstance(error, IntegrityError) or error.connection_invalidated:
+def _remember(known: dict[str, Row], calls: Mapping[str, Row], of: Sequence[Operation]) -> None:
+    """Remember which calls are open, once that is durable."""
+    for operation in of:
+        id_ = operation.start.id
+        row = calls.get(id_)
+        if row is not None and row["state"] == "open":
+            known[id_] = row
+        else:
+            known.pop(id_, None)
+
+
+def _is_conflict(error: DBAPIError | StaleRowsError) -> bool:
+    """Return whether another process was in the way, or the connection was stale."""
+    if isinstance(error, StaleRowsError | IntegrityError) or error.connection_invalidated:
         return True
     code = getattr(error.orig, "sqlstate", None)
     return code in _CONFLICTS or "database is locked" in str(error.orig)

@@ -9,10 +9,16 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from itertools import groupby
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolMessage
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
 
 from langchain_qwen36._content.history import Replay, first_replayed, replays_reasoning
 from langchain_qwen36._content.messages import (
@@ -27,9 +33,12 @@ from langchain_qwen36.tokens.media import MAX_PIXELS, has_unknown_size, media_to
 from langchain_qwen36.tokens.text import count_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 _TOOLS_HEAD = "# Tools\n\nYou have access to the following functions:\n\n<tools>"
+
+_ROLES: dict[type, str] = {HumanMessage: "user", AIMessage: "assistant", SystemMessage: "system"}
+"""Of the common classes, which have no role of their own to ask for."""
 
 # The text after the tools is the same in every request; recordings show the same 177 tokens.
 _TOOLS_TAIL_TOKENS = 177
@@ -92,17 +101,35 @@ def prompt_text(
     system = _text(first) if isinstance(first, SystemMessage) else ""
     head = "\n\n".join(part for part in (_tools_text(tools or ()), system) if part)
     parts = [_turn("system", head)] if head else []
-    write = _AssistantWriter(messages, "all" if preserve_thinking else replay, replay == "all")
-    rest = list(enumerate(messages))[isinstance(first, SystemMessage) :]
-    for is_tool, group in groupby(rest, key=lambda turn: isinstance(turn[1], ToolMessage)):
-        if is_tool:
-            parts.append(_turn("user", "\n".join(_tool_text(message) for _, message in group)))
-        else:
-            parts += [
-                _turn(_role(m), write(at, m) if _is_answer(m) else _text(m)) for at, m in group
-            ]
+    rest = range(isinstance(first, SystemMessage), len(messages))
+    shown = "all" if preserve_thinking else replay
+    parts += _turns(messages, rest, partial(_AssistantWriter, messages, shown, replay == "all"))
     thought = "<think>\n" if thinking else "<think>\n\n</think>\n\n"
     return "".join((*parts, "<|im_start|>assistant\n", thought))
+
+
+def _turns(
+    messages: Sequence[BaseMessage], rest: range, writer: Callable[[], _AssistantWriter]
+) -> Iterator[str]:
+    """Yield the turns; results of tools that follow each other are one."""
+    write: _AssistantWriter | None = None
+    results: list[str] = []
+    for at in rest:
+        message = messages[at]
+        if isinstance(message, ToolMessage):
+            results.append(_tool_text(message))
+            continue
+        if results:
+            yield _turn("user", "\n".join(results))
+            results.clear()
+        role = _role(message)
+        if role == "assistant":
+            write = write or writer()
+            yield _turn(role, write(at, message))
+        else:
+            yield _turn(role, _text(message))
+    if results:
+        yield _turn("user", "\n".join(results))
 
 
 class _AssistantWriter:
@@ -130,15 +157,13 @@ def _turn(role: str, content: str) -> str:
 
 
 def _role(message: BaseMessage) -> str:
-    if _is_answer(message):
+    if (role := _ROLES.get(type(message))) is not None:
+        return role
+    own = getattr(message, "role", None)
+    if isinstance(message, AIMessage) or own in {"assistant", "ai"}:
         return "assistant"
-    role = getattr(message, "role", None)
-    is_system = isinstance(message, SystemMessage) or role in {"system", "developer"}
+    is_system = isinstance(message, SystemMessage) or own in {"system", "developer"}
     return "system" if is_system else "user"
-
-
-def _is_answer(message: BaseMessage) -> bool:
-    return isinstance(message, AIMessage) or getattr(message, "role", None) in {"assistant", "ai"}
 
 
 def _text(message: BaseMessage) -> str:

@@ -14,7 +14,7 @@ from langchain_core.runnables import RunnableLambda
 
 from langchain_qwen36 import tokens
 from langchain_qwen36.callbacks import QwenCostCallbackHandler, get_qwen_cost_callback
-from langchain_qwen36.callbacks.usage_of import (
+from langchain_qwen36.callbacks.response_summary import (
     ResponseSummary,
     summarize_messages,
     summarize_result,

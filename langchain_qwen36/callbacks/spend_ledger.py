@@ -1,4 +1,4 @@
-"""Book a handler's calls in a spend ledger: reserve each before it is sent, settle it after."""
+"""Reserve a handler's calls in a spend ledger before they are sent, and settle them after."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class _OpenCall:
     """A call that has not ended."""
 
     start: Start
-    """Of the request that is running."""
+    """Start of the request that is running."""
     is_reserved: bool = False
 
 
 class DurableBook:
-    """The calls of one handler in a ledger that outlives it."""
+    """The open calls of one handler, in a ledger that outlives it."""
 
     def __init__(
         self,
@@ -41,13 +41,13 @@ class DurableBook:
         limits: tuple[Limit, ...] = (),
         unpriced: str | Money = "refuse",
     ) -> None:
-        """Choose the ledger.
+        """Store the ledger and the settings of its limits.
 
         Args:
-            ledger: Where calls are reserved and settled.
+            ledger: The ledger in which calls are reserved and settled.
             limits: Limits of this handler's calls, beside the ledger's own.
-            unpriced: What limits do with a call whose cost cannot be known: `refuse`, `allow`,
-                or the amount that is held and charged.
+            unpriced: What limits do with a call whose cost cannot be known: `refuse`, `allow`, or
+                the amount to hold and charge.
         """
         self.ledger = ledger
         self._limits = limits
@@ -61,9 +61,10 @@ class DurableBook:
         """Reserve a call.
 
         Args:
-            call: What is about to be sent.
-            by_model: Whether the model has it admitted, just before it is sent, so that no event
-                loop waits for a disk. Other chat classes cannot: for them it is reserved here.
+            call: The call that is about to be sent.
+            by_model: Whether the model has the call admitted, just before it is sent, so that no
+                event loop waits for a disk. Other chat classes cannot: their calls are reserved
+                here.
 
         Raises:
             BudgetExceededError: A limit would be passed, so the call must not be sent.
@@ -107,7 +108,7 @@ class DurableBook:
             self._open[run_id].start = following
 
     def settle(self, record: CallRecord) -> None:
-        """Charge what each request of a call cost; it does not wait for the disk."""
+        """Charge the cost of each request of a call, without waiting for the disk."""
         opened = self._open.get(record.run_id)
         if record.ending in _FINAL:
             self._open.pop(record.run_id, None)
@@ -116,17 +117,19 @@ class DurableBook:
         elif not opened.is_reserved:
             opened.is_reserved = True
             if record.price_source in ("llm_cache", "not_billed") and not record.billed_attempts:
-                return  # it was answered by a cache, or failed before it was reserved
+                return  # a cache answered, or it failed before it was reserved
         start = opened.start
         for number, attempt in enumerate(record.billed_attempts, 1):
-            if number >= start.attempt:  # the others are settled
-                self.ledger.settle(replace(start, attempt=number), _end_of(attempt, record, start))
+            if number >= start.attempt:  # the earlier ones are settled
+                self.ledger.settle_unawaited(
+                    replace(start, attempt=number), _end_of(attempt, record, start)
+                )
         last = max(start.attempt, len(record.billed_attempts) + 1)
         if record.price_source != "not_billed" or last == start.attempt:
-            self.ledger.settle(replace(start, attempt=last), _end(record, start))
+            self.ledger.settle_unawaited(replace(start, attempt=last), _end(record, start))
 
     def release(self, run_id: UUID) -> None:
-        """Give a hold back: another handler refused the call, which is not sent."""
+        """Release the hold of a call that another handler refused, and that is not sent."""
         opened = self._open.pop(run_id, None)
         if opened is not None and opened.is_reserved:
             self.ledger.release(opened.start)
@@ -141,7 +144,7 @@ class DurableBook:
         if opened is None:
             return None
         start = opened.start
-        self.ledger.settle(start, _end_of(billed, None, start))
+        self.ledger.settle_unawaited(start, _end_of(billed, None, start))
         return replace(start, attempt=start.attempt + 1)
 
     def _start(self, call: PendingCall) -> Start:
@@ -175,10 +178,10 @@ def _configurable() -> dict[str, Any]:
 def make_durable_book(
     ledger: SpendLedger | None, limits: tuple[Limit, ...], unpriced: str | Money
 ) -> DurableBook | None:
-    """Read a handler's `ledger=`, `limits=` and `unpriced=`.
+    """Parse a handler's `ledger=`, `limits=` and `unpriced=`.
 
     Raises:
-        TypeError: `ledger` is no ledger, such as its URL.
+        TypeError: `ledger` is another object, such as a ledger's URL.
         ValueError: There are limits without a ledger.
     """
     if ledger is None:
