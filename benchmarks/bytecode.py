@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.cases import CASES, Subject
 from benchmarks.peers import OURS
-from benchmarks.runs import serving
+from benchmarks.serving import serving
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType
@@ -66,9 +66,9 @@ def main() -> None:
     parser.add_argument("--case", action="append", choices=_SIZES, help="may be given again")
     parser.add_argument("--top", type=int, default=0, metavar="N", help="show N functions")
     arguments = parser.parse_args()
-    with serving() as port:
+    with serving() as servers:
         for peer in arguments.peers:
-            subject = Subject(peer, f"http://127.0.0.1:{port}")
+            subject = Subject(peer, servers)
             with subject.runner:
                 for case in arguments.case or _SIZES:
                     counts = bytecode(subject, case)

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import resource
 import statistics
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.callbacks import UsageMetadataCallbackHandler
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.tools import tool
 
 from benchmarks.floor import FloorModel
@@ -29,30 +28,32 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
     from langchain_core.runnables import Runnable, RunnableConfig
 
+    from benchmarks.serving import Route, Servers
+
 Sample = dict[str, float]
 """`seconds` and `cpu`, the process's own seconds of CPU, for the whole run of `n` chunks, requests,
-streams or models; `mb` where memory is measured."""
+streams or models; `mb` where memory is measured, `load` where the cores that were busy are."""
 _QUESTION = "How many r are in strawberry?"
 
 
 class Subject:
     """One model's package, and the loop that its async runs share, as a service's would."""
 
-    def __init__(self, peer: str, server: str) -> None:
+    def __init__(self, peer: str, servers: Servers) -> None:
         self.peer = peer
         self.runner = asyncio.Runner()
-        self._server = server
+        self._servers = servers
 
-    def model(self, kind: str, size: int) -> BaseChatModel:
+    def model(self, kind: str, size: int, over: Route = "tcp") -> BaseChatModel:
         """Return a model that will be answered as `benchmarks.server` says."""
-        made = constructor(self.peer, f"{self._server}/{kind}/{size}/v1")()
+        made = constructor(self.peer, f"{self._servers[over]}/{kind}/{size}/v1")()
         if isinstance(made, FloorModel):
             made.will_answer(_floors_deltas(kind, size))
         return made
 
     def constructor(self) -> Any:
         """Return what makes a model."""
-        return constructor(self.peer, f"{self._server}/text/1/v1")
+        return constructor(self.peer, f"{self._servers['tcp']}/text/1/v1")
 
 
 def _floors_deltas(kind: str, size: int) -> list[dict[str, Any]]:
@@ -76,9 +77,9 @@ def _timed(n: int) -> Iterator[Sample]:
     sample |= {"seconds": time.perf_counter() - start, "cpu": time.process_time() - cpu}
 
 
-def stream(subject: Subject, *, chunks: int, kind: str = "text") -> Sample:
+def stream(subject: Subject, *, chunks: int, kind: str = "text", over: Route = "tcp") -> Sample:
     """One `stream` of so many chunks."""
-    model = subject.model(kind, chunks)
+    model = subject.model(kind, chunks, over)
     with _timed(chunks) as sample:
         seen = sum(1 for _ in model.stream(_QUESTION))
     assert seen >= chunks, f"{seen} chunks"
@@ -107,9 +108,9 @@ def events(subject: Subject, *, chunks: int, kind: str = "text") -> Sample:
     return sample
 
 
-def first_chunk(subject: Subject, *, times: int) -> Sample:
+def first_chunk(subject: Subject, *, times: int, over: Route = "tcp") -> Sample:
     """From the question to the first chunk, over a warm connection."""
-    model = subject.model("text", 20)
+    model = subject.model("text", 20, over)
     waits = []
     for _ in range(times):
         start = time.perf_counter()
@@ -121,9 +122,9 @@ def first_chunk(subject: Subject, *, times: int) -> Sample:
     return {"n": 1, "seconds": statistics.median(waits)}
 
 
-def invoke(subject: Subject, *, times: int) -> Sample:
+def invoke(subject: Subject, *, times: int, over: Route = "tcp") -> Sample:
     """`invoke`, one after another."""
-    model = subject.model("text", 20)
+    model = subject.model("text", 20, over)
     with _timed(times) as sample:
         for _ in range(times):
             model.invoke(_QUESTION)
@@ -143,21 +144,21 @@ def ainvoke(subject: Subject, *, times: int) -> Sample:
     return sample
 
 
-def at_once(subject: Subject, *, times: int) -> Sample:
-    """`ainvoke`, all at once."""
-    model = subject.model("text", 20)
+def at_once(subject: Subject, *, times: int, over: Route = "tcp") -> Sample:
+    """`ainvoke`, all at once; `mb` is the most memory that the process ever had."""
+    model = subject.model("text", 20, over)
 
     async def run() -> None:
         await asyncio.gather(*(model.ainvoke(_QUESTION) for _ in range(times)))
 
     with _timed(times) as sample:
         subject.runner.run(run())
-    return sample
+    return sample | {"mb": _most_memory()}
 
 
-def streams_at_once(subject: Subject, *, streams: int, chunks: int) -> Sample:
+def streams_at_once(subject: Subject, *, streams: int, chunks: int, over: Route = "tcp") -> Sample:
     """Many streams, all at once; `mb` is the most memory that the process ever had."""
-    model = subject.model("burst", chunks)
+    model = subject.model("burst", chunks, over)
 
     async def one() -> int:
         return sum([1 async for _ in model.astream(_QUESTION)])
@@ -168,7 +169,33 @@ def streams_at_once(subject: Subject, *, streams: int, chunks: int) -> Sample:
     with _timed(streams * chunks) as sample:
         seen = subject.runner.run(run())
     assert seen >= streams * chunks, f"{seen} chunks"
-    return sample | {"mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    return sample | {"mb": _most_memory()}
+
+
+def paced(subject: Subject, *, streams: int, chunks: int, over: Route = "tcp") -> Sample:
+    """Streams of 50 chunks a second, as a model writes; `load` is how many cores they keep busy."""
+    model = subject.model("paced", chunks, over)
+
+    async def one() -> int:
+        return sum([1 async for _ in model.astream(_QUESTION)])
+
+    async def run() -> int:
+        return sum(await asyncio.gather(*(one() for _ in range(streams))))
+
+    with _timed(streams) as sample:
+        seen = subject.runner.run(run())
+    assert seen >= streams * chunks, f"{seen} chunks"
+    return sample | {"load": sample["cpu"] / sample["seconds"]}
+
+
+def _most_memory() -> float:
+    """Return MB; `getrusage` would begin with what the process that started this one has."""
+    return _memory("VmHWM")
+
+
+def _memory(field: str) -> float:
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition(f"{field}:")[2].split()[0]) / 1024
 
 
 def held(subject: Subject, *, streams: int) -> Sample:
@@ -177,10 +204,10 @@ def held(subject: Subject, *, streams: int) -> Sample:
 
     async def run() -> float:
         gc.collect()
-        before = _resident()
+        before = _memory("VmRSS")
         answers = [model.astream(_QUESTION) for _ in range(streams)]
         await asyncio.gather(*(anext(answer) for answer in answers))
-        taken = _resident() - before
+        taken = _memory("VmRSS") - before
         for answer in answers:
             await answer.aclose()  # type: ignore[attr-defined]  # it is a generator
         return taken
@@ -188,11 +215,6 @@ def held(subject: Subject, *, streams: int) -> Sample:
     with _timed(streams) as sample:
         taken = subject.runner.run(run())
     return sample | {"mb": taken}
-
-
-def _resident() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 2**20
 
 
 def batch(subject: Subject, *, times: int) -> Sample:
@@ -215,20 +237,43 @@ def construct(subject: Subject, *, times: int) -> Sample:
 
 def messages(subject: Subject, *, times: int, turns: int, characters: int) -> Sample:
     """`invoke` with a long history."""
-    text = 'Lorem ipsum dolor sit amet, "consetetur" sadipscing elitr.\n' * (characters // 60 + 1)
-    history = [kind(text[:characters]) for _ in range(turns // 2) for kind in (HumanMessage, _said)]
-    history.append(HumanMessage(text[:characters]))
-    return _asked(subject.model("text", 20), history, times)
+    return _invoked(subject.model("text", 20), _history(turns, characters), times)
 
 
-def _said(text: str) -> AIMessage:
-    return AIMessage(text)
+def _history(turns: int, characters: int) -> list[BaseMessage]:
+    text = _text(characters)
+    pairs = [(HumanMessage(text), AIMessage(text)) for _ in range(turns // 2)]
+    return [*(message for pair in pairs for message in pair), HumanMessage(text)]
+
+
+def _text(characters: int) -> str:
+    line = 'Lorem ipsum dolor sit amet, "consetetur" sadipscing elitr.\n'
+    return (line * (characters // len(line) + 1))[:characters]
+
+
+def count(subject: Subject, *, times: int, characters: int) -> Sample:
+    """Count the tokens of a text."""
+    model, text = subject.model("text", 20), _text(characters)
+    with _timed(times) as sample:
+        for _ in range(times):
+            model.get_num_tokens(text)
+    return sample
+
+
+def estimate(subject: Subject, *, times: int, turns: int, characters: int) -> Sample:
+    """Estimate what a call with a long history would cost."""
+    model: Any = subject.model("text", 20)
+    history = _history(turns, characters)
+    with _timed(times) as sample:
+        for _ in range(times):
+            model.estimate_cost(history)
+    return sample
 
 
 def tools(subject: Subject, *, times: int, count: int, properties: int) -> Sample:
     """`invoke` with many tools of large schemas, bound once."""
     model = subject.model("text", 20).bind_tools([_tool(n, properties) for n in range(count)])
-    return _asked(model, _QUESTION, times)
+    return _invoked(model, _QUESTION, times)
 
 
 def _tool(number: int, properties: int) -> Any:
@@ -247,7 +292,7 @@ def _does_nothing(**_: Any) -> str:
     return ""
 
 
-def _asked(model: Runnable[Any, Any], question: Any, times: int) -> Sample:
+def _invoked(model: Runnable[Any, Any], question: Any, times: int) -> Sample:
     model.invoke(question)
     with _timed(times) as sample:
         for _ in range(times):
@@ -273,29 +318,56 @@ def handled(subject: Subject, *, times: int, chunks: int, handler: str) -> Sampl
 
 
 def booked(subject: Subject, *, times: int, ledger: str) -> Sample:
-    """`ainvoke`, all at once, with our cost handler, and "sqlite" or no ledger behind it."""
+    """`ainvoke`, all at once: with "no handler", or the cost handler and a ledger or "none"."""
     from langchain_qwen36 import QwenCostCallbackHandler
     from langchain_qwen36.spend import Limit, SpendLedger
 
     model = subject.model("text", 20)
-    with TemporaryDirectory() as folder:
+    with ExitStack() as stack, _timed(times) as sample:
         made = None
         if ledger == "sqlite":
+            folder = stack.enter_context(TemporaryDirectory())
             limits = [Limit("all", "1000 CNY"), Limit("user:*", "500 CNY", per="day")]
             made = SpendLedger(f"sqlite:///{folder}/spend.db", limits=limits)
-        handler = QwenCostCallbackHandler(ledger=made)
+            stack.enter_context(closing(made))
+        handlers = [] if ledger == "no handler" else [QwenCostCallbackHandler(ledger=made)]
 
         async def run() -> None:
-            config: RunnableConfig = {"callbacks": [handler], "metadata": {"user_id": "u1"}}
+            config: RunnableConfig = {"callbacks": [*handlers], "metadata": {"user_id": "u1"}}
             await asyncio.gather(*(model.ainvoke(_QUESTION, config) for _ in range(times)))
 
-        with _timed(times) as sample:
-            subject.runner.run(run())
-            if made is not None:
-                made.flush()
+        subject.runner.run(run())
         if made is not None:
-            made.close()
+            made.flush()
     return sample
+
+
+def bulk(subject: Subject, *, times: int, way: str) -> Sample:
+    """Answer rows by `bulk.run`, or by "workers" that take the next row when one is answered."""
+    model = subject.model("text", 20)
+    rows = ({"id": f"r{n}", "text": f"number {n}"} for n in range(times))
+    with TemporaryDirectory() as folder, _timed(times) as sample:
+        if way == "workers":
+            subject.runner.run(_work_through(model, rows))
+        else:
+            from langchain_qwen36 import bulk
+
+            output = f"{folder}/out.jsonl"
+            settings: Any = {"output": output, "prompt": "Say {text}", "progress": False}
+            report = bulk.run(model, rows, max_concurrency=_WORKERS, **settings)
+            assert report.done == times, report
+    return sample
+
+
+_WORKERS = 64
+
+
+async def _work_through(model: BaseChatModel, rows: Iterator[dict[str, str]]) -> None:
+    async def work() -> None:
+        for row in rows:
+            await model.ainvoke(f"Say {row['text']}")
+
+    await asyncio.gather(*(work() for _ in range(_WORKERS)))
 
 
 CASES = {
@@ -309,6 +381,7 @@ CASES = {
         ainvoke,
         at_once,
         streams_at_once,
+        paced,
         held,
         batch,
         construct,
@@ -316,5 +389,8 @@ CASES = {
         tools,
         handled,
         booked,
+        bulk,
+        count,
+        estimate,
     )
 }

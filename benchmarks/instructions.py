@@ -8,14 +8,20 @@ each peer and case; `--case ainvoke` for another case than `invoke`.
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import shutil
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
-from benchmarks.peers import FLOOR, OPENAI, OURS, installed
-from benchmarks.runs import serving
-from benchmarks.worker import quiet
+from benchmarks.peers import FLOOR, IMPORTS, OPENAI, OURS, installed
+from benchmarks.serving import Servers, serving
+from benchmarks.worker import environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 _SIZES = {
     "invoke": (20, 80),
@@ -26,36 +32,54 @@ _SIZES = {
 """Fewer and more calls, or chunks of one stream: what one costs is the difference, without imports
 and first calls."""
 _RUN = """
+import json
 import sys
 from benchmarks.cases import CASES, Subject
-peer, server, case, size = sys.argv[1:]
-subject = Subject(peer, server)
+peer, servers, case, size = sys.argv[1:]
+subject = Subject(peer, json.loads(servers))
 settings = {"times" if "invoke" in case else "chunks": int(size)}
 with subject.runner:
     CASES[case](subject, **settings)
 """
 
 
-def instructions(peer: str, server: str, case: str) -> float:
+def of_call(peer: str, servers: Servers, case: str) -> float:
     """Return the instructions of one call, or of one chunk of a stream."""
     few, more = _SIZES[case]
-    _run([], peer, server, case, 1)  # writes the bytecode, which must not be a part of it
-    counts = [_count(peer, server, case, size) for size in (few, more)]
+    code = [_RUN, peer, json.dumps(servers), case]
+    _python(*code, "1")  # writes the bytecode, which must not be a part of it
+    counts = [_count(peer, None, *code, str(size)) for size in (few, more)]
     return (counts[1] - counts[0]) / (more - few)
 
 
-def _count(peer: str, server: str, case: str, size: int) -> int:
+def of_import(peer: str, earlier: Path | None = None) -> float:
+    """Return the instructions of an import, without those of Python's own start."""
+    counts = []
+    for code in (IMPORTS[peer][1], ""):
+        _python(code, env=environment(peer, earlier))
+        counts.append(_count(peer, earlier, code))
+    return counts[0] - counts[1]
+
+
+def _count(peer: str, earlier: Path | None, *arguments: str) -> int:
     valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"]
-    report = _run(valgrind, peer, server, case, size)
+    report = _python(*arguments, under=valgrind, env=environment(peer, earlier))
     collected = re.search(r"Collected : (\d+)", report)
     assert collected, report
     return int(collected[1])
 
 
-def _run(under: list[str], peer: str, server: str, case: str, size: int) -> str:
-    command = [*under, sys.executable, "-c", _RUN, peer, server, case, str(size)]
-    environment = quiet() | {"PYTHONHASHSEED": "0"}
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+def _python(
+    *arguments: str, under: Sequence[str] = (), env: Mapping[str, str] | None = None
+) -> str:
+    command = [*under, sys.executable, "-c", *arguments]
+    done = subprocess.run(
+        command,
+        check=True,
+        capture_output=True,
+        text=True,
+        env={**(env or environment(OURS)), "PYTHONHASHSEED": "0"},
+    )
     return done.stderr
 
 
@@ -68,11 +92,11 @@ def main() -> None:
     parser.add_argument("--case", action="append", choices=_SIZES, help="may be given again")
     arguments = parser.parse_args()
     peers = arguments.peers or [peer for peer in (FLOOR, OURS, OPENAI) if peer in installed()]
-    with serving() as port:
+    with serving() as servers:
         for case in arguments.case or ["invoke"]:
             what = "a call" if "invoke" in case else "a chunk"
             for peer in peers:
-                count = instructions(peer, f"http://127.0.0.1:{port}", case)
+                count = of_call(peer, servers, case)
                 print(f"{case} of {peer}: {count / 1000:,.1f} thousand {what}", flush=True)
 
 

@@ -1,4 +1,4 @@
-"""The table, in Markdown, and the plot."""
+"""The measured rows and growths as Markdown."""
 
 from __future__ import annotations
 
@@ -7,19 +7,17 @@ import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from benchmarks.peers import FLOOR, OURS
-from benchmarks.runs import verdicts
+from benchmarks.peers import BEFORE, FLOOR, OPENAI, OURS
+from benchmarks.runs import Measured, verdicts
 
 if TYPE_CHECKING:
     from benchmarks.rows import Growth, Row
-    from benchmarks.runs import Figures
 
-Measured = list[tuple["Row", "Figures"]]
 Grown = list[tuple["Growth", dict[str, list[tuple[int, float]]]]]
 
-_COLUMNS = (FLOOR, OURS, "ChatOpenAI", "ChatQwen", "ChatDeepSeek", "ChatOpenRouter")
+COLUMNS = (FLOOR, OURS, BEFORE, OPENAI, "ChatQwen", "ChatDeepSeek", "ChatOpenRouter")
 _PACKAGES = (
     "langchain-qwen36",
     "langchain-core",
@@ -37,20 +35,25 @@ _PACKAGES = (
 _MARK = "<!-- measured: `make bench` writes what stands between these two lines -->"
 
 
-def machine() -> str:
-    """Where this was measured, and with which versions."""
-    model = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.processor(),
-    )
+def machine(commit: str) -> str:
+    """Return where this was measured, of which commit, and with which versions."""
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    model = next(models, platform.processor())
     versions = [f"{name} {found}" for name in _PACKAGES if (found := _version(name))]
     python = f"Python {platform.python_version()}"
+    of = f"Commit {commit}. " if commit else ""
     return (
-        f"{os.cpu_count()} cores of {model}, {platform.system()}, {python}; {', '.join(versions)}."
+        f"{of}{os.cpu_count()} cores of {model}, {platform.system()}, {python}; "
+        f"{', '.join(versions)}."
+    )
+
+
+def server(rates: dict[str, float]) -> str:
+    """Return what the server gives at least."""
+    return (
+        f"The server alone gives a client that looks at nothing {rates['requests']:,.0f} "
+        f"req/s and {rates['chunks']:,.0f} chunks/s."
     )
 
 
@@ -62,23 +65,24 @@ def _version(package: str) -> str | None:
 
 
 def table(measured: Measured, *, judged: bool) -> str:
-    """All rows, with a column for each model that was measured, and the goals if `judged`."""
-    seen = {name for _, figures in measured for name in figures}
-    columns = [name for name in _COLUMNS if name in seen]
+    """Return all rows, a column for each model that was measured, and the goals if `judged`."""
+    names = {name for figures in measured.values() for name in figures}
+    columns = [name for name in COLUMNS if name in names]
     lines = [
         "| " + " | ".join(["", *columns, *(["goal", "reached"] if judged else [])]) + " |",
         "|---" + "|---:" * len(columns) + ("|---|---|" if judged else "|"),
     ]
-    for row, figures in measured:
+    for row, figures in measured.items():
         if row.variants:
             continue
-        cells = [_cell(row, figures.get(name)) for name in columns]
-        said = [_verdict(row, figures, at) for at in (0, 1)] if judged else []
-        lines.append("| " + " | ".join([row.title, *cells, *said]) + " |")
+        cells = [cell(row, figures.get(name)) for name in columns]
+        goals = _goals(row, measured) if judged else ()
+        lines.append("| " + " | ".join([row.title, *cells, *goals]) + " |")
     return "\n".join(lines)
 
 
-def _cell(row: Row, figure: float | None) -> str:
+def cell(row: Row, figure: float | None) -> str:
+    """Return a figure with its unit; "" for none."""
     return "" if figure is None else f"{figure:,.{_digits(figure)}f} {row.unit}"
 
 
@@ -86,25 +90,21 @@ def _digits(figure: float) -> int:
     return 0 if figure >= 100 else 1 if figure >= 10 else 2
 
 
-def _verdict(row: Row, figures: Figures, part: int) -> str:
-    said = []
-    for goal, ratio, reached in verdicts(row, figures):
-        sign = "≤" if goal.holds == "at most" else "≥"
-        words = (
-            f"{sign} {goal.ratio:g} x {goal.against}",
-            f"{'yes' if reached else '**no**'}: {ratio:.2f}",
-        )
-        said.append(words[part])
-    return "; ".join(said)
+def _goals(row: Row, measured: Measured) -> tuple[str, str]:
+    """Return a row's goals, and whether each is reached."""
+    found = verdicts(row, measured)
+    reached = (f"{'yes' if yes else '**no**'}: {ratio:.2f}" for _, ratio, yes in found)
+    return "; ".join(str(goal) for goal, _, _ in found), "; ".join(reached)
 
 
-def variants(measured: Measured) -> str:
+def variants(measured: Measured, *, judged: bool) -> str:
     """Return the rows of our own model alone, as sentences."""
     lines = []
-    for row, figures in measured:
+    for row, figures in measured.items():
         if row.variants:
-            said = "; ".join(f"{name} {_cell(row, figure)}" for name, figure in figures.items())
-            lines.append(f"{row.title}: {said}.")
+            shown = "; ".join(f"{name} {cell(row, figure)}" for name, figure in figures.items())
+            goal, reached = _goals(row, measured) if judged else ("", "")
+            lines.append(f"- {row.title}: {shown}." + f" Goal {goal}: {reached}." * bool(goal))
     return "\n".join(lines)
 
 
@@ -117,7 +117,7 @@ def growth_table(grown: Grown) -> str:
         lines.append("| n | " + " | ".join(f"{size:,}" for size in sizes) + " |")
         lines.append("|---" + "|---:" * len(sizes) + "|")
         for peer, points in by_peer.items():
-            each = [f"{seconds / size * 1e6:.1f}" for size, seconds in points]
+            each = [f"{seconds / size * 1e6:.3g}" for size, seconds in points]
             lines.append(f"| {peer} | " + " | ".join(each) + " |")
     return "\n".join(lines)
 
@@ -129,54 +129,3 @@ def write_into(page: Path, text: str) -> None:
     if not (mark and second):
         sys.exit(f"{page} lacks its two marks: {_MARK}")
     page.write_text(f"{before}{mark}\n\n{text}\n\n{mark}{after}", encoding="utf-8")
-
-
-def plot(measured: Measured, grown: Grown, path: Path) -> None:
-    """Bars for the rows with a goal, lines for the growths."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    rows = [(row, figures) for row, figures in measured if row.goals and len(figures) > 1]
-    columns = 4
-    lines = -(-(len(rows) + len(grown)) // columns)
-    figure, axes = plt.subplots(lines, columns, figsize=(4.2 * columns, 3.1 * lines))
-    places = iter(axes.flat)
-    for row, figures in rows:
-        _bars(next(places), row, figures)
-    for growth, by_peer in grown:
-        _lines(next(places), growth, by_peer)
-    for place in places:
-        place.axis("off")
-    figure.tight_layout()
-    figure.savefig(path, dpi=110)
-
-
-_COLOURS = {FLOOR: "#9e9e9e", OURS: "#5b3cc4", "ChatOpenAI": "#2f9e77"}
-_OTHERS = "#d9a441"
-
-
-def _bars(axis: Any, row: Row, figures: Figures) -> None:
-    names = [name for name in _COLUMNS if name in figures]
-    shown = [name.replace(" over ", "\nover ") for name in names]
-    bars = axis.barh(
-        shown, [figures[name] for name in names], color=[_COLOURS.get(n, _OTHERS) for n in names]
-    )
-    axis.bar_label(bars, [_cell(row, figures[name]) for name in names], padding=3, fontsize=8)
-    axis.invert_yaxis()
-    axis.margins(x=0.35)
-    axis.set_xticks([])
-    axis.tick_params(labelsize=8)
-    axis.spines[["top", "right", "bottom"]].set_visible(False)
-    axis.set_title(f"{row.title} ({'more' if row.rate else 'less'} is better)", fontsize=9)
-
-
-def _lines(axis: Any, growth: Growth, by_peer: dict[str, list[tuple[int, float]]]) -> None:
-    for peer, points in by_peer.items():
-        sizes, seconds = zip(*points, strict=True)
-        axis.plot(sizes, seconds, marker="o", label=peer, color=_COLOURS.get(peer, _OTHERS))
-    axis.set_title(f"{growth.title}: seconds of CPU", fontsize=9)
-    axis.tick_params(labelsize=8)
-    axis.legend(fontsize=8)
-    axis.spines[["top", "right"]].set_visible(False)

@@ -1,9 +1,11 @@
-"""A Chat Completions server that only writes bytes it had ready: `python -m benchmarks.server`.
+"""A Chat Completions server of bytes that it had ready: `python -m benchmarks.server CERTIFICATE`.
 
-It prints its port. The first two steps of a request's path say what comes back:
+It prints its two ports, bare and with TLS. The first two steps of a request's path say what it
+writes:
 
     /text/200/…   an answer of 200 words; streamed, a chunk for each, in one write
     /burst/200/…  the same in writes of 20 chunks, every other open stream having its turn between
+    /paced/100/…  100 chunks, one every 20 ms: a model that writes 50 tokens a second
     /held/20/…    20 chunks, and then nothing until the client leaves
     /args/9000/…  one tool call whose arguments come in 9000 deltas of 4 bytes
 
@@ -16,9 +18,13 @@ import asyncio
 import functools
 import json
 import resource
+import ssl
+import sys
 
 WORD = "word"
 _BURST = 20
+_PACE = 0.02
+"""Seconds from one paced chunk to the next."""
 _HEAD = {
     "id": "chatcmpl-5f1b7c1e-8a52-9d2b-b2a4-6f1f3f0c9d11",
     "created": 1765000000,
@@ -62,14 +68,14 @@ def _parts(kind: str, size: int) -> list[bytes]:
         end = _event({}, "tool_calls")
     else:
         first, word = _event({"role": "assistant", "content": ""}), _event({"content": WORD})
-        whole, rest = divmod(size, _BURST if kind == "burst" else size)
+        whole, rest = divmod(size, {"burst": _BURST, "paced": 1}.get(kind, size))
         deltas = [first, *[word * ((size - rest) // whole)] * whole, word * rest]
         end = _event({}, "stop")
     if kind == "held":
         return [b"".join([_STREAM, *deltas])]
     deltas.append(end + _event(None) + _http_chunk(b"[DONE]") + _END)
     deltas[0] = _STREAM + deltas[0]
-    return deltas if kind == "burst" else [b"".join(deltas)]
+    return deltas if kind in ("burst", "paced") else [b"".join(deltas)]
 
 
 def _whole(size: int) -> bytes:
@@ -115,14 +121,15 @@ class Connection(asyncio.Protocol):
             request, self._request, self._missing = bytes(self._request), bytearray(), 0
             path = request.split(b" ", 2)[1]
             stream = b'"stream":true' in request or b'"stream": true' in request
-            self._write(answer(path, stream=stream), 0)
+            pace = _PACE if path.startswith(b"/paced/") else 0
+            self._write(answer(path, stream=stream), 0, pace)
 
-    def _write(self, parts: list[bytes], turn: int) -> None:
+    def _write(self, parts: list[bytes], turn: int, pace: float) -> None:
         if self._transport.is_closing():
             return
         self._transport.write(parts[turn])
         if turn + 1 < len(parts):
-            asyncio.get_running_loop().call_soon(self._write, parts, turn + 1)
+            asyncio.get_running_loop().call_later(pace, self._write, parts, turn + 1, pace)
 
 
 def more_files() -> None:
@@ -131,13 +138,18 @@ def more_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-async def _serve() -> None:
+async def _serve(certificate: str) -> None:
     more_files()
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(certificate)
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(Connection, "127.0.0.1", 0, backlog=4096)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
+    servers = [
+        await loop.create_server(Connection, "127.0.0.1", 0, backlog=4096, ssl=context)
+        for context in (None, tls)
+    ]
+    print(json.dumps([server.sockets[0].getsockname()[1] for server in servers]), flush=True)
+    await asyncio.gather(*(server.serve_forever() for server in servers))
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve())
+    asyncio.run(_serve(sys.argv[1]))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.cases import Subject, invoke
 from benchmarks.peers import OPENAI, OURS, installed
-from benchmarks.runs import serving
+from benchmarks.serving import Servers, serving
 
 _CALLS = 500
 _LEAST = 0.02
@@ -20,9 +20,9 @@ _LEAST = 0.02
 _KERNEL = ("'send'", "'recv'", "'sendall'", "'poll'")
 
 
-def shares(peer: str, port: int) -> dict[str, float]:
+def shares(peer: str, servers: Servers) -> dict[str, float]:
     """Return the share of each package, largest first."""
-    subject = Subject(peer, f"http://127.0.0.1:{port}")
+    subject = Subject(peer, servers)
     invoke(subject, times=_CALLS)
     profile = cProfile.Profile()
     profile.runcall(invoke, subject, times=_CALLS)
@@ -49,9 +49,9 @@ def _owner(path: str) -> str:
 
 def main() -> None:
     """Print the shares of each peer."""
-    with serving() as port:
+    with serving() as servers:
         for peer in sys.argv[1:] or [each for each in (OURS, OPENAI) if each in installed()]:
-            found = {name: part for name, part in shares(peer, port).items() if part >= _LEAST}
+            found = {name: part for name, part in shares(peer, servers).items() if part >= _LEAST}
             print(f"{peer}: " + ", ".join(f"{name} {part:.0%}" for name, part in found.items()))
 
 

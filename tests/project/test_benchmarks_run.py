@@ -17,8 +17,8 @@ pytestmark = pytest.mark.long
 @pytest.fixture(scope="module")
 def printed(tmp_path_factory):
     """Return what the quick form prints."""
-    plot = tmp_path_factory.mktemp("plot") / "benchmarks.png"
-    command = [sys.executable, "-m", "benchmarks", "--quick", "--plot", str(plot)]
+    pictures = tmp_path_factory.mktemp("pictures")
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--pictures", str(pictures)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)  # noqa: S603
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -33,6 +33,9 @@ def test_every_row_is_measured(printed):
         "invoke, one after another",
         "1,000 ainvoke at once",
         "1,000 streams of 200 chunks at once",
+        "10,000 ainvoke at once",
+        "invoke over TLS, 20 ms away",
+        "… such streams on one core",
         "construct a model",
         "import",
     ):
