@@ -12,16 +12,13 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import subprocess
 import sys
-import tarfile
 from contextlib import ExitStack
-from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from benchmarks import plots, raw, report
+from benchmarks.checkouts import current_commit, exported
 from benchmarks.peers import BEFORE, OURS
 from benchmarks.rows import GROWTHS, LINEAR, ROWS
 from benchmarks.runs import Runner, can_measure, is_linear, verdicts
@@ -38,10 +35,7 @@ def main() -> int:
     arguments = _arguments()
     with ExitStack() as stack:
         servers = stack.enter_context(serving())
-        earlier = None
-        if arguments.before:
-            earlier = Path(stack.enter_context(TemporaryDirectory()))
-            _export(arguments.before, earlier)
+        earlier = stack.enter_context(exported(arguments.before)) if arguments.before else None
         runner = stack.enter_context(
             Runner(servers, quick=arguments.quick, earlier=earlier, only=_peers(arguments))
         )
@@ -51,7 +45,7 @@ def main() -> int:
         grown, bent = _growths(runner, arguments.only)
     text = "\n\n".join(
         [
-            report.machine(_commit()),
+            report.machine(current_commit()),
             server,
             report.table(measured, judged=not arguments.quick),
             report.variants(measured, judged=not arguments.quick),
@@ -89,22 +83,6 @@ def _peers(arguments: argparse.Namespace) -> list[str] | None:
     if arguments.peers is None:
         return None
     return [*arguments.peers, *([BEFORE] if arguments.before else [])]
-
-
-def _export(commit: str, folder: Path) -> None:
-    """Write the package of a commit into a folder."""
-    command = ["git", "archive", "--format=tar", commit, "langchain_qwen36"]
-    done = subprocess.run(command, cwd=_ROOT, check=True, capture_output=True)
-    with tarfile.open(fileobj=BytesIO(done.stdout)) as archive:
-        archive.extractall(folder, filter="data")
-
-
-def _commit() -> str:
-    """Return the commit that is measured; "" outside of a checkout."""
-    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
-    return subprocess.run(
-        command, cwd=_ROOT, check=False, capture_output=True, text=True
-    ).stdout.strip()
 
 
 def _rows(runner: Runner, only: list[str] | None, *, quick: bool) -> tuple[Measured, int]:

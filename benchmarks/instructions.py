@@ -13,9 +13,11 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from benchmarks.peers import FLOOR, IMPORTS, OPENAI, OURS, installed
+from benchmarks.checkouts import exported
+from benchmarks.peers import BEFORE, FLOOR, IMPORTS, OPENAI, OURS, installed
 from benchmarks.serving import Servers, serving
 from benchmarks.worker import environment
 
@@ -28,6 +30,8 @@ _SIZES = {
     "ainvoke": (20, 80),
     "stream": (200, 1_200),
     "astream": (200, 1_200),
+    "events": (200, 1_200),
+    "at_once": (100, 300),
 }
 """Fewer and more calls, or chunks of one stream: what one costs is the difference, without imports
 and first calls."""
@@ -37,18 +41,19 @@ import sys
 from benchmarks.cases import CASES, Subject
 peer, servers, case, size = sys.argv[1:]
 subject = Subject(peer, json.loads(servers))
-settings = {"times" if "invoke" in case else "chunks": int(size)}
+settings = {"times" if case in ("invoke", "ainvoke", "at_once") else "chunks": int(size)}
 with subject.runner:
     CASES[case](subject, **settings)
 """
 
 
-def of_call(peer: str, servers: Servers, case: str) -> float:
+def of_call(peer: str, servers: Servers, case: str, earlier: Path | None = None) -> float:
     """Return the instructions of one call, or of one chunk of a stream."""
     few, more = _SIZES[case]
     code = [_RUN, peer, json.dumps(servers), case]
-    _python(*code, "1")  # writes the bytecode, which must not be a part of it
-    counts = [_count(peer, None, *code, str(size)) for size in (few, more)]
+    # Writes the bytecode, which must not be a part of it.
+    _python(*code, "1", env=environment(peer, earlier))
+    counts = [_count(peer, earlier, *code, str(size)) for size in (few, more)]
     return (counts[1] - counts[0]) / (more - few)
 
 
@@ -90,13 +95,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Count the instructions of a call or a chunk.")
     parser.add_argument("peers", nargs="*", help="ChatQwen36, floor, ChatOpenAI, …")
     parser.add_argument("--case", action="append", choices=_SIZES, help="may be given again")
+    parser.add_argument("--before", metavar="COMMIT", help="an earlier ChatQwen36 beside today's")
     arguments = parser.parse_args()
     peers = arguments.peers or [peer for peer in (FLOOR, OURS, OPENAI) if peer in installed()]
-    with serving() as servers:
+    with ExitStack() as stack:
+        servers = stack.enter_context(serving())
+        earlier = stack.enter_context(exported(arguments.before)) if arguments.before else None
+        peers += [BEFORE] if earlier else []
         for case in arguments.case or ["invoke"]:
-            what = "a call" if "invoke" in case else "a chunk"
+            what = "a chunk" if case in ("stream", "astream", "events") else "a call"
             for peer in peers:
-                count = of_call(peer, servers, case)
+                count = of_call(peer, servers, case, earlier)
                 print(f"{case} of {peer}: {count / 1000:,.1f} thousand {what}", flush=True)
 
 
