@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import aclosing, closing
-from functools import partial
 from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
 # `with_fallbacks` resolves the annotations of public methods.
 from langchain_core.language_models import BaseChatModel  # noqa: TC002
-from langchain_core.runnables.config import run_in_executor
 
-from langchain_qwen36._model import generate, prepare
 from langchain_qwen36._model.base import BaseChatQwen
+from langchain_qwen36._model.connection import check_api_key
 from langchain_qwen36._model.core_overrides import with_cached_signature
 from langchain_qwen36._model.secret_settings import hide_secrets
 from langchain_qwen36._model.settings import InitSettings, ModelSettings  # noqa: TC001
-from langchain_qwen36._response.chunks import ChunkWriter
-from langchain_qwen36._response.reader import CompletionReader
-from langchain_qwen36._response.v3_events import EventWriter
-from langchain_qwen36._transport import StreamCall
-from langchain_qwen36.spend import announced_calls
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator
 
     from langchain_core.callbacks import (
         AsyncCallbackManagerForLLMRun,
@@ -32,7 +24,6 @@ if TYPE_CHECKING:
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
     from langchain_qwen36._model.list_models import ListedModel
-    from langchain_qwen36._response.delta import Delta
     from langchain_qwen36.gateways import Gateway
 
 
@@ -149,9 +140,10 @@ class ChatQwen36(BaseChatQwen):
         """
         hide_secrets(cast("dict[str, Any]", settings))
         super().__init__(**settings)
-        prepare.check_api_key(self, self._endpoint)
+        check_api_key(self, self._endpoint)
 
-    # Each async hook follows its sync twin.
+    # `hooks` is imported by the first call, with httpx and all that reads answers: it would be
+    # half of the package's import.
 
     @with_cached_signature
     def _generate(
@@ -161,20 +153,9 @@ class ChatQwen36(BaseChatQwen):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        generate.expose_costs(run_manager)
-        prepared = self._prepare(messages, stop, kwargs, stream=False)
-        admitted = announced_calls.admit(run_manager and run_manager.run_id)
-        result = generate.run(prepared, run_manager, admitted)
-        if generate.tool_call_is_missing(prepared, result):
-            again = self._prepare(
-                messages, stop, generate.kwargs_without_thinking(prepared, kwargs), stream=False
-            )
-            with generate.attach_partial_result(result):
-                if admitted is not None:
-                    admitted.next_request(generate.billed_request(result))
-                second = generate.run(again, run_manager, admitted)
-            return generate.with_combined_billing(result, second)
-        return result
+        from langchain_qwen36._model import hooks  # noqa: PLC0415
+
+        return hooks.generate(self, messages, stop, run_manager, kwargs)
 
     @with_cached_signature
     async def _agenerate(
@@ -184,21 +165,9 @@ class ChatQwen36(BaseChatQwen):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        generate.expose_costs(run_manager)
-        with generate.BookIfCancelled(run_manager, sent=False):
-            prepared = await self._aprepare(messages, stop, kwargs, stream=False)
-            admitted = await announced_calls.aadmit(run_manager and run_manager.run_id)
-        result = await generate.arun(prepared, run_manager, admitted)
-        if generate.tool_call_is_missing(prepared, result):
-            again = await self._aprepare(
-                messages, stop, generate.kwargs_without_thinking(prepared, kwargs), stream=False
-            )
-            with generate.attach_partial_result(result):
-                if admitted is not None:
-                    await admitted.anext_request(generate.billed_request(result))
-                second = await generate.arun(again, run_manager, admitted)
-            return generate.with_combined_billing(result, second)
-        return result
+        from langchain_qwen36._model import hooks  # noqa: PLC0415
+
+        return await hooks.agenerate(self, messages, stop, run_manager, kwargs)
 
     def _stream(
         self,
@@ -207,42 +176,21 @@ class ChatQwen36(BaseChatQwen):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        prepared = self._prepare(messages, stop, kwargs, stream=True)
-        admitted = announced_calls.admit(run_manager and run_manager.run_id)
-        stream = StreamCall(
-            prepared.api_call, partial(CompletionReader, prepared.request), admitted
-        )
-        writer = ChunkWriter()
-        with closing(iter(stream)) as batches:
-            for deltas in batches:
-                for delta in deltas:
-                    chunk = writer.write(delta)
-                    if run_manager is not None:
-                        run_manager.on_llm_new_token(_token(delta), chunk=chunk)
-                    yield chunk
-        yield generate.last_chunk(prepared, writer, stream)
+        from langchain_qwen36._model import hooks  # noqa: PLC0415
 
-    async def _astream(
+        return hooks.stream(self, messages, stop, run_manager, kwargs)
+
+    # A coroutine function that yields would cost each chunk a step more.
+    def _astream(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        prepared = await self._aprepare(messages, stop, kwargs, stream=True)
-        admitted = await announced_calls.aadmit(run_manager and run_manager.run_id)
-        stream = StreamCall(
-            prepared.api_call, partial(CompletionReader, prepared.request), admitted
-        )
-        writer = ChunkWriter()
-        async with aclosing(aiter(stream)) as batches:
-            async for deltas in batches:
-                for delta in deltas:
-                    chunk = writer.write(delta)
-                    if run_manager is not None:
-                        await run_manager.on_llm_new_token(_token(delta), chunk=chunk)
-                    yield chunk
-        yield generate.last_chunk(prepared, writer, stream)
+        from langchain_qwen36._model import hooks  # noqa: PLC0415
+
+        return hooks.astream(self, messages, stop, run_manager, kwargs)
 
     def _stream_chat_model_events(
         self,
@@ -252,23 +200,11 @@ class ChatQwen36(BaseChatQwen):
         **kwargs: Any,
     ) -> Iterator[dict[str, Any]]:
         """Stream LangChain's v3 events without building chunks first."""
-        generate.expose_costs(run_manager)
-        prepared = self._prepare(messages, stop, kwargs, stream=True)
-        admitted = announced_calls.admit(run_manager and run_manager.run_id)
-        stream = StreamCall(
-            prepared.api_call, partial(CompletionReader, prepared.request), admitted
-        )
-        writer, chunks = EventWriter(prepared.request), ChunkWriter()
-        callbacks = generate.active_callbacks(run_manager)
-        with closing(iter(stream)) as batches:
-            for deltas in batches:
-                for delta in deltas:
-                    if callbacks is not None:
-                        callbacks.on_llm_new_token(_token(delta), chunk=chunks.write(delta))
-                    yield from writer.write(delta)
-        yield from writer.finish(stream.reader, stream.meta)
+        from langchain_qwen36._model import hooks  # noqa: PLC0415
 
-    async def _astream_chat_model_events(
+        return hooks.stream_events(self, messages, stop, run_manager, kwargs)
+
+    def _astream_chat_model_events(
         self,
         messages: list[BaseMessage],
         stop: list[str] | None = None,
@@ -276,53 +212,9 @@ class ChatQwen36(BaseChatQwen):
         **kwargs: Any,
     ) -> AsyncIterator[dict[str, Any]]:
         """Stream LangChain's v3 events, async."""
-        generate.expose_costs(run_manager)
-        prepared = await self._aprepare(messages, stop, kwargs, stream=True)
-        admitted = await announced_calls.aadmit(run_manager and run_manager.run_id)
-        stream = StreamCall(
-            prepared.api_call, partial(CompletionReader, prepared.request), admitted
-        )
-        writer, chunks = EventWriter(prepared.request), ChunkWriter()
-        callbacks = generate.active_callbacks(run_manager)
-        async with aclosing(aiter(stream)) as batches:
-            async for deltas in batches:
-                for delta in deltas:
-                    if callbacks is not None:
-                        await callbacks.on_llm_new_token(_token(delta), chunk=chunks.write(delta))
-                    for event in writer.write(delta):
-                        yield event
-        for event in writer.finish(stream.reader, stream.meta):
-            yield event
+        from langchain_qwen36._model import hooks  # noqa: PLC0415
 
-    def _prepare(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None,
-        kwargs: Mapping[str, Any],
-        *,
-        stream: bool,
-    ) -> prepare.PreparedCall:
-        endpoint = prepare.ensure_engine_running(self._endpoint)
-        key = prepare.sync_api_key(self, endpoint)
-        return prepare.prepare_call(
-            self, endpoint, key, messages, stop=stop, kwargs=kwargs, stream=stream
-        )
-
-    async def _aprepare(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None,
-        kwargs: Mapping[str, Any],
-        *,
-        stream: bool,
-    ) -> prepare.PreparedCall:
-        endpoint = self._endpoint
-        if endpoint.gateway.embedded:
-            endpoint = await run_in_executor(None, prepare.ensure_engine_running, endpoint)
-        key = await prepare.async_api_key(self, endpoint)
-        return prepare.prepare_call(
-            self, endpoint, key, messages, stop=stop, kwargs=kwargs, stream=stream
-        )
+        return hooks.astream_events(self, messages, stop, run_manager, kwargs)
 
     @classmethod
     def from_chat_openai(cls, model: BaseChatModel, **settings: Unpack[InitSettings]) -> Self:
@@ -356,7 +248,3 @@ class ChatQwen36(BaseChatQwen):
         from langchain_qwen36._model.list_models import list_models  # noqa: PLC0415, it imports httpx
 
         return list_models(gateway, base_url=base_url, **options)
-
-
-def _token(delta: Delta) -> str:
-    return delta.text if delta.kind == "text" else ""

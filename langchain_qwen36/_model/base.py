@@ -1,6 +1,8 @@
 """`BaseChatQwen`: what LangChain may ask of a model without calling it.
 
 Identity, profile, token counts, cost estimates, copying, pickling, and binding tools or a schema.
+Modules that not every program needs are imported in the methods: they would be half of the
+package's import.
 """
 
 from __future__ import annotations
@@ -17,10 +19,14 @@ from langchain_core.runnables import Runnable, RunnableMap, RunnablePassthrough
 from langchain_core.tools import BaseTool
 from pydantic import model_validator
 
-from langchain_qwen36 import tokens
-from langchain_qwen36._model import cost_estimate, generate, identity, prepare, tool_binding
+from langchain_qwen36._model import identity
+from langchain_qwen36._model.connection import resolve_endpoint
 from langchain_qwen36._model.fields import check_names
-from langchain_qwen36._model.settings import BoundSettings, StructuredSettings  # noqa: TC001
+from langchain_qwen36._model.settings import (  # noqa: TC001
+    BoundSettings,
+    Method,
+    StructuredSettings,
+)
 from langchain_qwen36._model.typed_calls import TypedCalls
 
 if TYPE_CHECKING:
@@ -42,7 +48,7 @@ class BaseChatQwen(TypedCalls):
         # In `__dict__`, like core's cached properties, which equality of models ignores.
         cached = self.__dict__.get("_located")
         if cached is None or cached[0] != settings:
-            cached = self.__dict__["_located"] = (settings, prepare.resolve_endpoint(self))
+            cached = self.__dict__["_located"] = (settings, resolve_endpoint(self))
         endpoint: Endpoint = cached[1]
         return endpoint
 
@@ -117,7 +123,9 @@ class BaseChatQwen(TypedCalls):
         return {"api_key": next(iter(self._endpoint.gateway.key_env), "QWEN36_API_KEY")}
 
     def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None]) -> dict[str, Any]:
-        return generate.combine_llm_outputs(llm_outputs)
+        from langchain_qwen36._model.generate import combine_llm_outputs  # noqa: PLC0415
+
+        return combine_llm_outputs(llm_outputs)
 
     def get_token_ids(self, text: str) -> list[int]:
         """Return the ids of a text's tokens, by Qwen's tokenizer.
@@ -127,17 +135,23 @@ class BaseChatQwen(TypedCalls):
         """
         if self.custom_get_token_ids is not None:
             return self.custom_get_token_ids(text)
-        return tokens.token_ids(text)
+        from langchain_qwen36.tokens import token_ids  # noqa: PLC0415
+
+        return token_ids(text)
 
     def get_num_tokens(self, text: str) -> int:
         """Count the tokens of a text: estimated, or exact with the extra `tokenizer`."""
-        return tokens.count_text(text)
+        from langchain_qwen36.tokens import count_text  # noqa: PLC0415
+
+        return count_text(text)
 
     def get_num_tokens_from_messages(
         self, messages: Sequence[BaseMessage], tools: Sequence[Any] | None = None
     ) -> int:
         """Count the tokens of messages and tools, with those that the chat template adds."""
-        return cost_estimate.count(self, self._endpoint.gateway, messages, tools or ())
+        from langchain_qwen36._model.cost_estimate import count  # noqa: PLC0415
+
+        return count(self, self._endpoint.gateway, messages, tools or ())
 
     def estimate_cost(
         self,
@@ -155,8 +169,10 @@ class BaseChatQwen(TypedCalls):
             tools: What `bind_tools` would take.
             max_tokens: The longest answer to reckon with; the model's own limit when left out.
         """
+        from langchain_qwen36._model.cost_estimate import estimate  # noqa: PLC0415
+
         prompt = self._convert_input(messages).to_messages()
-        return cost_estimate.estimate(self, self._endpoint.gateway, prompt, tools, max_tokens)
+        return estimate(self, self._endpoint.gateway, prompt, tools, max_tokens)
 
     def bind_tools(  # type: ignore[override]  # settings are typed, LangChain's are Any
         self,
@@ -184,6 +200,8 @@ class BaseChatQwen(TypedCalls):
         Raises:
             ValueError: something that is no tool, or a choice that names none of them.
         """
+        from langchain_qwen36._model import tool_binding  # noqa: PLC0415
+
         bound = tool_binding.tool_kwargs(tools, tool_choice, strict=strict)
         if parallel_tool_calls is not None:
             bound["parallel_tool_calls"] = parallel_tool_calls
@@ -198,7 +216,7 @@ class BaseChatQwen(TypedCalls):
         self,
         schema: type[_Schema],
         *,
-        method: tool_binding.Method = ...,
+        method: Method = ...,
         include_raw: Literal[False] = ...,
         strict: bool | None = ...,
         tools: tuple[()] = ...,
@@ -210,7 +228,7 @@ class BaseChatQwen(TypedCalls):
         self,
         schema: type[_Schema],
         *,
-        method: tool_binding.Method = ...,
+        method: Method = ...,
         include_raw: Literal[False] = ...,
         strict: bool | None = ...,
         tools: Sequence[Any],
@@ -222,7 +240,7 @@ class BaseChatQwen(TypedCalls):
         self,
         schema: dict[str, Any] | type | None = ...,
         *,
-        method: tool_binding.Method = ...,
+        method: Method = ...,
         include_raw: bool = ...,
         strict: bool | None = ...,
         tools: Sequence[Any] = ...,
@@ -233,7 +251,7 @@ class BaseChatQwen(TypedCalls):
         self,
         schema: dict[str, Any] | type | None = None,
         *,
-        method: tool_binding.Method = "function_calling",
+        method: Method = "function_calling",
         include_raw: bool = False,
         strict: bool | None = None,
         tools: Sequence[Any] = (),
@@ -257,6 +275,8 @@ class BaseChatQwen(TypedCalls):
             OutputParserException: when called, and the answer holds no such object; the message
                 says what it held.
         """
+        from langchain_qwen36._model import tool_binding  # noqa: PLC0415
+
         bound, parser = tool_binding.structured_kwargs(schema, method, strict=strict, tools=tools)
         model = self.bind(**bound, **kwargs)
         if not include_raw:

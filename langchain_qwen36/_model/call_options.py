@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from langchain_qwen36._model.fields import QwenFields
+from langchain_qwen36._model.identity import model_name
 from langchain_qwen36._model.setting_hints import unknown_setting
 from langchain_qwen36._model.tool_binding import response_format_of
 from langchain_qwen36._request import tools as wire_tools
@@ -192,9 +193,3 @@ def _thinking(fields: QwenFields, kwargs: Mapping[str, Any]) -> Thinking:
         effort=kwargs.get("reasoning_effort", effort),
         preserve=kwargs.get("preserve_thinking", fields.preserve_thinking),
     )
-
-
-def model_name(fields: QwenFields, kwargs: Mapping[str, Any]) -> str:
-    """Return the id of the model that is called: a call's `model` wins."""
-    name = kwargs.get("model") or kwargs.get("model_name") or fields.model_name
-    return str(name)

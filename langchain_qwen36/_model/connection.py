@@ -11,7 +11,8 @@ from urllib.parse import urlencode
 from pydantic import SecretStr
 
 from langchain_qwen36._model.api_key import clean_api_key
-from langchain_qwen36._transport import Target, Timeouts
+from langchain_qwen36._transport.target import Target
+from langchain_qwen36._transport.timeouts import Timeouts
 from langchain_qwen36._version import __version__
 from langchain_qwen36.errors import UnsupportedSettingError
 from langchain_qwen36.gateways import select_endpoint

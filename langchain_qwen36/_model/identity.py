@@ -10,7 +10,6 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.language_models.base import LangSmithParams
 
 from langchain_qwen36._content.messages import PROVIDER
-from langchain_qwen36._model.call_options import model_name
 from langchain_qwen36._model.fields import QwenFields
 from langchain_qwen36._request.response_format import takes_schema
 from langchain_qwen36._request.types import Effort
@@ -52,6 +51,12 @@ def params(fields: QwenFields, endpoint: Endpoint) -> dict[str, Any]:
     }
     location = {"gateway": endpoint.gateway.name, "base_url": endpoint.base_url}
     return {"model_name": fields.model_name, **location, **changed}
+
+
+def model_name(fields: QwenFields, kwargs: Mapping[str, Any]) -> str:
+    """Return the id of the model that is called: a call's `model` wins."""
+    name = kwargs.get("model") or kwargs.get("model_name") or fields.model_name
+    return str(name)
 
 
 def langsmith_params(

@@ -22,6 +22,7 @@ from langchain_qwen36._model.connection import (
     timeouts_of,
     url_with_query,
 )
+from langchain_qwen36._model.identity import model_name
 from langchain_qwen36._model.translated_settings import translate
 from langchain_qwen36._model.user_warnings import warn_of_changes
 from langchain_qwen36._request import build as wire_request
@@ -99,7 +100,7 @@ def prepare_call(
         messages = legacy_functions.messages_with_tool_calls(messages)
     gateway = endpoint.gateway
     prices = gateway.price_list or gateway.name
-    name = call_settings.model_name(fields, kwargs)
+    name = model_name(fields, kwargs)
     offer = (fields.price_book or PriceBook.bundled()).offer(prices, name)
     _warn_if_retired(gateway.name, offer)
     settings = call_settings.merge(fields, wire_id(prices, name), stop, kwargs, offer)

@@ -5,14 +5,13 @@ pydantic's fields say what is checked when a program runs; `ChatQwen36(**setting
 to the fields, their aliases and the names that a call takes.
 """
 
-# Annotations stay text: nothing here is needed when a program runs.
+# Annotations stay text: little here is needed when a program runs.
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
-    from typing import Literal
 
     import httpx
     from langchain_core.caches import BaseCache
@@ -29,6 +28,9 @@ if TYPE_CHECKING:
     from langchain_qwen36.gateways import Gateway
 
     Tool = dict[str, Any] | type | Callable[..., Any] | BaseTool
+
+Method = Literal["function_calling", "json_schema", "json_mode"]
+"""How `with_structured_output` asks the server for an object."""
 
 
 class CommonSettings(TypedDict, total=False):

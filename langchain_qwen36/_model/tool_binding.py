@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, assert_never, get_args
+from typing import TYPE_CHECKING, Any, assert_never, get_args
 
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
@@ -10,6 +10,7 @@ from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from langchain_qwen36._content.tool_names import legal_tool_name
 from langchain_qwen36._model.output_parser import StructuredOutputParser, target_of
+from langchain_qwen36._model.settings import Method
 from langchain_qwen36._model.value_schema import ValueParser, wrap
 from langchain_qwen36._request import tools as wire_tools
 from langchain_qwen36._request.tool_choice import choice_to_wire
@@ -17,7 +18,6 @@ from langchain_qwen36._request.tool_choice import choice_to_wire
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-Method = Literal["function_calling", "json_schema", "json_mode"]
 Tools = "Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool]"
 ToolChoice = dict[str, Any] | str | bool | None
 

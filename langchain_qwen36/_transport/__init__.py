@@ -4,12 +4,20 @@ stream = StreamCall(call, lambda: CompletionReader(request))
 for deltas in stream:                            # async for
     ...
 stream.reader, stream.meta
+
+A module is imported when one of its names is asked for: the first call needs most of them, the
+import of the package none.
 """
 
-from langchain_qwen36._transport.backoff import no_waiting
-from langchain_qwen36._transport.call import ApiCall
-from langchain_qwen36._transport.http import Target, Timeouts
-from langchain_qwen36._transport.stream import StreamCall
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from langchain_qwen36._transport.backoff import no_waiting
+    from langchain_qwen36._transport.call import ApiCall
+    from langchain_qwen36._transport.stream import StreamCall
+    from langchain_qwen36._transport.target import Target
+    from langchain_qwen36._transport.timeouts import Timeouts
 
 __all__ = [
     "ApiCall",
@@ -18,3 +26,20 @@ __all__ = [
     "Timeouts",
     "no_waiting",
 ]
+
+_MODULES = {
+    "ApiCall": "call",
+    "StreamCall": "stream",
+    "Target": "target",
+    "Timeouts": "timeouts",
+    "no_waiting": "backoff",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import the module of a name on first use."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = import_module(f"langchain_qwen36._transport.{_MODULES[name]}")
+    value = globals()[name] = getattr(module, name)
+    return value
