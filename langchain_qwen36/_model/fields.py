@@ -1,15 +1,16 @@
 """The settings of `ChatQwen36`: names, types, defaults, and the checks at construction."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: pydantic would compile the text of every annotation anew
+# for each subclass, which took a tenth of the package's import.
 import inspect
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any, Unpack, cast
+from typing import Any, Self, Unpack, cast
 
 from langchain_core.language_models.chat_models import BaseChatModel
 from pydantic import (
+    BaseModel,
     ConfigDict,
     Field,
     InstanceOf,
@@ -24,18 +25,13 @@ from langchain_qwen36._model.secret_settings import hide_secrets
 from langchain_qwen36._model.setting_hints import unknown_setting
 
 # `with_fallbacks` resolves the annotations of public methods.
-from langchain_qwen36._model.settings import ModelSettings  # noqa: TC001
+from langchain_qwen36._model.settings import ModelSettings
 from langchain_qwen36._model.translated_settings import FOREIGN_NAMES, translate
-from langchain_qwen36._request.types import Effort, ForcedToolChoice, PromptCache
+from langchain_qwen36._request.choices import Effort, ForcedToolChoice, PromptCache
 from langchain_qwen36._user_line import constructing_line
 from langchain_qwen36._version import __version__
 from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.gateways import GATEWAYS, Gateway
-
-if TYPE_CHECKING:
-    from typing import Self
-
-    from pydantic import BaseModel
 
 DEFAULT_MODEL = "qwen3.6-plus"
 EMBEDDED_MODEL = "smollm2-135m-instruct"

@@ -11,8 +11,8 @@ from langchain_core.language_models.base import LangSmithParams
 
 from langchain_qwen36._content.messages import PROVIDER
 from langchain_qwen36._model.fields import QwenFields
+from langchain_qwen36._request.choices import Effort
 from langchain_qwen36._request.response_format import takes_schema
-from langchain_qwen36._request.types import Effort
 from langchain_qwen36.catalog import find_model, profile_of
 from langchain_qwen36.gateways import GATEWAYS
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel, SecretStr
 
     from langchain_qwen36._content.history import Replay
-    from langchain_qwen36._request.types import Effort, ForcedToolChoice, PromptCache
+    from langchain_qwen36._request.choices import Effort, ForcedToolChoice, PromptCache
     from langchain_qwen36._transport import Timeouts
     from langchain_qwen36.catalog import PriceBook
     from langchain_qwen36.gateways import Gateway

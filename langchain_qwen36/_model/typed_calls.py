@@ -26,10 +26,11 @@ if TYPE_CHECKING:
     Configs = RunnableConfig | list[RunnableConfig] | None
 
 
-class TypedCalls(CoreOverrides):
-    """A model whose calls are typed by `CallSettings`."""
+if TYPE_CHECKING:
 
-    if TYPE_CHECKING:
+    class TypedCalls(CoreOverrides):
+        """A model whose calls are typed by `CallSettings`."""
+
         # mypy: typed keywords are narrower than `**kwargs: Any`, on purpose.
 
         def invoke(  # type: ignore[override]
@@ -115,3 +116,7 @@ class TypedCalls(CoreOverrides):
         def bind(  # type: ignore[override]
             self, **kwargs: Unpack[BindSettings]
         ) -> Runnable[LanguageModelInput, AIMessage]: ...
+
+else:
+    # A class of its own would collect all fields of the model once more: 4 ms of the import.
+    TypedCalls = CoreOverrides

@@ -22,7 +22,7 @@ from langchain_qwen36.tokens import estimate_text, media_tokens
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from langchain_qwen36._request.types import PromptCache
+    from langchain_qwen36._request.choices import PromptCache
     from langchain_qwen36.gateways import Gateway
 
 Wire = dict[str, Any]

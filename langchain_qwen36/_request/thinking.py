@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from langchain_qwen36._content.history import Replay
-    from langchain_qwen36._request.types import Effort, Thinking
+    from langchain_qwen36._request.choices import Effort
+    from langchain_qwen36._request.types import Thinking
     from langchain_qwen36.catalog import Model, ThinkingDefault
     from langchain_qwen36.gateways import Gateway
 

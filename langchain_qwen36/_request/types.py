@@ -11,12 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from langchain_qwen36._content.history import Replay
+    from langchain_qwen36._request.choices import Effort, ForcedToolChoice, PromptCache
     from langchain_qwen36.catalog import Model, Offer
     from langchain_qwen36.gateways import Gateway
 
-Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
-ForcedToolChoice = Literal["disable_thinking", "auto", "error"]
-PromptCache = Literal["auto", "system"]
 ToolChoice = Literal["auto", "none", "required"] | dict[str, Any]
 
 

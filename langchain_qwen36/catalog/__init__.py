@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-from langchain_qwen36.catalog.batch_services import (
-    BatchService,
-    batch_service,
-    batch_services,
-    check_batch_model,
-)
 from langchain_qwen36.catalog.models import (
     CatalogError,
     Modality,
@@ -27,7 +21,6 @@ from langchain_qwen36.catalog.price_book import (
 from langchain_qwen36.catalog.profile import profile_of
 
 __all__ = [
-    "BatchService",
     "CatalogError",
     "Modality",
     "Model",
@@ -37,9 +30,6 @@ __all__ = [
     "Rate",
     "ThinkingDefault",
     "Tier",
-    "batch_service",
-    "batch_services",
-    "check_batch_model",
     "find_model",
     "find_offer",
     "models_taking",

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from langchain_qwen36._transport import no_waiting
 from langchain_qwen36.bulk.batch.job import BatchJob
 from langchain_qwen36.bulk.batch.polling import Polling
-from langchain_qwen36.catalog import BatchService
+from langchain_qwen36.catalog.batch_services import BatchService
 from langchain_qwen36.errors import (
     AuthenticationError,
     BudgetExceededError,

@@ -23,7 +23,7 @@ from langchain_qwen36.bulk.batch.lines import (
 )
 from langchain_qwen36.bulk.batch.part_files import PartBodies, PartWriter
 from langchain_qwen36.bulk.batch.store import Part
-from langchain_qwen36.catalog import BatchService, batch_service
+from langchain_qwen36.catalog.batch_services import BatchService, batch_service
 from langchain_qwen36.errors import MessageError, UnsupportedSettingError
 
 if TYPE_CHECKING:

@@ -24,7 +24,8 @@ from langchain_qwen36.bulk.batch.status import BatchStatus
 from langchain_qwen36.bulk.batch.steps import BatchSteps
 from langchain_qwen36.bulk.batch.store import BatchStore
 from langchain_qwen36.bulk.journal import Journal
-from langchain_qwen36.catalog import PriceBook, batch_service, wire_id
+from langchain_qwen36.catalog import PriceBook, wire_id
+from langchain_qwen36.catalog.batch_services import batch_service
 from langchain_qwen36.errors import UnsupportedSettingError
 from langchain_qwen36.pricing import Money
 
@@ -40,7 +41,8 @@ if TYPE_CHECKING:
     from langchain_qwen36.bulk.batch.polling import Polling
     from langchain_qwen36.bulk.batch.steps import Wire
     from langchain_qwen36.bulk.batch.store import Part
-    from langchain_qwen36.catalog import BatchService, Offer
+    from langchain_qwen36.catalog import Offer
+    from langchain_qwen36.catalog.batch_services import BatchService
     from langchain_qwen36.gateways import Endpoint
     from langchain_qwen36.spend import SpendLedger
 

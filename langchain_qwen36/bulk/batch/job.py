@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from langchain_qwen36.bulk.batch.status import BatchStatus
-    from langchain_qwen36.catalog import BatchService
+    from langchain_qwen36.catalog.batch_services import BatchService
     from langchain_qwen36.pricing import Money
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from langchain_qwen36._request.types import Request
-    from langchain_qwen36.catalog import BatchService
+    from langchain_qwen36.catalog.batch_services import BatchService
     from langchain_qwen36.gateways import Gateway
 
 ENDPOINT = "/v1/chat/completions"

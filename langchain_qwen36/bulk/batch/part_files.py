@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from langchain_qwen36.bulk.batch.store import Part
-    from langchain_qwen36.catalog import BatchService
+    from langchain_qwen36.catalog.batch_services import BatchService
 
 _SUFFIX = ".batch.jsonl"
 

@@ -19,7 +19,8 @@ from langchain_qwen36.bulk.batch.part_files import PartWriter
 from langchain_qwen36.bulk.batch.store import Part
 from langchain_qwen36.bulk.types import Candidate
 from langchain_qwen36.callbacks.holds import FIRST_ANSWER
-from langchain_qwen36.catalog import check_batch_model, find_model
+from langchain_qwen36.catalog import find_model
+from langchain_qwen36.catalog.batch_services import check_batch_model
 from langchain_qwen36.errors import BudgetExceededError, InvalidRequestError, MessageError
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
     from langchain_qwen36.bulk.batch.listed_price import ListedBatchPrice
     from langchain_qwen36.bulk.batch.store import BatchStore
     from langchain_qwen36.bulk.types import Row, Run
-    from langchain_qwen36.catalog import BatchService, Offer
+    from langchain_qwen36.catalog import Offer
+    from langchain_qwen36.catalog.batch_services import BatchService
     from langchain_qwen36.gateways import Endpoint
     from langchain_qwen36.pricing import Money
 
