@@ -8,6 +8,7 @@ while thinking are read through an internal stream. If a forced tool choice had 
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections import Counter
 from contextlib import aclosing, closing, contextmanager
 from decimal import Decimal
@@ -123,14 +124,34 @@ class BookIfCancelled:
 
 
 def last_chunk(
-    prepared: PreparedCall, writer: ChunkWriter, stream: StreamCall
+    prepared: PreparedCall, writer: ChunkWriter, stream: StreamCall, span: Any = None
 ) -> ChatGenerationChunk:
-    """Return the chunk that closes a stream: usage, metadata, and a legacy `function_call`."""
+    """Return the chunk that closes a stream: usage, metadata, and a legacy `function_call`.
+
+    Args:
+        prepared: The call.
+        writer: What wrote the chunks before.
+        stream: What was read.
+        span: What `langfuse_span` gave when the call began; it gets the cost.
+    """
     chunk = writer.last(stream.reader, stream.meta)
+    if span is not None:
+        from langchain_qwen36.callbacks import tracers  # noqa: PLC0415 (loaded by then)
+
+        tracers.write_on_span(span, chunk.message.response_metadata.get("cost"))
     if prepared.has_functions:
         whole = _first_message(chat_result(stream.reader, stream.meta))
         legacy_functions.add_function_call(chunk.message, whole.tool_calls)
     return chunk
+
+
+def langfuse_span() -> Any | None:
+    """Return the span that Langfuse's handler opened for a plain stream that begins now."""
+    if "langfuse" not in sys.modules:
+        return None
+    from langchain_qwen36.callbacks import tracers  # noqa: PLC0415
+
+    return tracers.langfuse_span()
 
 
 def active_callbacks(run_manager: Manager | None) -> Manager | None:

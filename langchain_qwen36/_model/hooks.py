@@ -24,6 +24,7 @@ from langchain_qwen36._model.generate import (
     billed_request,
     expose_costs,
     kwargs_without_thinking,
+    langfuse_span,
     last_chunk,
     run,
     tool_call_is_missing,
@@ -108,6 +109,7 @@ def stream(
     kwargs: dict[str, Any],
 ) -> Iterator[ChatGenerationChunk]:
     """Answer `_stream`: a chunk for each delta, and one that closes the stream."""
+    span = langfuse_span()
     prepared = _prepare(model, messages, stop, kwargs, stream=True)
     admitted = announced_calls.admit(run_manager and run_manager.run_id)
     call = StreamCall(prepared.api_call, partial(CompletionReader, prepared.request), admitted)
@@ -119,7 +121,7 @@ def stream(
                 if run_manager is not None:
                     run_manager.on_llm_new_token(_token(delta), chunk=chunk)
                 yield chunk
-    yield last_chunk(prepared, writer, call)
+    yield last_chunk(prepared, writer, call, span)
 
 
 async def astream(

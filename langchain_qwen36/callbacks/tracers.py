@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,36 @@ def expose_costs(
     run_manager.handlers = handlers
 
 
+def langfuse_span() -> Any | None:
+    """Return the span that Langfuse's handler opened for the call that begins now, if it did.
+
+    It is the current one where a plain `stream` begins. In `astream` LangChain runs that handler in
+    a thread, whose context is lost.
+    """
+    from opentelemetry import trace  # noqa: PLC0415 (Langfuse is loaded, and stands on it)
+
+    span = trace.get_current_span()
+    attributes = getattr(span, "attributes", None) or {}
+    is_of_a_model = (
+        attributes.get("langfuse.observation.type") == "generation"
+        and "langfuse.observation.metadata.ls_provider" in attributes
+    )
+    return span if is_of_a_model else None
+
+
+def write_on_span(span: Any, bill: Mapping[str, Any] | None) -> None:
+    """Write the cost of a call on Langfuse's span, in its attribute for it.
+
+    See https://langfuse.com/integrations/native/opentelemetry#property-mapping.
+    """
+    if details := _langfuse_details(_costs_on(bill)):
+        span.set_attribute("langfuse.observation.cost_details", json.dumps(details))
+
+
+def _langfuse_details(costs: Costs) -> Costs:
+    return {name.removesuffix("_cost"): cost for name, cost in costs.items()}
+
+
 class _CostInjector(BaseCallbackHandler):
     """Writes the cost on the message into the usage."""
 
@@ -110,10 +141,9 @@ class _LangfuseCost(BaseCallbackHandler):
         """Write the cost on the span that is still open."""
         message = _first_message(response)
         costs = _costs_on(message.response_metadata.get("cost")) if message else {}
-        details = {name.removesuffix("_cost"): cost for name, cost in costs.items()}
         try:
             span = self._handler._runs.get(run_id)  # noqa: SLF001
-            if span is not None and details:
+            if span is not None and (details := _langfuse_details(costs)):
                 span.update(cost_details=details)
         except Exception as error:  # noqa: BLE001 - another version's inner works
             logger.debug("Langfuse's span of %s takes no cost: %s", run_id, error)

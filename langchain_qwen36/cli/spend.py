@@ -6,11 +6,12 @@ import argparse
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from langchain_qwen36.errors import LedgerError
 from langchain_qwen36.spend import Limit, SpendLedger
 from langchain_qwen36.spend.environment import ENVIRONMENT, default_url
+from langchain_qwen36.spend.focus import NEWEST, FocusVersion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,7 +57,7 @@ def _report(ledger: SpendLedger, options: argparse.Namespace) -> int:
 
 
 def _export(ledger: SpendLedger, options: argparse.Namespace) -> int:
-    text = ledger.export(options.format, since=options.since)
+    text = ledger.export(options.format, since=options.since, focus_version=options.focus_version)
     if options.output:
         Path(options.output).write_text(text, encoding="utf-8", newline="")
     else:
@@ -128,6 +129,9 @@ def _add_reports(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     report.set_defaults(run=_report)
     export = commands.add_parser("export", help="write calls as CSV or JSON, or days as FOCUS")
     export.add_argument("--format", choices=("csv", "json", "focus"), default="csv")
+    export.add_argument(
+        "--focus-version", choices=get_args(FocusVersion), default=NEWEST, help="of the columns"
+    )
     _add_since(export)
     export.add_argument("--output", help="a file; standard output where left out")
     export.set_defaults(run=_export)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from langchain_qwen36.pricing.units import amount_of
@@ -20,45 +19,6 @@ if TYPE_CHECKING:
 _MONEY = ("held", "charged", "cost", "listed")
 _TIMES = ("started", "ended")
 _LEFT_OUT = frozenset({"charges", "owner", "lease_until"})
-
-FOCUS_COLUMNS = (
-    "BilledCost",
-    "BillingAccountId",
-    "BillingAccountName",
-    "BillingCurrency",
-    "BillingPeriodEnd",
-    "BillingPeriodStart",
-    "ChargeCategory",
-    "ChargeClass",
-    "ChargeDescription",
-    "ChargeFrequency",
-    "ChargePeriodEnd",
-    "ChargePeriodStart",
-    "ConsumedQuantity",
-    "ConsumedUnit",
-    "ContractedCost",
-    "ContractedUnitPrice",
-    "EffectiveCost",
-    "InvoiceIssuerName",
-    "ListCost",
-    "ListUnitPrice",
-    "PricingCategory",
-    "PricingQuantity",
-    "PricingUnit",
-    "ProviderName",
-    "PublisherName",
-    "RegionId",
-    "ResourceId",
-    "ResourceName",
-    "ServiceCategory",
-    "ServiceName",
-    "SkuId",
-    "SkuPriceId",
-    "SubAccountId",
-    "SubAccountName",
-    "Tags",
-)
-"""The columns of FOCUS 1.0, which later versions keep (https://focus.finops.org)."""
 
 
 def safe_cell(value: Any) -> Any:
@@ -122,57 +82,9 @@ def _flat(rows: Iterable[Mapping[str, Any]]) -> Iterable[dict[str, Any]]:
         yield {**row, "tags": " ".join(row["tags"]), "own": json.dumps(row["own"])}
 
 
-def focus_rows(rows: Iterable[Row]) -> Iterable[dict[str, Any]]:
-    """Convert sums of days to FOCUS charges, by day, model, user, team, agent and tool."""
-    for row in rows:
-        day = date.fromisoformat(row["day"])
-        cost, tokens = _digits(row["cost"]), row["input_tokens"] + row["output_tokens"]
-        month, following = (
-            day.replace(day=1),
-            (day.replace(day=28) + timedelta(days=4)).replace(day=1),
-        )
-        names = {"user": "user_id", "team": "team", "agent": "agent", "tool": "tool"}
-        yield {
-            **dict.fromkeys(FOCUS_COLUMNS),
-            "BilledCost": cost,
-            "BillingAccountId": row["gateway"] or "unknown",
-            "BillingCurrency": row["currency"] or None,
-            "BillingPeriodStart": _midnight(month),
-            "BillingPeriodEnd": _midnight(following),
-            "ChargeCategory": "Usage",
-            "ChargeDescription": f"{row['calls']} calls of {row['model'] or 'an unknown model'}",
-            "ChargeFrequency": "Usage-Based",
-            "ChargePeriodStart": _midnight(day),
-            "ChargePeriodEnd": _midnight(day + timedelta(days=1)),
-            "ConsumedQuantity": tokens,
-            "ConsumedUnit": "Tokens",
-            "ContractedCost": cost,
-            "EffectiveCost": cost,
-            "InvoiceIssuerName": row["gateway"] or "unknown",
-            "ListCost": cost,
-            "PricingCategory": "Standard",
-            "PricingQuantity": tokens,
-            "PricingUnit": "Tokens",
-            "ProviderName": row["gateway"] or "unknown",
-            "PublisherName": "Alibaba Cloud",
-            "ResourceId": row["model"] or None,
-            "ResourceName": row["model"] or None,
-            "ServiceCategory": "AI and Machine Learning",
-            "ServiceName": "Qwen",
-            "SkuId": row["model"] or None,
-            "SubAccountId": row["team"] or None,
-            "SubAccountName": row["team"] or None,
-            "Tags": json.dumps({kind: row[c] for kind, c in names.items() if row[c]}),
-        }
-
-
 def _digits(units: int | None) -> str | None:
     return None if units is None else f"{amount_of(units).normalize():f}"
 
 
 def _iso(microseconds: int) -> str | None:
     return moment_of(microseconds).isoformat() if microseconds else None
-
-
-def _midnight(day: date) -> str:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC).isoformat().replace("+00:00", "Z")

@@ -15,6 +15,7 @@ from langchain_qwen36.spend.accounts import Attribution, Limit
 from langchain_qwen36.spend.alerts import Alerts, OnAlert
 from langchain_qwen36.spend.entries import End, Start
 from langchain_qwen36.spend.environment import check_installed
+from langchain_qwen36.spend.focus import COLUMNS, FocusVersion, charges
 from langchain_qwen36.spend.operations import Reserve, Settle
 from langchain_qwen36.spend.period import first_day
 from langchain_qwen36.spend.writer import Writer
@@ -210,23 +211,32 @@ class SpendLedger:
         self.flush()
         return SpendReport(self._store.read(partial(collect, first=first_day(since))))
 
-    def export(self, format: ExportFormat = "csv", since: str | date = "4w") -> str:  # noqa: A002
-        """Write calls as CSV or JSON, or the sums of days as FOCUS 1.0 charges.
+    def export(
+        self,
+        format: ExportFormat = "csv",  # noqa: A002
+        since: str | date = "4w",
+        *,
+        focus_version: FocusVersion = "1.3",
+    ) -> str:
+        """Write calls as CSV or JSON, or the sums of days as FOCUS charges.
 
         Args:
             format: `csv`, `json` or `focus`. No cell of a CSV can run as a formula.
             since: `4w`, `30d`, `3m`, or the first day.
+            focus_version: The version of FOCUS that the columns are of.
 
         Raises:
-            ValueError: There is no such format; the message lists them.
+            ValueError: There is no such format or version; the message lists them.
         """
-        if format not in get_args(ExportFormat):
-            raise ValueError(
-                f"format={format!r} must be one of {', '.join(get_args(ExportFormat))}"
-            )
+        for name, value, choices in (
+            ("format", format, get_args(ExportFormat)),
+            ("focus_version", focus_version, get_args(FocusVersion)),
+        ):
+            if value not in choices:
+                raise ValueError(f"{name}={value!r} must be one of {', '.join(choices)}")
         self.flush()
-        exported: str = self._store.read(partial(_export, format=format, first=first_day(since)))
-        return exported
+        query = partial(_export, format=format, first=first_day(since), focus=focus_version)
+        return cast("str", self._store.read(query))
 
     def _read(self, name: str, *arguments: Any) -> Any:
         from langchain_qwen36.spend import reading  # noqa: PLC0415 - an extra
@@ -266,13 +276,19 @@ def _shut_down(writer: Writer, store: Store, alerts: Alerts | None) -> None:
     store.dispose()
 
 
-def _export(connection: Connection, *, format: ExportFormat, first: date) -> str:  # noqa: A002
+def _export(
+    connection: Connection,
+    *,
+    format: ExportFormat,  # noqa: A002
+    first: date,
+    focus: FocusVersion,
+) -> str:
     from langchain_qwen36.spend import export, reading  # noqa: PLC0415 - an extra
 
     if format == "focus":
         columns = ("day", "model", "gateway", "user_id", "team", "agent", "tool")
         rows = reading.rollup_by(connection, columns, first.isoformat(), "9999")
-        return export.to_csv(export.focus_rows(rows), export.FOCUS_COLUMNS)
+        return export.to_csv(charges(rows), COLUMNS[focus])
     begin = datetime(first.year, first.month, first.day, tzinfo=UTC)
     calls = export.call_rows(reading.read_calls(connection, begin))
     return export.to_json(calls) if format == "json" else export.to_call_csv(calls)

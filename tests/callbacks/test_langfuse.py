@@ -87,11 +87,28 @@ def test_usage_is_counted_as_for_chat_openai(gateway_server: Any, spans: Any) ->
     assert details(ours, "usage")["input"] == 600
 
 
-@pytest.mark.parametrize("way", ["invoke", "ainvoke"])
+def _stream(model: ChatQwen36, config: Any) -> Any:
+    whole = None
+    for chunk in model.stream("Hi", config):
+        whole = chunk if whole is None else whole + chunk
+    return whole
+
+
+WAYS = {
+    "invoke": lambda model, config: model.invoke("Hi", config),
+    "ainvoke": lambda model, config: asyncio.run(model.ainvoke("Hi", config)),
+    "stream": _stream,
+}
+"""In `astream` their handler is run in a thread, and reads no cost from a result (5.0.4:
+`langfuse/langchain/CallbackHandler.py`, `on_llm_end`)."""
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_the_span_has_the_cost(gateway_server: Any, spans: Any, way: str) -> None:
     """In dollars, split into input and output; Langfuse need not know the model's price."""
     server = gateway_server("dashscope-intl")
-    server.script(Raw(body=BODY, headers={"content-type": "application/json"}))
+    if way != "stream":
+        server.script(Raw(body=BODY, headers={"content-type": "application/json"}))
     model = ChatQwen36(
         model="qwen3.6-plus",
         gateway="dashscope-intl",
@@ -101,11 +118,7 @@ def test_the_span_has_the_cost(gateway_server: Any, spans: Any, way: str) -> Non
     messages: list[Any] = []
 
     def call(handler: CallbackHandler) -> None:
-        config: Any = {"callbacks": [handler]}
-        is_async = way == "ainvoke"
-        messages.append(
-            asyncio.run(model.ainvoke("Hi", config)) if is_async else model.invoke("Hi", config)
-        )
+        messages.append(WAYS[way](model, {"callbacks": [handler]}))
 
     costs = details(spans(call), "cost")
     cost = messages[0].response_metadata["cost"]
@@ -114,3 +127,27 @@ def test_the_span_has_the_cost(gateway_server: Any, spans: Any, way: str) -> Non
         "output": cost["output"],
         "total": cost["total"],
     }
+
+
+def test_streams_at_once_have_each_its_own_cost(gateway_server: Any) -> None:
+    """Of two streams that are read by turns, each span gets the cost of its own answer."""
+    server, exporter = gateway_server("dashscope-intl"), InMemorySpanExporter()
+    client = Langfuse(
+        public_key="pk-lf-turns",
+        secret_key="sk-lf-test",
+        base_url="http://127.0.0.1:9",
+        tracer_provider=TracerProvider(),
+        span_exporter=exporter,
+    )
+    where = {"gateway": "dashscope-intl", "base_url": server.base_url, "api_key": server.key}
+    model = ChatQwen36(model="qwen3.6-plus", **where)
+    handler = CallbackHandler(public_key="pk-lf-turns")
+    streams = [model.stream("Hi " * n, {"callbacks": [handler]}) for n in (1, 500)]
+    answers = [next(stream) for stream in streams]
+    for number in (1, 0):
+        for chunk in streams[number]:
+            answers[number] += chunk
+    client.flush()
+    totals = [details(dict(s.attributes), "cost")["total"] for s in exporter.get_finished_spans()]
+    assert sorted(totals) == sorted(a.response_metadata["cost"]["total"] for a in answers)
+    assert totals[0] != totals[1]
