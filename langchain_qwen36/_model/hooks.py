@@ -1,6 +1,6 @@
-"""LangChain's hooks of `ChatQwen36`: a request prepared, admitted and sent, its answer as messages.
+"""Implement LangChain's hooks of `ChatQwen36`: prepare, admit and send requests, convert answers.
 
-Each async hook follows its sync twin. They take the keywords of the call as one mapping.
+Each async hook follows its sync twin. The hooks take the keywords of the call as one mapping.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def generate(
     run_manager: CallbackManagerForLLMRun | None,
     kwargs: dict[str, Any],
 ) -> ChatResult:
-    """Answer `_generate`: send one request, or two where a forced tool call is missing."""
+    """Implement `_generate`: send one request, or two if a forced tool call is missing."""
     expose_costs(run_manager)
     prepared = _prepare(model, messages, stop, kwargs, stream=False)
     admitted = announced_calls.admit(run_manager and run_manager.run_id)
@@ -83,7 +83,7 @@ async def agenerate(
     run_manager: AsyncCallbackManagerForLLMRun | None,
     kwargs: dict[str, Any],
 ) -> ChatResult:
-    """Answer `_agenerate`."""
+    """Implement `_agenerate`."""
     expose_costs(run_manager)
     with BookIfCancelled(run_manager, sent=False):
         prepared = await _aprepare(model, messages, stop, kwargs, stream=False)
@@ -108,7 +108,7 @@ def stream(
     run_manager: CallbackManagerForLLMRun | None,
     kwargs: dict[str, Any],
 ) -> Iterator[ChatGenerationChunk]:
-    """Answer `_stream`: a chunk for each delta, and one that closes the stream."""
+    """Implement `_stream`: yield a chunk for each delta, and one that closes the stream."""
     span = langfuse_span()
     prepared = _prepare(model, messages, stop, kwargs, stream=True)
     admitted = announced_calls.admit(run_manager and run_manager.run_id)
@@ -131,7 +131,7 @@ async def astream(
     run_manager: AsyncCallbackManagerForLLMRun | None,
     kwargs: dict[str, Any],
 ) -> AsyncIterator[ChatGenerationChunk]:
-    """Answer `_astream`."""
+    """Implement `_astream`."""
     prepared = await _aprepare(model, messages, stop, kwargs, stream=True)
     admitted = await announced_calls.aadmit(run_manager and run_manager.run_id)
     call = StreamCall(prepared.api_call, partial(CompletionReader, prepared.request), admitted)
@@ -153,7 +153,7 @@ def stream_events(
     run_manager: CallbackManagerForLLMRun | None,
     kwargs: dict[str, Any],
 ) -> Iterator[dict[str, Any]]:
-    """Answer `_stream_chat_model_events`: v3 events, without building chunks first."""
+    """Implement `_stream_chat_model_events`: yield v3 events, without building chunks first."""
     expose_costs(run_manager)
     prepared = _prepare(model, messages, stop, kwargs, stream=True)
     admitted = announced_calls.admit(run_manager and run_manager.run_id)
@@ -176,7 +176,7 @@ async def astream_events(
     run_manager: AsyncCallbackManagerForLLMRun | None,
     kwargs: dict[str, Any],
 ) -> AsyncIterator[dict[str, Any]]:
-    """Answer `_astream_chat_model_events`."""
+    """Implement `_astream_chat_model_events`."""
     expose_costs(run_manager)
     prepared = await _aprepare(model, messages, stop, kwargs, stream=True)
     admitted = await announced_calls.aadmit(run_manager and run_manager.run_id)

@@ -1,10 +1,10 @@
-"""The choices of settings that take one of a few words."""
+"""The allowed words of settings that take one of a few."""
 
 from typing import Literal
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
-"""`reasoning_effort`."""
+"""Values of `reasoning_effort`."""
 ForcedToolChoice = Literal["disable_thinking", "auto", "error"]
-"""`forced_tool_choice`: what becomes of a forced tool where the server refuses it."""
+"""Values of `forced_tool_choice`: what to do with a forced tool that the server refuses."""
 PromptCache = Literal["auto", "system"]
-"""`prompt_cache`: which messages are marked for the cache."""
+"""Values of `prompt_cache`: which messages get a `cache_control` marker."""

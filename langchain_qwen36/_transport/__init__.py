@@ -5,8 +5,8 @@ for deltas in stream:                            # async for
     ...
 stream.reader, stream.meta
 
-A module is imported when one of its names is asked for: the first call needs most of them, the
-import of the package none.
+A module is imported on first use of its names: the first call needs most of them, the package's
+import none.
 """
 
 from importlib import import_module

@@ -80,9 +80,9 @@ def expose_costs(
 
 
 def langfuse_span() -> Any | None:
-    """Return the span that Langfuse's handler opened for the call that begins now, if it did.
+    """Return the span that Langfuse's handler opened for the call that begins now, if any.
 
-    It is the current one where a plain `stream` begins. In `astream` LangChain runs that handler in
+    It is the current span when a plain `stream` begins. In `astream` LangChain runs that handler in
     a thread, whose context is lost.
     """
     from opentelemetry import trace  # noqa: PLC0415 (Langfuse is loaded, and stands on it)

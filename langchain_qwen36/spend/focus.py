@@ -1,8 +1,8 @@
-"""Sums of days as charges of FOCUS, the FinOps Open Cost and Usage Specification.
+"""Convert sums of days to charges of FOCUS, the FinOps Open Cost and Usage Specification.
 
-https://focus.finops.org/focus-specification/ has the versions. A column is written where a version
-knows it and a ledger can fill it truthfully: one row has input and output tokens at several rates,
-so that it has no unit price.
+https://focus.finops.org/focus-specification/ has the versions. A column is written if the version
+has it and a ledger can fill it truthfully: one row has input and output tokens at several rates, so
+that it has no unit price.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _1_2 = (
     "Tags",
 )
 _UNIT_PRICES = ("ContractedUnitPrice", "ListUnitPrice", "RegionId", "SkuPriceId")
-"""Empty here; 1.0 had them from the first release on."""
+"""Columns that are empty here; 1.0 had them from the first release on."""
 _LATER_THAN_1_0 = frozenset({"InvoiceId", "ResourceType", "ServiceSubcategory", "SkuMeter"})
 
 COLUMNS: Mapping[FocusVersion, tuple[str, ...]] = {
@@ -66,16 +66,16 @@ COLUMNS: Mapping[FocusVersion, tuple[str, ...]] = {
     "1.2": _1_2,
     "1.3": tuple(sorted({*_1_2, "HostProviderName", "ServiceProviderName"})),
 }
-"""What is written of each version; in the order of their names, as the specification asks."""
+"""Columns of each version, in the order of their names, as the specification asks."""
 NEWEST: FocusVersion = "1.3"
 _TAGS = {"user": "user_id", "team": "team", "agent": "agent", "tool": "tool"}
 
 
 def charges(rows: Iterable[Row]) -> Iterable[dict[str, Any]]:
-    """Turn sums of days into charges, by day, model, user, team, agent and tool."""
+    """Convert sums of days to charges, by day, model, user, team, agent and tool."""
     for row in rows:
         cost, tokens = _digits(row["cost"]), row["input_tokens"] + row["output_tokens"]
-        # Where a gateway reported what it charged, the price list says something else.
+        # If a gateway reported what it charged, the price list has another amount.
         listed = _digits(row["cost"] - row["reported_cost"] + row["listed_cost"])
         gateway, model, team = row["gateway"] or "unknown", row["model"] or None, row["team"]
         yield {
