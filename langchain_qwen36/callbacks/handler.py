@@ -343,9 +343,11 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         return bool(call.handlers)
 
     def _hold(self, call: CountedCall) -> None:
-        lengths = self._ledger.balance.lengths
-        counts = self._ledger.budget or self._durable
-        pending = pending_call(call, self._estimator.estimate(call, lengths) if counts else None)
+        hold = None
+        if self._ledger.budget or self._durable:
+            ledger = self._durable.ledger if self._durable else None
+            hold = self._estimator.estimate(call, self._ledger.balance.lengths, ledger)
+        pending = pending_call(call, hold)
         self._ledger.reserve(pending)
         if self._durable is not None:
             self._durable.reserve(pending, by_model=call.params.get("_type") == _OUR_TYPE)

@@ -17,18 +17,20 @@ from langchain_qwen36.errors import BudgetExceededError
 from langchain_qwen36.pricing import Money
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
     from langchain_qwen36.callbacks.pricer import Estimate, Pricer
     from langchain_qwen36.callbacks.records import CallRecord
     from langchain_qwen36.callbacks.tracked_call import TrackedCall
+    from langchain_qwen36.spend import SpendLedger
 
 Reserve = str
 """How much to hold for a call in flight: `likely`, `worst`, or an amount such as `"0.05 USD"`."""
 
 FIRST_ANSWER = 500
 """Output tokens assumed for a model without counted answers."""
-_REMEMBERED_ANSWERS = 50
+REMEMBERED_ANSWERS = 50
 """Answers of a model whose lengths are kept; the usual answer is their 90th percentile."""
 _INPUT_MARGIN = 1.25
 """Factor of `worst` on our estimate of the input."""
@@ -85,7 +87,7 @@ class AnswerLengths:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._lengths: defaultdict[str | None, deque[int]] = defaultdict(
-            lambda: deque(maxlen=_REMEMBERED_ANSWERS)
+            lambda: deque(maxlen=REMEMBERED_ANSWERS)
         )
 
     def learn(self, model: str | None, record: CallRecord) -> None:
@@ -94,10 +96,17 @@ class AnswerLengths:
             with self._lock:
                 self._lengths[model].append(record.tokens.output)
 
-    def usual(self, model: str | None) -> int | None:
-        """Return the 90th percentile of a model's answers; None: none was counted yet."""
+    def usual(self, model: str | None, older: Sequence[int] = ()) -> int | None:
+        """Return the 90th percentile of a model's answers; None: none was counted yet.
+
+        Args:
+            model: The model.
+            older: Lengths of answers before these, the newest first.
+        """
         with self._lock:
-            lengths = sorted(self._lengths.get(model, ()))
+            lengths = list(self._lengths.get(model, ()))
+        lengths += older[: REMEMBERED_ANSWERS - len(lengths)]
+        lengths.sort()
         return lengths[math.ceil(0.9 * len(lengths)) - 1] if lengths else None
 
 
@@ -113,12 +122,18 @@ class HoldEstimator:
         self._pricer = pricer
         self._reserve = parse_reserve(reserve)
 
-    def estimate(self, call: TrackedCall, lengths: AnswerLengths) -> Hold | None:
+    def estimate(
+        self,
+        call: TrackedCall,
+        lengths: AnswerLengths,
+        ledger: SpendLedger | None = None,
+    ) -> Hold | None:
         """Return the estimated cost of a call; None if no price is known before it ends.
 
         Args:
             call: The call.
             lengths: The usual lengths of answers.
+            ledger: The ledger whose earlier answers, of all processes, count too.
 
         Raises:
             BudgetExceededError: `worst` is requested, and nothing limits the answer.
@@ -136,7 +151,8 @@ class HoldEstimator:
                 )
             most = self._price(call, math.ceil(read * _INPUT_MARGIN), written)
             return Hold(most.total, most.total) if most else None
-        usual = lengths.usual(call.model)
+        older = ledger.answer_lengths(self._pricer.model_id(call.model) or "") if ledger else ()
+        usual = lengths.usual(call.model, older)
         guess = FIRST_ANSWER if usual is None else usual
         likely = self._price(call, read, guess if written is None else min(guess, written))
         if likely is None:

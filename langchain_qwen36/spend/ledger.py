@@ -173,6 +173,13 @@ class SpendLedger:
 
     # Reading and limits.
 
+    def answer_lengths(self, model: str) -> Sequence[int]:
+        """Return the output tokens of a model's last answers in all processes, the newest first.
+
+        They are as old as half a minute: nothing is read from the database for it.
+        """
+        return self._store.answer_lengths.get(model, ())
+
     def balances(self) -> list[AccountBalance]:
         """Return what each account spent, holds and may spend in the current windows."""
         return cast("list[AccountBalance]", self._read("read_balances"))

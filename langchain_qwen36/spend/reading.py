@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from langchain_qwen36.spend.accounts import Limit
     from langchain_qwen36.spend.windows import Per
 
+_NEWEST_CALLS = 2000
+_ANSWERS = 50
+"""Answers of a model that are enough for an estimate of the next."""
 _BALANCE, _BUDGET, _CALL, _ROLLUP = tables.balance, tables.budget, tables.call, tables.rollup
 
 
@@ -140,6 +144,25 @@ def read_calls(connection: Connection, since: datetime) -> Iterator[Row]:
     options = connection.execution_options(yield_per=1000)
     for row in options.execute(query):
         yield dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name
+
+
+def read_answer_lengths(connection: Connection) -> dict[str, list[int]]:
+    """Return the output tokens of each model's last answers, the newest first.
+
+    Only the newest calls of all are read, so that it takes the same time in every ledger.
+    """
+    newest = select(_CALL).order_by(_CALL.c.started.desc()).limit(_NEWEST_CALLS).subquery()
+    query = (
+        select(newest.c.model, newest.c.output_tokens)
+        .where(newest.c.state == "settled", newest.c.ending == "ok", newest.c.estimated == 0)
+        .where(newest.c.output_tokens > 0, newest.c.source != "llm_cache")
+        .order_by(newest.c.started.desc())
+    )
+    lengths: defaultdict[str, list[int]] = defaultdict(list)
+    for model, tokens in connection.execute(query):
+        if len(lengths[model]) < _ANSWERS:
+            lengths[model].append(tokens)
+    return dict(lengths)
 
 
 def _account_balance(row: Any) -> AccountBalance:

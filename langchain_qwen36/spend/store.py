@@ -20,7 +20,7 @@ from langchain_qwen36.spend.booking import Group
 from langchain_qwen36.spend.database import clear_errors, is_in_memory, open_engine, parse_url
 from langchain_qwen36.spend.limits import Rules
 from langchain_qwen36.spend.operations import Operation, Reserve, Settle
-from langchain_qwen36.spend.reading import rollup_by
+from langchain_qwen36.spend.reading import read_answer_lengths, rollup_by
 from langchain_qwen36.spend.rows import Row, microseconds
 from langchain_qwen36.spend.schema import migrate
 from langchain_qwen36.spend.spool import Spool, default_path
@@ -78,6 +78,8 @@ class Store:
         )
         """Calls that this process reserved, with the rows that it wrote; kept if a transaction has
         the database for itself, so that none is read again."""
+        self.answer_lengths: dict[str, list[int]] = {}
+        """Output tokens of each model's last answers in all processes, as of the last sweep."""
         self._retry_at = 0.0
         self._sweep_at = time.monotonic() + _SWEEP_SECONDS
 
@@ -90,6 +92,7 @@ class Store:
         """
         with clear_errors(self.url), self._writes.begin() as connection:
             migrate(connection)
+            self.answer_lengths = read_answer_lengths(connection)
         self._is_migrated = True
 
     def dispose(self, *, close: bool = True) -> None:
@@ -223,6 +226,7 @@ class Store:
             if time.monotonic() >= self._sweep_at:
                 self._sweep_at = time.monotonic() + _SWEEP_SECONDS
                 self.expire()
+                self.answer_lengths = self.read(read_answer_lengths)
         except (LedgerError, OSError):
             logger.warning("The ledger's upkeep failed; it is tried again.", exc_info=True)
 

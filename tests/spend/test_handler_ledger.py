@@ -8,6 +8,7 @@ import json
 import sqlite3
 import time
 import tracemalloc
+from decimal import Decimal
 
 import pytest
 from fake_chat_model import PROMPT, FakeQwen
@@ -17,7 +18,8 @@ from langchain_core.globals import set_llm_cache
 from langchain_qwen36 import ChatQwen36
 from langchain_qwen36.callbacks import QwenCostCallbackHandler, get_qwen_cost_callback
 from langchain_qwen36.errors import BudgetExceededError, LedgerUnavailableError
-from langchain_qwen36.spend import Limit
+from langchain_qwen36.pricing import Money
+from langchain_qwen36.spend import End, Limit, Start
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::langchain_core._api.beta_decorator.LangChainBetaWarning"  # v3
@@ -283,6 +285,38 @@ def test_records_leave_memory(open_ledger, tmp_path):
     assert str(handler.total_cost) == "0.0064"
     assert handler._durable._open == {}
     assert handler._open == {}
+
+
+def held_for_a_call(ledger, **settings) -> str:
+    """Return what a handler of a ledger holds for a call that is sent."""
+    handler = QwenCostCallbackHandler(ledger=ledger)
+    FakeQwen(**settings).invoke(PROMPT, config={"callbacks": [handler]})
+    ledger.flush()
+    return json.loads(ledger.export("json"))["calls"][-1]["held"]
+
+
+def test_a_restarted_process_knows_how_long_answers_usually_are(open_ledger, ledger_url):
+    """What a call holds follows the answers that other processes booked, before its own first."""
+    first, second = open_ledger(ledger_url), open_ledger(ledger_url)
+    guess = Decimal(held_for_a_call(second))
+    for number in range(20):
+        start = Start(run_id=f"r{number}", model=FakeQwen().model_name, gateway="dashscope-intl")
+        end = End(cost=Money.parse("0.01 USD"), output_tokens=100_000)
+        first.settle(start, end)
+    first.flush()
+    assert Decimal(held_for_a_call(open_ledger(ledger_url))) > 100 * guess
+
+
+def test_a_running_process_learns_from_the_answers_of_others(open_ledger, ledger_url):
+    """With its next sweep a process knows the answers that others booked meanwhile."""
+    first, second = open_ledger(ledger_url), open_ledger(ledger_url)
+    end = End(cost=Money.parse("0.01 USD"), output_tokens=1234)
+    first.settle(Start(run_id="a", model="m"), end).result()
+    assert second.answer_lengths("m") == ()
+    second._store._sweep_at = 0
+    second.settle(Start(run_id="b"), End(cost=None)).result()
+    second.flush()
+    assert second.answer_lengths("m") == [1234]
 
 
 @pytest.mark.parametrize(
