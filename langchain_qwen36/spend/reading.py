@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import and_, case, delete, func, select
 
 from langchain_qwen36.errors import LedgerError
 from langchain_qwen36.pricing.units import money_in, units_of
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy.engine import Connection
+    from sqlalchemy.sql import ColumnElement
 
     from langchain_qwen36.pricing import Money
     from langchain_qwen36.spend.accounts import Limit
@@ -136,6 +137,39 @@ def rollup_by(
         | {name: int(row[len(names) + i]) for i, name in enumerate(tables.ROLLUP_SUMS)}
         for row in connection.execute(query)
     ]
+
+
+def rollup_by_week(
+    connection: Connection, column: str, first_day: str, last_day: date
+) -> list[Row]:
+    """Sum days by one of the rollup's columns, with the costs of the last weeks beside.
+
+    Returns:
+        Rows with `this_week` and `week_before`: the costs of the last 7 days and of the 7 before.
+    """
+    by = [_ROLLUP.c[column], _ROLLUP.c.currency]
+    this, before = ((last_day - timedelta(days=n)).isoformat() for n in (6, 13))
+    day, cost = _ROLLUP.c.day, _ROLLUP.c.cost
+    in_period = day >= first_day
+    sums: dict[str, ColumnElement[int]] = {
+        name: case((in_period, _ROLLUP.c[name]), else_=0)
+        for name in ("calls", "input_tokens", "output_tokens", "cost")
+    }
+    sums["this_week"] = case((day >= this, cost), else_=0)
+    sums["week_before"] = case((and_(day >= before, day < this), cost), else_=0)
+    sums["days"] = case((in_period, 1), else_=0)
+    query = (
+        select(*by, *[func.sum(each).label(name) for name, each in sums.items()])
+        .where(day >= min(first_day, before), day <= last_day.isoformat())
+        .group_by(*by)
+        .order_by(*by)
+    )
+    rows = [
+        {column: row[0], "currency": row[1]}
+        | {name: int(row[i]) for i, name in enumerate(sums, len(by))}
+        for row in connection.execute(query)
+    ]
+    return [row for row in rows if row["days"]]
 
 
 def read_calls(connection: Connection, since: datetime) -> Iterator[Row]:

@@ -8,7 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from langchain_qwen36.catalog import find_offer
-from langchain_qwen36.spend.reading import AccountBalance, read_balances, rollup_by
+from langchain_qwen36.spend.reading import (
+    AccountBalance,
+    read_balances,
+    rollup_by,
+    rollup_by_week,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -96,8 +101,8 @@ def collect(connection: Connection, first: date, now: datetime | None = None) ->
     now = now or datetime.now(UTC)
     last = now.date()
     span = (first.isoformat(), last.isoformat())
-    by_day = rollup_by(connection, ("day", "model"), *span)
-    tables = {column: _grouped(connection, column, span, last) for column in GROUPINGS}
+    by_day = rollup_by(connection, ("day", "model", "gateway"), *span)
+    tables = {column: rollup_by_week(connection, column, span[0], last) for column in GROUPINGS}
     currencies = sorted({row["currency"] for row in by_day if row["currency"]})
     balances = [b for b in read_balances(connection, now) if b.limit is not None]
     balances.sort(key=_fullness, reverse=True)
@@ -106,7 +111,7 @@ def collect(connection: Connection, first: date, now: datetime | None = None) ->
         last=last,
         made=now,
         sections=[_section(name, by_day, tables) for name in currencies],
-        unknown=_unknown(by_day, stale_prices(_sold(connection, span), last)),
+        unknown=_unknown(by_day, stale_prices(_sold(by_day), last)),
         budgets=[Forecast(balance=b, runs_out=runs_out(b, now)) for b in balances[:_MOST_ACCOUNTS]],
         hidden_budgets=max(0, len(balances) - _MOST_ACCOUNTS),
     )
@@ -132,29 +137,12 @@ def _fullness(balance: AccountBalance) -> float:
     return float((balance.spent.amount + balance.held.amount) / balance.limit.amount)
 
 
-Grouped = tuple[list["Row"], dict[tuple[str, str], int], dict[tuple[str, str], int]]
-
-
-def _grouped(connection: Connection, column: str, span: tuple[str, str], last: date) -> Grouped:
-    """Return the sums of the period, and the costs of the last 7 days and of the 7 before."""
-    weeks = [
-        {
-            (row[column], row["currency"]): row["cost"]
-            for row in rollup_by(connection, (column,), begin.isoformat(), end.isoformat())
-        }
-        for begin, end in (
-            (last - timedelta(days=6), last),
-            (last - timedelta(days=13), last - timedelta(days=7)),
-        )
-    ]
-    return rollup_by(connection, (column,), *span), weeks[0], weeks[1]
-
-
-def _section(currency: str, by_day: Iterable[Row], tables: Mapping[str, Grouped]) -> Section:
+def _section(currency: str, by_day: Iterable[Row], tables: Mapping[str, list[Row]]) -> Section:
     days: defaultdict[str, dict[str, int]] = defaultdict(dict)
     own = [row for row in by_day if row["currency"] == currency]
     for row in own:
-        days[row["day"]][row["model"] or "unknown"] = row["cost"]
+        of_day, model = days[row["day"]], row["model"] or "unknown"
+        of_day[model] = of_day.get(model, 0) + row["cost"]
     cost = sum(row["cost"] for row in own)
     return Section(
         currency=currency,
@@ -168,38 +156,29 @@ def _section(currency: str, by_day: Iterable[Row], tables: Mapping[str, Grouped]
     )
 
 
-def _lines(column: str, currency: str, total: int, grouped: Grouped) -> list[Line]:
-    rows, this_week, week_before = grouped
+def _lines(column: str, currency: str, total: int, rows: Iterable[Row]) -> list[Line]:
     own = [row for row in rows if row["currency"] == currency]
     if not any(row[column] for row in own):
         return []
     own.sort(key=lambda row: (-row["cost"], row[column]))
-    return [_line(row, row[column], total, this_week, week_before) for row in own]
+    return [_line(row, row[column], total) for row in own]
 
 
-def _line(
-    row: Row,
-    name: str,
-    total: int,
-    this_week: Mapping[tuple[str, str], int],
-    week_before: Mapping[tuple[str, str], int],
-) -> Line:
-    key = (name, row["currency"])
-    before = week_before.get(key, 0)
+def _line(row: Row, name: str, total: int) -> Line:
+    this_week, before = row["this_week"], row["week_before"]
     return Line(
         name=name or "not named",
         calls=row["calls"],
         tokens=row["input_tokens"] + row["output_tokens"],
         cost=row["cost"],
         share=row["cost"] / total if total else 0.0,
-        change=(this_week.get(key, 0) - before) / before if before else None,
+        change=(this_week - before) / before if before else None,
     )
 
 
-def _sold(connection: Connection, span: tuple[str, str]) -> list[tuple[str, str]]:
+def _sold(by_day: Iterable[Row]) -> list[tuple[str, str]]:
     """Return the gateways and models of the period's calls."""
-    rows = rollup_by(connection, ("gateway", "model"), *span)
-    return sorted({(row["gateway"], row["model"]) for row in rows})
+    return sorted({(row["gateway"], row["model"]) for row in by_day})
 
 
 def stale_prices(sold: Iterable[tuple[str, str]], today: date) -> dict[str, date]:
