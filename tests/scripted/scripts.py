@@ -116,11 +116,11 @@ def call(name: str, arguments: dict[str, Any], tool_format: ToolFormat) -> str:
 
 
 def _variants_of(name: str, arguments: dict[str, Any], tool_format: ToolFormat) -> tuple[str, ...]:
-    """Write a forced call as the grammars of servers want it.
+    """Write a forced call as the grammars of servers want it: the call, a list of calls, arguments.
 
-    The call without a line break before it, a list of calls, or the arguments. No space follows a
-    colon of the latter two, so that no step is one of the call in Hermes JSON: from a shared one the
-    script would go on with the call's line break, which a grammar of JSON lets through.
+    vLLM lets no line break come before the call; without a step that begins with it the model went
+    on letter by letter. No space follows a colon of the other forms, so that no step is one of the
+    call in Hermes JSON, from which the script would go on in the other form.
     """
     forms = [{"name": name, "parameters": arguments}], arguments
     written = [json.dumps(form, separators=(", ", ":")) for form in forms]
