@@ -42,7 +42,7 @@ ALL := -m "not slow and not servers and not peers and not ray"
 test: .venv/.test  ## the tests, in three minutes on two cores; ARGS="-k name" runs some
 	$(BIN)/python -m pytest $(WORKERS) $(ARGS)
 
-test-slow: .venv/.test  ## LangChain's whole suite on the embedded engine
+test-slow: .venv/.test  ## the tests that take minutes: a million rows, many processes
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
 test-all: .venv/.test  ## the tests with the long ones: matrices, soaks, programs that are killed

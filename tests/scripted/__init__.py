@@ -5,5 +5,6 @@ from __future__ import annotations
 from scripted.gguf_file import save_gguf
 from scripted.model import CONTEXT, ScriptedModel
 from scripted.scripts import ToolFormat
+from scripted.standard_scripts import standard_scripts
 
-__all__ = ["CONTEXT", "ScriptedModel", "ToolFormat", "save_gguf"]
+__all__ = ["CONTEXT", "ScriptedModel", "ToolFormat", "save_gguf", "standard_scripts"]

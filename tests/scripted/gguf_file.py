@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import gguf
 
 from scripted.model import CONTEXT, HEAD, NORM_EPSILON, ROPE_THETA
-from scripted.scripts import END, chat_template
+from scripted.scripts import END
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,7 +78,7 @@ def _add_tokenizer(writer: gguf.GGUFWriter, model: ScriptedModel) -> None:
     writer.add_eos_token_id(ids[END])
     writer.add_pad_token_id(ids["<|endoftext|>"])
     writer.add_add_bos_token(False)
-    writer.add_chat_template(chat_template(model.tool_format))
+    writer.add_chat_template(model.chat_template)
 
 
 def _gguf_name(name: str) -> str:

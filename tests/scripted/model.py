@@ -35,7 +35,7 @@ from scripted.scripts import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 CODE = 256
@@ -95,14 +95,21 @@ class ScriptedModel:
 
     Args:
         tool_format: how its tool calls are written.
+        scripts_in: returns the scripts by scene, in a tool format.
     """
 
     tool_format: ToolFormat
+    scripts_in: Callable[[ToolFormat], dict[str, Script]] = scripts
 
     @property
     def scripts(self) -> dict[str, Script]:
         """The scripts by scene."""
-        return scripts(self.tool_format)
+        return self.scripts_in(self.tool_format)
+
+    @property
+    def chat_template(self) -> str:
+        """The template that begins a prompt with its scene."""
+        return chat_template(self.scripts, self.tool_format)
 
     @cached_property
     def steps(self) -> dict[str, list[tuple[str, list[str]]]]:
@@ -258,10 +265,10 @@ class ScriptedModel:
                 "pad_token": "<|endoftext|>",
                 "clean_up_tokenization_spaces": False,
                 "model_max_length": CONTEXT,
-                "chat_template": chat_template(self.tool_format),
+                "chat_template": self.chat_template,
             },
         )
-        (folder / "chat_template.jinja").write_text(chat_template(self.tool_format), "utf-8")
+        (folder / "chat_template.jinja").write_text(self.chat_template, "utf-8")
         return folder
 
     def config(self) -> dict[str, Any]:

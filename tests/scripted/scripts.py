@@ -12,7 +12,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 ToolFormat = Literal["hermes", "xml"]
 """How a tool call is written: JSON in <tool_call> (Qwen3), or Qwen3-Coder's XML (Qwen3.5, 3.6)."""
@@ -127,11 +130,11 @@ def _variants_of(name: str, arguments: dict[str, Any], tool_format: ToolFormat) 
     return (call(name, arguments, tool_format), *written)
 
 
-def chat_template(tool_format: ToolFormat) -> str:
+def chat_template(played: Mapping[str, Script], tool_format: ToolFormat) -> str:
     """Write the Jinja template: the scene, then ChatML with tool calls in the format."""
     choice = "".join(
         f"{{%- {'elif' if number else 'if'} {script.when} %}}{{{{- '{scene_token(scene)}' }}}}"
-        for number, (scene, script) in enumerate(scripts(tool_format).items())
+        for number, (scene, script) in enumerate(played.items())
     )
     return _TEMPLATE.replace("CALL", _CALLS[tool_format]).replace("SCENES", choice + "{%- endif %}")
 
