@@ -6,8 +6,10 @@ are not zero: it writes some zeros that no server said.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import httpx
 import openai
 import pytest
 from langchain_core.messages.ai import add_ai_message_chunks
@@ -128,11 +130,19 @@ SWALLOWED = {
 """Answers that broke off, or failed in words, and that it takes for whole."""
 
 
+@cache
+def clients() -> dict[str, Any]:
+    """Return what all models share: a client of its own would read the system's certificates."""
+    return {"http_client": httpx.Client(), "http_async_client": httpx.AsyncClient()}
+
+
 @pytest.fixture(scope="module")
 def replay() -> Iterator[Replay]:
     """One server for all recordings."""
     with Replay() as server:
         yield server
+    clients()["http_client"].close()
+    clients.cache_clear()
 
 
 def ask(model: BaseChatModel, file: str) -> AIMessage:
@@ -144,7 +154,7 @@ def ask(model: BaseChatModel, file: str) -> AIMessage:
 
 def theirs(replay: Replay, file: str) -> AIMessage:
     """Return what `ChatOpenAI` makes of it."""
-    where = {"base_url": replay.base_url(file), "api_key": "no-real-key"}
+    where = {"base_url": replay.base_url(file), "api_key": "no-real-key", **clients()}
     return ask(ChatOpenAI(model="qwen3.6-plus", stream_usage=True, max_retries=0, **where), file)
 
 

@@ -8,10 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import vcr
-import yaml
 
 from langchain_qwen36 import ChatQwen36
-from taping.readable import Readable
+from taping.readable import Readable, yaml_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,4 +76,4 @@ def model_of(path: Path) -> ChatQwen36:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    return yaml.safe_load(path.read_text("utf-8"))
+    return yaml_of(path.read_text("utf-8"))
