@@ -18,6 +18,7 @@ _IMPORTED = [
     "langchain_qwen36.bulk.job",
     "batch_worker",
     "budget_worker",
+    "limit_worker",
     "spend_worker",
 ]
 

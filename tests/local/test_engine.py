@@ -361,7 +361,12 @@ def test_the_tiny_model_says_the_same_again(engine: LocalEngine) -> None:
     ("body", "thinks"),
     [
         pytest.param({}, True, id="of its own accord, after a thought"),
-        pytest.param({"tool_choice": "required"}, True, id="required, after a thought"),
+        pytest.param(
+            {"tool_choice": "required"},
+            True,
+            id="required, after a thought",
+            marks=pytest.mark.long,
+        ),
         pytest.param(
             {
                 "tool_choice": "required",
@@ -398,7 +403,10 @@ def test_a_forced_call_comes_even_where_no_tool_helps(engine: LocalEngine) -> No
     assert choice["message"]["tool_calls"][0]["function"]["name"] == "send_mail"
 
 
-@pytest.mark.parametrize("kwargs", [pytest.param({}, id="thinking"), pytest.param(QUIET, id="not")])
+@pytest.mark.parametrize(
+    "kwargs",
+    [pytest.param({}, id="thinking", marks=pytest.mark.long), pytest.param(QUIET, id="not")],
+)
 def test_after_a_tool_result_the_tiny_model_answers(
     engine: LocalEngine, kwargs: dict[str, Any]
 ) -> None:

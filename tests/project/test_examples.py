@@ -98,7 +98,7 @@ SHOWN_BY_ENGINE = {
 }
 """The same on the embedded engine, for those that say how to run there; it answers as it likes."""
 
-QUICK = {"agent.py", "bulk_run.py", "hello.py"}
+QUICK = {"agent.py", "hello.py"}
 """Those of them that run with the quick tests; the engine takes seconds for each."""
 
 COMMAND = re.compile(r"((?:\w+=\S+ )*)python examples/(\S+)(.*)")
@@ -190,7 +190,7 @@ def test_an_example_shows_what_it_is_for(gateway_in_environment, capsys, name):
     assert [line for line in SHOWN[name] if line not in out] == []
 
 
-@pytest.mark.parametrize("name", ["agent.py", "hello.py"])
+@pytest.mark.parametrize("name", [pytest.param("agent.py", marks=pytest.mark.long), "hello.py"])
 def test_an_example_runs_as_a_user_runs_it(gateway_in_environment, name):
     """By `python examples/…` in a process of its own, without a word on stderr."""
     gateway_in_environment(name)

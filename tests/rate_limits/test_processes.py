@@ -8,6 +8,8 @@ import sys
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
+import forked
+import limit_worker
 import pytest
 
 from langchain_qwen36.rate_limits import SharedRateLimiter
@@ -18,14 +20,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.timeout(300)
 """Each starts several programs, which a busy machine does slowly."""
 SECONDS, REQUESTS = 1.0, 20
-
-COUNTING = """
-import sys
-from langchain_qwen36.rate_limits import SharedRateLimiter, redis_store
-redis_store._ANSWER_SECONDS = 30.0
-limiter = SharedRateLimiter(sys.argv[1], requests=10, tokens=100_000, storage=sys.argv[2])
-print(sum(limiter.acquire(blocking=False) for _ in range(8)))
-"""
 
 CALLING = """
 import asyncio, os, random, redis, signal, sys, time
@@ -75,9 +69,12 @@ for pid, _ in running:
 
 def test_processes_share_a_limit(redis_url: str, key: str) -> None:
     """Two programs together make no more calls than one may."""
-    command = [sys.executable, "-c", COUNTING, key, redis_url]
-    programs = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(2)]  # noqa: S603
-    counts = [int(program.communicate()[0]) for program in programs]
+    programs = [forked.start_piped(limit_worker.count, key, redis_url) for _ in range(2)]
+    counts = []
+    for process, pipe in programs:
+        with pipe:
+            counts.append(pipe.recv())
+        process.join()
     assert sum(counts) == 10
 
 
