@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 
 import pytest
+from imported import modules_after
 
 from langchain_qwen36.cli import COMMANDS, main
 
@@ -28,11 +28,14 @@ def test_an_unknown_command_is_a_usage_error(capsys):
 
 def test_no_command_is_loaded_before_it_is_run():
     """The dispatcher imports no command, so one's libraries cost the others nothing."""
-    code = (
-        "import sys, langchain_qwen36.cli as cli; cli.main([]); "
-        "print([m for m in sys.modules if m.startswith('langchain_qwen36.cli.')])"
-    )
-    result = subprocess.run(  # noqa: S603 - our own interpreter
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
-    assert result.stdout.splitlines()[-1] == "[]"
+    modules = modules_after("import langchain_qwen36.cli as cli; cli.main(['-h'])")
+    assert [name for name in modules if name.startswith("langchain_qwen36.cli.")] == []
+
+
+def test_the_command_line_imports_hardly_more_than_langchain_core():
+    """No package that LangChain's core would not import, and fewer than 150 modules more."""
+    core = modules_after("from langchain_core.language_models import BaseChatModel")
+    more = modules_after("import langchain_qwen36.__main__") - core
+    packages = {name.partition(".")[0] for name in more} - sys.stdlib_module_names
+    assert packages <= {"langchain_qwen36", "langchain_core", "pydantic"}
+    assert len(more) < 150

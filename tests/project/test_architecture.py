@@ -6,12 +6,11 @@ import ast
 import importlib
 import pkgutil
 import re
-import subprocess
-import sys
 import tokenize
 from pathlib import Path
 
 import pytest
+from imported import modules_after
 
 import langchain_qwen36
 from langchain_qwen36.gateways import GATEWAYS
@@ -149,15 +148,6 @@ def test_exports_are_sorted_and_there(name):
     assert names == sorted(
         set(names), key=lambda name: (not name.isupper(), name.lower() == name, name)
     )
-
-
-def modules_after(statement: str) -> set[str]:
-    """Return the modules that a new Python has after a statement."""
-    program = f"import sys; {statement}; print(*sys.modules)"
-    done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, "-c", program], check=True, capture_output=True, text=True
-    )
-    return set(done.stdout.split())
 
 
 @pytest.fixture(scope="module")
