@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from langchain_core.runnables import Runnable, RunnableConfig
 
     from benchmarks.serving import Route, Servers
+    from langchain_qwen36.spend import SpendLedger
 
 Sample = dict[str, float]
 """`seconds` and `cpu`, the process's own seconds of CPU, for the whole run of `n` chunks, requests,
@@ -301,45 +302,57 @@ def _invoked(model: Runnable[Any, Any], question: Any, times: int) -> Sample:
 
 
 def handled(subject: Subject, *, times: int, chunks: int, handler: str) -> Sample:
-    """Streams with a callback handler: "none", "core" for LangChain's own counter, or "cost"."""
+    """Streams with a handler: "none", LangChain's "core", or "cost", alone or with a "ledger"."""
     model = subject.model("text", chunks)
-    made: list[Any] = []
-    if handler == "core":
-        made = [UsageMetadataCallbackHandler()]
-    elif handler == "cost":
-        from langchain_qwen36 import QwenCostCallbackHandler
+    with ExitStack() as stack:
+        made: list[Any] = []
+        if handler == "core":
+            made = [UsageMetadataCallbackHandler()]
+        elif handler != "none":
+            from langchain_qwen36 import QwenCostCallbackHandler
 
-        made = [QwenCostCallbackHandler()]
-    with _timed(times * chunks) as sample:
-        for _ in range(times):
-            for _ in model.stream(_QUESTION, config={"callbacks": made}):
-                pass
+            ledger = stack.enter_context(_ledger()) if handler == "ledger" else None
+            made = [QwenCostCallbackHandler(ledger=ledger)]
+        with _timed(times * chunks) as sample:
+            for _ in range(times):
+                for _ in model.stream(_QUESTION, config={"callbacks": made}):
+                    pass
     return sample
 
 
 def booked(subject: Subject, *, times: int, ledger: str) -> Sample:
     """`ainvoke`, all at once: with "no handler", or the cost handler and a ledger or "none"."""
     from langchain_qwen36 import QwenCostCallbackHandler
-    from langchain_qwen36.spend import Limit, SpendLedger
 
     model = subject.model("text", 20)
-    with ExitStack() as stack, _timed(times) as sample:
+    with ExitStack() as stack:
         made = None
         if ledger == "sqlite":
-            folder = stack.enter_context(TemporaryDirectory())
-            limits = [Limit("all", "1000 CNY"), Limit("user:*", "500 CNY", per="day")]
-            made = SpendLedger(f"sqlite:///{folder}/spend.db", limits=limits)
-            stack.enter_context(closing(made))
+            made = stack.enter_context(_ledger())
         handlers = [] if ledger == "no handler" else [QwenCostCallbackHandler(ledger=made)]
 
         async def run() -> None:
             config: RunnableConfig = {"callbacks": [*handlers], "metadata": {"user_id": "u1"}}
             await asyncio.gather(*(model.ainvoke(_QUESTION, config) for _ in range(times)))
 
-        subject.runner.run(run())
-        if made is not None:
-            made.flush()
+        with _timed(times) as sample:
+            subject.runner.run(run())
+            if made is not None:
+                made.flush()
     return sample
+
+
+@contextmanager
+def _ledger() -> Iterator[SpendLedger]:
+    """Open a ledger with limits in a folder of its own."""
+    from langchain_qwen36.spend import Limit, SpendLedger
+
+    limits = [Limit("all", "1000 CNY"), Limit("user:*", "500 CNY", per="day")]
+    with (
+        TemporaryDirectory() as folder,
+        closing(SpendLedger(f"sqlite:///{folder}/spend.db", limits=limits)) as made,
+    ):
+        yield made
 
 
 def bulk(subject: Subject, *, times: int, way: str) -> Sample:

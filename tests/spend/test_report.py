@@ -9,9 +9,10 @@ import re
 import time
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import Connection, event, text
 
 from langchain_qwen36.catalog import find_offer
 from langchain_qwen36.cli import main
@@ -259,7 +260,7 @@ def test_a_report_over_a_million_calls_opens_in_two_seconds(
     seconds = time.perf_counter() - began
     record_property("seconds", seconds)
     print(f"{seconds:.2f} s for a report over 1,000,000 calls in {USERS * MODELS * DAYS} sums")  # noqa: T201 - the figure
-    assert "1,000,000" in page
+    assert "1.0M" in page
     assert seconds < 2
 
 
@@ -289,14 +290,17 @@ def multiply_calls(ledger, times: int) -> None:
     others = ", ".join(c.name for c in tables.call.c if c.name != "id")
     copies = f"""
         INSERT INTO spend_call (id, {others})
-        WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < {times})
-        SELECT id || '-' || i, {others} FROM spend_call CROSS JOIN n
+        WITH RECURSIVE n(i) AS (SELECT :first UNION ALL SELECT i + 1 FROM n WHERE i < :last)
+        SELECT id || '-' || i, {others} FROM spend_call CROSS JOIN n WHERE id LIKE '%:1'
     """  # noqa: S608 - our own names
     sums = ", ".join(f"{name} = {name} * {times}" for name in tables.ROLLUP_SUMS)
 
-    def change(connection):
-        connection.execute(text(copies))
+    for first in range(2, times + 1, 4):  # a statement of a ledger has a minute
+        span = {"first": first, "last": min(first + 3, times)}
+        ledger._store.write(partial(Connection.execute, statement=text(copies), parameters=span))
+
+    def multiply_sums(connection):
         connection.execute(text(f"UPDATE spend_rollup SET {sums}"))  # noqa: S608 - our own names
         assert connection.execute(text("SELECT COUNT(*) FROM spend_call")).scalar() == 1_000_000
 
-    ledger._store.write(change)
+    ledger._store.write(multiply_sums)
