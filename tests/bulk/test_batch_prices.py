@@ -8,12 +8,8 @@ from decimal import Decimal
 import pytest
 
 from langchain_qwen36.bulk.batch.comparison import compare
-from langchain_qwen36.catalog import (
-    Model,
-    Offer,
-    Price,
-    PriceBook,
-    Tier,
+from langchain_qwen36.catalog import Model, Offer, Price, PriceBook, Tier
+from langchain_qwen36.catalog.batch_services import (
     batch_service,
     batch_services,
     check_batch_model,
