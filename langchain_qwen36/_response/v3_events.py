@@ -40,22 +40,30 @@ class EventWriter:
         self._blocks = 0
         self._open: str | None = None
         self._pieces: list[str] = []
+        self._piece_type = ""
+        self._index = 0
+        """Of the open block."""
         self._calls: dict[int, int] = {}
 
     def write(self, delta: Delta) -> list[Event]:
         """Return the events of one delta; the first call also starts the message."""
-        if delta.kind == self._open:
-            return [self._piece(delta.text)]
+        kind = delta.kind
+        if kind == self._open:
+            # Nearly every delta ends here: what the events have in common is ready.
+            self._pieces.append(delta.text)
+            piece = {"type": self._piece_type, kind: delta.text}
+            return [{"event": "content-block-delta", "index": self._index, "delta": piece}]
         events = [] if self._started else [self._message_start()]
-        match delta.kind:
+        match kind:
             case "text" | "reasoning":
-                self._prose(delta.kind, delta.text, events)
+                self._open_prose(kind, events)
+                events += self.write(delta)
             case "tool_call":
                 self._tool_call(delta, events)
             case "logprobs":
                 pass  # the protocol has no such event; they come with message-finish
             case _:
-                assert_never(delta.kind)
+                assert_never(kind)
         return events
 
     def finish(self, reader: CompletionReader, meta: TransportInfo) -> list[Event]:
@@ -99,22 +107,14 @@ class EventWriter:
             "metadata": {"provider": PROVIDER, "model": self._request.requested_model},
         }
 
-    def _prose(self, kind: str, text: str, events: list[Event]) -> None:
+    def _open_prose(self, kind: str, events: list[Event]) -> None:
+        """Start a block of text or reasoning."""
         self._close(events)
         self._open = kind
-        events.append(_start(self._blocks, {"type": kind, kind: ""}))
+        self._piece_type = f"{kind}-delta"
+        self._index = self._blocks
+        events.append(_start(self._index, {"type": kind, kind: ""}))
         self._blocks += 1
-        events.append(self._piece(text))
-
-    def _piece(self, text: str) -> Event:
-        """Return the event for more text in the open block."""
-        self._pieces.append(text)
-        kind = self._open
-        return {
-            "event": "content-block-delta",
-            "index": self._blocks - 1,
-            "delta": {"type": f"{kind}-delta", kind: text},
-        }
 
     def _tool_call(self, delta: Delta, events: list[Event]) -> None:
         index = self._calls.get(delta.tool_call_index)
