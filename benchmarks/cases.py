@@ -145,9 +145,14 @@ def ainvoke(subject: Subject, *, times: int) -> Sample:
     return sample
 
 
-def at_once(subject: Subject, *, times: int, over: Route = "tcp") -> Sample:
-    """`ainvoke`, all at once; `mb` is the most memory that the process ever had."""
+def at_once(subject: Subject, *, times: int, over: Route = "tcp", together: bool = False) -> Sample:
+    """`ainvoke`, all at once; `mb` is the most memory that the process ever had.
+
+    Together: the floor, too, has all its calls in flight before the first is answered.
+    """
     model = subject.model("text", 20, over)
+    if together and isinstance(model, FloorModel):
+        model.will_wait(times)
 
     async def run() -> None:
         await asyncio.gather(*(model.ainvoke(_QUESTION) for _ in range(times)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ class FloorModel(BaseChatModel):
 
     _deltas: list[dict[str, Any]] = PrivateAttr(default_factory=list)
     _events: list[dict[str, Any]] = PrivateAttr(default_factory=list)
+    _waiting_for: int = PrivateAttr(default=0)
+    _all_came: asyncio.Event = PrivateAttr(default_factory=asyncio.Event)
 
     @property
     def _llm_type(self) -> str:
@@ -39,11 +42,20 @@ class FloorModel(BaseChatModel):
             {"event": "message-finish", "metadata": {}, "additional_kwargs": {}},
         ]
 
+    def will_wait(self, calls: int) -> None:
+        """Answer no `ainvoke` before so many are waiting, as calls over a network wait."""
+        self._waiting_for = calls
+        self._all_came = asyncio.Event()
+
     def _generate(self, *_: Any, **__: Any) -> ChatResult:
         text = "".join(each["content"] for each in self._deltas)
         return ChatResult(generations=[ChatGeneration(message=AIMessage(content=text))])
 
     async def _agenerate(self, *_: Any, **__: Any) -> ChatResult:
+        self._waiting_for -= 1
+        if self._waiting_for > 0:
+            await self._all_came.wait()
+        self._all_came.set()
         return self._generate()
 
     def _stream(self, *_: Any, **__: Any) -> Iterator[ChatGenerationChunk]:
