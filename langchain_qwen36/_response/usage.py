@@ -117,11 +117,9 @@ def _output_details(raw: Mapping[str, Any], written: int) -> OutputTokenDetails:
 def _first(raw: Mapping[str, Any], paths: _Paths) -> int | None:
     if paths.keys.isdisjoint(raw):
         return None
-    for path in paths.paths:
-        if path[0] not in raw:
-            continue
-        value: Any = raw
-        for key in path:
+    for name, *inner in paths.paths:
+        value: Any = raw.get(name)
+        for key in inner:
             value = value.get(key) if isinstance(value, dict) else None
         if value is not None and (count := _count(value)) is not None:
             return count

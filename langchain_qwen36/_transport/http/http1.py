@@ -198,8 +198,9 @@ class _ParsedResponse:
             self.headers.clear()
             return
         self.has_head = True
-        codings = self._values(b"transfer-encoding")
-        lengths = self._values(b"content-length")
+        names = [name.lower() for name, _ in self.headers]
+        codings = self._values(b"transfer-encoding", names)
+        lengths = self._values(b"content-length", names)
         # With a length beside chunks, two readers may see two ends (RFC 9112, section 6.3).
         self.keep_alive = self.parser.should_keep_alive() and not (codings and lengths)
         self.reads_until_close = _reads_until_close(codings, lengths)
@@ -208,8 +209,12 @@ class _ParsedResponse:
     def on_message_complete(self) -> None:
         self.ended = self.has_head
 
-    def _values(self, lower_name: bytes) -> list[bytes]:
-        return [value.strip() for name, value in self.headers if name.lower() == lower_name]
+    def _values(self, lower_name: bytes, names: list[bytes]) -> list[bytes]:
+        """Return the values of a header, most often none; `names` are all, in lower case."""
+        if lower_name not in names:
+            return []
+        pairs = zip(names, self.headers, strict=True)
+        return [value.strip() for name, (_, value) in pairs if name == lower_name]
 
 
 def _reads_until_close(codings: list[bytes], lengths: list[bytes]) -> bool:

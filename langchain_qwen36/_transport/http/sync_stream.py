@@ -137,9 +137,10 @@ class SyncStream:
         if self._unsent:
             return False
         try:
-            if self._is_tls:  # a session ticket is no data of the peer's
-                return self._receive(1) is None
-            return not _poll(self._sock, write=False, seconds=0)
+            if not self._has_pending() and not _poll(self._sock, write=False, seconds=0):
+                return True
+            # A session ticket of TLS is no data of the peer's.
+            return self._is_tls and self._receive(1) is None
         except (OSError, ValueError, httpcore.ReadError):  # the socket was closed
             return False
 
