@@ -272,7 +272,9 @@ class Group:
     @staticmethod
     def _paid_in(key: BalanceKey, row: Row) -> BalanceKey:
         """Return the balance in the currency that was paid; other limits cannot count it."""
-        return key._replace(currency=row["currency"]) if row["currency"] else key
+        if row["currency"] in ("", key.currency):
+            return key
+        return key._replace(currency=row["currency"])
 
     def _add(self, key: BalanceKey, *, spent: int = 0, held: int = 0) -> tuple[int, Balance]:
         balance = self.balances.get(key)

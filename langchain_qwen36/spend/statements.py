@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from langchain_qwen36.spend import tables
 from langchain_qwen36.spend.limits import Balance, BalanceKey, Rule
 from langchain_qwen36.spend.rows import Row, microseconds
-from langchain_qwen36.spend.values import on_conflict_add, write_rows
+from langchain_qwen36.spend.values import on_conflict_add, select_in, write_rows
 from langchain_qwen36.spend.windows import window_from
 
 if TYPE_CHECKING:
@@ -66,13 +66,11 @@ _END_CALL = (
 _ADD_BALANCE = on_conflict_add(_BALANCE, ("spent", "held"))
 _ADD_ROLLUP = on_conflict_add(_ROLLUP, tables.ROLLUP_SUMS)
 _BALANCES = (
-    select(_BALANCE)
-    .where(_BALANCE.c.account.in_(bindparam("accounts", expanding=True)))
-    .where(_BALANCE.c.window_start >= bindparam("oldest"))
-    .order_by(*[_BALANCE.c[name] for name in tables.BALANCE_KEY])
-    .with_for_update()
+    f"SELECT {', '.join(tables.BALANCE_KEY)}, spent, held, topped_up, limit_amount "  # noqa: S608 - our own names
+    "FROM spend_balance WHERE account"
 )
-_BUDGETS = select(_BUDGET).where(_BUDGET.c.account.in_(bindparam("accounts", expanding=True)))
+_THEN = f"AND window_start >= ? ORDER BY {', '.join(tables.BALANCE_KEY)}"
+_BUDGETS = "SELECT account, per, zone, amount, currency FROM spend_budget WHERE account"
 
 
 class StaleRowsError(Exception):
@@ -102,10 +100,9 @@ def _rows_by_id(result: Result[Any]) -> dict[str, Row]:
     return {row["id"]: row for row in rows}
 
 
-def read_budgets(connection: Connection, accounts: Sequence[str]) -> list[Rule]:
+def read_budgets(connection: Connection, accounts: list[str]) -> list[Rule]:
     """Return the limits that are set in the ledger for these accounts."""
-    rows = connection.execute(_BUDGETS, {"accounts": accounts})
-    return [Rule(r.account, r.per, r.zone, r.amount, r.currency) for r in rows]
+    return [Rule(*row) for row in select_in(connection, _BUDGETS, accounts)]
 
 
 def lock_balances(
@@ -115,9 +112,10 @@ def lock_balances(
     names = sorted(set(accounts))
     if not names:
         return {}
+    then = _THEN if connection.dialect.name == "sqlite" else f"{_THEN} FOR UPDATE"
     return {
-        BalanceKey(*row[:5]): Balance(row.spent, row.held, row.topped_up, row.limit_amount)
-        for row in connection.execute(_BALANCES, {"accounts": names, "oldest": oldest})
+        BalanceKey(*row[:5]): Balance(*row[5:])
+        for row in select_in(connection, _BALANCES, names, oldest, then=then)
     }
 
 

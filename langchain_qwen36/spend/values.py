@@ -10,7 +10,7 @@ import sqlite3
 from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -56,6 +56,29 @@ def on_conflict_add(table: Table, sums: Sequence[str]) -> str:
     key = ", ".join(column.name for column in table.primary_key)
     added = ", ".join(f"{name} = {table.name}.{name} + excluded.{name}" for name in sums)
     return f"ON CONFLICT ({key}) DO UPDATE SET {added}"
+
+
+def select_in(
+    connection: Connection, select: str, names: list[str], *others: str, then: str = ""
+) -> list[tuple[Any, ...]]:
+    """Return the rows whose last named column is one of these.
+
+    Args:
+        connection: The connection with the open transaction.
+        select: The statement up to `IN`.
+        names: The values; they are not empty.
+        others: Values of the parameters `?` in `then`.
+        then: The statement after `IN (…)`.
+    """
+    padding = -len(names) % 8  # few different statements, which the driver keeps prepared
+    values = (*names, *names[-1:] * padding, *others)
+    sql = _select(select, len(names) + padding, then, _mark(connection))
+    return [tuple(row) for row in connection.exec_driver_sql(sql, values)]
+
+
+@lru_cache(maxsize=256)
+def _select(select: str, number: int, then: str, mark: str) -> str:
+    return f"{select} IN ({', '.join([mark] * number)}) {then.replace('?', mark)}"
 
 
 @lru_cache(maxsize=64)

@@ -291,7 +291,7 @@ def multiply_calls(ledger, times: int) -> None:
     copies = f"""
         INSERT INTO spend_call (id, {others})
         WITH RECURSIVE n(i) AS (SELECT :first UNION ALL SELECT i + 1 FROM n WHERE i < :last)
-        SELECT id || '-' || i, {others} FROM spend_call CROSS JOIN n WHERE id LIKE '%:1'
+        SELECT id || '/' || i, {others} FROM spend_call CROSS JOIN n WHERE id NOT LIKE '%/%'
     """  # noqa: S608 - our own names
     sums = ", ".join(f"{name} = {name} * {times}" for name in tables.ROLLUP_SUMS)
 
