@@ -343,14 +343,12 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         return bool(call.handlers)
 
     def _hold(self, call: CountedCall) -> None:
-        hold = None
-        if self._ledger.budget or self._durable:
-            ledger = self._durable.ledger if self._durable else None
-            hold = self._estimator.estimate(call, self._ledger.balance.lengths, ledger)
-        pending = pending_call(call, hold)
-        self._ledger.reserve(pending)
-        if self._durable is not None:
-            self._durable.reserve(pending, by_model=call.params.get("_type") == _OUR_TYPE)
+        durable, lengths = self._durable, self._ledger.balance.lengths
+        counts, ledger = self._ledger.budget or durable, durable.ledger if durable else None
+        hold = self._estimator.estimate(call, lengths, ledger) if counts else None
+        self._ledger.reserve(pending := pending_call(call, hold))
+        if durable is not None:
+            durable.reserve(pending, by_model=call.params.get("_type") == _OUR_TYPE)
 
     def _admission(self, call: CountedCall) -> CallAdmission:
         ledgers = tuple(handler._ledger for handler in call.handlers)  # noqa: SLF001 (the same class)
