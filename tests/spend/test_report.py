@@ -290,7 +290,9 @@ def multiply_calls(ledger, times: int) -> None:
     others = ", ".join(c.name for c in tables.call.c if c.name != "id")
     copies = f"""
         INSERT INTO spend_call (id, {others})
-        WITH RECURSIVE n(i) AS (SELECT :first UNION ALL SELECT i + 1 FROM n WHERE i < :last)
+        WITH RECURSIVE n(i) AS (
+            SELECT CAST(:first AS INTEGER) UNION ALL SELECT i + 1 FROM n WHERE i < :last
+        )
         SELECT id || '/' || i, {others} FROM spend_call CROSS JOIN n WHERE id NOT LIKE '%/%'
     """  # noqa: S608 - our own names
     sums = ", ".join(f"{name} = {name} * {times}" for name in tables.ROLLUP_SUMS)
