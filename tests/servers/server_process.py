@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -22,8 +21,6 @@ API_KEY = "sk-scripted"
 START_SECONDS = 420.0
 """vLLM needs one to three minutes on two busy cores."""
 _LOG_LINES = 60
-# The kernel ends the server where the tests are killed; util-linux has the command.
-_DIES_WITH_US = ("setpriv", "--pdeathsig", "TERM") if shutil.which("setpriv") else ()
 
 
 @dataclass(frozen=True)
@@ -58,7 +55,7 @@ def running(
     server = RunningServer(f"http://127.0.0.1:{port}/v1", log)
     with log.open("wb") as out:
         process = subprocess.Popen(  # noqa: S603
-            [*_DIES_WITH_US, *command],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=out,
             stderr=subprocess.STDOUT,
@@ -66,10 +63,25 @@ def running(
             start_new_session=True,
         )
     try:
-        _wait_until_ready(server, process)
-        yield server
+        with _ended_with_us(process.pid):
+            _wait_until_ready(server, process)
+            yield server
     finally:
         _end(process)
+
+
+@contextmanager
+def _ended_with_us(group: int) -> Iterator[None]:
+    """Let a shell end a process group where the tests are killed, which closes the shell's input.
+
+    A signal at the death of the parent is not enough: vLLM ignores SIGTERM while it starts.
+    """
+    command = ["sh", "-c", f"read line || kill -s KILL -- -{group}"]
+    shell = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)  # noqa: S603
+    try:
+        yield
+    finally:
+        shell.communicate(b"the tests end it\n")
 
 
 def _wait_until_ready(server: RunningServer, process: subprocess.Popen[bytes]) -> None:
