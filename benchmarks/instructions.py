@@ -31,7 +31,7 @@ _SIZES = {
     "stream": (200, 1_200),
     "astream": (200, 1_200),
     "events": (200, 1_200),
-    "at_once": (100, 300),
+    "at_once": (40, 120),
 }
 """Fewer and more calls, or chunks of one stream: what one costs is the difference, without imports
 and first calls."""

@@ -153,9 +153,9 @@ class ChatQwen36(BaseChatQwen):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        from langchain_qwen36._model import hooks  # noqa: PLC0415
+        from langchain_qwen36._model.hooks import generate  # noqa: PLC0415
 
-        return hooks.generate(self, messages, stop, run_manager, kwargs)
+        return generate(self, messages, stop, run_manager, kwargs)
 
     @with_cached_signature
     async def _agenerate(
@@ -165,9 +165,9 @@ class ChatQwen36(BaseChatQwen):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        from langchain_qwen36._model import hooks  # noqa: PLC0415
+        from langchain_qwen36._model.hooks import agenerate  # noqa: PLC0415
 
-        return await hooks.agenerate(self, messages, stop, run_manager, kwargs)
+        return await agenerate(self, messages, stop, run_manager, kwargs)
 
     def _stream(
         self,
@@ -176,9 +176,9 @@ class ChatQwen36(BaseChatQwen):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        from langchain_qwen36._model import hooks  # noqa: PLC0415
+        from langchain_qwen36._model.hooks import stream  # noqa: PLC0415
 
-        return hooks.stream(self, messages, stop, run_manager, kwargs)
+        return stream(self, messages, stop, run_manager, kwargs)
 
     # A coroutine function that yields would cost each chunk a step more.
     def _astream(
@@ -188,9 +188,9 @@ class ChatQwen36(BaseChatQwen):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        from langchain_qwen36._model import hooks  # noqa: PLC0415
+        from langchain_qwen36._model.hooks import astream  # noqa: PLC0415
 
-        return hooks.astream(self, messages, stop, run_manager, kwargs)
+        return astream(self, messages, stop, run_manager, kwargs)
 
     def _stream_chat_model_events(
         self,
@@ -200,9 +200,9 @@ class ChatQwen36(BaseChatQwen):
         **kwargs: Any,
     ) -> Iterator[dict[str, Any]]:
         """Stream LangChain's v3 events without building chunks first."""
-        from langchain_qwen36._model import hooks  # noqa: PLC0415
+        from langchain_qwen36._model.hooks import stream_events  # noqa: PLC0415
 
-        return hooks.stream_events(self, messages, stop, run_manager, kwargs)
+        return stream_events(self, messages, stop, run_manager, kwargs)
 
     def _astream_chat_model_events(
         self,
@@ -212,9 +212,9 @@ class ChatQwen36(BaseChatQwen):
         **kwargs: Any,
     ) -> AsyncIterator[dict[str, Any]]:
         """Stream LangChain's v3 events, async."""
-        from langchain_qwen36._model import hooks  # noqa: PLC0415
+        from langchain_qwen36._model.hooks import astream_events  # noqa: PLC0415
 
-        return hooks.astream_events(self, messages, stop, run_manager, kwargs)
+        return astream_events(self, messages, stop, run_manager, kwargs)
 
     @classmethod
     def from_chat_openai(cls, model: BaseChatModel, **settings: Unpack[InitSettings]) -> Self:
