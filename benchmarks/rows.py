@@ -14,8 +14,6 @@ Measure = Literal["seconds", "cpu", "mb", "load", "instructions"]
 EVERYONE = (FLOOR, OURS, OPENAI, "ChatQwen", "ChatDeepSeek", "ChatOpenRouter")
 _PEERS = {
     "everyone": EVERYONE,
-    # ChatOpenRouter makes a pool of its own for each model and takes 0.6 ms for each chunk.
-    "without the slowest": tuple(peer for peer in EVERYONE if peer != "ChatOpenRouter"),
     # A minute for each run of ChatOpenAI; ChatQwen and ChatDeepSeek are children of its class.
     "long runs": (FLOOR, OURS, OPENAI),
     "both": (OURS, OPENAI),
