@@ -23,8 +23,10 @@ from fault_server import FaultServer, Wire, head, stream, whole
 
 from langchain_qwen36._transport import Timeouts
 from langchain_qwen36._transport.http import async_pool, connections, idle, sync_pool
+from langchain_qwen36._transport.http.async_pool import AsyncPool
 from langchain_qwen36._transport.http.async_stream import AsyncioStream
 from langchain_qwen36._transport.http.idle import check_is_quiet
+from langchain_qwen36._transport.http.sync_pool import SyncPool
 from langchain_qwen36._transport.http.sync_stream import SyncStream
 from langchain_qwen36._transport.http.tcp_info import bytes_acknowledged, check_answers
 from langchain_qwen36.errors import (
@@ -36,6 +38,7 @@ from langchain_qwen36.errors import (
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import Callable
 
     from modes import Mode
 
@@ -135,9 +138,25 @@ def test_a_connection_rests_before_it_goes_to_a_waiting_call(
     mode: Mode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What comes a moment behind a response is seen, though a call waits for the connection."""
-    for module in (async_pool, sync_pool):
+    has_come = threading.Semaphore(0)
+
+    def counted(acquire: Callable[..., Any]) -> Callable[..., Any]:
+        def count(pool: object, seconds: float | None) -> Any:
+            has_come.release()
+            return acquire(pool, seconds)
+
+        return count
+
+    def late_response_once_both_came(wire: Wire) -> None:
+        if server.connections == 1:
+            assert all(has_come.acquire(timeout=30) for _ in range(2))
+            wire.wait(0.2)  # until the second one waits
+        late_response(wire)
+
+    for module, pool in ((async_pool, AsyncPool), (sync_pool, SyncPool)):
         monkeypatch.setattr(module, "HANDOVER_SECONDS", 400 * module.HANDOVER_SECONDS)
-    with FaultServer(late_response) as server:
+        monkeypatch.setattr(pool, "_acquire", counted(pool._acquire))
+    with FaultServer(late_response_once_both_came) as server:
         assert ask_many(mode, server, 2, max_connections=1) == QUESTIONS[:2]
         assert all(late_responses.acquire(timeout=30) for _ in range(2))
 
