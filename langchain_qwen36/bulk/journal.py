@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
-from langchain_qwen36.bulk import schema
+from langchain_qwen36.bulk import schema, statements
 from langchain_qwen36.bulk.types import Row, Run, Totals
 from langchain_qwen36.errors import JournalError
 
@@ -203,15 +203,15 @@ class Journal:
         `KEY-2`, `KEY-3`, …, in the order of the input.
         """
         with self.transaction() as database:
-            return [_admit(database, run, each, self._repeats) for each in candidates]
+            return statements.admit(database, run, candidates, self._repeats)
 
     def apply(self, turns: Sequence[Turn]) -> None:
         """Write the ends and beginnings of rows; all are durable when this returns."""
         ended = [_outcome_values(turn.ended) for turn in turns if turn.ended is not None]
-        begun = [(turn.begun,) for turn in turns if turn.begun is not None]
+        begun = [turn.begun for turn in turns if turn.begun is not None]
         with self.transaction() as database:
-            database.executemany(_END, ended)
-            database.executemany(_BEGIN, begun)
+            statements.end(database, ended)
+            statements.begin(database, begun)
 
     def rows(self, generation: int | None = None, *, state: str | None = None) -> Iterator[Row]:
         """Yield rows in the order of the input, a page at a time.
@@ -257,41 +257,6 @@ class Journal:
         return Totals(dict(zip(names, tokens, strict=True)), costs, unpriced)
 
 
-def _admit(
-    database: sqlite3.Connection, run: Run, candidate: Candidate, repeats: dict[str, int]
-) -> Row:
-    values = (run.generation, run.number, candidate.position, candidate.line, candidate.id)
-    key, found = candidate.key, database.execute(_LOOK, (candidate.key,)).fetchone()
-    if found is not None and found[0] == run.number:
-        repeats[key] = repeats.get(key, 1) + 1
-        key = f"{key}-{repeats[key]}"
-        found = database.execute(_LOOK, (key,)).fetchone()
-    database.execute(
-        "UPDATE bulk_row SET generation = 0 WHERE generation = ? AND position = ? AND key <> ?",
-        (run.generation, candidate.position, key),
-    )
-    if found is None:
-        database.execute(_INSERT, (key, *values))
-        return Row(
-            key=key,
-            position=candidate.position,
-            line=candidate.line,
-            id=candidate.id,
-            state="pending",
-        )
-    database.execute(_RENEW, (*values, key))
-    _, state, attempts, error = found
-    return Row(
-        key=key,
-        position=candidate.position,
-        line=candidate.line,
-        id=candidate.id,
-        state=state,
-        attempts=attempts,
-        error=None if error is None else orjson.loads(error),
-    )
-
-
 _SUM_TOKENS = (
     "SELECT COALESCE(SUM(json_extract(usage, '$.input_tokens')), 0),"
     " COALESCE(SUM(json_extract(usage, '$.output_tokens')), 0),"
@@ -303,35 +268,20 @@ _SUM_COSTS = (
     "SELECT currency, SUM(cost) FROM bulk_row"
     " WHERE generation = ? AND cost IS NOT NULL AND currency <> '' GROUP BY currency"
 )
-_LOOK = "SELECT run, state, attempts, error FROM bulk_row WHERE key = ?"
-_INSERT = (
-    "INSERT INTO bulk_row (key, generation, run, position, line, id, state)"
-    " VALUES (?, ?, ?, ?, ?, ?, 'pending')"
-)
-_RENEW = "UPDATE bulk_row SET generation = ?, run = ?, position = ?, line = ?, id = ? WHERE key = ?"
-_BEGIN = "UPDATE bulk_row SET state = 'sent', attempts = attempts + 1 WHERE key = ?"
-_END = (
-    "UPDATE bulk_row SET state = ?, attempts = attempts - ?, answer = ?, usage = ?,"
-    " cost = CASE WHEN ? IS NULL THEN cost ELSE COALESCE(cost, 0) + ? END,"
-    " currency = CASE WHEN ? = '' THEN currency ELSE ? END, error = ?, fields = ?, ended = ?"
-    " WHERE key = ?"
-)
 
 
 def _outcome_values(outcome: Outcome) -> tuple[Any, ...]:
     return (
+        outcome.key,
         outcome.state,
         int(not outcome.sent),
         json_text(outcome.answer),
         json_text(outcome.usage),
         outcome.cost,
-        outcome.cost,
-        outcome.currency,
         outcome.currency,
         json_text(outcome.error),
         json_text(outcome.fields),
         now(),
-        outcome.key,
     )
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import orjson
 from langchain_core.messages import BaseMessage, convert_to_messages
 from langchain_core.prompts import BasePromptTemplate, ChatPromptTemplate, PromptTemplate
-from langchain_core.utils.formatting import formatter
 
 from langchain_qwen36.errors import BulkInputError
 
@@ -47,10 +46,10 @@ class RowPrompt:
                 )
         except (ValueError, TypeError) as error:
             raise BulkInputError(f"The prompt is no template: {error}") from error
-
-    @property
-    def variables(self) -> tuple[str, ...]:
+        self.variables = self._variables()
         """The fields that each row must have."""
+
+    def _variables(self) -> tuple[str, ...]:
         if self._template is not None:
             return tuple(self._template.input_variables)
         return () if self._for_chain else ("messages",)
@@ -71,7 +70,7 @@ class RowPrompt:
     def fill(self, fields: Mapping[str, Any]) -> Any:
         """Return the text or the messages of a row; a chain without a prompt gets the fields."""
         if self._text is not None:
-            return formatter.format(self._text, **fields)
+            return self._text.format(**fields)  # LangChain's formatter does it in Python
         if self._template is not None:
             return self._template.invoke(dict(fields)).to_messages()
         if self._for_chain:

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 from langchain_core.load import dumps
@@ -76,6 +76,7 @@ class ModelTask:
     def __init__(self, model: ChatQwen36, bound: Runnable[Any, Any], parser: Any = None) -> None:
         self.model = model
         self._bound = bound
+        self._once = _without_retries(bound)
         self._parser = parser
         self._settings = _settings_of(bound)
         self._digest = _digest(self._body_without_messages())
@@ -112,7 +113,7 @@ class ModelTask:
         """Send one request, once; the runner retries. Errors are in the answer."""
         config: RunnableConfig | None = {"callbacks": list(callbacks)} if callbacks else None
         try:
-            message = await self._bound.ainvoke(request, config, max_retries=0)
+            message = await self._once.ainvoke(request, config)
         except (asyncio.CancelledError, KeyboardInterrupt):
             raise
         except BaseException as error:  # noqa: BLE001 - it is the row's
@@ -216,6 +217,15 @@ def _model_of(runnable: Runnable[Any, Any]) -> ChatQwen36 | None:
     while isinstance(runnable, RunnableBinding) and not runnable.config_factories:
         runnable = runnable.bound
     return runnable if isinstance(runnable, ChatQwen36) else None
+
+
+def _without_retries(runnable: Runnable[Any, Any]) -> Runnable[Any, Any]:
+    """Return a model that sends each request once: set here, it is not checked in each call."""
+    if isinstance(runnable, RunnableBinding):
+        kwargs = {name: value for name, value in runnable.kwargs.items() if name != "max_retries"}
+        inner = _without_retries(runnable.bound)
+        return runnable.model_copy(update={"bound": inner, "kwargs": kwargs})
+    return cast("ChatQwen36", runnable).model_copy(update={"max_retries": 0})
 
 
 def _settings_of(runnable: Runnable[Any, Any]) -> dict[str, Any]:

@@ -97,6 +97,34 @@ def test_costs_of_all_attempts_add_up(path: Path) -> None:
         assert (row.cost, row.currency, row.amount) == (12, "USD", 12 * row.amount / 12)
 
 
+def test_two_ends_of_a_row_in_one_group_add_up(path: Path) -> None:
+    """A group that ends a row twice counts both costs and keeps the later state."""
+    with Journal(path) as journal:
+        journal.admit(journal.begin_run("f", {}), candidates("a"))
+        outcomes = [Outcome(key="a", state=state, cost=5) for state in ("pending", "done")]
+        journal.apply([Turn(outcome) for outcome in outcomes])
+        assert [(row.state, row.cost) for row in journal.rows()] == [("done", 10)]
+
+
+def test_a_block_of_any_size_is_written_whole(path: Path) -> None:
+    """Rows are written many at once, and those left over in smaller statements."""
+    keys = [f"k{number}" for number in range(87)]  # 64 + 16 + 4 + 1 + 1 + 1
+    with Journal(path) as journal:
+        journal.admit(journal.begin_run("f", {}), candidates(*keys))
+        journal.apply(
+            [Turn(Outcome(key=key, state="done", answer={"answer": key})) for key in keys]
+        )
+        assert [row.answer for row in journal.rows()] == [{"answer": key} for key in keys]
+
+
+def test_rows_that_change_places_are_in_the_new_order(path: Path) -> None:
+    """A later run that reads the same requests in another order has them in that order."""
+    with Journal(path) as journal:
+        for keys in (["a", "b", "c"], ["b", "c", "a"]):
+            journal.admit(journal.begin_run("f", {}), candidates(*keys))
+            assert [row.key for row in journal.rows()] == keys
+
+
 def test_pages_join_without_a_gap(path: Path) -> None:
     """Reading more rows than a page gives each once, in the order of the input."""
     with Journal(path) as journal:
