@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from answers import chunk, completion, read
-from langchain_core.exceptions import ModelRefusalError
+from langchain_core import exceptions
+from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration
 
@@ -25,7 +28,7 @@ def test_a_refusal_is_a_content_block(payloads: list[dict], style: str) -> None:
     assert message.response_metadata["normalized_finish_reason"] == "refusal"
 
 
-@pytest.mark.parametrize(
+REFUSED = pytest.mark.parametrize(
     "message",
     [
         pytest.param(AIMessage("", additional_kwargs={"refusal": "no"}), id="refusal"),
@@ -35,9 +38,29 @@ def test_a_refusal_is_a_content_block(payloads: list[dict], style: str) -> None:
         ),
     ],
 )
+
+
+def parse(message: AIMessage) -> Any:
+    """Read a message's structured output."""
+    return StructuredOutputParser(target=None).parse_result([ChatGeneration(message=message)])
+
+
+@pytest.mark.skipif(
+    not hasattr(exceptions, "ModelRefusalError"), reason="from langchain-core 1.7.5 on"
+)
+@REFUSED
 def test_structured_output_raises_cores_error(message: AIMessage) -> None:
     """A refusal or a content filter is no parsing error; the message is in the exception."""
-    parser = StructuredOutputParser(target=None)
-    with pytest.raises(ModelRefusalError) as caught:
-        parser.parse_result([ChatGeneration(message=message)])
+    with pytest.raises(exceptions.ModelRefusalError) as caught:
+        parse(message)
     assert caught.value.raw_message == message
+
+
+@REFUSED
+def test_an_older_core_raises_a_parsing_error(
+    message: AIMessage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before langchain-core 1.7.5 a refusal raises the error that structured output had."""
+    monkeypatch.delattr(exceptions, "ModelRefusalError", raising=False)
+    with pytest.raises(OutputParserException, match="The model refused: "):
+        parse(message)
