@@ -341,3 +341,9 @@ def test_a_misspelt_gateway_names_its_nearest_neighbors(name, expected):
     with pytest.raises(UnsupportedSettingError) as caught:
         select_endpoint(name, None, has_key=True, env={})
     assert expected in str(caught.value)
+
+
+def test_a_key_without_its_gateway_is_refused() -> None:
+    """A key says not whose it is: the error names the gateways that it may belong to."""
+    with pytest.raises(MissingKeyError, match=r"pass `gateway=` \(one of dashscope, "):
+        select_endpoint(None, None, has_key=True, env={})

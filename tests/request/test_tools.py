@@ -310,3 +310,13 @@ def test_the_same_tool_given_twice_goes_out_once():
     """As with a class and its own JSON schema, whose titles alone differ."""
     wire = to_wire([Weather, {**Weather.model_json_schema()}])
     assert [tool["function"]["name"] for tool in wire] == ["Weather"]
+
+
+def test_a_schema_that_is_too_deep_names_its_tool() -> None:
+    """A schema that no reader can walk is refused before anything is sent, by the tool's name."""
+    schema = {"type": "object"}
+    for _ in range(100_000):
+        schema = {"type": "object", "properties": {"a": schema}}
+    tool = {"type": "function", "function": {"name": "weather", "parameters": schema}}
+    with pytest.raises(ValueError, match="The schema of the tool 'weather' is nested too deep"):
+        to_wire([tool])

@@ -140,6 +140,13 @@ def test_a_throttle_by_code_may_be_no_money_by_text() -> None:
         (400, "the request exceeds the available context size. try increasing the context size"),
         (400, "request (5000 tokens) exceeds the available context size (4096 tokens)"),
         (400, "This endpoint's maximum context length is 262144 tokens."),
+        (
+            400,  # the input alone is too long, whatever output was asked for
+            (
+                "This model's maximum context length is 4096 tokens. However, you requested 9000 "
+                "output tokens and your prompt contains at least 5000 input tokens."
+            ),
+        ),
         (400, "You passed 5000 input tokens. However, the model's context length is only 4096."),
         (413, "Input is too long for requested model."),
         (422, "prompt is too long: 5000 tokens > 4096 maximum"),

@@ -66,3 +66,21 @@ def test_a_stream_hands_out_nothing_before_the_json() -> None:
     assert partial_json('Here: {"a": 1') is NOT_JSON
     assert partial_json('```json\n{"a": 1') == {"a": 1}
     assert partial_json('{"a": 1} and') == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("no bracket at all", id="words"),
+        pytest.param('Take {"a": 1} or {"a": 2}', id="two-values"),
+        pytest.param('{"a": "' + "x" * 1_000_001, id="too-long"),
+    ],
+)
+def test_what_is_not_cut_json_is_not_repaired(text: str) -> None:
+    """Only one value whose end is missing is repaired, up to a length."""
+    assert find_json(text, repair=True) is NOT_JSON
+
+
+def test_json_that_is_nested_too_deeply_is_no_prefix() -> None:
+    """What the reader cannot read now it cannot read with more text either."""
+    assert not is_prefix("[" * 100_000)

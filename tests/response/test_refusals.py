@@ -12,6 +12,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration
 
 from langchain_qwen36._model.output_parser import StructuredOutputParser
+from langchain_qwen36._response.refusals import refusal_block
 
 BLOCK = {"type": "refusal", "refusal": "I cannot help."}
 STREAM = [chunk({"refusal": "I cannot "}), chunk({"refusal": "help."}), chunk(finish="stop")]
@@ -38,6 +39,12 @@ REFUSED = pytest.mark.parametrize(
         ),
     ],
 )
+
+
+def test_other_blocks_are_no_refusal() -> None:
+    """A list of text blocks without a refusal among them is an answer."""
+    blocks = ["a", {"type": "text", "text": "b"}]
+    assert refusal_block(AIMessage(blocks)) is None
 
 
 def parse(message: AIMessage) -> Any:

@@ -116,3 +116,30 @@ def test_a_one_shot_answer_is_split_the_same_way() -> None:
     """DashScope's leak in one-shot answers."""
     answer = agreed([completion({"content": "<think>\nhm\n</think>\n\nyes"})])
     assert (answer["thoughts"], answer["text"]) == ("hm", "yes")
+
+
+LEFT_OVER = pytest.mark.parametrize(
+    ("was_cut", "text", "expected"),
+    [
+        pytest.param(True, "the rest </think> ans", "the rest </think> ans", id="tag-in-a-line"),
+        pytest.param(False, "</think>\n" * 10 + "ans", "</think>\nans", id="many-tags"),
+        pytest.param(False, " " * 65 + "ans", " " * 65 + "ans", id="much-space"),
+    ],
+)
+
+
+@LEFT_OVER
+def test_what_is_no_leftover_tag_is_the_answer(was_cut: bool, text: str, expected: str) -> None:
+    """After reasoning in its own field a tag is dropped only where it stands as one."""
+    splitter = ThinkTagSplitter(lone=False)
+    splitter.reasoning_came(was_cut=was_cut)
+    parts = [splitter.feed(text), splitter.finish()]
+    assert expected == "".join(part.content for part in parts)
+    assert not any(part.reasoning for part in parts)
+
+
+def test_reasoning_in_its_own_field_ends_open_tags() -> None:
+    """Thoughts between tags, still open when reasoning comes in a field, are all handed out."""
+    splitter = ThinkTagSplitter(lone=False)
+    parts = [splitter.feed("<think>draft </thi"), splitter.reasoning_came(was_cut=False)]
+    assert "".join(part.reasoning for part in parts) == "draft </thi"
