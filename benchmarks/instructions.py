@@ -31,7 +31,6 @@ _SIZES = {
     "stream": (200, 1_200),
     "astream": (200, 1_200),
     "events": (200, 1_200),
-    "at_once": (40, 120),
 }
 """Fewer and more calls, or chunks of one stream: what one costs is the difference, without imports
 and first calls."""
@@ -41,7 +40,7 @@ import sys
 from benchmarks.cases import CASES, Subject
 peer, servers, case, size = sys.argv[1:]
 subject = Subject(peer, json.loads(servers))
-settings = {"times" if case in ("invoke", "ainvoke", "at_once") else "chunks": int(size)}
+settings = {"times" if case in ("invoke", "ainvoke") else "chunks": int(size)}
 with subject.runner:
     CASES[case](subject, **settings)
 """
