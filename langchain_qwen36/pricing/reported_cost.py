@@ -16,7 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36.pricing.money import Money, parse_decimal
+from langchain_qwen36.pricing.money import parse_decimal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,11 +40,6 @@ class Reported:
     byok: bool = False
     """Whether the call was paid with your own key at the provider: the amount is the provider's
     bill and the fee."""
-
-    @property
-    def money(self) -> Money:
-        """The amount with its currency."""
-        return Money(self.amount, self.currency)
 
 
 def reported_cost(

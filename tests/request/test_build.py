@@ -358,6 +358,11 @@ class TestFormat:
         assert orjson.dumps(SCHEMA).decode() in request.body["messages"][0]["content"]
         assert request.notes.keys() == {"response_format", "thinking"}
 
+    def test_a_schema_without_a_name_gets_none(self):
+        """The label of a response format goes out as it was given."""
+        wanted = {"type": "json_schema", "json_schema": {"schema": SCHEMA}}
+        assert ask(VLLM, response_format=wanted).body["response_format"] == wanted
+
     @pytest.mark.pain("P35")
     def test_a_model_that_takes_schemas_gets_its_own(self):
         """The model's row knows better than the gateway's."""

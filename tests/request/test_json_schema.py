@@ -142,3 +142,9 @@ def test_any_schema_is_left_with_objects_and_whole_refs(schema):
     if '"$ref": "#/$defs/A"' in json.dumps(written):
         assert "A" in written["$defs"]
     assert normalize_schema(normalized) == normalized
+
+
+def test_a_choice_of_schemas_gets_no_properties() -> None:
+    """Arguments that are one of several schemas stay a choice, as `properties` would narrow it."""
+    either = {"anyOf": [{"type": "object", "properties": {"a": STRING}}, EMPTY]}
+    assert either == normalize_parameters(either)

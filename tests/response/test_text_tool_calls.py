@@ -257,3 +257,18 @@ def test_a_call_left_in_the_text_is_recovered_from_a_gateway(
         assert [call["args"] for call in message.tool_calls] == calls
         assert message.text == left
         assert ("notes" in message.response_metadata) == bool(calls)
+
+
+@pytest.mark.parametrize(
+    ("block", "args"),
+    [
+        pytest.param(
+            XML[: XML.index("</function>")] + "<parameter=un", '{"city": "Paris"]', id="xml"
+        ),
+        pytest.param("<tool_call>\n<function=get_weather>\n<parameter=ci", "{]", id="xml-first"),
+    ],
+)
+def test_a_block_cut_by_the_token_limit_is_an_invalid_call(block: str, args: str) -> None:
+    """A cut call is no text and is never run: it keeps the parameters that were complete."""
+    answer = agreed(text_chunks([block], "length"), BOUND)
+    assert ([], [("get_weather", args)], "") == (answer["calls"], answer["invalid"], answer["text"])
