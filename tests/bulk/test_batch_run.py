@@ -65,6 +65,20 @@ def test_a_file_becomes_priced_answers_in_order(tmp_path: Path) -> None:
     assert {name: float(cost) for name, cost in report.cost.items()} == {"CNY": 3 * HALF}
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_120_thousand_rows_become_three_files(tmp_path: Path) -> None:
+    """A service that takes 50,000 requests a file gets three, and each row is billed once."""
+    count = 120_000
+    write_input(tmp_path, [f"number {n}" for n in range(count)])
+    with BatchGateway() as gateway:
+        report = run(gateway, tmp_path, batch=True)
+        sizes = [len(job.lines) for job in gateway.jobs.values()]
+    assert sorted(sizes) == [20_000, 50_000, 50_000]
+    assert (report.rows, report.done, report.is_complete) == (count, count, True)
+    assert (len(gateway.bills), gateway.bills.total()) == (count, count)
+
+
 def test_rows_that_a_batch_did_not_run_are_run_live(tmp_path: Path) -> None:
     """The batch expired after one answer: a live run calls the other two, and no more."""
     write_input(tmp_path, ["a", "b", "c"])
