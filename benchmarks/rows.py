@@ -66,7 +66,7 @@ class Row:
     """Whether the unit is one of "how many a second"."""
     fresh: bool = False
     """Whether every run has a process of its own: for the most memory a process ever had."""
-    rounds: int = 5
+    rounds: int = 3
     """How often each model has its turn."""
     peers: tuple[str, ...] = EVERYONE
     variants: dict[str, dict[str, Any]] = field(default_factory=dict)
