@@ -101,7 +101,7 @@ class BookIfCancelled:
 
     Args:
         run_manager: The run's callbacks.
-        sent: Returns whether a request may have been sent, and so be billed.
+        sent: Whether a request may have been sent, and so be billed.
     """
 
     def __init__(
@@ -130,9 +130,9 @@ def last_chunk(
 
     Args:
         prepared: The call.
-        writer: What wrote the chunks before.
-        stream: What was read.
-        span: What `langfuse_span` gave when the call began; it gets the cost.
+        writer: The writer of the chunks before.
+        stream: The response that was read.
+        span: The result of `langfuse_span` when the call began; the cost is written on it.
     """
     chunk = writer.last(stream.reader, stream.meta)
     if span is not None:

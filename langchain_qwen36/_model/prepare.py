@@ -11,13 +11,8 @@ from langchain_qwen36._logging import logger_for
 from langchain_qwen36._model import call_options as call_settings
 from langchain_qwen36._model import legacy_functions
 from langchain_qwen36._model.connection import (
-    async_api_key,
-    check_api_key,
     check_headers,
-    ensure_engine_running,
     headers_of,
-    resolve_endpoint,
-    sync_api_key,
     target_of,
     timeouts_of,
     url_with_query,
@@ -39,17 +34,6 @@ if TYPE_CHECKING:
     from langchain_qwen36._request.types import Request
     from langchain_qwen36.catalog import Offer
     from langchain_qwen36.gateways import Endpoint
-
-
-__all__ = [
-    "PreparedCall",
-    "async_api_key",
-    "check_api_key",
-    "ensure_engine_running",
-    "prepare_call",
-    "resolve_endpoint",
-    "sync_api_key",
-]
 
 logger = logger_for(__name__)
 

@@ -42,7 +42,7 @@ class EventWriter:
         self._pieces: list[str] = []
         self._piece_type = ""
         self._index = 0
-        """Of the open block."""
+        """Index of the open block."""
         self._calls: dict[int, int] = {}
 
     def write(self, delta: Delta) -> list[Event]:
@@ -139,7 +139,7 @@ class EventWriter:
             block: dict[str, Any] = {"type": self._open, self._open: "".join(self._pieces)}
             if self._open == "text":
                 block = with_citations(block, kwargs)
-            events.append(_finish(self._blocks - 1, block))
+            events.append(_finish(self._index, block))
             self._open = None
             self._pieces = []
 

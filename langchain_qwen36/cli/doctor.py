@@ -13,7 +13,7 @@ import httpx
 from langchain_core.messages import HumanMessage
 
 from langchain_qwen36 import ChatQwen36
-from langchain_qwen36._model import prepare
+from langchain_qwen36._model import connection, prepare
 from langchain_qwen36.callbacks.pricer import is_self_hosted
 from langchain_qwen36.catalog import find_model, find_offer, wire_id
 from langchain_qwen36.errors import QwenError
@@ -90,7 +90,7 @@ def diagnose(settings: dict[str, Any], *, offline: bool = False) -> Iterator[Fin
         yield _gateway(endpoint)
         yield _key(model, endpoint)
         if not offline:
-            endpoint = prepare.ensure_engine_running(endpoint)
+            endpoint = connection.ensure_engine_running(endpoint)
     except (QwenError, ValueError) as error:
         yield Finding("FAIL", "gateway", str(error))
         return
@@ -167,7 +167,7 @@ def _thinking(model: ChatQwen36, endpoint: Endpoint) -> Finding:
 
 def _server(model: ChatQwen36, endpoint: Endpoint) -> Iterator[Finding]:
     """Ask the server for its list of models, which costs nothing."""
-    key = _call_quietly(lambda: prepare.sync_api_key(model, endpoint))
+    key = _call_quietly(lambda: connection.sync_api_key(model, endpoint))
     headers = {"authorization": f"Bearer {key.get_secret_value()}"} if key else {}
     url = f"{endpoint.base_url}/models"
     try:

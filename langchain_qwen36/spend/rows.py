@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_qwen36.pricing.units import units_of
 from langchain_qwen36.spend.limits import BalanceKey
-from langchain_qwen36.spend.tables import (
-    TEXT_DIMENSIONS,
-)
+from langchain_qwen36.spend.tables import TEXT_DIMENSIONS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -198,7 +196,7 @@ def _listed(listed: Money | None, currency: str) -> int | None:
 
 def _tags(tags: tuple[str, ...]) -> str:
     """Return tags as JSON, at most 1 kB: a row must not hold a prompt."""
-    text = json.dumps(tags, ensure_ascii=False) if tags else ""
+    text = json.dumps(tags, ensure_ascii=False)
     kept = list(tags)
     while len(text.encode()) > _TAGS_BYTES:
         kept.pop()

@@ -42,15 +42,17 @@ _END_COLUMNS = (
     *tables.TOKEN_COLUMNS,
 )
 """Columns that an end writes; the accounts of a call never change."""
+_BOUND = "b_"
+"""Prefix of the parameters of an update: SQLAlchemy uses the columns' own names itself."""
 _UPDATE_CALL = (
     update(_CALL)
-    .where(_CALL.c.id == bindparam("b_id"))
-    .values({name: bindparam(f"b_{name}") for name in _END_COLUMNS})
+    .where(_CALL.c.id == bindparam(f"{_BOUND}id"))
+    .values({name: bindparam(f"{_BOUND}{name}") for name in _END_COLUMNS})
 )
 _UPDATE_BALANCE = (
     update(_BALANCE)
-    .where(*[_BALANCE.c[name] == bindparam(f"b_{name}") for name in tables.BALANCE_KEY])
-    .values({name: bindparam(f"b_{name}") for name in ("spent", "held", "limit_amount")})
+    .where(*[_BALANCE.c[name] == bindparam(f"{_BOUND}{name}") for name in tables.BALANCE_KEY])
+    .values({name: bindparam(f"{_BOUND}{name}") for name in ("spent", "held", "limit_amount")})
 )
 _CALLS = (
     select(_CALL)
@@ -161,15 +163,13 @@ def end_calls(connection: Connection, rows: Mapping[str, Row]) -> None:
 
 def update_calls(connection: Connection, rows: Mapping[str, Row]) -> None:
     """Update calls."""
-    _execute_many(connection, _UPDATE_CALL, list(rows.values()), prefix="b_")
+    _update_many(connection, _UPDATE_CALL, list(rows.values()))
 
 
 def write_balances(connection: Connection, balances: Mapping[BalanceKey, Balance]) -> None:
     """Write the sums that changed."""
     changed = sorted((key, row) for key, row in balances.items() if row.changed and not row.is_new)
-    _execute_many(
-        connection, _UPDATE_BALANCE, [_balance_row(key, row) for key, row in changed], prefix="b_"
-    )
+    _update_many(connection, _UPDATE_BALANCE, [_balance_row(key, row) for key, row in changed])
     new = [_balance_row(key, row) for key, row in balances.items() if row.is_new]
     write_rows(connection, _BALANCE, new, _ADD_BALANCE)
 
@@ -181,33 +181,26 @@ def add_to_rollup(connection: Connection, sums: Mapping[tuple[str, ...], list[in
     write_rows(connection, _ROLLUP, rows, _ADD_ROLLUP)
 
 
-def _execute_many(
-    connection: Connection, statement: Any, rows: Sequence[Row], prefix: str = ""
-) -> None:
-    """Run a statement for each row, without SQLAlchemy's own handling of each parameter.
+def _update_many(connection: Connection, statement: Any, rows: Sequence[Row]) -> None:
+    """Run an update for each row, without SQLAlchemy's own handling of each parameter.
 
     Our columns are texts and integers, which both drivers take as they are.
     """
     if not rows:
         return
-    sql, names, is_positional = _compiled(statement, connection.dialect, prefix)
-    pick = itemgetter(*(name for _, name in names))
+    sql, names, is_positional = _compiled(statement, connection.dialect)
+    pick = itemgetter(*(name.removeprefix(_BOUND) for name in names))
     if is_positional:
         connection.exec_driver_sql(sql, [pick(row) for row in rows])
     else:
-        bound = [name for name, _ in names]
-        connection.exec_driver_sql(sql, [dict(zip(bound, pick(row), strict=True)) for row in rows])
+        connection.exec_driver_sql(sql, [dict(zip(names, pick(row), strict=True)) for row in rows])
 
 
 @lru_cache(maxsize=16)
-def _compiled(
-    statement: Any, dialect: Dialect, prefix: str
-) -> tuple[str, list[tuple[str, str]], bool]:
-    """Return a statement's SQL, and its parameters' names when bound and in a row."""
+def _compiled(statement: Any, dialect: Dialect) -> tuple[str, list[str], bool]:
+    """Return a statement's SQL, the names of its parameters, and whether they have an order."""
     compiled = statement.compile(dialect=dialect)
-    bound = compiled.positiontup or list(compiled.params)
-    names = [(name, name.removeprefix(prefix)) for name in bound]
-    return str(compiled), names, compiled.positional
+    return str(compiled), compiled.positiontup or list(compiled.params), compiled.positional
 
 
 def insert_into(connection: Connection, table: Any) -> sqlite.Insert:

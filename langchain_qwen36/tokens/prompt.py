@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _TOOLS_HEAD = "# Tools\n\nYou have access to the following functions:\n\n<tools>"
 
 _ROLES: dict[type, str] = {HumanMessage: "user", AIMessage: "assistant", SystemMessage: "system"}
-"""Of the common classes, which have no role of their own to ask for."""
+"""Roles of the common classes, whose messages have no `role`."""
 
 # The text after the tools is the same in every request; recordings show the same 177 tokens.
 _TOOLS_TAIL_TOKENS = 177
