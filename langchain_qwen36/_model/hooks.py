@@ -110,9 +110,7 @@ def stream(
 ) -> Iterator[ChatGenerationChunk]:
     """Implement `_stream`: yield a chunk for each delta, and one that closes the stream."""
     span = langfuse_span()
-    prepared = _prepare(model, messages, stop, kwargs, stream=True)
-    admitted = announced_calls.admit(run_manager and run_manager.run_id)
-    call = StreamCall(prepared.api_call, partial(CompletionReader, prepared.request), admitted)
+    prepared, call = _begin_stream(model, messages, stop, run_manager, kwargs)
     writer = ChunkWriter()
     with closing(iter(call)) as batches:
         for deltas in batches:
@@ -132,9 +130,7 @@ async def astream(
     kwargs: dict[str, Any],
 ) -> AsyncIterator[ChatGenerationChunk]:
     """Implement `_astream`."""
-    prepared = await _aprepare(model, messages, stop, kwargs, stream=True)
-    admitted = await announced_calls.aadmit(run_manager and run_manager.run_id)
-    call = StreamCall(prepared.api_call, partial(CompletionReader, prepared.request), admitted)
+    prepared, call = await _abegin_stream(model, messages, stop, run_manager, kwargs)
     writer = ChunkWriter()
     async with aclosing(aiter(call)) as batches:
         async for deltas in batches:
@@ -155,9 +151,7 @@ def stream_events(
 ) -> Iterator[dict[str, Any]]:
     """Implement `_stream_chat_model_events`: yield v3 events, without building chunks first."""
     expose_costs(run_manager)
-    prepared = _prepare(model, messages, stop, kwargs, stream=True)
-    admitted = announced_calls.admit(run_manager and run_manager.run_id)
-    call = StreamCall(prepared.api_call, partial(CompletionReader, prepared.request), admitted)
+    prepared, call = _begin_stream(model, messages, stop, run_manager, kwargs)
     writer, chunks = EventWriter(prepared.request), ChunkWriter()
     callbacks = active_callbacks(run_manager)
     with closing(iter(call)) as batches:
@@ -178,9 +172,7 @@ async def astream_events(
 ) -> AsyncIterator[dict[str, Any]]:
     """Implement `_astream_chat_model_events`."""
     expose_costs(run_manager)
-    prepared = await _aprepare(model, messages, stop, kwargs, stream=True)
-    admitted = await announced_calls.aadmit(run_manager and run_manager.run_id)
-    call = StreamCall(prepared.api_call, partial(CompletionReader, prepared.request), admitted)
+    prepared, call = await _abegin_stream(model, messages, stop, run_manager, kwargs)
     writer, chunks = EventWriter(prepared.request), ChunkWriter()
     callbacks = active_callbacks(run_manager)
     async with aclosing(aiter(call)) as batches:
@@ -192,6 +184,34 @@ async def astream_events(
                     yield event
     for event in writer.finish(call.reader, call.meta):
         yield event
+
+
+def _begin_stream(
+    model: BaseChatQwen,
+    messages: list[BaseMessage],
+    stop: list[str] | None,
+    run_manager: CallbackManagerForLLMRun | None,
+    kwargs: Mapping[str, Any],
+) -> tuple[PreparedCall, StreamCall]:
+    """Prepare and admit a streamed call; iterating over it sends the request."""
+    prepared = _prepare(model, messages, stop, kwargs, stream=True)
+    admitted = announced_calls.admit(run_manager and run_manager.run_id)
+    new_reader = partial(CompletionReader, prepared.request)
+    return prepared, StreamCall(prepared.api_call, new_reader, admitted)
+
+
+async def _abegin_stream(
+    model: BaseChatQwen,
+    messages: list[BaseMessage],
+    stop: list[str] | None,
+    run_manager: AsyncCallbackManagerForLLMRun | None,
+    kwargs: Mapping[str, Any],
+) -> tuple[PreparedCall, StreamCall]:
+    """`_begin_stream`, async."""
+    prepared = await _aprepare(model, messages, stop, kwargs, stream=True)
+    admitted = await announced_calls.aadmit(run_manager and run_manager.run_id)
+    new_reader = partial(CompletionReader, prepared.request)
+    return prepared, StreamCall(prepared.api_call, new_reader, admitted)
 
 
 def _prepare(
