@@ -1,8 +1,8 @@
 """`ChatQwen36`: the LangChain chat model for Qwen3.6, on any gateway that sells or runs it."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from langchain_qwen36._lazy_names import lazy_names
 from langchain_qwen36._model.user_warnings import QwenWarning
 from langchain_qwen36._response.content_blocks import register as _register_blocks
 from langchain_qwen36._transport import Timeouts, no_waiting
@@ -48,9 +48,4 @@ _LAZY = {
 }
 """Names that are imported on first use; the cost handler alone would be a tenth of the import."""
 
-
-def __getattr__(name: str) -> Any:
-    """Import a name on first use."""
-    if name in _LAZY:
-        return getattr(import_module(f"langchain_qwen36.{_LAZY[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = lazy_names(__name__, _LAZY)

@@ -9,8 +9,9 @@ A module is imported on first use of its names: the first call needs most of the
 import none.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from langchain_qwen36._lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from langchain_qwen36._transport.backoff import no_waiting
@@ -35,11 +36,4 @@ _MODULES = {
     "no_waiting": "backoff",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Import the module of a name on first use."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = import_module(f"langchain_qwen36._transport.{_MODULES[name]}")
-    value = globals()[name] = getattr(module, name)
-    return value
+__getattr__ = lazy_names(__name__, _MODULES)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from langchain_qwen36._lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from langchain_qwen36.bulk.batch.job import BatchJob
@@ -41,9 +42,4 @@ _MODULES = {
     "run": "job",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Import the module of a name on first use."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = lazy_names(__name__, _MODULES)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from langchain_qwen36._lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from langchain_qwen36.spend.accounts import METADATA_KEYS, Attribution, Limit
@@ -38,9 +39,4 @@ _MODULES = {
     "window_at": "windows",
 }
 
-
-def __getattr__(name: str) -> Any:
-    """Load a name's module on first use: a model without a ledger needs none of them."""
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+__getattr__ = lazy_names(__name__, _MODULES)

@@ -6,9 +6,9 @@ httpx's command line installed that takes 0.1 s, more than the rest of this libr
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from langchain_qwen36._lazy_names import lazy_names
 from langchain_qwen36._transport.target import Target
 from langchain_qwen36._transport.timeouts import CallTimeouts, Timeouts
 
@@ -26,11 +26,11 @@ __all__ = [
     "open_stream",
 ]
 
+_MODULES = {
+    "AsyncHTTPResponse": "response",
+    "HTTPResponse": "response",
+    "aopen_stream": "client",
+    "open_stream": "client",
+}
 
-def __getattr__(name: str) -> Any:
-    """Import the modules that need httpx on first use."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    transport = importlib.import_module("langchain_qwen36._transport.http.client")
-    value = globals()[name] = getattr(transport, name)
-    return value
+__getattr__ = lazy_names(__name__, _MODULES)
