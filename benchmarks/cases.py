@@ -166,14 +166,8 @@ def streams_at_once(subject: Subject, *, streams: int, chunks: int, over: Route 
     """Many streams, all at once; `mb` is the most memory that the process ever had."""
     model = subject.model("burst", chunks, over)
 
-    async def one() -> int:
-        return sum([1 async for _ in model.astream(_QUESTION)])
-
-    async def run() -> int:
-        return sum(await asyncio.gather(*(one() for _ in range(streams))))
-
     with _timed(streams * chunks) as sample:
-        seen = subject.runner.run(run())
+        seen = subject.runner.run(_stream_all(model, streams))
     assert seen >= streams * chunks, f"{seen} chunks"
     return sample | {"mb": _most_memory()}
 
@@ -182,16 +176,19 @@ def paced(subject: Subject, *, streams: int, chunks: int, over: Route = "tcp") -
     """Streams of 50 chunks a second, as a model writes; `load` is how many cores they keep busy."""
     model = subject.model("paced", chunks, over)
 
+    with _timed(streams) as sample:
+        seen = subject.runner.run(_stream_all(model, streams))
+    assert seen >= streams * chunks, f"{seen} chunks"
+    return sample | {"load": sample["cpu"] / sample["seconds"]}
+
+
+async def _stream_all(model: BaseChatModel, streams: int) -> int:
+    """Read so many streams at once; return how many chunks came."""
+
     async def one() -> int:
         return sum([1 async for _ in model.astream(_QUESTION)])
 
-    async def run() -> int:
-        return sum(await asyncio.gather(*(one() for _ in range(streams))))
-
-    with _timed(streams) as sample:
-        seen = subject.runner.run(run())
-    assert seen >= streams * chunks, f"{seen} chunks"
-    return sample | {"load": sample["cpu"] / sample["seconds"]}
+    return sum(await asyncio.gather(*(one() for _ in range(streams))))
 
 
 def _most_memory() -> float:

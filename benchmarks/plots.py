@@ -48,8 +48,8 @@ def write(measured: Measured, grown: Grown, folder: Path) -> None:
     mpl.use("Agg")
     folder.mkdir(parents=True, exist_ok=True)
     for theme in _THEMES:
-        colors = dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color"))
-        settings: dict[Any, Any] = dict.fromkeys(colors, theme.text) | {
+        colored = ("text.color", "axes.labelcolor", "xtick.color", "ytick.color")
+        settings: dict[Any, Any] = dict.fromkeys(colored, theme.text) | {
             "axes.edgecolor": theme.other,
             "font.size": 11,
             "svg.hashsalt": "langchain-qwen36",  # the same figures give the same file

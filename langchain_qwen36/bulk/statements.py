@@ -6,11 +6,12 @@ event loop to take it again: https://github.com/python/cpython/blob/3.11/Modules
 
 from __future__ import annotations
 
-from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from langchain_qwen36._sql_rows import in_statements, values_of
 from langchain_qwen36.bulk.types import Row
 
 if TYPE_CHECKING:
@@ -128,15 +129,6 @@ def _row(key: str, candidate: Candidate, found: Found | None) -> Row:
 
 def _write(database: sqlite3.Connection, statement: str, rows: Sequence[Values]) -> None:
     """Run a statement over all rows, as many at once as possible."""
-    done = 0
-    while left := len(rows) - done:
-        size = next(size for size in _AT_ONCE if size <= left)
-        values = [value for row in rows[done : done + size] for value in row]
-        database.execute(_with_values(statement, size, len(rows[0])), values)
-        done += size
-
-
-@cache
-def _with_values(statement: str, rows: int, columns: int) -> str:
-    row = f"({', '.join('?' * columns)})"
-    return statement.format(values=f"VALUES {', '.join([row] * rows)}")
+    for part in in_statements(rows, _AT_ONCE):
+        values = values_of(len(part), len(part[0]))
+        database.execute(statement.format(values=values), list(chain.from_iterable(part)))

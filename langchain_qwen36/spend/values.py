@@ -12,6 +12,8 @@ from itertools import chain
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
+from langchain_qwen36._sql_rows import in_statements, values_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -39,15 +41,12 @@ def write_rows(
     """
     names = tuple(column.name for column in table.columns)
     pick = itemgetter(*names)
-    written = first = 0
-    for size in _SIZES:
-        if size * len(names) > _MOST_PARAMETERS:
-            continue
-        sql = _insert(table.name, names, size, on_conflict, _mark(connection))
-        while len(rows) - first >= size:
-            values = tuple(chain.from_iterable(map(pick, rows[first : first + size])))
-            written += connection.exec_driver_sql(sql, values).rowcount
-            first += size
+    sizes = [size for size in _SIZES if size * len(names) <= _MOST_PARAMETERS]
+    written = 0
+    for part in in_statements(rows, sizes):
+        sql = _insert(table.name, names, len(part), on_conflict, _mark(connection))
+        values = tuple(chain.from_iterable(map(pick, part)))
+        written += connection.exec_driver_sql(sql, values).rowcount
     return written
 
 
@@ -83,9 +82,8 @@ def _select(select: str, number: int, then: str, mark: str) -> str:
 
 @lru_cache(maxsize=64)
 def _insert(table: str, names: tuple[str, ...], size: int, on_conflict: str, mark: str) -> str:
-    row = f"({', '.join([mark] * len(names))})"
-    values = ", ".join([row] * size)
-    return f"INSERT INTO {table} ({', '.join(names)}) VALUES {values} {on_conflict}"  # noqa: S608 - our own names
+    values = values_of(size, len(names), mark)
+    return f"INSERT INTO {table} ({', '.join(names)}) {values} {on_conflict}"
 
 
 def _mark(connection: Connection) -> str:
