@@ -99,11 +99,17 @@ class MemoryStore(Store):
                     break
 
     def _missing(self, call: Reservation, limits: Limits) -> tuple[int, int]:
-        """Count the requests and tokens that this call and those before it lack, up to limits."""
+        """Count the requests and tokens that this call and those before it lack, up to limits.
+
+        Of its own line a waiting call is the first, since only the first asks, even if a thread
+        that arrived before it was late to enter the line: each would wait for the other.
+        """
         requests = self._requests + 1 - limits.requests
         tokens = self._tokens + call.tokens - limits.tokens
         for other in self._queue:
             if requests > 0 or tokens > 0 or other.arrived >= call.arrived:
+                break
+            if call.waits and other.call.line == call.line:
                 break
             requests += 1
             tokens += other.call.tokens

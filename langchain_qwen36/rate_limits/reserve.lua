@@ -60,14 +60,18 @@ local function join(line, id, age, cost)
   redis.call('HSET', costs, 'w:' .. id, string.format('%.0f', cost))
 end
 
--- What this call and those that wait before it lack, counted no further than to the limits.
-local function missing(id, age, cost, max_requests, max_tokens)
+-- What this call and those that wait before it lack, counted no further than to the limits. Of its
+-- own line a waiting call is the first: only the first asks. Arrivals cannot tell, for each is the
+-- server's time less an age that was on its way for a while. Counting a call behind it as one before
+-- it would have both wait for ever.
+local function missing(line, id, age, cost, max_requests, max_tokens, waits)
   local arrival = tonumber(redis.call('ZSCORE', queue, id) or now - age)
   local requests, tokens, start = number('requests') + 1 - max_requests, number('tokens') + cost - max_tokens, 0
   while requests <= 0 and tokens <= 0 do
     local ahead = redis.call(
       'ZRANGEBYSCORE', queue, '-inf', string.format('(%.0f', arrival), 'LIMIT', start, 100)
     for _, other in ipairs(ahead) do
+      if waits == 1 and other:sub(1, #line + 1) == line .. '/' then return requests, tokens end
       requests, tokens = requests + 1, tokens + number('w:' .. other)
     end
     if #ahead < 100 then break end
@@ -77,7 +81,7 @@ local function missing(id, age, cost, max_requests, max_tokens)
 end
 
 local function reserve(line, id, age, cost, max_requests, max_tokens, waits)
-  local requests, tokens = missing(id, age, cost, max_requests, max_tokens)
+  local requests, tokens = missing(line, id, age, cost, max_requests, max_tokens, waits)
   if requests <= 0 and tokens <= 0 then
     leave_queue(id)
     add('r:' .. id, now, cost)

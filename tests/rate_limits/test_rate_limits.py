@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from loopback import LoopbackGateway
 
+    from langchain_qwen36.rate_limits.fair_lock import FairLock
+
     Server = Callable[..., LoopbackGateway]
 
 
@@ -196,6 +198,11 @@ class Questions:
         return seconds
 
 
+def begun_or_waiting(threads: list[threading.Thread], line: FairLock) -> int:
+    """Count the threads whose call has begun, holds the line, or waits in it."""
+    return sum(not thread.is_alive() for thread in threads) + line._held + len(line._waiting)
+
+
 @pytest.mark.parametrize("kind", ["threads", "tasks"])
 def test_calls_begin_in_the_order_of_arrival(
     storage: str, key: str, kind: str, monkeypatch: pytest.MonkeyPatch
@@ -213,7 +220,7 @@ def test_calls_begin_in_the_order_of_arrival(
         for started, thread in enumerate(threads, start=1):
             thread.start()
             until = time.monotonic() + 30
-            while len(asked.granted) + line._held + len(line._waiting) < started:
+            while begun_or_waiting(threads[:started], line) < started:
                 assert time.monotonic() < until, "it neither began nor stands in the line"
                 time.sleep(0.001)
         for thread in threads:
@@ -222,6 +229,39 @@ def test_calls_begin_in_the_order_of_arrival(
         asyncio.run(acalls())
     assert len(asked.granted) == 8
     assert asked.granted == sorted(asked.granted)
+
+
+LATE, SOON = 5.0, 0.0
+"""Ages of two calls in seconds, which the storages may see in either order."""
+
+
+@pytest.mark.parametrize(
+    "arrivals",
+    [
+        pytest.param([[SOON, LATE]], id="the first of a line seems to have come last"),
+        pytest.param([[SOON, LATE, LATE], [3.0, 4.0]], id="between two lines"),
+        pytest.param([[SOON, 2.0], [1.0, 3.0], [LATE]], id="between three lines"),
+    ],
+)
+def test_calls_do_not_wait_for_those_behind_them(
+    storage: str, key: str, arrivals: list[list[float]]
+) -> None:
+    """Every call begins, whatever order of arrival a slow thread or network makes up."""
+    shared = SharedRateLimiter(key, requests=1, seconds=0.001, storage=storage)
+    now = time.monotonic()
+    lines = [
+        [store.Reservation(0, True, f"line {number}", arrived=now - age) for age in ages]
+        for number, ages in enumerate(arrivals)
+    ]
+    for waiting in [call for line in lines for call in line[1:]]:
+        shared._store.join(waiting, shared._limits)
+    until = time.monotonic() + 10
+    while lines:
+        assert time.monotonic() < until, f"these wait for each other: {lines}"
+        for line in lines:
+            if not shared._store.reserve(line[0], shared._limits):
+                line.pop(0)
+        lines = [line for line in lines if line]
 
 
 def test_a_large_call_is_not_passed_for_ever_by_small_ones(
