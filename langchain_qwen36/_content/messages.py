@@ -6,14 +6,11 @@ that what is counted and priced is what is sent.
 
 from __future__ import annotations
 
-import json
-from math import isfinite
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import orjson
 
-from langchain_qwen36._content.source import replace_lone_surrogates
-from langchain_qwen36.errors import MessageError
+from langchain_qwen36._content.json_arguments import arguments_to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,8 +34,8 @@ class HistoryToolCall(NamedTuple):
     """A JSON object, always."""
     broken: bool = False
     """Whether the arguments were no JSON object and are now `{}`."""
-    has_no_number: bool = False
-    """Whether NaN or infinity in the arguments is now null."""
+    no_number: str = ""
+    """Which argument is NaN or infinite and now null, as in "`x[0]` is nan"; empty: none is."""
 
 
 def is_block(block: Any, *types: str) -> bool:
@@ -133,8 +130,8 @@ def _call(id_: Any, name: Any, args: Any) -> HistoryToolCall:
     name = str(name or _UNKNOWN_TOOL)
     if not isinstance(args, dict):
         return HistoryToolCall(str(id_ or ""), name, "{}", broken=True)
-    text, lost = _arguments(name, args)
-    return HistoryToolCall(str(id_ or ""), name, text, has_no_number=lost)
+    text, no_number = arguments_to_json(name, args)
+    return HistoryToolCall(str(id_ or ""), name, text, no_number=no_number)
 
 
 def _calls_in(content: list[Any]) -> Iterator[HistoryToolCall]:
@@ -154,59 +151,3 @@ def _object(text: str) -> Any:
         return orjson.loads(text)
     except ValueError:
         return None
-
-
-def _arguments(name: str, args: Any) -> tuple[str, bool]:
-    """Return a call's arguments as JSON, and whether NaN or infinity in them became null.
-
-    Raises:
-        MessageError: JSON cannot hold a value; the message names the call.
-    """
-    try:
-        text = orjson.dumps(args, default=to_json_value).decode()
-    except TypeError:
-        # Integers beyond 64 bits, keys that are no text, lone surrogates, deep nesting.
-        text = _lenient_json(name, args)
-    return text, "null" in text and _has_no_number(args)
-
-
-def _lenient_json(name: str, args: Any) -> str:
-    try:
-        text = json.dumps(args, default=to_json_value)
-        # `json` writes infinity, which JSON does not have; orjson writes null.
-        plain = json.loads(text, parse_constant=lambda _: None)
-        return replace_lone_surrogates(json.dumps(plain, ensure_ascii=False))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise MessageError(
-            f"The arguments of the tool call `{name}` cannot be written as JSON: {error}."
-        ) from None
-
-
-def to_json_value(value: Any) -> Any:
-    """Convert a value that JSON does not know to one it does: NumPy's, sets, pydantic models.
-
-    Raises:
-        TypeError: the value's text does not tell what it is.
-    """
-    if isinstance(value, set | frozenset):
-        return sorted(value, key=repr)
-    for method in ("tolist", "model_dump"):  # NumPy's arrays and scalars; pydantic's models
-        if callable(convert := getattr(value, method, None)) and not isinstance(value, type):
-            return convert()
-    if type(value).__str__ is object.__str__:  # type: ignore[comparison-overlap]
-        raise TypeError(f"a value of type `{type(value).__name__}` has no form in JSON")
-    return str(value)
-
-
-def _has_no_number(value: Any) -> bool:
-    """Return whether a value contains NaN or infinity."""
-    pending = [value]
-    while pending:
-        item = pending.pop()
-        if isinstance(item, float) and not isfinite(item):
-            return True
-        if isinstance(item, dict):
-            pending += item.values()
-        elif isinstance(item, list | tuple | set | frozenset):
-            pending += item
-    return False

@@ -15,7 +15,7 @@ Adaptation = Literal[
     "tool_names",  # a name that the server refuses is replaced in the history
     "message_names",  # the same for a message's own name
     "content",  # blocks that only another vendor can read are left out
-    "tool_arguments",  # NaN or infinity in a call's arguments is sent as null
+    "tool_arguments",  # NaN or infinity in the arguments that a model wrote is sent as null
 ]
 
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
     from langchain_qwen36._content.history import Replay
+    from langchain_qwen36._content.messages import HistoryToolCall
     from langchain_qwen36.catalog import Model
     from langchain_qwen36.gateways import Gateway
 
@@ -264,15 +265,23 @@ class _Writer:
             if self._gateway.tool_call_index:
                 tool_call["index"] = index
             tool_calls.append(tool_call)
-            if call.has_no_number:
-                self._policy.adapt(
-                    "tool_arguments",
-                    f"NaN or infinity in the arguments of `{call.name}` was sent as null.",
-                )
+            if call.no_number:
+                self._no_number(call, by_model=bool(message.response_metadata))
         if tool_calls:
             wire["tool_calls"] = tool_calls
             self._results.open(wire, pending)
             self._results_at = len(self._out)
+
+    def _no_number(self, call: HistoryToolCall, *, by_model: bool) -> None:
+        """Refuse a program's NaN; what a model wrote is sent as null, or its thread would end."""
+        error = (
+            f"In the arguments of the tool call `{call.name}`, {call.no_number}, which JSON does "
+            "not have: use None, or leave it out."
+        )
+        if not by_model:
+            raise MessageError(error)
+        note = f"In the arguments of `{call.name}`, {call.no_number}: null was sent."
+        self._policy.adapt("tool_arguments", note, error=error)
 
     def _result(self, call_id: str, content: Any, *, failed: bool) -> None:
         """Add a tool's result; images and other media in it go to the next user message."""

@@ -268,13 +268,41 @@ class TestForeignValues:
 
         assert json.loads(arguments) == {"x": sent}
 
-    def test_nan_is_null_and_noted(self):
-        """JSON has no NaN: null is sent, and the notes name the tool."""
-        built = request([QUESTION, answer(call("a", x=float("nan"))), result("a")])
+    @pytest.mark.parametrize(
+        ("value", "named"),
+        [
+            pytest.param(float("nan"), "`x` is nan", id="nan"),
+            pytest.param(float("-inf"), "`x` is -inf", id="infinity"),
+            pytest.param(np.float32("nan"), "`x` is nan", id="numpy"),
+            pytest.param(np.array([1.0, np.inf]), "`x[1]` is inf", id="in-an-array"),
+            pytest.param([{"deep": float("nan")}], "`x[0].deep` is nan", id="nested"),
+        ],
+    )
+    def test_a_program_s_nan_is_refused_by_the_argument_s_name(self, value, named):
+        """JSON has no NaN: the error names the tool and the argument, and says what to do."""
+        with pytest.raises(MessageError, match=r"tool call `f`.* use None") as caught:
+            request([QUESTION, answer(call("a", x=value)), result("a")])
+
+        assert named in str(caught.value)
+
+    def test_a_model_s_nan_is_null_and_noted(self):
+        """What a model wrote as NaN goes back as null, so that the thread can go on."""
+        said = answer(call("a", x=float("nan")))
+        said.response_metadata = {"finish_reason": "tool_calls"}
+        built = request([QUESTION, said, result("a")])
         arguments = built.body["messages"][1]["tool_calls"][0]["function"]["arguments"]
 
         assert json.loads(arguments) == {"x": None}
-        assert "`f`" in built.notes["tool_arguments"]
+        assert (
+            built.notes["tool_arguments"] == "In the arguments of `f`, `x` is nan: null was sent."
+        )
+
+    def test_a_strict_history_refuses_a_model_s_nan_too(self):
+        """With `strict_history=True` nothing is sent otherwise than it stands."""
+        said = answer(call("a", x=float("nan")))
+        said.response_metadata = {"finish_reason": "tool_calls"}
+        with pytest.raises(MessageError, match="`x` is nan"):
+            request([QUESTION, said, result("a")], strict_history=True)
 
     @pytest.mark.parametrize(
         "value",
