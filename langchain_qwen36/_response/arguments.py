@@ -120,16 +120,14 @@ class Arguments:
             return self._after_the_end(piece)
         if len(piece) < self._size or not self._is_snapshot(piece):  # a snapshot never shrinks
             return piece
-        if piece.startswith(self.text):
-            self._cumulative = True
-            return piece[self._size :]
-        return piece if self.is_streaming else None
+        self._cumulative = True
+        return piece[self._size :]
 
     def _is_snapshot(self, piece: str) -> bool:
-        """Return whether a piece begins anew, and does not continue the text."""
-        if self._cumulative and piece.startswith(self.text):
-            return True
-        return is_prefix(piece) and not is_prefix(self.text + piece)
+        """Return whether a piece repeats the text before it, and does not continue it."""
+        if not piece.startswith(self.text):
+            return False
+        return self._cumulative or (is_prefix(piece) and not is_prefix(self.text + piece))
 
     def _after_the_end(self, piece: str) -> str | None:
         """Read a piece behind a complete object: the same object, `{}`, or its later state."""

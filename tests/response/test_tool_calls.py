@@ -434,6 +434,13 @@ def test_arguments_sent_as_snapshots_are_one_call(pieces: list, again: dict) -> 
     assert (answer["calls"], answer["invalid"]) == ([("f", {"city": "Paris"})], [])
 
 
+def test_arguments_that_take_back_what_went_out_are_invalid() -> None:
+    """The caller has the first object's text already, so another object makes no call of it."""
+    entries = [tool_delta(piece, index=0) for piece in ('{"city": "Rome"', CITY)]
+    answer = agreed(call_chunks(tool_delta(index=0, id="c", name="f"), *entries))
+    assert (answer["calls"], [name for name, _ in answer["invalid"]]) == ([], ["f"])
+
+
 INCREMENTS = [
     pytest.param(['{"code": "', '{\\"a', '\\": 1}"}'], {"code": '{"a": 1}'}, id="JSON in a string"),
     pytest.param(['{"a": ', '{"a": ', "1}}"], {"a": {"a": 1}}, id="an object of the same key"),
