@@ -260,6 +260,16 @@ class TestRefs:
 
         assert inline_refs(schema) == schema
 
+    def test_a_ref_to_nowhere_inside_a_definition_stays(self):
+        """What leads to the definition is written out; the definitions stay with what is left."""
+        definitions = {"Place": {"items": {"$ref": "#/$defs/Gone"}}}
+        schema = {"properties": {"a": {"$ref": "#/$defs/Place"}}, "$defs": definitions}
+
+        assert inline_refs(schema) == {
+            "properties": {"a": definitions["Place"]},
+            "$defs": definitions,
+        }
+
     def test_a_ref_to_the_root_stays(self):
         """`#` is the schema itself: a ring."""
         schema = {"properties": {"child": {"$ref": "#"}}}

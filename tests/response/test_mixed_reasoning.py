@@ -83,6 +83,14 @@ def test_reasoning_beside_an_answer_stays_reasoning_while_thinking_is_off(finish
     assert both("I think", ["Paris."], finish, thinking=False) == ("I think", "Paris.")
 
 
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning", "thinking"])
+def test_reasoning_within_an_answer_is_reasoning(field: str) -> None:
+    """A model that thinks again after its first words has an answer without a gap."""
+    deltas = [{"content": "Paris"}, {field: "I check."}, {"content": ", France."}]
+    answer = agreed([*map(chunk, deltas), chunk(finish="stop")])
+    assert (answer["thoughts"], answer["text"]) == ("I check.", "Paris, France.")
+
+
 def test_two_fields_with_the_same_reasoning_count_once() -> None:
     """A proxy that sends every piece under two names, in deltas of their own."""
     payloads = [chunk({name: t}) for t in ("a ", "b ") for name in ("reasoning", "thinking")]

@@ -73,11 +73,13 @@ def test_a_stream_hands_out_nothing_before_the_json() -> None:
     [
         pytest.param("no bracket at all", id="words"),
         pytest.param('Take {"a": 1} or {"a": 2}', id="two-values"),
+        pytest.param('{"a" 1 {"b": 2', id="wrong-before-its-end"),
+        pytest.param("[" * 100_000, id="nested-too-deep"),
         pytest.param('{"a": "' + "x" * 1_000_001, id="too-long"),
     ],
 )
 def test_what_is_not_cut_json_is_not_repaired(text: str) -> None:
-    """Only one value whose end is missing is repaired, up to a length."""
+    """Only one value of which nothing but the end is missing is repaired, up to a length."""
     assert find_json(text, repair=True) is NOT_JSON
 
 

@@ -9,6 +9,7 @@ import pytest
 from langchain_qwen36._response import payload
 from langchain_qwen36._response.content_parts import text_of
 from langchain_qwen36._response.errors import error_body
+from langchain_qwen36._response.nesting_limit import MAX_LEVELS, limit_depth
 from langchain_qwen36._response.surrogates import SurrogateJoiner
 from langchain_qwen36.gateways import GATEWAYS
 
@@ -39,6 +40,13 @@ def test_lenient_json_that_is_too_deep_is_no_json() -> None:
     """What only the lenient reader takes (NaN) is refused where it is nested too deeply."""
     with pytest.raises(ValueError, match="nested too deeply"):
         payload.loads(b"[NaN," + b"[" * 100_000 + b"]" * 100_001)
+
+
+def test_a_plain_value_beside_one_that_is_too_deep_stays() -> None:
+    """On the last level that is allowed only what is nested becomes text."""
+    payload = nested(MAX_LEVELS - 1, [1, ["too deep"]])
+    limit_depth(payload)
+    assert payload == nested(MAX_LEVELS - 1, [1, '["too deep"]'])
 
 
 def test_the_text_of_nested_parts_ends_at_a_limit() -> None:
