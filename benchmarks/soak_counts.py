@@ -38,7 +38,7 @@ class Count(NamedTuple):
 
 
 def _slots(loop: asyncio.AbstractEventLoop) -> int:
-    pools = [pool.transport._pool for pool in connections._async[loop].values()]  # type: ignore[attr-defined]  # noqa: SLF001
+    pools = [of_loop.transport.pool for of_loop in connections._async[loop].values()]  # noqa: SLF001
     return sum(getattr(pool, "_in_use", 0) for pool in pools)
 
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from contextlib import aclosing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpcore
-import httpx
 
 from langchain_qwen36._transport.http.async_stream import AsyncioStream
 from langchain_qwen36._transport.http.http1 import READ_BYTES, Exchange, PoolResponse
@@ -40,7 +39,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator
 
-    from langchain_qwen36._transport.http.http1 import Head
+    from langchain_qwen36._transport.http.http1 import Head, PoolRequest
     from langchain_qwen36._transport.http.tunnels import Proxy, Steps
     from langchain_qwen36._transport.timeouts import CallTimeouts
 
@@ -71,7 +70,7 @@ class AsyncPool:
         self._in_use = 0
         self._sweeper: asyncio.TimerHandle | None = None
 
-    async def handle_async_request(self, request: httpcore.Request) -> PoolResponse:
+    async def handle_async_request(self, request: PoolRequest | httpcore.Request) -> PoolResponse:
         """Send a request over an idle connection, or a new one, or the next that comes free."""
         timeouts, request = request.extensions["timeout"], addressed(request, self._proxy)
         clock: CallTimeouts = timeouts["read"]
@@ -150,7 +149,7 @@ class AsyncPool:
                 raise httpcore.PoolTimeout from None
             raise
 
-    async def _connect(self, request: httpcore.Request) -> AsyncioStream:
+    async def _connect(self, request: PoolRequest | httpcore.Request) -> AsyncioStream:
         """Connect, through the proxy if any; either step may take the `connect` timeout."""
         origin, clock = request.url.origin, request.extensions["timeout"]["read"]
         stream = await AsyncioStream.open(*first_hop(origin, self._proxy), clock.connect)
@@ -232,13 +231,11 @@ async def _upload(
     return True
 
 
-async def _body_of(request: httpcore.Request) -> bytes | UploadBody:
-    body = request.stream
-    if isinstance(body, UploadBody):
+async def _body_of(request: PoolRequest | httpcore.Request) -> bytes | UploadBody:
+    body: Any = request.stream
+    if isinstance(body, bytes | UploadBody):
         return body
-    if isinstance(body, httpx.ByteStream):  # without the loop's care for a generator
-        return b"".join(body)
-    return b"".join([part async for part in body])  # type: ignore[union-attr]
+    return b"".join([part async for part in body])
 
 
 class _Body:

@@ -9,10 +9,13 @@ import httpx
 
 from langchain_qwen36._transport.http import connections as clients
 from langchain_qwen36._transport.http.decoding import ACCEPT_ENCODING
+from langchain_qwen36._transport.http.http1 import PoolRequest
+from langchain_qwen36._transport.http.httpx_transports import is_replaced
 from langchain_qwen36._transport.http.response import (
     AsyncHTTPResponse,
     HTTPResponse,
     MappedErrors,
+    OpenResponse,
     within,
 )
 from langchain_qwen36._transport.http.upload import UploadBody
@@ -58,8 +61,8 @@ def open_stream(target: Target, body: RequestBody, clock: CallTimeouts) -> HTTPR
         address = parse_url(target.url)
         response = _send(target, address, body, clock)
         while there := redirect(response, address):
-            response.close()
-            address = follow_redirect(there, address, response.status_code)
+            response.closable.close()
+            address = follow_redirect(there, address, response.status)
             response = _send(target, address, body, clock)
     return HTTPResponse(response, target, clock)
 
@@ -90,74 +93,101 @@ async def _aopen(target: Target, body: RequestBody, clock: CallTimeouts) -> Asyn
         address = parse_url(target.url)
         response = await _asend(target, address, body, clock)
         while there := redirect(response, address):
-            await response.aclose()
-            address = follow_redirect(there, address, response.status_code)
+            await response.closable.aclose()
+            address = follow_redirect(there, address, response.status)
             response = await _asend(target, address, body, clock)
     return AsyncHTTPResponse(response, target, clock)
 
 
-def _send(target: Target, address: RequestURL, body: RequestBody, clock: CallTimeouts) -> Any:
-    client = target.http_client
-    if client is None:
-        transport = clients.sync_transport(pool_key(target, address))
-        return transport.handle_request(_request(target, address, body, clock))
-    return client.send(
-        _users_request(client, target, address, body, clock, length=len(body)),
-        **(_WITHOUT_AUTH if target.is_foreign else _AS_STREAM),
-    )
+def _send(
+    target: Target, address: RequestURL, body: RequestBody, clock: CallTimeouts
+) -> OpenResponse:
+    if target.http_client is not None:
+        return _send_by_client(target.http_client, target, address, body, clock)
+    transport = clients.sync_transport(pool_key(target, address))
+    request = _request(target, address, body, clock)
+    if is_replaced(httpx.HTTPTransport.handle_request):
+        return OpenResponse.of_client(transport.handle_request(_of_httpx(request, address)))
+    return OpenResponse.of_pool(transport.pool.handle_request(request))
 
 
 async def _asend(
     target: Target, address: RequestURL, body: RequestBody, clock: CallTimeouts
-) -> Any:
-    client = target.http_async_client
-    if client is None:
-        transport = await clients.async_transport(pool_key(target, address))
-        return await transport.handle_async_request(_request(target, address, body, clock))
+) -> OpenResponse:
+    if target.http_async_client is not None:
+        return await _asend_by_client(target.http_async_client, target, address, body, clock)
+    transport = await clients.async_transport(pool_key(target, address))
+    request = _request(target, address, body, clock)
+    if is_replaced(httpx.AsyncHTTPTransport.handle_async_request):
+        response = await transport.handle_async_request(_of_httpx(request, address))
+        return OpenResponse.of_client(response)
+    return OpenResponse.of_pool(await transport.pool.handle_async_request(request))
+
+
+def _send_by_client(
+    client: Any, target: Target, address: RequestURL, body: RequestBody, clock: CallTimeouts
+) -> OpenResponse:
+    request = _users_request(client, target, address, body, clock, length=len(body))
+    options = _WITHOUT_AUTH if target.is_foreign else _AS_STREAM
+    return OpenResponse.of_client(client.send(request, **options))
+
+
+async def _asend_by_client(
+    client: Any, target: Target, address: RequestURL, body: RequestBody, clock: CallTimeouts
+) -> OpenResponse:
     # An upload is both a sync and an async stream, and a client takes the first that it finds.
     content = body if isinstance(body, bytes) else aiter(body)
     request = _users_request(client, target, address, content, clock, length=len(body))
+    options = _WITHOUT_AUTH if target.is_foreign else _AS_STREAM
     async with within(clock):
-        return await client.send(request, **(_WITHOUT_AUTH if target.is_foreign else _AS_STREAM))
+        return OpenResponse.of_client(await client.send(request, **options))
 
 
 def _request(
     target: Target, address: RequestURL, body: RequestBody, clock: CallTimeouts
-) -> httpx.Request:
+) -> PoolRequest:
     timeout = {"connect": clock.connect, "pool": clock.pool, "read": clock, "write": clock}
-    # As a stream, to which httpx adds no headers: that takes it as long as all the rest.
-    request = httpx.Request(
-        target.method,
+    extensions = {"timeout": timeout, "new_connection": target.new_connection}
+    headers = _headers(target, address, len(body))
+    return PoolRequest(_method(target.method), address.wire_url, headers, body, extensions)
+
+
+def _of_httpx(request: PoolRequest, address: RequestURL) -> httpx.Request:
+    """Return a request as httpx's transport takes it."""
+    body = request.stream
+    # As a stream, to which httpx adds no headers.
+    return httpx.Request(
+        request.method.decode("ascii"),
         address.url,
-        headers=_headers(target, address),
+        headers=request.headers,
         stream=httpx.ByteStream(body) if isinstance(body, bytes) else body,
-        extensions={"timeout": timeout, "new_connection": target.new_connection},
+        extensions=request.extensions,
     )
-    _set_length(request.headers, len(body))
-    return request
 
 
-def _set_length(headers: httpx.Headers, length: int) -> None:
+@functools.lru_cache(maxsize=16)
+def _method(name: str) -> bytes:
+    return name.encode("ascii")
+
+
+def _headers(target: Target, address: RequestURL, length: int) -> list[tuple[bytes, bytes]]:
+    headers = _encoded(address.origin, tuple(target.headers.items()))
     if length:
-        headers["content-length"] = str(length)
-    else:
-        headers.pop("content-type", None)
-
-
-def _headers(target: Target, address: RequestURL) -> httpx.Headers:
-    return _encoded(address.origin, tuple(target.headers.items()))
+        return [*headers, (b"content-length", b"%d" % length)]
+    return [(name, value) for name, value in headers if name != b"content-type"]
 
 
 @functools.lru_cache(maxsize=32)
-def _encoded(origin: str, headers: tuple[tuple[str, str], ...]) -> httpx.Headers:
+def _encoded(origin: str, headers: tuple[tuple[str, str], ...]) -> tuple[tuple[bytes, bytes], ...]:
     """Return our headers under the target's, by lower-case names: none may be sent twice.
 
-    A model's calls all have the same headers; callers must copy the result.
+    A model's calls all have the same headers.
     """
     given = {name.lower(): value for name, value in headers}
     if "authorization" in given:
         warn_of_plain_http(origin)
-    return httpx.Headers({"host": origin.partition("://")[2], **_HEADERS, **given})
+    host = origin.partition("://")[2]
+    return tuple(httpx.Headers({"host": host, **_HEADERS, **given}).raw)
 
 
 def _users_request(
@@ -171,8 +201,7 @@ def _users_request(
 ) -> httpx.Request:
     """Build the request of a user's client, whose reads may take the longest timeout."""
     read = clock.remaining()
-    headers = _headers(target, address).copy()
-    _set_length(headers, length)
+    headers = httpx.Headers(_headers(target, address, length))
     request: httpx.Request = client.build_request(
         target.method,
         str(address.url),

@@ -46,18 +46,18 @@ class PoolKey(NamedTuple):
 class _LoopPool(NamedTuple):
     """One loop's connections, and the generator that ends when the loop shuts down."""
 
-    transport: httpx.AsyncBaseTransport
+    transport: AsyncPoolTransport
     guard: AsyncGenerator[None, None]
 
 
 _lock = threading.Lock()
-_sync: dict[PoolKey, httpx.HTTPTransport] = {}
+_sync: dict[PoolKey, PoolTransport] = {}
 _async: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[PoolKey, _LoopPool]] = WeakKeyDictionary()
 _inherited_from_parent: list[object] = []
 """The parent's connections after a fork, kept so that nothing is ever closed or sent on them."""
 
 
-def sync_transport(settings: PoolKey) -> httpx.BaseTransport:
+def sync_transport(settings: PoolKey) -> PoolTransport:
     """Return the process's connections to an origin; opens none yet."""
     try:
         return _sync[settings]
@@ -68,7 +68,7 @@ def sync_transport(settings: PoolKey) -> httpx.BaseTransport:
             return _sync[settings]
 
 
-async def async_transport(settings: PoolKey) -> httpx.AsyncBaseTransport:
+async def async_transport(settings: PoolKey) -> AsyncPoolTransport:
     """Return the running loop's connections to an origin; they close when the loop is shut down."""
     loop = asyncio.get_running_loop()
     try:
@@ -79,7 +79,7 @@ async def async_transport(settings: PoolKey) -> httpx.AsyncBaseTransport:
 
 async def _create_for_loop(
     loop: asyncio.AbstractEventLoop, settings: PoolKey
-) -> httpx.AsyncBaseTransport:
+) -> AsyncPoolTransport:
     if _speaks_tls(settings):
         # Reading the certificates takes 15 ms, which the loop's other tasks need not wait for.
         await asyncio.wrap_future(in_thread(_ssl_context))
@@ -97,7 +97,7 @@ async def _create_for_loop(
 
 
 async def _close_with_loop(
-    loop: asyncio.AbstractEventLoop, transport: httpx.AsyncBaseTransport
+    loop: asyncio.AbstractEventLoop, transport: AsyncPoolTransport
 ) -> AsyncGenerator[None, None]:
     """Wait, suspended, until the loop shuts its generators down, as `asyncio.run` does at its end.
 

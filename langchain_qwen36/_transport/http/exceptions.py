@@ -1,4 +1,4 @@
-"""Map httpx's exceptions to our errors.
+"""Map the exceptions of httpx, and of httpcore below it, to our errors.
 
 Exceptions are mapped by name, not by class: a user's own client may be httpx's or that of its fork
 httpx2, whose exceptions have the same names and no common base.
@@ -42,9 +42,10 @@ _ERRORS: dict[str, Callable[[Exception, str, CallTimeouts], QwenError]] = {
     "DecodingError": lambda error, where, _: UnexpectedResponseError(
         f"The answer of {where} cannot be decoded: {error}"
     ),
-    "TransportError": lambda error, where, _: GatewayConnectionError(
-        f"The connection to {where} broke: {_text(error)}"
-    ),
+    "TransportError": lambda error, where, _: _broken(error, where),
+    # httpcore's two, which have no common base.
+    "NetworkError": lambda error, where, _: _broken(error, where),
+    "ProtocolError": lambda error, where, _: _broken(error, where),
     "ConnectError": lambda error, where, _: _unreachable(error, where),
     "ProxyError": lambda error, where, _: _proxy_error(error, where),
     "HTTPError": lambda error, where, _: GatewayConnectionError(
@@ -55,9 +56,7 @@ _ERRORS: dict[str, Callable[[Exception, str, CallTimeouts], QwenError]] = {
     ),
     "ClockExpired": lambda _, where, clock: clock.timeout_error(where),
     # A user's own transport may raise it; any other OSError may be the caller's.
-    "ConnectionError": lambda error, where, _: GatewayConnectionError(
-        f"The connection to {where} broke: {_text(error)}"
-    ),
+    "ConnectionError": lambda error, where, _: _broken(error, where),
     "InvalidURL": lambda error, where, _: InvalidRequestError(f"{where} is no URL: {error}"),
     "CookieConflict": lambda error, where, _: InvalidRequestError(f"{where}: {error}"),
 }
@@ -76,6 +75,10 @@ def map_exception(error: Exception, where: str, clock: CallTimeouts) -> QwenErro
         if make := _ERRORS.get(cls.__name__):
             return make(error, where, clock)
     return None
+
+
+def _broken(error: Exception, where: str) -> QwenError:
+    return GatewayConnectionError(f"The connection to {where} broke: {_text(error)}")
 
 
 def _proxy_error(error: Exception, where: str) -> QwenError:

@@ -16,7 +16,7 @@ import httpcore
 import httptools
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, MutableMapping
 
 READ_BYTES = 64 * 1024
 _MAX_HEAD = 100 * 1024
@@ -39,11 +39,26 @@ class Head(NamedTuple):
     """The start of the body, as far as it came in the same read."""
 
 
-class PoolResponse(NamedTuple):
-    """A pool's response for httpx's transport, with the attribute names of `httpcore.Response`.
+class PoolRequest(NamedTuple):
+    """A request for a pool, with the attribute names of `httpcore.Request`.
 
-    httpcore's own class checks the type of every byte string: 2 % of a call.
+    httpcore's own class checks the type of every byte string: 3 % of a call.
     """
+
+    method: bytes
+    url: httpcore.URL
+    headers: list[tuple[bytes, bytes]]
+    stream: Any
+    """The body: bytes, or an `UploadBody`; from httpx's transport another of its byte streams."""
+    extensions: MutableMapping[str, Any]
+
+    def __repr__(self) -> str:
+        """Leave out the headers and the query, which may hold a key."""
+        return f"PoolRequest({self.method!r}, host={self.url.host!r})"
+
+
+class PoolResponse(NamedTuple):
+    """A pool's response, with the attribute names of `httpcore.Response` for httpx's transport."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
@@ -58,7 +73,7 @@ class Exchange:
         httpcore.LocalProtocolError: A header cannot be sent.
     """
 
-    def __init__(self, request: httpcore.Request) -> None:
+    def __init__(self, request: PoolRequest | httpcore.Request) -> None:
         self.head_bytes = _encode_head(request.method, request.url.target, request.headers)
         self.has_begun = False
         """Whether a byte of the response has come."""

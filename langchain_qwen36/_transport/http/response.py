@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from langchain_qwen36._response.payload import HTTP_ERROR_FROM
 from langchain_qwen36._transport.http.decoding import decoder_for
@@ -17,6 +17,7 @@ from langchain_qwen36.errors import InvalidRequestError, QwenError, UnexpectedRe
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterator, Mapping
 
+    from langchain_qwen36._transport.http.http1 import PoolResponse
     from langchain_qwen36._transport.target import Target
     from langchain_qwen36._transport.timeouts import CallTimeouts
 
@@ -26,6 +27,52 @@ _MAX_ERROR_SECONDS = 3.0
 _MAX_ANSWER_BYTES = 256 * 1024 * 1024
 
 
+class OpenResponse(NamedTuple):
+    """A response whose body waits to be read: a client's, or a pool's."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Headers with lower-case names."""
+    stream: Any
+    """The body, piece by piece as it comes; not decoded yet."""
+    closable: Any
+    """What is closed when the response is not needed any more."""
+    content: bytes | None = None
+    """The body, decoded, if a hook of the user's client read it."""
+
+    def __repr__(self) -> str:
+        """Leave out the headers: the URL of a redirect may hold a key in its query."""
+        return f"OpenResponse({self.status})"
+
+    @classmethod
+    def of_client(cls, response: Any) -> OpenResponse:
+        """Take the response of httpx, of its fork httpx2, or of a user's own client like them."""
+        content = response.content if response.is_stream_consumed else None
+        headers = dict(response.headers.items())
+        return cls(response.status_code, headers, response.stream, response, content)
+
+    @classmethod
+    def of_pool(cls, response: PoolResponse) -> OpenResponse:
+        """Take the response of a pool."""
+        return cls(response.status, _joined(response.headers), response.stream, response.stream)
+
+
+def _joined(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return headers by lower-case name; the values of one name become one, as httpx joins them."""
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in pairs:
+        name, value = raw_name.decode("latin-1").lower(), _text(raw_value)
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
+
+
 class HTTPResponse:
     """The head of a response; iterate over it for its decoded bytes.
 
@@ -33,9 +80,9 @@ class HTTPResponse:
     their headers, `UnexpectedResponseError`.
     """
 
-    def __init__(self, response: Any, target: Target, clock: CallTimeouts) -> None:
-        self.status: int = response.status_code
-        self.headers: Mapping[str, str] = dict(response.headers.items())
+    def __init__(self, response: OpenResponse, target: Target, clock: CallTimeouts) -> None:
+        self.status = response.status
+        self.headers = response.headers
         """Headers with lower-case names."""
         self.is_clocked = target.http_client is None
         """Whether the clock limits every read; a user's own sync client knows no clock."""
@@ -47,7 +94,7 @@ class HTTPResponse:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._response.close()
+        self._response.closable.close()
 
     def check_clock(self) -> None:
         """Raise `GatewayTimeoutError` if a clock ran out while the caller was working."""
@@ -56,7 +103,7 @@ class HTTPResponse:
 
     def __iter__(self) -> Iterator[bytes]:
         with MappedErrors(self._target, self.clock):
-            if self._response.is_stream_consumed:  # a hook of the user's client read it
+            if self._response.content is not None:
                 yield self._response.content
                 return
             inflate = decoder_for(self.headers)
@@ -81,17 +128,17 @@ class HTTPResponse:
 class AsyncHTTPResponse(HTTPResponse):
     """An `HTTPResponse` that is read with `async for` and `aread`."""
 
-    def __init__(self, response: Any, target: Target, clock: CallTimeouts) -> None:
+    def __init__(self, response: OpenResponse, target: Target, clock: CallTimeouts) -> None:
         super().__init__(response, target, clock)
         self.is_clocked = True
 
     async def aclose(self) -> None:
         """Free the connection."""
-        await self._response.aclose()
+        await self._response.closable.aclose()
 
     async def __aiter__(self) -> AsyncGenerator[bytes, None]:
         with MappedErrors(self._target, self.clock):
-            if self._response.is_stream_consumed:
+            if self._response.content is not None:
                 yield self._response.content
                 return
             inflate = decoder_for(self.headers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpcore
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator
 
-    from langchain_qwen36._transport.http.http1 import Head
+    from langchain_qwen36._transport.http.http1 import Head, PoolRequest
     from langchain_qwen36._transport.http.tunnels import Proxy, Steps
     from langchain_qwen36._transport.timeouts import CallTimeouts
 
@@ -66,7 +66,7 @@ class SyncPool:
         self._in_use = 0
         self._freed = threading.Condition(threading.Lock())
 
-    def handle_request(self, request: httpcore.Request) -> PoolResponse:
+    def handle_request(self, request: PoolRequest | httpcore.Request) -> PoolResponse:
         """Send a request over an idle connection, or a new one, or the next that comes free."""
         timeouts, request = request.extensions["timeout"], addressed(request, self._proxy)
         clock: CallTimeouts = timeouts["read"]
@@ -127,7 +127,7 @@ class SyncPool:
             self._in_use += 1
             return has_waited
 
-    def _connect(self, request: httpcore.Request) -> SyncStream:
+    def _connect(self, request: PoolRequest | httpcore.Request) -> SyncStream:
         """Connect, through the proxy if any; either step may take the `connect` timeout."""
         origin, clock = request.url.origin, request.extensions["timeout"]["read"]
         stream = SyncStream.open(*first_hop(origin, self._proxy), clock.connect)
@@ -196,9 +196,9 @@ def _upload(stream: SyncStream, head: bytes, body: UploadBody, clock: CallTimeou
     return True
 
 
-def _body_of(request: httpcore.Request) -> bytes | UploadBody:
-    body = request.stream
-    return body if isinstance(body, UploadBody) else b"".join(body)  # type: ignore[arg-type]
+def _body_of(request: PoolRequest | httpcore.Request) -> bytes | UploadBody:
+    body: Any = request.stream
+    return body if isinstance(body, bytes | UploadBody) else b"".join(body)
 
 
 class _Body:

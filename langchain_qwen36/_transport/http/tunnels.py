@@ -15,7 +15,7 @@ from typing import NamedTuple
 import httpcore
 import httpx
 
-from langchain_qwen36._transport.http.http1 import Exchange
+from langchain_qwen36._transport.http.http1 import Exchange, PoolRequest
 
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 _SUCCESS = range(200, 300)
@@ -74,20 +74,16 @@ class Proxy:
         return [(b"Proxy-Authorization", b"Basic " + token)]
 
 
-def addressed(request: httpcore.Request, proxy: Proxy | None) -> httpcore.Request:
+def addressed(
+    request: PoolRequest | httpcore.Request, proxy: Proxy | None
+) -> PoolRequest | httpcore.Request:
     """Return the request in the form for the first HTTP server on its way."""
     url = request.url
     if proxy is None or proxy.is_socks or url.scheme == b"https":
         return request
     target = httpcore.URL(scheme=url.scheme, host=url.host, port=url.port, target=bytes(url))
     headers = [*request.headers, *proxy.headers()]
-    return httpcore.Request(
-        request.method,
-        target,
-        headers=headers,
-        content=request.stream,
-        extensions=request.extensions,
-    )
+    return PoolRequest(request.method, target, headers, request.stream, request.extensions)
 
 
 def first_hop(origin: httpcore.Origin, proxy: Proxy | None) -> tuple[str, int]:

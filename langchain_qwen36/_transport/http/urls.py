@@ -5,9 +5,10 @@ from __future__ import annotations
 import functools
 import ipaddress
 import warnings
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
+import httpcore
 import httpx
 
 from langchain_qwen36._transport.http import connections as clients
@@ -17,6 +18,7 @@ from langchain_qwen36._user_line import user_line
 from langchain_qwen36.errors import InvalidRequestError, UnexpectedResponseError
 
 if TYPE_CHECKING:
+    from langchain_qwen36._transport.http.response import OpenResponse
     from langchain_qwen36._transport.target import Target
 
 _MAX_REDIRECTS = 3
@@ -28,9 +30,18 @@ class RequestURL(NamedTuple):
     """A URL and its parts."""
 
     url: httpx.URL
+    wire_url: httpcore.URL
+    """The same as a pool takes it."""
     origin: str
     hops: int = 0
     """Number of redirects that led here."""
+
+    @classmethod
+    def of(cls, url: httpx.URL, hops: int = 0) -> RequestURL:
+        """Take a URL apart."""
+        scheme, host, path = url.raw_scheme, url.raw_host, url.raw_path
+        wire_url = httpcore.URL(scheme=scheme, host=host, port=url.port, target=path)
+        return cls(url, wire_url, f"{url.scheme}://{url.netloc.decode('ascii')}", hops)
 
     def __repr__(self) -> str:
         """Leave out the query, which may hold a key."""
@@ -47,11 +58,7 @@ def parse_url(url: str) -> RequestURL:
         raise InvalidRequestError(f"{shown!r} is no URL: {error}.") from None
     if parsed.scheme not in ("http", "https") or not parsed.host:
         raise InvalidRequestError(f"{shown!r}: a URL begins with https:// or http:// and a host.")
-    return RequestURL(parsed, _origin(parsed))
-
-
-def _origin(url: httpx.URL) -> str:
-    return f"{url.scheme}://{url.netloc.decode('ascii')}"
+    return RequestURL.of(parsed)
 
 
 def pool_key(target: Target, address: RequestURL) -> PoolKey:
@@ -66,13 +73,12 @@ def describe_target(target: Target) -> str:
     return display_url(target.url, clients.proxy_of(pool_key(target, parse_url(target.url))))
 
 
-def redirect(response: Any, address: RequestURL) -> RequestURL | None:
+def redirect(response: OpenResponse, address: RequestURL) -> RequestURL | None:
     """Return the URL to which a response redirects, if any."""
-    if response.status_code not in _REDIRECTS:
+    if response.status not in _REDIRECTS:
         return None
     try:
-        url = address.url.join(response.headers["location"])
-        return RequestURL(url, _origin(url), address.hops + 1)
+        return RequestURL.of(address.url.join(response.headers["location"]), address.hops + 1)
     except (KeyError, httpx.InvalidURL):
         return None
 
