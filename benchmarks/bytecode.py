@@ -20,7 +20,7 @@ from benchmarks.serving import serving
 if TYPE_CHECKING:
     from types import CodeType, FrameType
 
-_SIZES = {"invoke": 20, "ainvoke": 20, "stream": 200, "astream": 200}
+_SIZES = {"invoke": 20, "ainvoke": 20, "stream": 200, "astream": 200, "events": 200}
 """Calls, or chunks of one stream; twice as many less so many are counted: first calls are not."""
 
 Counts = Counter["CodeType"]

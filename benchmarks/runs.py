@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import statistics
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -74,10 +73,10 @@ class Runner:
         return [peer for peer in found if self._only is None or peer in self._only]
 
     def row(self, row: Row) -> Figures:
-        """Return the medians of a row."""
+        """Return the figures of a row, each of all its rounds."""
         samples = self._sampled(row)
         return {
-            name: statistics.median(row.figure(sample) for sample in taken)
+            name: row.of_rounds([row.figure(sample) for sample in taken])
             for name, taken in samples.items()
         }
 
