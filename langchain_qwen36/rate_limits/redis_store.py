@@ -80,6 +80,8 @@ class RedisStore(Store):
         self._failure: str | None = None
         """Why the storage counts as unavailable."""
         self._probe_at = 0.0
+        self._check: Future[None] | None = None
+        """The last check in the background of a storage that failed."""
 
     @property
     @override
@@ -115,6 +117,7 @@ class RedisStore(Store):
 
     @override
     def release(self, call: Reservation, limits: Limits) -> None:
+        call.is_released = True
         self._write_later(_Operation(limits, "release", call))
 
     def _ask(self, call: Reservation, limits: Limits) -> Future[float]:
@@ -130,6 +133,8 @@ class RedisStore(Store):
         try:
             most = (limits.requests, limits.tokens, int(call.waits))
             self._write()
+            if call.is_released:  # its release may have been written: nobody would write another
+                return 0.0
             return self._run(limits, [_Operation(limits, "reserve", call, most)]) / _MICROSECONDS
         except Exception as error:  # noqa: BLE001 - whatever the client raises
             raise self._failed(f"{type(error).__name__}: {error}") from None
@@ -143,7 +148,6 @@ class RedisStore(Store):
 
     def _try_to_write(self) -> None:
         """Write corrections, in the thread; after a failure they stay for the next time."""
-        self._writes = False
         if self._failure is None:
             try:
                 self._write()
@@ -151,6 +155,7 @@ class RedisStore(Store):
                 self._failed(f"{type(error).__name__}: {error}")
 
     def _write(self) -> None:
+        self._writes = False
         while self._unwritten:
             batch = [self._unwritten.popleft()]
             limits = batch[0].limits
@@ -182,12 +187,13 @@ class RedisStore(Store):
         return StorageUnavailableError(reason)
 
     def _probe(self) -> None:
-        """Have the thread check whether the storage is back, unless it just did."""
+        """Have the thread check whether the storage is back, unless it just did or is about to."""
         with self._lock:
-            if time.monotonic() < self._probe_at:
+            is_checking = self._check is not None and not self._check.done()
+            if is_checking or time.monotonic() < self._probe_at:
                 return
-            self._probe_at = float("inf")  # one check at a time
-        self._thread.submit(self._look)
+            self._probe_at = time.monotonic() + _PROBE_SECONDS
+            self._check = self._thread.submit(self._look)
 
     def _look(self) -> None:
         try:

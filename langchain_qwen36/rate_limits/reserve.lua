@@ -2,7 +2,8 @@
 --
 -- `log` (sorted set) holds entries by the microsecond from which they count: "r:ID" a request,
 -- "d:ID:N" tokens that a finished call took beyond its charge. `costs` (hash) holds each entry's
--- tokens, those of each waiting call ("w:ID"), and the sums "requests" and "tokens" of the log.
+-- tokens, those of each waiting call ("w:ID"), the sums "requests" and "tokens" of the log, the
+-- "time" of the last script, and how far our time is "ahead" of a clock that was set back.
 -- `queue` (sorted set) holds the waiting calls by arrival, `lines` (sorted set) the lines in which
 -- they wait (the threads of a process, the tasks of a loop) by their last question; the ID of a
 -- call begins with that of its line. The time is the server's: no other clock matters.
@@ -17,6 +18,40 @@ local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 local function number(field)
   return tonumber(redis.call('HGET', costs, field) or 0)
 end
+
+-- Under `maxmemory` Redis may drop one key and keep the others: sums without their log would never
+-- fall again, a queue without its lines never end. Who waits joins again.
+local function mend()
+  local kept, requests, tokens = {'time', number('time'), 'ahead', number('ahead')}, 0, 0
+  for _, entry in ipairs(redis.call('ZRANGE', log, 0, -1)) do
+    kept[#kept + 1], kept[#kept + 2] = entry, number(entry)
+    tokens = tokens + number(entry)
+    if entry:sub(1, 2) == 'r:' then requests = requests + 1 end
+  end
+  redis.call('DEL', costs, queue, lines)
+  kept[#kept + 1], kept[#kept + 2] = 'requests', requests
+  kept[#kept + 1], kept[#kept + 2] = 'tokens', tokens
+  for i = 1, #kept, 2 do
+    local value = kept[i + 1]
+    redis.call('HSET', costs, kept[i], string.format('%.0f', value))
+  end
+end
+
+local waiting, fields = redis.call('ZCARD', queue), redis.call('HLEN', costs)
+for _, known in ipairs(redis.call('HMGET', costs, 'requests', 'tokens', 'time', 'ahead')) do
+  if known then fields = fields - 1 end
+end
+if fields ~= redis.call('ZCARD', log) + waiting or (waiting > 0 and redis.call('ZCARD', lines) == 0) then
+  mend()
+end
+
+-- Time does not go back, though the server's clock may be set back, or a replica take its place.
+now = now + number('ahead')
+if now < number('time') then
+  redis.call('HINCRBY', costs, 'ahead', string.format('%.0f', number('time') - now))
+  now = number('time')
+end
+redis.call('HSET', costs, 'time', string.format('%.0f', now))
 
 local function remove(entry)
   if redis.call('ZREM', log, entry) == 0 then return end

@@ -36,7 +36,7 @@ class Limits:
     tokens: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Reservation:
     """A call that is waiting to begin."""
 
@@ -49,6 +49,8 @@ class Reservation:
     first of each line asks the storage."""
     number: int = field(default_factory=_numbers.__next__)
     arrived: float = field(default_factory=_now)
+    is_released: bool = False
+    """Whether nobody waits for the answer to its question any more."""
 
     @property
     def id(self) -> str:

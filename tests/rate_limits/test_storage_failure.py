@@ -225,6 +225,28 @@ def test_a_restarted_storage_is_used_again(redis: RedisServer, key: str) -> None
     assert wait_until(lambda: limiter.acquire(blocking=False))
 
 
+def test_a_look_that_was_interrupted_is_made_again(
+    redis: RedisServer, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C just before the look at a storage that failed leaves it unavailable for no longer."""
+    limiter = SharedRateLimiter(key, requests=5, storage=redis.url)
+    store: Any = limiter._store
+    store._failed("as if")
+    submit = store._thread.submit
+
+    def press(function: Any, *arguments: Any) -> Any:
+        if function == store._look:
+            raise KeyboardInterrupt
+        return submit(function, *arguments)
+
+    monkeypatch.setattr(store, "_probe_at", 0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(store._thread, "submit", press)
+        with pytest.raises(KeyboardInterrupt):
+            limiter.acquire()
+    assert wait_until(lambda: limiter.acquire(blocking=False))
+
+
 def test_a_debt_survives_a_storage_that_is_away(redis: RedisServer, key: str) -> None:
     """What a call took while the storage did not answer is written when it does."""
     limiter = SharedRateLimiter(key, tokens=10_000, seconds=600, storage=redis.url)
