@@ -3,47 +3,54 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
-from typing import Self
+
+
+class Turn:
+    """A thread's place in the line: `end` gives it up, or the lock that it has.
+
+    Ctrl-C may interrupt a thread between any two calls, so each step is one assignment, or one call
+    of the interpreter's own.
+    """
+
+    __slots__ = ("before", "end", "over")
+
+    def __init__(self) -> None:
+        self.over = threading.Lock()
+        self.over.acquire()
+        self.end = self.over.release
+        self.before: Turn | None = None
+        """The turn that this one waits for; None: it waits for none."""
 
 
 class FairLock:
-    """A lock for `with`; threads enter in the order of their arrival."""
+    """A lock that threads enter in the order of their arrival.
+
+        turn = Turn()
+        try:
+            lock.enter(turn)
+            ...
+        finally:
+            turn.end()
+
+    Each thread waits for the end of the turn before its own (a CLH lock).
+    """
 
     def __init__(self) -> None:
         self._state = threading.Lock()
-        self._held = False
-        self._waiting: deque[threading.Lock] = deque()
+        self._last: Turn | None = None
 
     def locked(self) -> bool:
         """Return whether an entry would have to wait."""
-        return self._held
+        turn = self._last
+        while turn is not None and not turn.over.locked():
+            turn = turn.before
+        return turn is not None
 
-    def __enter__(self) -> Self:
+    def enter(self, turn: Turn) -> None:
+        """Wait until all who came before have ended."""
         with self._state:
-            if not self._held:
-                self._held = True
-                return self
-            turn = threading.Lock()
-            turn.acquire()
-            self._waiting.append(turn)
-        try:
-            turn.acquire()
-        except BaseException:  # KeyboardInterrupt
-            self._give_up(turn)
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with self._state:
-            if self._waiting:
-                self._waiting.popleft().release()
-            else:
-                self._held = False
-
-    def _give_up(self, turn: threading.Lock) -> None:
-        with self._state:
-            if turn in self._waiting:
-                self._waiting.remove(turn)
-                return
-        self.__exit__()  # the lock was already granted to this one
+            turn.before, self._last = self._last, turn
+        while turn.before is not None:
+            with turn.before.over:
+                pass
+            turn.before = turn.before.before  # not None if that one gave up: it waited too

@@ -22,8 +22,9 @@ from typing_extensions import override
 from langchain_qwen36.errors import RateLimitStorageError
 from langchain_qwen36.rate_limits import stores
 from langchain_qwen36.rate_limits.calls_in_flight import CallsInFlight
-from langchain_qwen36.rate_limits.fair_lock import FairLock
+from langchain_qwen36.rate_limits.fair_lock import FairLock, Turn
 from langchain_qwen36.rate_limits.store import (
+    LEASE_SECONDS,
     NO_LIMIT,
     Limits,
     Reservation,
@@ -42,11 +43,13 @@ _Lock = TypeVar("_Lock", FairLock, asyncio.Lock)
 _LIVE: WeakSet[SharedRateLimiter] = WeakSet()
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Line(Generic[_Lock]):
     """The callers that wait together; the first one holds the lock and asks the storage."""
 
     lock: _Lock
+    callers: int = 0
+    """Tasks that hold the lock, wait for it, or are about to take it."""
     name: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
@@ -90,7 +93,8 @@ class SharedRateLimiter(BaseRateLimiter, BaseCallbackHandler):
             tokens_per_call: The charge of a call until its usage is known.
             storage: `memory://` for this process, or `redis://host:6379/0`, `rediss://…` or
                 `unix://…` (extra `limits`) for several processes and machines.
-            check_every_seconds: How often the first waiting call asks again.
+            check_every_seconds: How often the first waiting call asks again: twice a second at
+                least, or it would lose its turn.
             on_failure: What happens while the storage does not answer. "refuse" raises
                 `RateLimitStorageError`, which may be retried; "allow" lets calls pass uncounted, so
                 that only the gateway's own limit applies.
@@ -114,7 +118,7 @@ class SharedRateLimiter(BaseRateLimiter, BaseCallbackHandler):
         if on_failure not in get_args(OnFailure):
             raise ValueError(f"`on_failure={on_failure!r}`: choose 'refuse' or 'allow'.")
         self._charge = 0 if tokens is None else tokens_per_call
-        self._pause = check_every_seconds
+        self._pause = min(check_every_seconds, LEASE_SECONDS / 2)  # so that it keeps its turn
         self._open()
 
     def _open(self) -> None:
@@ -180,7 +184,7 @@ class SharedRateLimiter(BaseRateLimiter, BaseCallbackHandler):
         call = Reservation(self._charge, blocking, line.name)
         try:
             if blocking:
-                begins = await self._await(call, line.lock)
+                begins = await self._await(call, line)
             else:
                 begins = not await self._store.areserve(call, self._limits)
         except BaseException as error:  # noqa: BLE001 - CancelledError too; it is raised again
@@ -192,17 +196,25 @@ class SharedRateLimiter(BaseRateLimiter, BaseCallbackHandler):
     def _wait(self, call: Reservation) -> bool:
         if self._line_of_threads.lock.locked():
             self._store.join(call, self._limits)
-        with self._line_of_threads.lock:
+        turn = Turn()
+        try:
+            self._line_of_threads.lock.enter(turn)
             while seconds := self._store.reserve(call, self._limits):
                 time.sleep(min(seconds, self._pause))
+        finally:
+            turn.end()
         return True
 
-    async def _await(self, call: Reservation, lock: asyncio.Lock) -> bool:
-        if lock.locked():
+    async def _await(self, call: Reservation, line: _Line[asyncio.Lock]) -> bool:
+        if line.callers:
             self._store.join(call, self._limits)
-        async with lock:
-            while seconds := await self._store.areserve(call, self._limits):  # noqa: ASYNC110
-                await asyncio.sleep(min(seconds, self._pause))
+        line.callers += 1
+        try:
+            async with line.lock:
+                while seconds := await self._store.areserve(call, self._limits):  # noqa: ASYNC110
+                    await asyncio.sleep(min(seconds, self._pause))
+        finally:
+            line.callers -= 1
         return True
 
     def _line_of_loop(self) -> _Line[asyncio.Lock]:

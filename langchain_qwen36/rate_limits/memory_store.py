@@ -51,12 +51,13 @@ class MemoryStore(Store):
         """Waiting calls, sorted by arrival."""
         self._lines: dict[str, float] = {}
         """Time of each line's last request."""
+        self._is_exact = True
+        """Whether costs and sums are those of the log: Ctrl-C may interrupt a change of them."""
 
     @override
     def reserve(self, call: Reservation, limits: Limits) -> float:
-        now = time.monotonic()
         with self._lock:
-            self._drop_expired(now, limits.seconds)
+            now = self._drop_expired(limits.seconds)
             requests, tokens = self._missing(call, limits)
             if requests <= 0 and tokens <= 0:
                 self._leave(call)
@@ -64,7 +65,7 @@ class MemoryStore(Store):
                 return 0.0
             if call.waits:
                 self._enter(call, now)
-            return max(self._frees(requests, tokens) + limits.seconds - now, 1e-6)
+            return max(self._frees(requests, tokens, now) + limits.seconds - now, 1e-6)
 
     @override
     async def areserve(self, call: Reservation, limits: Limits) -> float:
@@ -77,9 +78,8 @@ class MemoryStore(Store):
 
     @override
     def settle(self, call: Reservation, taken: int, limits: Limits) -> None:
-        now = time.monotonic()
         with self._lock:
-            self._drop_expired(now, limits.seconds)
+            now = self._drop_expired(limits.seconds)
             known = self._costs.get(call.id)
             debt = taken - (call.tokens if known is None else known)
             if debt < 0 and known is not None:
@@ -92,6 +92,7 @@ class MemoryStore(Store):
     @override
     def release(self, call: Reservation, limits: Limits) -> None:
         with self._lock:
+            self._drop_expired(limits.seconds)
             self._leave(call)
             for index, entry in enumerate(self._log):
                 if entry.id == call.id:
@@ -134,9 +135,9 @@ class MemoryStore(Store):
                 break
         return None
 
-    def _frees(self, requests: int, tokens: int) -> float:
+    def _frees(self, requests: int, tokens: int, now: float) -> float:
         """Return the time of the last of the oldest entries that must expire to free so much."""
-        at = 0.0
+        at = now
         for entry in self._log:
             if requests <= 0 and tokens <= 0:
                 break
@@ -145,26 +146,42 @@ class MemoryStore(Store):
             requests -= entry.is_request
         return at
 
-    def _drop_expired(self, now: float, seconds: float) -> None:
+    def _drop_expired(self, seconds: float) -> float:
+        """Drop what counts no more; return the time."""
+        now = time.monotonic()
+        if not self._is_exact:
+            self._recount()
         self._remove(slice(0, bisect.bisect_right(self._log, now - seconds, key=_time_of)))
         if lost := {
             line for line, last_request in self._lines.items() if last_request < now - LEASE_SECONDS
         }:
             self._queue = [waiting for waiting in self._queue if waiting.call.line not in lost]
             for line in lost:
-                del self._lines[line]
+                self._lines.pop(line, None)
+        return now
 
     def _add(self, entry: _Entry, cost: int) -> None:
-        bisect.insort(self._log, entry)
+        self._is_exact = False
         self._costs[entry.id] = cost
+        bisect.insort(self._log, entry)
         self._tokens += cost
         self._requests += entry.is_request
+        self._is_exact = True
 
     def _remove(self, entries: slice) -> None:
-        for entry in self._log[entries]:
+        self._is_exact = False
+        removed = self._log[entries]
+        del self._log[entries]
+        for entry in removed:
             self._tokens -= self._costs.pop(entry.id)
             self._requests -= entry.is_request
-        del self._log[entries]
+        self._is_exact = True
+
+    def _recount(self) -> None:
+        self._costs = {entry.id: self._costs[entry.id] for entry in self._log}
+        self._tokens = sum(self._costs.values())
+        self._requests = sum(entry.is_request for entry in self._log)
+        self._is_exact = True
 
 
 def _time_of(entry: _Entry) -> float:

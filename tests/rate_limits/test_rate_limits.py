@@ -200,7 +200,10 @@ class Questions:
 
 def begun_or_waiting(threads: list[threading.Thread], line: FairLock) -> int:
     """Count the threads whose call has begun, holds the line, or waits in it."""
-    return sum(not thread.is_alive() for thread in threads) + line._held + len(line._waiting)
+    begun, turn, in_line = sum(not thread.is_alive() for thread in threads), line._last, 0
+    while turn is not None:
+        in_line, turn = in_line + turn.over.locked(), turn.before
+    return begun + in_line
 
 
 @pytest.mark.parametrize("kind", ["threads", "tasks"])
@@ -279,6 +282,75 @@ def test_a_large_call_is_not_passed_for_ever_by_small_ones(
     waiting.join(60)
     time.sleep(0.3)  # until the last of the first three has left the window
     assert granted(small, 5) == 2
+
+
+@pytest.mark.parametrize("check_every", [0.1, 5], ids=["often", "rarely"])
+def test_a_waiting_call_keeps_its_turn_however_rarely_it_asks(
+    key: str, check_every: float, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`check_every_seconds=` above a line's lease loses no turn to the calls behind it."""
+    small = SharedRateLimiter(key, tokens=100, tokens_per_call=10, seconds=20)
+    large = SharedRateLimiter(
+        key, tokens=100, tokens_per_call=80, seconds=20, check_every_seconds=check_every
+    )
+    assert granted(small, 3) == 3
+    passed = []
+
+    def sleep(seconds: float) -> None:
+        until = clock.now + seconds
+        while clock.now < until:
+            clock.sleep(0.1)
+            passed.append(granted(small, 1))
+
+    monkeypatch.setattr(limiter.time, "sleep", sleep)
+    large.acquire()
+    assert passed
+    assert sum(passed[:-1]) == 0
+
+
+def test_a_call_behind_one_that_may_begin_does_not_ask_without_a_pause(
+    storage: str, key: str
+) -> None:
+    """A first call of a line, behind another line's, keeps no processor busy until that begins."""
+    shared = SharedRateLimiter(key, requests=1, seconds=60, storage=storage)
+    before, behind = (
+        store.Reservation(0, True, line, arrived=time.monotonic() - age)
+        for line, age in (("a", 2), ("b", 1))
+    )
+    shared._store.join(before, shared._limits)
+    assert shared._store.reserve(behind, shared._limits) > 1
+
+
+def test_a_call_counts_from_its_grant_however_long_it_waited_for_the_lock(
+    key: str, clock: Clock
+) -> None:
+    """A thread that the system held up with the question begins no earlier than it is answered."""
+    shared = SharedRateLimiter(key, requests=1, seconds=60)
+    with shared._store._lock:  # type: ignore[attr-defined]
+        held_up = threading.Thread(target=shared.acquire)
+        held_up.start()
+        held_up.join(0.2)
+        clock.sleep(50)
+    held_up.join(30)
+    clock.sleep(11)
+    assert granted(shared) == 0
+
+
+async def test_a_task_that_comes_as_the_line_moves_on_stands_in_the_queue(key: str) -> None:
+    """Other lines see a call that arrives when the first has left and the next is not awake."""
+    shared = SharedRateLimiter(key, requests=1, seconds=600)
+    await shared.aacquire()
+    first = shared._line_of_loop().lock
+    await first.acquire()
+    tasks = [asyncio.create_task(shared.aacquire())]
+    await asyncio.sleep(0)
+    tasks.append(asyncio.create_task(shared.aacquire()))
+    first.release()
+    await asyncio.sleep(0.01)
+    assert len(shared._store._queue) == 2  # type: ignore[attr-defined]
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
 
 
 async def test_a_thousand_waiting_calls_do_not_delay_the_loop(
