@@ -1,9 +1,9 @@
 """A LangChain agent that thinks, calls a tool, streams its answer and says what it cost.
 
+It needs: pip install "langchain-qwen36[agents,report,local]"
 Run with: make demo, or: python examples/agent.py "Your question about a city"
 
-With a gateway's key in the environment (DASHSCOPE_API_KEY, OPENROUTER_API_KEY, …) it runs on
-Qwen3.6 there, else on the tiny model of the embedded engine.
+With a gateway's key set it runs on Qwen3.6 there, else on the embedded engine's tiny model.
 """
 
 from __future__ import annotations

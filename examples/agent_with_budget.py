@@ -1,5 +1,6 @@
 """An agent with tools that stops when its money is spent: the call after that is not made.
 
+It needs: pip install "langchain-qwen36[agents]"
 With a gateway's key set: python examples/agent_with_budget.py
 With a budget of your own, in your gateway's currency: python examples/agent_with_budget.py "1 CNY"
 With none, on a tiny model: QWEN36_GATEWAY=local python examples/agent_with_budget.py

@@ -1,5 +1,6 @@
 """An agent with a budget: it ends with a message when the money is spent, subagents counted.
 
+It needs: pip install "langchain-qwen36[agents]"
 With a gateway's key set: python examples/middleware_cost_budget.py
 """
 

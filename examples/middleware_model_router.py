@@ -1,5 +1,6 @@
 """One agent, four models: each request goes to the one that the rules choose.
 
+It needs: pip install "langchain-qwen36[agents]"
 With a gateway's key set: python examples/middleware_model_router.py
 """
 

@@ -1,5 +1,6 @@
 """A long system prompt is written to the server's cache once, then read at a tenth of its price.
 
+It needs: pip install "langchain-qwen36[agents]"
 With a gateway's key set: python examples/middleware_prompt_caching.py
 """
 

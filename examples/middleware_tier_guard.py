@@ -1,5 +1,6 @@
 """A conversation too long for the cheap price tier: its oldest turns stay at home, and it pays.
 
+It needs: pip install "langchain-qwen36[agents]"
 With a gateway's key set: python examples/middleware_tier_guard.py
 """
 

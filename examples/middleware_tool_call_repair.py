@@ -1,5 +1,6 @@
 """A tool call that is cut off by the token limit: the model is told, and asked again.
 
+It needs: pip install "langchain-qwen36[agents]"
 With a gateway's key set: python examples/middleware_tool_call_repair.py
 """
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
 from pydantic import SecretStr
 
+from langchain_qwen36._model.connection import ensure_engine_running
 from langchain_qwen36._response.errors import error_from
 from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.errors import GatewayConnectionError, UnexpectedResponseError
@@ -66,10 +68,13 @@ def list_models(
         MissingKeyError: No gateway can be chosen, or its key is not set.
         QwenError: The gateway refuses, or cannot be reached.
     """
-    endpoint = select_endpoint(gateway, base_url, has_key=api_key is not None)
+    chosen = select_endpoint(gateway, base_url, has_key=api_key is not None)
+    endpoint = ensure_engine_running(chosen)
     key = api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key
     ids = _fetch(endpoint, SecretStr(key or endpoint.key or ""), http_client)
     models = [_join(endpoint.gateway, name) for name in ids]
+    # The embedded engine's one model is the user's choice, whoever made it.
+    only_qwen = only_qwen and not endpoint.gateway.embedded
     return [model for model in models if model.model or not only_qwen or "qwen" in model.id.lower()]
 
 
@@ -83,8 +88,10 @@ def catalog_models(gateway: Gateway) -> list[ListedModel]:
 def _fetch(endpoint: Endpoint, key: SecretStr, client: httpx.Client | None) -> Iterable[str]:
     headers = {"authorization": f"Bearer {key.get_secret_value()}"} if key else {}
     url = f"{endpoint.base_url}/models"
+    # The embedded engine is on this machine, whatever proxy the environment names.
+    get = client.get if client else partial(httpx.get, trust_env=not endpoint.gateway.embedded)
     try:
-        response = (client or httpx).get(url, headers=headers, timeout=_TIMEOUT)
+        response = get(url, headers=headers, timeout=_TIMEOUT)
     except httpx.HTTPError as error:
         raise GatewayConnectionError(
             f"{url}: {type(error).__name__}.", gateway=endpoint.gateway.name

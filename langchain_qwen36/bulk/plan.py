@@ -13,6 +13,7 @@ from langchain_qwen36.bulk.batch.comparison import compare
 from langchain_qwen36.bulk.check import check
 from langchain_qwen36.bulk.journal import Journal
 from langchain_qwen36.callbacks.holds import FIRST_ANSWER
+from langchain_qwen36.callbacks.pricer import is_self_hosted
 from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.errors import JournalError
 from langchain_qwen36.pricing import Money
@@ -51,6 +52,8 @@ class Plan:
     """Number of rows by price tier."""
     live: Money | None = None
     """List price of live calls, with nothing cached."""
+    is_free: bool = False
+    """Whether the calls go to a server of the user's own."""
     batch: Money | None = None
     """List price as a batch job; None: the gateway does not sell this model in batches."""
     shared_prefix: float = 0.0
@@ -126,6 +129,7 @@ def _price(planned: Plan, model: ChatQwen36, requests: list[Any], output: int) -
     book = model.price_book or PriceBook.bundled()
     offer = book.offer(gateway.price_list or gateway.name, model.model_name)
     if (live := _cost(model, offer, sizes, output, batch=False)) is None:
+        planned.is_free = is_self_hosted(gateway.name)
         return
     scale = Decimal(rows) / len(sizes)
     planned.tiers = {

@@ -164,7 +164,7 @@ class BulkReport:
         parts += [f"{self.failed} failed"] if self.failed else []
         parts += [f"{self.reused} from earlier runs"] if self.reused else []
         parts += [f"{self.paid_again} perhaps paid twice after a crash"] if self.paid_again else []
-        parts += [" + ".join(amounts) or "cost unknown"]
+        parts += [" + ".join(amounts) or ("cost unknown" if self.unpriced else "cost 0")]
         parts += [f"{self.unpriced} without a known price"] if self.unpriced and amounts else []
         parts += [f"stopped: {self.stopped}"] if self.stopped else []
         return "; ".join(parts)

@@ -14,7 +14,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import date
 
     from langchain_qwen36.catalog.models import Offer
@@ -47,7 +47,7 @@ class Comparison:
     verdict: Verdict
 
 
-def compare(book: PriceBook, prices: Iterator[ListedPrice], day: date) -> list[Comparison]:
+def compare(book: PriceBook, prices: Iterable[ListedPrice], day: date) -> list[Comparison]:
     """Compare our first tiers of a day with the prices of another list."""
     return [_compare(book, listed, day) for listed in prices]
 

@@ -180,7 +180,9 @@ def show_plan(planned: Plan) -> None:
     )
     for problem in planned.problems:
         _say(f"  {problem}")
-    if planned.live is None:
+    if planned.is_free:
+        _say("free: a server of your own")
+    elif planned.live is None:
         _say("no price is known for this model at this gateway")
     else:
         tiers = ", ".join(f"{label}: {count:,} rows" for label, count in planned.tiers.items())

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from collections import Counter
+from contextlib import suppress
 from datetime import UTC, datetime
 from difflib import unified_diff
 from importlib.resources import files
@@ -30,10 +31,15 @@ if TYPE_CHECKING:
 
 TIMEOUT = 30.0
 """Seconds for downloading a list."""
+_USAGE_ERROR = 2
+_NO_LIST = (
+    "There is no list to compare with: run `pip install genai-prices`, or name LiteLLM's or "
+    "models.dev's JSON with `--litellm` or `--models-dev`.\n"
+)
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run `prices check`; return 1 if a price differs, 0 if all agree."""
+    """Run `prices check`; return 1 if a price differs, 0 if all agree, 2 if there is no list."""
     parser = argparse.ArgumentParser(prog="langchain_qwen36 prices", description=__doc__)
     parser.add_argument("command", choices=["check"])
     parser.add_argument("--litellm", metavar="FILE_OR_URL", help="LiteLLM's JSON of model prices")
@@ -41,7 +47,10 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--data", metavar="FOLDER", type=Path, help="the folder of offer files")
     parser.add_argument("--write", action="store_true", help="append the prices to the files")
     options = parser.parse_args(argv)
-    found = compare(PriceBook.bundled(), _lists(options), datetime.now(UTC).date())
+    if not (lists := list(_lists(options))):
+        sys.stderr.write(_NO_LIST)
+        return _USAGE_ERROR
+    found = compare(PriceBook.bundled(), lists, datetime.now(UTC).date())
     folder = options.data or Path(str(files("langchain_qwen36") / "data" / "offers"))
     differing = [comparison for comparison in found if comparison.verdict == "differs"]
     for path, new in sorted(_proposed(differing, folder).items()):
@@ -57,10 +66,8 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _lists(options: argparse.Namespace) -> Iterator[ListedPrice]:
-    try:
+    with suppress(ImportError):
         yield from genai_prices(datetime.now(UTC).date())
-    except ImportError:
-        sys.stderr.write("genai-prices is not installed: `pip install genai-prices`.\n")
     if options.litellm:
         yield from litellm(_load(options.litellm), f"LiteLLM ({options.litellm})")
     if options.models_dev:

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from langchain_core.runnables import RunnableLambda
 from loopback import Raw, Reply
 
 from langchain_qwen36 import bulk
+from langchain_qwen36.bulk import BulkReport
 from langchain_qwen36.errors import BulkInputError, InvalidRequestError, JournalError
 
 if TYPE_CHECKING:
@@ -49,6 +51,29 @@ def test_answers_stand_in_input_order_with_their_cost(
     assert report.is_complete
     assert (report.rows, report.done, report.failed, report.calls) == (30, 30, 0, 30)
     assert sum(row["cost"] for row in written) == pytest.approx(float(report.cost["CNY"]))
+
+
+@pytest.mark.parametrize(
+    ("report", "expected"),
+    [
+        pytest.param(BulkReport(rows=1, done=1), "1 of 1 rows answered; cost 0", id="free"),
+        pytest.param(
+            BulkReport(rows=1, done=1, unpriced=1),
+            "1 of 1 rows answered; cost unknown",
+            id="unknown",
+        ),
+        pytest.param(
+            BulkReport(rows=2, done=2, unpriced=1, cost={"USD": Decimal("0.50")}),
+            "2 of 2 rows answered; 0.5 USD; 1 without a known price",
+            id="partly-known",
+        ),
+    ],
+)
+def test_a_report_tells_what_is_free_from_what_is_not_known(
+    report: BulkReport, expected: str
+) -> None:
+    """A server of your own costs 0; a model without a price costs nobody knows what."""
+    assert str(report) == expected
 
 
 def test_an_unchanged_row_is_never_paid_again(

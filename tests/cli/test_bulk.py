@@ -56,6 +56,13 @@ def test_a_dry_run_sends_nothing(server, command, tmp_path, capsys) -> None:
     assert [path.name for path in tmp_path.iterdir() if "out" in path.name] == []
 
 
+def test_a_server_of_your_own_is_free(command, capsys) -> None:
+    """A dry run at it says so, where a gateway without a known price says that it is not known."""
+    for gateway, expected in (("vllm", "free: a server of your own"), ("ollama", "free: a")):
+        assert main([*command, "--gateway", gateway, "--dry-run"]) == 0
+        assert expected in capsys.readouterr().out
+
+
 def test_failed_rows_are_retried_by_name_of_the_journal(server, command, tmp_path, capsys) -> None:
     """A dead letter makes the status 1; `bulk retry` calls it again with the run's settings."""
     server.script(Raw(status=400, body={"error": {"message": "bad"}}))

@@ -89,3 +89,9 @@ def test_the_command_prints_the_catalogue_offline(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert any("alibaba/qwen3.6-plus" in line and "0.50 / 3.00 USD" in line for line in lines)
     assert any("qwen-3.6-max-preview" in line and "use qwen3.7-max" in line for line in lines)
+
+
+def test_a_command_that_lists_nothing_says_how_to_see_more(capsys):
+    """A server of your own may have other makers' models only."""
+    assert main(["models", "--gateway", "vllm", "--offline"]) == 0
+    assert "`--all`" in capsys.readouterr().err

@@ -10,6 +10,7 @@ import pytest
 from langchain_core.messages import AIMessage, ToolMessage
 
 from langchain_qwen36 import ChatQwen36
+from langchain_qwen36.cli import main
 from langchain_qwen36.errors import EngineError
 from langchain_qwen36.local import shared_engine
 
@@ -101,3 +102,20 @@ def test_an_engine_that_dies_says_why(model: ChatQwen36) -> None:
     with pytest.raises(EngineError, match="died"):
         list(stream)
     assert summary(model.invoke("Hello")) == HELLO
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        pytest.param("models", "Qwen3.6-27B", id="models"),
+        pytest.param("doctor", "ok    server    it has Qwen3.6-27B", id="doctor"),
+    ],
+)
+def test_the_commands_reach_it_past_any_proxy(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str, expected: str
+) -> None:
+    """Both start the engine, and ask it directly, as a model does."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+
+    assert main([command, "--gateway", "local"]) == 0
+    assert expected in capsys.readouterr().out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -98,6 +99,14 @@ def test_write_appends_a_dated_price_that_reads_back(dear):
     offers = read(text, "openrouter.toml").offers(PriceBook.bundled().models)
     offer = next(offer for offer in offers if offer.model.id == "qwen3.6-plus")
     assert [str(price.tiers[0].input) for price in offer.prices] == ["0.325", "0.9"]
+
+
+def test_without_any_list_it_says_how_to_get_one(monkeypatch, capsys):
+    """Nothing that was compared is no success."""
+    monkeypatch.setitem(sys.modules, "genai_prices", None)
+
+    assert main(["prices", "check"]) == 2
+    assert "`pip install genai-prices`" in capsys.readouterr().err
 
 
 # What the installed package says otherwise, by model: its list is older than ours there.

@@ -88,7 +88,10 @@ GATEWAY_OF = {"own_server.py": "vllm"}
 SHOWN_BY_ENGINE = {
     "agent.py": ('→ get_weather{"city": "Paris"}\n← 17 degrees and rainy\n', "≤256K"),
     "agent_with_budget.py": ("stopped: The budget of 0.0005 USD ",),
-    "bulk_run.py": ("first: 3 of 3 rows answered; ", "then: 6 of 6 rows answered; 3 from"),
+    "bulk_run.py": (
+        "first: 3 of 3 rows answered; cost 0\n",
+        "then: 6 of 6 rows answered; 3 from earlier runs; cost 0\n",
+    ),
     "hello.py": ("thoughts: The user asks about", "cost: 0 for 1 call"),
     "langgraph_checkpoint.py": ("thoughts, kept with the draft: The user asks about",),
     "lcel_chain.py": ("both at once: {'capital': ", "streamed: "),
