@@ -64,7 +64,7 @@ def _lenient_json(name: str, args: dict[str, Any]) -> str:
 def to_json_value(value: Any) -> Any:
     """Convert a value that JSON does not know to one nearer to it: NumPy's, sets, pydantic models.
 
-    What is missing in pandas or NumPy (NA, NaT) becomes NaN.
+    The date that is none (NaT) becomes NaN.
 
     Raises:
         TypeError: the value's text does not tell what it is.
@@ -125,8 +125,8 @@ def _by_method(value: Any) -> Any:
 
 
 def _unless_missing(value: Any) -> Any:
-    """Return a value, NaN for the text of pandas's and NumPy's missing ones."""
-    return math.nan if isinstance(value, str) and value in ("<NA>", "NaT") else value
+    """Return a value, NaN for the text of a missing date of NumPy's or pandas's."""
+    return math.nan if isinstance(value, str) and value == "NaT" else value
 
 
 def _has_no_form(value: Any) -> TypeError:

@@ -55,13 +55,6 @@ class Table:
         return "   a\n0  1"
 
 
-class Missing:
-    """A value that is shown as pandas's missing ones are."""
-
-    def __str__(self) -> str:
-        return "<NA>"
-
-
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
@@ -146,7 +139,6 @@ def test_what_has_no_form_in_json_is_named(value: object) -> None:
         pytest.param([None, (0, {"a": np.float32("nan")})], "`x[1][1].a` is nan", id="nested"),
         pytest.param(np.datetime64("NaT"), "`x` is nan", id="no-date"),
         pytest.param(np.array(["NaT"], "M8[ns]"), "`x[0]` is nan", id="no-date-in-an-array"),
-        pytest.param(Missing(), "`x` is nan", id="pandas-missing"),
         pytest.param([2**70, float("nan")], "`x[1]` is nan", id="beside-a-large-integer"),
     ],
 )
