@@ -104,7 +104,8 @@ class Alerts:
         """Send the queued alerts, and end the thread."""
         if self._thread is not None:
             self._queue.put(None)
-            self._thread.join(timeout=10)
+            if self._thread is not threading.current_thread():  # `on_alert` may close the ledger
+                self._thread.join(timeout=10)
             self._thread = None
 
     def forget_thread(self) -> None:
@@ -128,8 +129,9 @@ class Alerts:
     def _start(self) -> SimpleQueue[Callable[[], None] | None]:
         if self._thread is None:
             name = "langchain-qwen36-alerts"
-            self._thread = threading.Thread(target=self._run, name=name, daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name=name, daemon=True)
+            thread.start()
+            self._thread = thread
         return self._queue
 
     def _run(self) -> None:

@@ -138,7 +138,7 @@ class SpendLedger:
             BudgetExceededError: A limit would be passed; the call must not be made.
             LedgerError: The ledger is down, and calls without it are refused.
         """
-        _raise(self._writer.submit(Reserve(start)).result())
+        _raise(self._writer.wait(Reserve(start), undo=partial(self.release, start)))
 
     async def areserve(self, start: Start) -> None:
         """`reserve`, async: the event loop does not wait for the disk."""

@@ -8,7 +8,7 @@ from collections import defaultdict
 from concurrent.futures import Future
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from typing_extensions import override
 
@@ -107,6 +107,13 @@ class AwaitedJob(Job):
             self.waiter.set_exception(self._error)
 
 
+class _Line(NamedTuple):
+    """The jobs of one thread."""
+
+    queue: SimpleQueue[Job | None]
+    thread: threading.Thread
+
+
 class Writer:
     """Runs groups of jobs in one thread, which starts with the first job.
 
@@ -116,9 +123,11 @@ class Writer:
     def __init__(self, apply: Callable[[Sequence[Job]], None], name: str) -> None:
         self._apply = apply
         self._name = name
-        self._queue: SimpleQueue[Job | None] = SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
+        self._line: _Line | None = None
+        self._last: threading.Thread | None = None
+        """The thread that started last; it may be about to end."""
+        self._lock = threading.RLock()
+        """Entered again where the garbage collector ends a call while a job is queued."""
 
     def put(self, payload: Any) -> None:
         """Queue a job for which no caller waits; jobs run in the order of queueing."""
@@ -129,6 +138,23 @@ class Writer:
         job = WaitedJob(payload)
         self._put(job)
         return job.done
+
+    def wait(self, payload: Any, undo: Callable[[], None]) -> Any:
+        """Queue a job and wait for it.
+
+        Args:
+            payload: The job.
+            undo: Called if a signal, as of Ctrl-C, ends the wait after the job has begun.
+        """
+        job = WaitedJob(payload)
+        try:
+            self._put(job)
+            return job.done.result()
+        except BaseException as error:
+            is_own = job.done.done() and not job.done.cancelled() and job.done.exception() is error
+            if not is_own and not job.done.cancel():
+                undo()
+            raise
 
     async def run(self, payload: Any, undo: Callable[[], None]) -> Any:
         """Queue a job and wait for it.
@@ -149,26 +175,38 @@ class Writer:
     def close(self) -> None:
         """Finish the queued jobs, and end the thread."""
         with self._lock:
-            thread, self._thread = self._thread, None
-        if thread is not None:
-            self._queue.put(None)
-            if thread is not threading.current_thread():  # the garbage collector may run in it
-                thread.join()
+            line, self._line = self._line, None
+            if line is None:
+                return
+            line.queue.put(None)
+        if line.thread is not threading.current_thread():  # the garbage collector may run in it
+            line.thread.join()
 
     def _put(self, job: Job) -> None:
-        if self._thread is None:
-            self._start()
-        self._queue.put(job)
-
-    def _start(self) -> None:
         with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
+            line = self._line or self._start()
+            line.queue.put(job)
 
-    def _run(self) -> None:
-        while (job := self._queue.get()) is not None:
-            group, is_last = self._more(job)
+    def _start(self) -> _Line:
+        """Start a thread, which begins when the one before it has ended: jobs keep their order."""
+        queue: SimpleQueue[Job | None] = SimpleQueue()
+        arguments = (queue, self._last)
+        thread = threading.Thread(target=self._run, args=arguments, name=self._name, daemon=True)
+        if self._line is None:
+            self._line = _Line(queue, thread)
+            try:
+                thread.start()
+            except BaseException:  # the system allows no more threads
+                self._line = None
+                raise
+            self._last = thread
+        return self._line
+
+    def _run(self, queue: SimpleQueue[Job | None], before: threading.Thread | None) -> None:
+        if before is not None:
+            before.join()
+        while (job := queue.get()) is not None:
+            group, is_last = _more(job, queue)
             group = [job for job in group if job.begin()]
             try:
                 self._apply(group)
@@ -178,18 +216,19 @@ class Writer:
             if is_last:
                 return
 
-    def _more(self, job: Job) -> tuple[list[Job], bool]:
-        """Return the jobs that are waiting now, and whether the thread is to end after them."""
-        group = [job]
-        while len(group) < _LARGEST_GROUP:
-            try:
-                following = self._queue.get_nowait()
-            except Empty:
-                break
-            if following is None:
-                return group, True
-            group.append(following)
-        return group, False
+
+def _more(job: Job, queue: SimpleQueue[Job | None]) -> tuple[list[Job], bool]:
+    """Return the jobs that are waiting now, and whether the thread is to end after them."""
+    group = [job]
+    while len(group) < _LARGEST_GROUP:
+        try:
+            following = queue.get_nowait()
+        except Empty:
+            break
+        if following is None:
+            return group, True
+        group.append(following)
+    return group, False
 
 
 def _fail(group: Sequence[Job], error: BaseException) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from decimal import Decimal
 
 import pytest
@@ -165,6 +165,24 @@ async def test_a_cancelled_reservation_holds_nothing(ledger_url, open_ledger):
         await task
     ledger.flush()
     await ledger.areserve(call("b"))
+
+
+@pytest.mark.parametrize("has_begun", [True, False], ids=["begun", "queued"])
+def test_an_interrupted_reservation_holds_nothing(ledger_url, open_ledger, has_begun, monkeypatch):
+    """A thread that Ctrl-C wakes while it waits gives its hold back too."""
+    ledger = open_ledger(ledger_url, limits=[Limit("all", "1 USD")])
+
+    def press(reservation: Future):
+        if has_begun:
+            wait([reservation])
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Future, "result", press)
+        with pytest.raises(KeyboardInterrupt):
+            ledger.reserve(call("a"))
+    assert not any(found.spent.amount or found.held.amount for found in ledger.balances())
+    ledger.reserve(call("b"))
 
 
 ATTRIBUTIONS = [
