@@ -73,18 +73,20 @@ class GroupCommit:
         self._thread.shutdown(wait=False)
 
     async def _write(self) -> None:
-        while self._pending:
-            await asyncio.sleep(_GATHERING)
-            group, self._pending = self._pending, []
-            failure: JournalError | None = None
-            try:
-                await self._apply([turn for turn, _ in group])
-            except JournalError as error:
-                failure = error
-            for start in range(0, len(group), _WOKEN):
-                _resolve(group[start : start + _WOKEN], failure)
-                await asyncio.sleep(0)
-        self._writing = None
+        try:
+            while self._pending:
+                await asyncio.sleep(_GATHERING)
+                group, self._pending = self._pending, []
+                failure: Exception | None = None
+                try:
+                    await self._apply([turn for turn, _ in group])
+                except Exception as error:  # noqa: BLE001 - of whatever kind: the workers wait
+                    failure = error
+                for start in range(0, len(group), _WOKEN):
+                    _resolve(group[start : start + _WOKEN], failure)
+                    await asyncio.sleep(0)
+        finally:
+            self._writing = None
 
     async def _apply(self, turns: list[Turn]) -> None:
         loop, deadline = asyncio.get_running_loop(), time.monotonic() + self._patience
@@ -100,7 +102,7 @@ class GroupCommit:
                 return
 
 
-def _resolve(group: list[tuple[Turn, asyncio.Future[None]]], error: JournalError | None) -> None:
+def _resolve(group: list[tuple[Turn, asyncio.Future[None]]], error: Exception | None) -> None:
     for _, done in group:
         if done.done():  # its worker was cancelled
             continue

@@ -6,12 +6,14 @@ import sqlite3
 import threading
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
 from langchain_qwen36.bulk import schema, statements
+from langchain_qwen36.bulk.records import json_text
 from langchain_qwen36.bulk.types import Row, Run, Totals
 from langchain_qwen36.errors import JournalError
 
@@ -271,6 +273,16 @@ _SUM_COSTS = (
 
 
 def _outcome_values(outcome: Outcome) -> tuple[Any, ...]:
+    """Return the columns of an outcome; what JSON cannot hold does not keep others unwritten."""
+    try:
+        return _columns(outcome)
+    except (TypeError, ValueError, RecursionError) as error:
+        message = f"JSON cannot hold its answer: {error}"
+        lost = {"type": type(error).__name__, "message": message, "retryable": False}
+        return _columns(replace(outcome, state="failed", answer=None, error=lost, fields=None))
+
+
+def _columns(outcome: Outcome) -> tuple[Any, ...]:
     return (
         outcome.key,
         outcome.state,
@@ -291,14 +303,6 @@ def _row(values: tuple[Any, ...]) -> Row:
         if named[name] is not None:
             named[name] = orjson.loads(named[name])
     return Row(**named)
-
-
-def json_text(value: Mapping[str, Any] | None) -> str | None:
-    """Return an object as the JSON text of a column."""
-    if value is None:
-        return None
-    options = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
-    return orjson.dumps(value, default=str, option=options).decode()
 
 
 def now() -> int:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from langchain_qwen36._content.messages import reasoning_text
+from langchain_qwen36._content.source import replace_lone_surrogates
 from langchain_qwen36.pricing import money_of
 from langchain_qwen36.pricing.units import units_of
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from langchain_core.messages import AIMessage
 
 
@@ -37,3 +43,19 @@ def cost_in_units(message: AIMessage) -> tuple[int | None, str]:
         return None, ""
     money = money_of(record)
     return units_of(money.amount), money.currency
+
+
+def json_text(value: Mapping[str, Any] | None) -> str | None:
+    """Return an object as the JSON text of a column.
+
+    Raises:
+        TypeError, ValueError, RecursionError: JSON cannot hold it.
+    """
+    if value is None:
+        return None
+    options = orjson.OPT_NON_STR_KEYS | orjson.OPT_SERIALIZE_NUMPY
+    try:
+        return orjson.dumps(value, default=str, option=options).decode()
+    except TypeError:  # integers beyond 64 bits, half of an emoji
+        plain = json.loads(json.dumps(value, default=str), parse_constant=lambda _: None)
+        return replace_lone_surrogates(json.dumps(plain, ensure_ascii=False))

@@ -153,7 +153,10 @@ class Runner:
             self.queue.stop(f"the budget bears no further call: {self._refusal}")
         while self.queue.has_more and self._room != 0 and self.concurrency.try_enter():
             self._room = None if self._room is None else self._room - 1
-            self._workers.add(asyncio.create_task(self._work(Slot(self.concurrency))))
+            slot = Slot(self.concurrency)
+            worker = asyncio.create_task(self._work(slot))
+            worker.add_done_callback(slot.leave)  # even if it is cancelled before it begins
+            self._workers.add(worker)
         return self.queue.has_more
 
     def _collect(self) -> None:
@@ -172,13 +175,10 @@ class Runner:
 
     async def _work(self, slot: Slot) -> None:
         """Call row after row; each next one only when the last one's answer is durable."""
-        try:
-            item = await self._begin_next()
-            while item is not None:
-                item = await self._turn(item, slot)
-                self._grow()
-        finally:
-            slot.leave()
+        item = await self._begin_next()
+        while item is not None:
+            item = await self._turn(item, slot)
+            self._grow()
 
     async def _begin_next(self) -> Item | None:
         if item := await self.queue.take():
@@ -280,7 +280,7 @@ class Slot:
     def __init__(self, concurrency: Concurrency) -> None:
         self._concurrency: Concurrency | None = concurrency
 
-    def leave(self) -> None:
+    def leave(self, _: object = None) -> None:
         """Give the slot back."""
         if self._concurrency is not None:
             self._concurrency.leave()

@@ -6,13 +6,15 @@ import asyncio
 import time
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from langchain_core.runnables import RunnableLambda
 
 from langchain_qwen36 import bulk
 from langchain_qwen36.bulk.concurrency import Concurrency
+from langchain_qwen36.bulk.runner import Runner
 from langchain_qwen36.errors import RateLimitError
 
 if TYPE_CHECKING:
@@ -62,6 +64,18 @@ class MovingLimit:
         await asyncio.sleep(self.latency)
         self.answered.append(self.now)
         return "fine"
+
+
+async def test_workers_that_are_cancelled_before_they_begin_leave_their_slots() -> None:
+    """Other runs with the same key have all slots again."""
+    queue: Any = SimpleNamespace(has_more=True)
+    shared = Concurrency()
+    journal: Any = None
+    runner = Runner(queue, SimpleNamespace(), journal, shared)  # type: ignore[arg-type]
+    runner._grow()
+    assert shared.in_flight == shared.limit
+    await runner._cancel_workers()
+    assert shared.in_flight == 0
 
 
 async def share_of(limit: MovingLimit, path: Path, begin: float, end: float) -> float:

@@ -249,6 +249,55 @@ def test_an_interrupt_drains_and_says_how_to_go_on(server: LoopbackGateway, tmp_
     assert counts["done"] == len(server.requests) == len(read_rows(output)) < 300
 
 
+class NoJSON(dict):
+    """A value that JSON cannot hold."""
+
+    def __init__(self) -> None:
+        super().__init__(itself=self)
+
+
+@pytest.mark.parametrize(
+    ("value", "stored"),
+    [
+        pytest.param("half of \ud83d", "half of \ufffd", id="half of an emoji"),
+        pytest.param({"n": 10**30}, {"n": 1e30}, id="more than 64 bits"),
+        pytest.param(NoJSON(), None, id="a circle"),
+    ],
+)
+def test_an_answer_that_json_does_not_know_stops_no_run(
+    tmp_path: Path, value: object, stored: object
+) -> None:
+    """It is written as well as JSON can, or it is a dead letter; the others are answered."""
+    chain = RunnableLambda(lambda row: value if row["n"] == 3 else "fine")
+    output = tmp_path / "o.jsonl"
+
+    async def bounded() -> bulk.BulkReport:
+        rows = [{"id": f"r{n}", "n": n} for n in range(6)]
+        running = bulk.arun(chain, rows, output=output)
+        return await asyncio.wait_for(running, 30)
+
+    report = asyncio.run(bounded())
+    assert (report.done, report.failed) == ((6, 0) if stored else (5, 1))
+    answers = {row["id"]: row["parsed"] or row["answer"] for row in read_rows(output)}
+    assert answers.pop("r3", None) == stored
+    assert list(answers.values()) == ["fine"] * 5
+
+
+async def test_a_journal_that_fails_in_any_way_leaves_no_worker_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error that nobody foresaw ends the run, which raises it."""
+
+    def broken(_: bulk.Journal, turns: Any) -> None:
+        if any(turn.ended for turn in turns):
+            raise RuntimeError("as nobody foresaw")
+
+    monkeypatch.setattr(bulk.Journal, "apply", broken)
+    running = bulk.arun(RunnableLambda(str), [{"n": 1}], state=tmp_path / "s")
+    with pytest.raises(RuntimeError, match="as nobody foresaw"):
+        await asyncio.wait_for(running, 30)
+
+
 def test_a_journal_that_cannot_be_written_stops_the_run_and_loses_no_answer(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import orjson
 
-from langchain_qwen36.bulk.journal import json_text, now
+from langchain_qwen36.bulk.journal import now
+from langchain_qwen36.bulk.records import json_text
 from langchain_qwen36.bulk.types import Turn
 
 if TYPE_CHECKING:
