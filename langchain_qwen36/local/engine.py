@@ -276,7 +276,8 @@ def shared_engine(gguf: str | Path | None = None, **options: Unpack[EngineOption
     with _shared_lock:
         if key not in _shared:
             _shared[key] = LocalEngine(gguf, **options)
-        return _shared[key].start()
+        engine = _shared[key]
+    return engine.start()  # without the lock: another one may load for minutes
 
 
 def _after_fork() -> None:

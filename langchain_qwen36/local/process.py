@@ -73,12 +73,12 @@ class EngineProcess:
         timer.start()
         try:
             address = self._exchange(json.dumps(settings) + "\n")
+            code = None if address else self._process.wait()  # it may hang as it ends
         finally:
             timer.cancel()
             timer.join()  # a fork after this has no thread of ours
         if address:
             return address
-        code = self._process.wait()
         if late.is_set():
             raise self.failure(
                 f"the embedded engine was not up after {timeout:g} s; "

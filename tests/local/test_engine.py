@@ -10,8 +10,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -523,6 +524,43 @@ def test_a_damaged_file_ends_with_the_tail_of_the_log(tmp_path: Path) -> None:
         engine.start()
     assert not engine.alive
     assert engine.log_tail() == ""
+
+
+def test_an_engine_that_hangs_as_it_fails_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that said that it will not come up, and does not end, is ended in time."""
+    program = tmp_path / "hangs.py"
+    program.write_text("import os, time\nos.close(1)\ntime.sleep(60)\n")
+    monkeypatch.setattr("langchain_qwen36.local.process._SERVER", program)
+    began = time.monotonic()
+    with pytest.raises(EngineError, match="not up after 1 s"):
+        LocalEngine(start_timeout=1).start()
+    assert time.monotonic() - began < 30
+
+
+def test_a_running_engine_does_not_wait_for_another_that_loads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A model on an engine that is up is served while another engine takes minutes."""
+    loads, goes_on = threading.Event(), threading.Event()
+
+    def start(engine: LocalEngine) -> LocalEngine:
+        if engine._gguf == "large.gguf":
+            loads.set()
+            goes_on.wait(30)
+        return engine
+
+    monkeypatch.setattr(LocalEngine, "start", start)
+    monkeypatch.setattr("langchain_qwen36.local.engine._shared", {})
+    with ThreadPoolExecutor(2) as pool:
+        large = pool.submit(shared_engine, "large.gguf")
+        assert loads.wait(30)
+        small = pool.submit(shared_engine, "small.gguf")
+        done, _ = wait([small], timeout=10)
+        goes_on.set()
+    assert small in done
+    assert large.result() is not small.result()
 
 
 def test_an_engine_that_is_not_up_in_time_is_given_up() -> None:

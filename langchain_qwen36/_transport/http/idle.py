@@ -150,19 +150,24 @@ class _Sweeper:
 
     def watch(self, pool: IdleConnections[Stream]) -> None:
         """Sweep a pool until it is empty."""
-        if pool in self._pools:
-            return
         with self._lock:
             self._pools.add(pool)
             if self._runs:
                 return
             self._runs = True
-        threading.Thread(target=self._run, name="langchain-qwen36-idle", daemon=True).start()
+        try:
+            threading.Thread(target=self._run, name="langchain-qwen36-idle", daemon=True).start()
+        except RuntimeError:  # the system allows no more threads; the next call tries again
+            self._runs = False
+
+    def _watched(self) -> list[IdleConnections[Stream]]:
+        with self._lock:
+            return list(self._pools)
 
     def _run(self) -> None:
         while True:
             time.sleep(SWEEP_SECONDS)
-            for pool in list(self._pools):
+            for pool in self._watched():
                 pool.sweep()
             with self._lock:
                 for pool in [pool for pool in self._pools if not pool]:

@@ -122,7 +122,14 @@ class SyncPool:
         """Take a slot; return whether another call had to free it."""
         with self._freed:
             has_waited = self._in_use >= self._max_connections
-            if not self._freed.wait_for(lambda: self._in_use < self._max_connections, seconds):
+            try:
+                is_free = self._freed.wait_for(
+                    lambda: self._in_use < self._max_connections, seconds
+                )
+            except BaseException:  # Ctrl-C
+                self._freed.notify()  # this one may have been told of the free slot
+                raise
+            if not is_free:
                 raise httpcore.PoolTimeout
             self._in_use += 1
             return has_waited
