@@ -358,7 +358,10 @@ def _ledger() -> Iterator[SpendLedger]:
 
 
 def bulk(subject: Subject, *, times: int, way: str) -> Sample:
-    """Answer rows by `bulk.run`, or by "workers" that take the next row when one is answered."""
+    """Answer rows by a bulk run, or by "workers" that take the next row when one is answered.
+
+    Both on the loop and the connections of earlier runs: what a row costs, not what a start does.
+    """
     model = subject.model("text", 20)
     rows = ({"id": f"r{n}", "text": f"number {n}"} for n in range(times))
     with TemporaryDirectory() as folder, _timed(times) as sample:
@@ -369,7 +372,8 @@ def bulk(subject: Subject, *, times: int, way: str) -> Sample:
 
             output = f"{folder}/out.jsonl"
             settings: Any = {"output": output, "prompt": "Say {text}", "progress": False}
-            report = bulk.run(model, rows, max_concurrency=_WORKERS, **settings)
+            run = bulk.arun(model, rows, max_concurrency=_WORKERS, **settings)
+            report = subject.runner.run(run)
             assert report.done == times, report
     return sample
 
