@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
+from langchain_qwen36.bulk.statements import write
 from langchain_qwen36.errors import BulkInputError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from langchain_qwen36.bulk.prompt import RowPrompt
     from langchain_qwen36.bulk.source import InputRow, Source
 
+BLOCK = 256
+"""Rows read, checked and stored at once, so that memory does not grow with the input."""
 _SHOWN = 10
 """Most problems that a message lists."""
+_INSERT = "INSERT OR IGNORE INTO ids {values}"
+_LINE = "SELECT line FROM ids WHERE id = ?"
 
 
 class IdRegister:
@@ -30,15 +38,16 @@ class IdRegister:
         """Remove the file."""
         self._database.close()
 
-    def problem_of(self, row: InputRow) -> str | None:
-        """Record a row's id; return an error text if another row has the same."""
-        added = self._database.execute(
-            "INSERT OR IGNORE INTO ids VALUES (?, ?)", (row.id, row.line)
-        )
-        if added.rowcount:
-            return None
-        (line,) = self._database.execute("SELECT line FROM ids WHERE id = ?", (row.id,)).fetchone()
-        return f"its id {row.id!r} is that of line {line} too"
+    def add(self, rows: Sequence[InputRow]) -> None:
+        """Record the ids of rows; a row whose id an earlier one has gets that as its problem."""
+        before = self._database.total_changes
+        write(self._database, _INSERT, [(row.id, row.line) for row in rows])
+        if self._database.total_changes - before == len(rows):
+            return
+        for row in rows:
+            (line,) = self._database.execute(_LINE, (row.id,)).fetchone()
+            if line != row.line:
+                row.problem = f"its id {row.id!r} is that of line {line} too"
 
 
 @dataclass(slots=True)
@@ -66,22 +75,28 @@ class Checked:
         )
 
 
-def problem_of(row: InputRow, prompt: RowPrompt, ids: IdRegister) -> str | None:
-    """Return why a row cannot be sent: it is unreadable, lacks a field, or repeats an id."""
-    return row.problem or prompt.problem_of(row.fields) or ids.problem_of(row)
+def read_block(rows: Iterator[InputRow], prompt: RowPrompt, ids: IdRegister) -> list[InputRow]:
+    """Read up to `BLOCK` rows, with the problem of each that cannot be sent.
+
+    Such a row is unreadable, lacks a field, or repeats an id.
+    """
+    block = list(islice(rows, BLOCK))
+    for row in block:
+        row.problem = row.problem or prompt.problem_of(row.fields)
+    ids.add([row for row in block if row.problem is None])
+    return block
 
 
 def check(source: Source, prompt: RowPrompt) -> Checked:
     """Read an input once, and collect the problems of its rows."""
     checked, ids = Checked(), IdRegister()
     try:
-        for row in source:
-            checked.rows += 1
-            problem = problem_of(row, prompt, ids)
-            if problem is not None:
-                checked.bad += 1
-                if len(checked.problems) < _SHOWN:
-                    checked.problems.append(f"line {row.line}: {problem}")
+        rows = iter(source)
+        while block := read_block(rows, prompt, ids):
+            checked.rows += len(block)
+            bad = [f"line {row.line}: {row.problem}" for row in block if row.problem is not None]
+            checked.bad += len(bad)
+            checked.problems += bad[: _SHOWN - len(checked.problems)]
     finally:
         ids.close()
     return checked

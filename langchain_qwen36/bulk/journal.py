@@ -37,7 +37,6 @@ _COLUMNS = (
     "fields",
     "batch",
 )
-_JSON = ("answer", "usage", "error", "fields")
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM bulk_row"  # noqa: S608 - names of ours
 _BUSY_SECONDS = 15
 _PRAGMAS = (
@@ -298,11 +297,23 @@ def _columns(outcome: Outcome) -> tuple[Any, ...]:
 
 
 def _row(values: tuple[Any, ...]) -> Row:
-    named = dict(zip(_COLUMNS, values, strict=True))
-    for name in _JSON:
-        if named[name] is not None:
-            named[name] = orjson.loads(named[name])
-    return Row(**named)
+    key, position, line, name, state, attempts, answer, usage, cost, currency, *rest = values
+    error, fields, batch = rest
+    return Row(
+        key=key,
+        position=position,
+        line=line,
+        id=name,
+        state=state,
+        attempts=attempts,
+        answer=answer and orjson.loads(answer),
+        usage=usage and orjson.loads(usage),
+        cost=cost,
+        currency=currency,
+        error=error and orjson.loads(error),
+        fields=fields and orjson.loads(fields),
+        batch=batch,
+    )
 
 
 def now() -> int:

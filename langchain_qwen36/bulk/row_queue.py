@@ -9,10 +9,9 @@ import shutil
 import time
 from collections import deque
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36.bulk.check import problem_of
+from langchain_qwen36.bulk.check import BLOCK, read_block
 from langchain_qwen36.bulk.task import error_record
 from langchain_qwen36.bulk.types import Candidate, Outcome, Turn
 from langchain_qwen36.errors import BulkInputError, JournalError
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from langchain_qwen36.bulk.task import Task
     from langchain_qwen36.bulk.types import Row, Run
 
-BLOCK = 256
-"""Rows read and stored at once, so that memory does not grow with the input."""
 _LEAST_FREE = 32 << 20
 """Bytes of free disk below which nothing more is sent."""
 _NAP = 0.2
@@ -178,25 +175,24 @@ class RowQueue:
     def _read_block(self) -> tuple[list[Item], bool]:
         """Read and store rows; return those to be called, and whether the input has ended."""
         _check_disk(self.journal)
-        block = list(islice(self.rows, BLOCK))
-        items = [self._item(row) for row in block]
-        items = [item for item in items if self.shard.has(item.key)]
+        block = read_block(self.rows, self.prompt, self.ids)
+        items = [item for item in map(self._item, block) if self.shard.has(item.key)]
         admitted = self.journal.admit(
             self.run,
             [Candidate(item.key, item.row.position, item.row.line, item.row.id) for item in items],
         )
         self.read += len(items)
-        self.journal.apply([Turn(bad) for bad in map(_outcome_of_bad, items, admitted) if bad])
+        for item, row in zip(items, admitted, strict=True):
+            item.key = row.key
+        if bad := [item for item in items if item.row.problem is not None]:
+            self.journal.apply([Turn(_outcome_of_bad(item)) for item in bad])
         wanted = [
-            Item(row.key, item.row, item.request)
-            for item, row in zip(items, admitted, strict=True)
-            if self._is_wanted(item, row)
+            item for item, row in zip(items, admitted, strict=True) if self._is_wanted(item, row)
         ]
         return wanted, len(block) < BLOCK
 
     def _item(self, row: InputRow) -> Item:
         """Make a row's request; an error becomes the row's problem."""
-        row.problem = problem_of(row, self.prompt, self.ids)
         if row.problem is None:
             try:
                 request = self.prompt.fill(row.fields)
@@ -222,12 +218,10 @@ class RowQueue:
         return True
 
 
-def _outcome_of_bad(item: Item, row: Row) -> Outcome | None:
-    if item.row.problem is None:
-        return None
+def _outcome_of_bad(item: Item) -> Outcome:
     error = BulkInputError(f"{item.row.where}: {item.row.problem}")
     return Outcome(
-        key=row.key,
+        key=item.key,
         state="failed",
         cost=None,
         error=error_record(error),

@@ -34,14 +34,17 @@ _BEGIN = (
     " WHERE key IN (SELECT value FROM json_each(?))"
 )
 _END = (
-    "WITH new (key, state, unsent, answer, usage, cost, currency, error, fields, ended)"
-    " AS ({values})"
-    " UPDATE bulk_row SET state = new.state, attempts = attempts - new.unsent,"
-    " answer = new.answer, usage = new.usage, cost = CASE WHEN new.cost IS NULL THEN bulk_row.cost"
-    " ELSE COALESCE(bulk_row.cost, 0) + new.cost END, currency = CASE WHEN new.currency = ''"
-    " THEN bulk_row.currency ELSE new.currency END, error = new.error, fields = new.fields,"
-    " ended = new.ended FROM new WHERE bulk_row.key = new.key"
+    "INSERT INTO bulk_row (generation, run, position, line, id, key, state, attempts, answer,"
+    " usage, cost, currency, error, fields, ended) SELECT 0, 0, 0, 0, '', * FROM ({values})"
+    " WHERE true ON CONFLICT (key) DO UPDATE SET"
+    " state = excluded.state, attempts = attempts - excluded.attempts,"
+    " answer = excluded.answer, usage = excluded.usage, cost = CASE WHEN excluded.cost IS NULL"
+    " THEN cost ELSE COALESCE(cost, 0) + excluded.cost END, currency = CASE WHEN"
+    " excluded.currency = '' THEN currency ELSE excluded.currency END, error = excluded.error,"
+    " fields = excluded.fields, ended = excluded.ended"
 )
+"""Updates rows, each of which is there: less work than `UPDATE … FROM (VALUES …)`, and two ends of
+one row are both written. The value for `attempts` is what to take from them."""
 
 Values = tuple[Any, ...]
 Found = tuple[int, "State", int, str | None]
@@ -56,11 +59,7 @@ def begin(database: sqlite3.Connection, keys: Sequence[str]) -> None:
 
 def end(database: sqlite3.Connection, ended: Sequence[Values]) -> None:
     """Write the ends of rows: the values of `_END`, the key first."""
-    if len({values[0] for values in ended}) == len(ended):
-        _write(database, _END, ended)
-        return
-    for values in ended:  # a statement would write only one of two ends of a row
-        _write(database, _END, [values])
+    write(database, _END, ended)
 
 
 def admit(
@@ -105,7 +104,7 @@ def _store(
         for row in rows
         if row.key in known
     ]
-    _write(database, _INSERT, new)
+    write(database, _INSERT, new)
     database.executemany(_RENEW, renewed)
 
 
@@ -127,8 +126,8 @@ def _row(key: str, candidate: Candidate, found: Found | None) -> Row:
     )
 
 
-def _write(database: sqlite3.Connection, statement: str, rows: Sequence[Values]) -> None:
-    """Run a statement over all rows, as many at once as possible."""
+def write(database: sqlite3.Connection, statement: str, rows: Sequence[Values]) -> None:
+    """Run a statement with `{values}` over all rows, as many at once as possible."""
     for part in in_statements(rows, _AT_ONCE):
         values = values_of(len(part), len(part[0]))
         database.execute(statement.format(values=values), list(chain.from_iterable(part)))

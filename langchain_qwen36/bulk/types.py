@@ -14,7 +14,7 @@ State = Literal["pending", "sent", "batch", "done", "failed"]
 """State of a row: not called yet, in flight, in a batch job, answered, refused for good."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Candidate:
     """A row of the input before it is stored in the journal."""
 
@@ -64,7 +64,7 @@ class Row:
         return None if self.cost is None else amount_of(self.cost)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Outcome:
     """The outcome of a row's call, as it is written to the journal.
 
@@ -85,7 +85,7 @@ class Outcome:
     """Whether a request was sent: a budget may refuse it before."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Turn:
     """One commit of a worker: the end of its last row and the beginning of its next."""
 

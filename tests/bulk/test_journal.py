@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from langchain_qwen36.bulk import Journal
+from langchain_qwen36._sql_scripts import sql_scripts
+from langchain_qwen36.bulk import Journal, schema
 from langchain_qwen36.bulk.types import Candidate, Outcome, Turn
 from langchain_qwen36.errors import JournalError
 
@@ -136,7 +137,8 @@ def test_pages_join_without_a_gap(path: Path) -> None:
 def test_a_second_writer_is_refused(path: Path) -> None:
     """While one process writes a journal, another is refused, and a reader is not."""
     program = f"""
-from langchain_qwen36.bulk import Journal
+from langchain_qwen36._sql_scripts import sql_scripts
+from langchain_qwen36.bulk import Journal, schema
 try:
     Journal({str(path)!r})
 except ValueError as error:
@@ -171,6 +173,22 @@ def test_what_is_no_journal_is_refused(path: Path, make, message: str) -> None:
     make(path)
     with pytest.raises(JournalError, match=message):
         Journal(path)
+
+
+def test_a_journal_of_the_first_schema_goes_on(path: Path) -> None:
+    """Calls that an earlier release left under way are counted, and its answers are kept."""
+    database = sqlite3.connect(path)
+    database.executescript(sql_scripts(schema.__name__)[0])
+    database.execute(f"PRAGMA application_id = {0x5135_424A}")
+    database.execute("PRAGMA user_version = 1")
+    columns = "key, generation, run, position, line, id, state"
+    for row in ("'a', 1, 1, 0, 1, 'a', 'sent'", "'b', 1, 1, 1, 2, 'b', 'done'"):
+        database.execute(f"INSERT INTO bulk_row ({columns}) VALUES ({row})")  # noqa: S608
+    database.commit()
+    database.close()
+    with Journal(path) as journal:
+        assert journal.begin_run("f", {}).in_flight == 1
+        assert journal.counts(1) == {"pending": 1, "done": 1}
 
 
 def test_a_journal_of_a_later_release_is_refused(path: Path) -> None:
