@@ -9,7 +9,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from loopback import LoopbackGateway
 
 from langchain_qwen36.gateways import GATEWAYS
@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 
     from langchain_qwen36.gateways import Gateway
 
-# Hypothesis fails what takes 0.2 s once, as anything may on a busy machine; and a run that is to be
-# judged tries the same examples each time. Others: `pytest --hypothesis-profile explore`.
-settings.register_profile("same", deadline=None, derandomize=True)
-settings.register_profile("explore", deadline=None)
+# Hypothesis fails what takes 0.2 s once, and what it is long in making, as it may be on a busy
+# machine; and a run that is to be judged tries the same examples each time. Others:
+# `pytest --hypothesis-profile explore`.
+_PATIENT = [HealthCheck.too_slow]
+settings.register_profile("same", deadline=None, derandomize=True, suppress_health_check=_PATIENT)
+settings.register_profile("explore", deadline=None, suppress_health_check=_PATIENT)
 settings.load_profile("same")
 
 _PREFIXES = ("LANGSMITH", "LANGCHAIN", "LC_", "QWEN36", "OPENAI")

@@ -50,6 +50,10 @@ PAGE = "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></htm
 TOKENS = USAGE["total_tokens"]
 
 
+GAP = Timeouts(connect=30, first_event=30, gap=1)
+"""No other clock than the gap's ends a call, on however busy a machine."""
+
+
 def hello(outcome: Outcome) -> None:
     """Expect the whole answer, once."""
     assert outcome.error is None
@@ -134,7 +138,7 @@ def test_no_headers(mode: Mode) -> None:
 
 def test_silence_in_mid_stream(mode: Mode) -> None:
     """The gap clock ends it, and what came is not asked for again."""
-    outcome = ask(mode, stream(HELLO, silence))
+    outcome = ask(mode, stream(HELLO, silence), timeouts=GAP)
     error = cut_short(outcome, GatewayTimeoutError)
     assert isinstance(error, GatewayTimeoutError)
     assert error.clock == "gap"
@@ -143,7 +147,7 @@ def test_silence_in_mid_stream(mode: Mode) -> None:
 
 def test_comments_do_not_reset_the_gap(mode: Mode) -> None:
     """A lively connection with a dead model is a stall."""
-    outcome = ask(mode, stream(HELLO, comments))
+    outcome = ask(mode, stream(HELLO, comments), timeouts=GAP)
     error = cut_short(outcome, GatewayTimeoutError)
     assert isinstance(error, GatewayTimeoutError)
     assert error.clock == "gap"

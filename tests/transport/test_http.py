@@ -10,9 +10,11 @@ import subprocess
 import sys
 import threading
 import zlib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import fault_calls
 import httpcore
 import httpx
 import httpx2
@@ -29,11 +31,7 @@ from fault_calls import (
     WHOLE,
     abegun,
     apost,
-    call_to,
-    posted,
-    posted_to,
     stream_to_end,
-    streamed,
 )
 from fault_server import FaultServer, Wire, stream, whole
 
@@ -65,6 +63,11 @@ if TYPE_CHECKING:
 
 PATIENT = Timeouts(connect=60, first_event=60, gap=60, pool=60)
 """For claims that are not about time, on a machine with other work to do."""
+GAP = Timeouts(connect=60, first_event=60, gap=1)
+call_to = partial(fault_calls.call_to, timeouts=PATIENT)
+posted = partial(fault_calls.posted, timeouts=PATIENT)
+posted_to = partial(fault_calls.posted_to, timeouts=PATIENT)
+streamed = partial(fault_calls.streamed, timeouts=PATIENT)
 
 
 # Clocks
@@ -480,9 +483,8 @@ async def test_cancelled_while_connecting_leaves_no_socket(monkeypatch: pytest.M
 
 def test_a_peer_that_does_not_read_is_a_timeout(mode: Mode, deaf: socket.socket) -> None:
     """The first-event clock runs while a large request is being written."""
-    outcome = posted_to(
-        mode, f"http://127.0.0.1:{deaf.getsockname()[1]}/v1", body=bytes(50_000_000), max_retries=0
-    )
+    url = f"http://127.0.0.1:{deaf.getsockname()[1]}/v1"
+    outcome = posted_to(mode, url, body=bytes(50_000_000), max_retries=0, timeouts=QUICK)
     assert isinstance(outcome.error, GatewayTimeoutError)
     assert outcome.error.clock == "first_event"
 
@@ -686,7 +688,7 @@ def test_the_clocks_of_ones_own_client(module: Any) -> None:
             wire.wait(0.05)
 
     with FaultServer(stream(HELLO, comments)) as server, module.Client() as client:
-        outcome = streamed("sync", server, target={"http_client": client})
+        outcome = streamed("sync", server, target={"http_client": client}, timeouts=GAP)
         assert isinstance(outcome.error, GatewayTimeoutError)
         assert (outcome.error.clock, outcome.seconds < STALL) == ("gap", True)
 
@@ -695,7 +697,7 @@ async def test_the_clocks_of_ones_own_async_client() -> None:
     """Async, the gap ends silence as well."""
     with FaultServer(stream(HELLO, lambda wire: wire.wait(STALL))) as server:
         async with httpx.AsyncClient(timeout=None) as client:  # noqa: S113
-            call = call_to(server.url, target={"http_async_client": client})
+            call = call_to(server.url, target={"http_async_client": client}, timeouts=GAP)
             with pytest.raises(GatewayTimeoutError) as caught:
                 await stream_to_end(call)
     assert caught.value.clock == "gap"
