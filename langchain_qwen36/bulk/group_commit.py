@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _PATIENCE = 30.0
 """Seconds for which a failed write is repeated: the answers in it are paid."""
 _PAUSE = 1.0
-_GATHERING = 0.02
+_GATHERING = 0.01
 """Seconds for which turns are collected: a group costs one write and one wake-up of the thread."""
 _WOKEN = 4
 """Workers that go on in one step of the event loop. If all of a group began their calls at once,
