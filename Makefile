@@ -52,7 +52,7 @@ test-ray: .venv-ray/.ready  ## bulk runs on a Ray cluster on this machine, an ac
 	.venv-ray/bin/python -m pytest tests/bulk/test_ray.py -m ray -q -s $(ARGS)
 
 test-servers: .venv/.test  ## real vLLM, llama.cpp, transformers, LiteLLM on a model without weights; ARGS="-k vllm-xml"
-	$(BIN)/python -m pytest tests/servers -m servers -q -n 2 --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest tests/servers -m servers -q -vv -n 2 --no-loadscope-reorder $(ARGS)
 
 test-peers: .venv-peers/.ready  ## programs of others, and other chat models' test suites, on ChatQwen36
 	.venv-peers/bin/python -m pytest tests/peers -m peers -q $(ARGS)
