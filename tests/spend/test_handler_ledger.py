@@ -159,8 +159,8 @@ def test_a_cancelled_wait_for_the_ledger_sends_and_holds_nothing(
 
     asyncio.run(main())
     other.close()
-    [balance] = ledger.balances()
-    assert (balance.held.amount, balance.spent.amount) == (0, 0)
+    # On a busy machine the wait ends before the call has an account at all.
+    assert [entry for entry in ledger.balances() if entry.held.amount or entry.spent.amount] == []
     assert gateway.requests == []
 
 
