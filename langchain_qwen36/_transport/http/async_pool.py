@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncIterator
 
-    from langchain_qwen36._transport.http.http1 import Head, PoolRequest
+    from langchain_qwen36._transport.http.http1 import Head, HTTPRequest
     from langchain_qwen36._transport.http.tunnels import Proxy, Steps
     from langchain_qwen36._transport.timeouts import CallTimeouts
 
@@ -70,7 +70,7 @@ class AsyncPool:
         self._in_use = 0
         self._sweeper: asyncio.TimerHandle | None = None
 
-    async def handle_async_request(self, request: PoolRequest | httpcore.Request) -> PoolResponse:
+    async def handle_async_request(self, request: HTTPRequest) -> PoolResponse:
         """Send a request over an idle connection, or a new one, or the next that comes free."""
         timeouts, request = request.extensions["timeout"], addressed(request, self._proxy)
         clock: CallTimeouts = timeouts["read"]
@@ -149,7 +149,7 @@ class AsyncPool:
                 raise httpcore.PoolTimeout from None
             raise
 
-    async def _connect(self, request: PoolRequest | httpcore.Request) -> AsyncioStream:
+    async def _connect(self, request: HTTPRequest) -> AsyncioStream:
         """Connect, through the proxy if any; either step may take the `connect` timeout."""
         origin, clock = request.url.origin, request.extensions["timeout"]["read"]
         stream = await AsyncioStream.open(*first_hop(origin, self._proxy), clock.connect)
@@ -231,7 +231,7 @@ async def _upload(
     return True
 
 
-async def _body_of(request: PoolRequest | httpcore.Request) -> bytes | UploadBody:
+async def _body_of(request: HTTPRequest) -> bytes | UploadBody:
     body: Any = request.stream
     if isinstance(body, bytes | UploadBody):
         return body

@@ -57,6 +57,10 @@ class PoolRequest(NamedTuple):
         return f"PoolRequest({self.method!r}, host={self.url.host!r})"
 
 
+HTTPRequest = PoolRequest | httpcore.Request
+"""A request of ours, or one that came through httpx's transport."""
+
+
 class PoolResponse(NamedTuple):
     """A pool's response, with the attribute names of `httpcore.Response` for httpx's transport."""
 
@@ -73,7 +77,7 @@ class Exchange:
         httpcore.LocalProtocolError: A header cannot be sent.
     """
 
-    def __init__(self, request: PoolRequest | httpcore.Request) -> None:
+    def __init__(self, request: HTTPRequest) -> None:
         self.head_bytes = _encode_head(request.method, request.url.target, request.headers)
         self.has_begun = False
         """Whether a byte of the response has come."""

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterator
 
-    from langchain_qwen36._transport.http.http1 import Head, PoolRequest
+    from langchain_qwen36._transport.http.http1 import Head, HTTPRequest
     from langchain_qwen36._transport.http.tunnels import Proxy, Steps
     from langchain_qwen36._transport.timeouts import CallTimeouts
 
@@ -66,7 +66,7 @@ class SyncPool:
         self._in_use = 0
         self._freed = threading.Condition(threading.Lock())
 
-    def handle_request(self, request: PoolRequest | httpcore.Request) -> PoolResponse:
+    def handle_request(self, request: HTTPRequest) -> PoolResponse:
         """Send a request over an idle connection, or a new one, or the next that comes free."""
         timeouts, request = request.extensions["timeout"], addressed(request, self._proxy)
         clock: CallTimeouts = timeouts["read"]
@@ -134,7 +134,7 @@ class SyncPool:
             self._in_use += 1
             return has_waited
 
-    def _connect(self, request: PoolRequest | httpcore.Request) -> SyncStream:
+    def _connect(self, request: HTTPRequest) -> SyncStream:
         """Connect, through the proxy if any; either step may take the `connect` timeout."""
         origin, clock = request.url.origin, request.extensions["timeout"]["read"]
         stream = SyncStream.open(*first_hop(origin, self._proxy), clock.connect)
@@ -203,7 +203,7 @@ def _upload(stream: SyncStream, head: bytes, body: UploadBody, clock: CallTimeou
     return True
 
 
-def _body_of(request: PoolRequest | httpcore.Request) -> bytes | UploadBody:
+def _body_of(request: HTTPRequest) -> bytes | UploadBody:
     body: Any = request.stream
     return body if isinstance(body, bytes | UploadBody) else b"".join(body)
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import httpcore
 import httpx
 
-from langchain_qwen36._transport.http.http1 import Exchange, PoolRequest
+from langchain_qwen36._transport.http.http1 import Exchange, HTTPRequest, PoolRequest
 
 _PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 _SUCCESS = range(200, 300)
@@ -74,9 +74,7 @@ class Proxy:
         return [(b"Proxy-Authorization", b"Basic " + token)]
 
 
-def addressed(
-    request: PoolRequest | httpcore.Request, proxy: Proxy | None
-) -> PoolRequest | httpcore.Request:
+def addressed(request: HTTPRequest, proxy: Proxy | None) -> HTTPRequest:
     """Return the request in the form for the first HTTP server on its way."""
     url = request.url
     if proxy is None or proxy.is_socks or url.scheme == b"https":
