@@ -87,6 +87,11 @@ def target_of(
     )
 
 
+def httpx_options(endpoint: Endpoint, proxy: str | None = None) -> dict[str, Any]:
+    """Return httpx's options for one request; it goes past a proxy where `target_of` does."""
+    return {"trust_env": False} if endpoint.gateway.embedded else {"proxy": proxy or None}
+
+
 def timeouts_of(value: Any, gateway: Gateway) -> Timeouts:
     """Read `timeout=`; a gateway that is slow by nature has another default."""
     if value is None and (seconds := gateway.first_event_timeout):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
 from pydantic import SecretStr
 
-from langchain_qwen36._model.connection import ensure_engine_running
+from langchain_qwen36._model.connection import ensure_engine_running, httpx_options
 from langchain_qwen36._response.errors import error_from
 from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.errors import GatewayConnectionError, UnexpectedResponseError
@@ -88,10 +87,9 @@ def catalog_models(gateway: Gateway) -> list[ListedModel]:
 def _fetch(endpoint: Endpoint, key: SecretStr, client: httpx.Client | None) -> Iterable[str]:
     headers = {"authorization": f"Bearer {key.get_secret_value()}"} if key else {}
     url = f"{endpoint.base_url}/models"
-    # The embedded engine is on this machine, whatever proxy the environment names.
-    get = client.get if client else partial(httpx.get, trust_env=not endpoint.gateway.embedded)
+    options = {} if client else httpx_options(endpoint)
     try:
-        response = get(url, headers=headers, timeout=_TIMEOUT)
+        response = (client or httpx).get(url, headers=headers, timeout=_TIMEOUT, **options)
     except httpx.HTTPError as error:
         raise GatewayConnectionError(
             f"{url}: {type(error).__name__}.", gateway=endpoint.gateway.name

@@ -170,11 +170,9 @@ def _server(model: ChatQwen36, endpoint: Endpoint) -> Iterator[Finding]:
     key = _call_quietly(lambda: connection.sync_api_key(model, endpoint))
     headers = {"authorization": f"Bearer {key.get_secret_value()}"} if key else {}
     url = f"{endpoint.base_url}/models"
-    # The embedded engine is on this machine, whatever proxy the environment names.
-    trust_env = not endpoint.gateway.embedded
-    proxy = (model.proxy or None) if trust_env else None
+    options = connection.httpx_options(endpoint, model.proxy)
     try:
-        reply = httpx.get(url, headers=headers, timeout=_TIMEOUT, proxy=proxy, trust_env=trust_env)
+        reply = httpx.get(url, headers=headers, timeout=_TIMEOUT, **options)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         yield Finding("FAIL", "server", f"{url} cannot be reached: {type(error).__name__}")
         return
