@@ -73,7 +73,7 @@ class Runner:
         return [peer for peer in found if self._only is None or peer in self._only]
 
     def row(self, row: Row) -> Figures:
-        """Return the figures of a row, each of all its rounds."""
+        """Return what a row shows of each model, by `Row.of_rounds`."""
         samples = self._sampled(row)
         return {
             name: row.of_rounds([row.figure(sample) for sample in taken])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import UserString
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
 from decimal import Decimal
@@ -26,7 +26,7 @@ class JsonArguments(NamedTuple):
     """A call's arguments as JSON."""
 
     text: str
-    no_number: str = ""
+    not_finite: str = ""
     """What is NaN or infinite and now null, as in "`x[0]` is nan"; empty: nothing is."""
 
 
@@ -40,7 +40,7 @@ def arguments_to_json(name: str, args: dict[str, Any]) -> JsonArguments:
         text = orjson.dumps(args, default=to_json_value, option=_OPTIONS).decode()
     except TypeError:
         # Integers beyond 64 bits, keys that are no text, lone surrogates, deep nesting.
-        text = _lenient_json(name, args)
+        text = _text_or_raise(name, args)
     return JsonArguments(text, _first_fault(args) if "null" in text else "")
 
 
@@ -48,12 +48,21 @@ _OPTIONS = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 """orjson asks `to_json_value` as `json` does, so that both write the same."""
 
 
-def _lenient_json(name: str, args: dict[str, Any]) -> str:
+def lenient_json(value: Any, default: Callable[[Any], Any]) -> str:
+    """Return a value as JSON that orjson refuses: large integers, lone surrogates, other keys.
+
+    NaN and infinity become null, as with orjson.
+
+    Raises:
+        TypeError, ValueError, RecursionError: JSON cannot hold it; so does what `default` raises.
+    """
+    plain = json.loads(json.dumps(value, default=default), parse_constant=lambda _: None)
+    return replace_lone_surrogates(json.dumps(plain, ensure_ascii=False))
+
+
+def _text_or_raise(name: str, args: dict[str, Any]) -> str:
     try:
-        text = json.dumps(args, default=to_json_value)
-        # `json` writes infinity, which JSON does not have; orjson writes null.
-        plain = json.loads(text, parse_constant=lambda _: None)
-        return replace_lone_surrogates(json.dumps(plain, ensure_ascii=False))
+        return lenient_json(args, to_json_value)
     except (TypeError, ValueError, ArithmeticError, RecursionError) as error:
         reason = _first_fault(args) or f"{error}"
         raise MessageError(

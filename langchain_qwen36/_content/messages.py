@@ -34,7 +34,7 @@ class HistoryToolCall(NamedTuple):
     """A JSON object, always."""
     broken: bool = False
     """Whether the arguments were no JSON object and are now `{}`."""
-    no_number: str = ""
+    not_finite: str = ""
     """Which argument is NaN or infinite and now null, as in "`x[0]` is nan"; empty: none is."""
 
 
@@ -130,8 +130,8 @@ def _call(id_: Any, name: Any, args: Any) -> HistoryToolCall:
     name = str(name or _UNKNOWN_TOOL)
     if not isinstance(args, dict):
         return HistoryToolCall(str(id_ or ""), name, "{}", broken=True)
-    text, no_number = arguments_to_json(name, args)
-    return HistoryToolCall(str(id_ or ""), name, text, no_number=no_number)
+    text, not_finite = arguments_to_json(name, args)
+    return HistoryToolCall(str(id_ or ""), name, text, not_finite=not_finite)
 
 
 def _calls_in(content: list[Any]) -> Iterator[HistoryToolCall]:

@@ -265,22 +265,22 @@ class _Writer:
             if self._gateway.tool_call_index:
                 tool_call["index"] = index
             tool_calls.append(tool_call)
-            if call.no_number:
-                self._no_number(call, by_model=bool(message.response_metadata))
+            if call.not_finite:
+                self._adapt_not_finite(call, by_model=bool(message.response_metadata))
         if tool_calls:
             wire["tool_calls"] = tool_calls
             self._results.open(wire, pending)
             self._results_at = len(self._out)
 
-    def _no_number(self, call: HistoryToolCall, *, by_model: bool) -> None:
+    def _adapt_not_finite(self, call: HistoryToolCall, *, by_model: bool) -> None:
         """Refuse a program's NaN; what a model wrote is sent as null, or its thread would end."""
         error = (
-            f"In the arguments of the tool call `{call.name}`, {call.no_number}, which JSON does "
+            f"In the arguments of the tool call `{call.name}`, {call.not_finite}, which JSON does "
             "not have: use None, or leave it out."
         )
         if not by_model:
             raise MessageError(error)
-        note = f"In the arguments of `{call.name}`, {call.no_number}: null was sent."
+        note = f"In the arguments of `{call.name}`, {call.not_finite}: null was sent."
         self._policy.adapt("tool_arguments", note, error=error)
 
     def _result(self, call_id: str, content: Any, *, failed: bool) -> None:

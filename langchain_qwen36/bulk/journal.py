@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -22,21 +22,8 @@ if TYPE_CHECKING:
 
     from langchain_qwen36.bulk.types import Candidate, Outcome, Turn
 
-_COLUMNS = (
-    "key",
-    "position",
-    "line",
-    "id",
-    "state",
-    "attempts",
-    "answer",
-    "usage",
-    "cost",
-    "currency",
-    "error",
-    "fields",
-    "batch",
-)
+_COLUMNS = tuple(column.name for column in fields(Row))
+_JSON = ("answer", "usage", "error", "fields")
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM bulk_row"  # noqa: S608 - names of ours
 _BUSY_SECONDS = 15
 _PRAGMAS = (
@@ -297,23 +284,11 @@ def _columns(outcome: Outcome) -> tuple[Any, ...]:
 
 
 def _row(values: tuple[Any, ...]) -> Row:
-    key, position, line, name, state, attempts, answer, usage, cost, currency, *rest = values
-    error, fields, batch = rest
-    return Row(
-        key=key,
-        position=position,
-        line=line,
-        id=name,
-        state=state,
-        attempts=attempts,
-        answer=answer and orjson.loads(answer),
-        usage=usage and orjson.loads(usage),
-        cost=cost,
-        currency=currency,
-        error=error and orjson.loads(error),
-        fields=fields and orjson.loads(fields),
-        batch=batch,
-    )
+    named = dict(zip(_COLUMNS, values, strict=True))
+    for name in _JSON:
+        if named[name] is not None:
+            named[name] = orjson.loads(named[name])
+    return Row(**named)
 
 
 def now() -> int:

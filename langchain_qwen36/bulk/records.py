@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from langchain_qwen36._content.json_arguments import lenient_json
 from langchain_qwen36._content.messages import reasoning_text
-from langchain_qwen36._content.source import replace_lone_surrogates
 from langchain_qwen36.pricing import money_of
 from langchain_qwen36.pricing.units import units_of
 
@@ -57,5 +56,4 @@ def json_text(value: Mapping[str, Any] | None) -> str | None:
     try:
         return orjson.dumps(value, default=str, option=options).decode()
     except TypeError:  # integers beyond 64 bits, half of an emoji
-        plain = json.loads(json.dumps(value, default=str), parse_constant=lambda _: None)
-        return replace_lone_surrogates(json.dumps(plain, ensure_ascii=False))
+        return lenient_json(value, str)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _USAGE_ERROR = 2
-_NONE = "No model of Qwen's is listed: `--all` shows other makers', too.\n"
+_NO_MODELS = "No model of Qwen's is listed: `--all` shows other makers', too.\n"
 _COLUMNS = ("model", "context", "takes", "thinking", "price in / out", "")
 
 
@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
         sys.stderr.write(f"{error}\n")
         return _USAGE_ERROR
     if not models:
-        sys.stderr.write(_NONE)
+        sys.stderr.write(_NO_MODELS)
     rows = [_COLUMNS, *(_row(model) for model in models)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:

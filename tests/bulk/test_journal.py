@@ -137,8 +137,7 @@ def test_pages_join_without_a_gap(path: Path) -> None:
 def test_a_second_writer_is_refused(path: Path) -> None:
     """While one process writes a journal, another is refused, and a reader is not."""
     program = f"""
-from langchain_qwen36._sql_scripts import sql_scripts
-from langchain_qwen36.bulk import Journal, schema
+from langchain_qwen36.bulk import Journal
 try:
     Journal({str(path)!r})
 except ValueError as error:

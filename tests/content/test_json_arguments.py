@@ -144,7 +144,7 @@ def test_what_has_no_form_in_json_is_named(value: object) -> None:
 )
 def test_the_first_that_is_no_number_is_named(value: object, expected: str) -> None:
     """Whoever sends null instead of NaN, infinity or a missing value knows where."""
-    assert arguments_to_json("f", {"x": value}).no_number == expected
+    assert arguments_to_json("f", {"x": value}).not_finite == expected
 
 
 def test_a_value_that_holds_itself_is_refused() -> None:
