@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import orjson
 
+from langchain_qwen36._sqlite import BUSY_SECONDS, set_pragmas
 from langchain_qwen36.bulk import schema, statements
 from langchain_qwen36.bulk.records import json_text
 from langchain_qwen36.bulk.types import Row, Run, Totals
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 _COLUMNS = tuple(column.name for column in fields(Row))
 _JSON = ("answer", "usage", "error", "fields")
 _SELECT = f"SELECT {', '.join(_COLUMNS)} FROM bulk_row"  # noqa: S608 - names of ours
-_BUSY_SECONDS = 15
 _PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # an answer is durable when its commit returns
@@ -298,11 +298,10 @@ def now() -> int:
 
 def _connect(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(
-        path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
     )
     try:
-        for pragma in _PRAGMAS:
-            database.execute(pragma)
+        set_pragmas(database, _PRAGMAS)
     except BaseException:
         database.close()
         raise

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from sqlalchemy.pool import StaticPool
 
+from langchain_qwen36._sqlite import BUSY_SECONDS, set_pragmas
 from langchain_qwen36.errors import LedgerError, LedgerUnavailableError
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection, Engine
 
 _FORMS = "'sqlite:///spend.db' or 'postgresql://user:password@host/database'"
-_BUSY_SECONDS = 15
 _PRAGMAS = ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=NORMAL", "PRAGMA temp_store=MEMORY")
 
 
@@ -81,29 +80,19 @@ def is_in_memory(url: URL) -> bool:
 
 def _open_sqlite(url: URL, begin: str) -> Engine:
     options: dict[str, Any] = {"poolclass": StaticPool} if is_in_memory(url) else {}
-    connect_args = {"timeout": _BUSY_SECONDS, "check_same_thread": False}
+    connect_args = {"timeout": BUSY_SECONDS, "check_same_thread": False}
     engine = create_engine(url, connect_args=connect_args, **options)
 
     @event.listens_for(engine, "connect")
     def _configure(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # we begin transactions ourselves, below
-        for pragma in _PRAGMAS:
-            _configure_pragma(connection, pragma)
+        set_pragmas(connection, _PRAGMAS)
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
 
     return engine
-
-
-def _configure_pragma(connection: Any, pragma: str) -> None:
-    try:
-        connection.execute(pragma)
-    except sqlite3.OperationalError as error:
-        # A read-only file keeps its journal mode; reading it is fine, writing raises its own error.
-        if "readonly" not in str(error):
-            raise
 
 
 @contextmanager
