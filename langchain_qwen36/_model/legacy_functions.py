@@ -7,6 +7,7 @@ langchain-classic's agents and chains still bind `functions=` and `function_call
 from __future__ import annotations
 
 import json
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.messages import AIMessage, BaseMessage, FunctionMessage, ToolMessage
@@ -33,10 +34,10 @@ def tools_from_functions(kwargs: Mapping[str, Any]) -> dict[str, Any]:
 
 def has_functions(messages: Sequence[BaseMessage]) -> bool:
     """Return whether a history holds function calls or their results."""
-    return any(
-        isinstance(message, FunctionMessage) or _function_call_of(message) is not None
-        for message in messages
-    )
+    if "function" in map(attrgetter("type"), messages):
+        return True
+    with_kwargs = filter(attrgetter("additional_kwargs"), messages)
+    return any(_function_call_of(message) is not None for message in with_kwargs)
 
 
 def messages_with_tool_calls(messages: Sequence[BaseMessage]) -> list[BaseMessage]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 from langchain_qwen36._logging import logger_for
@@ -132,9 +133,8 @@ def _has_temporary_url(request: Request, body: bytes) -> bool:
 
     A conversation of texts has no blocks: to search a body of 1 MB took an eighth of its call.
     """
-    messages = request.body["messages"]
-    has_blocks = any(isinstance(message.get("content"), list) for message in messages)
-    return has_blocks and b'"oss://' in body
+    contents = map(methodcaller("get", "content"), request.body["messages"])
+    return list in map(type, contents) and b'"oss://' in body
 
 
 def _warn_if_retired(gateway: str, offer: Offer | None) -> None:

@@ -45,8 +45,7 @@ def content_to_wire(
     """Return the text of an assistant message; `""` if it has none, never null."""
     content = message.content
     if isinstance(content, str):
-        refusal = message.additional_kwargs.get("refusal")
-        return replace_lone_surrogates(content or str(refusal or ""))
+        return replace_lone_surrogates(content or _refusal(message))
     parts = []
     for block in content or ():
         if (text := block_text(block)) is None:
@@ -58,6 +57,10 @@ def content_to_wire(
             part |= {"cache_control": mark} if mark else {}
         parts.append(part)
     return joined(parts, "")
+
+
+def _refusal(message: AIMessage) -> str:
+    return str(message.additional_kwargs.get("refusal") or "")
 
 
 def _note_left_out(block: Any, policy: HistoryPolicy) -> None:
@@ -72,10 +75,11 @@ def visual_parts(message: AIMessage, target: MediaTarget) -> list[Part]:
     Raises:
         MessageError: one cannot be sent; it is not dropped, since later messages talk about it.
     """
-    content = message.content if isinstance(message.content, list) else []
+    if not isinstance(message.content, list):
+        return []
     return [
         media_part(block, target)
-        for block in content
+        for block in message.content
         if isinstance(block, dict) and block.get("type") in SIGHT_TYPES
     ]
 

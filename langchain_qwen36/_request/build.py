@@ -78,7 +78,7 @@ def build(
         model=model,
         requested_model=settings.model,
         thinking=plan.thinking.on,
-        tools=wire_tools.schemas_by_name(plan.tools),
+        tools=wire_tools.schemas_by_name(plan.tools, may_have_refs=_may_have_refs(settings)),
         renamed_tools=names.renamed,
         notes={**notes, **policy.notes},
         retry_if_no_tool_call=plan.ask_again,
@@ -230,7 +230,8 @@ def _tool_fields(plan: RequestPlan, settings: Settings, gateway: Gateway) -> dic
     """Return `tools` and the fields that go with it; {} if empty: servers refuse `tools: []`."""
     if not plan.tools:
         return {}
-    tools = wire_tools.with_inlined_refs(plan.tools) if gateway.inline_refs else list(plan.tools)
+    inline = gateway.inline_refs and _may_have_refs(settings)
+    tools = wire_tools.with_inlined_refs(plan.tools) if inline else list(plan.tools)
     if not gateway.cache_control:
         tools = [{k: v for k, v in tool.items() if k != "cache_control"} for tool in tools]
     fields: dict[str, Any] = {"tools": tools}
@@ -242,6 +243,12 @@ def _tool_fields(plan: RequestPlan, settings: Settings, gateway: Gateway) -> dic
     if parallel is not None:
         fields["parallel_tool_calls"] = parallel
     return fields
+
+
+def _may_have_refs(settings: Settings) -> bool:
+    """Return whether a tool's schema may hold `$ref`; bound tools are searched once."""
+    tools = settings.tools
+    return tools.may_have_refs if isinstance(tools, wire_tools.WireTools) else True
 
 
 def _over(body: dict[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:

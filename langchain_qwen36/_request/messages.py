@@ -225,7 +225,7 @@ class _Writer:
         text = text_content(content, self._target, "system")
         if isinstance(text, str) and not text.strip():
             return  # LM Studio refuses an empty message, and folding it would add only line breaks
-        wire: Wire = {"role": "system", "content": text} | self._name(name)
+        wire = self._named({"role": "system", "content": text}, name)
         if (
             self._gateway.files == "fileid"
             and isinstance(text, str)
@@ -239,10 +239,8 @@ class _Writer:
 
     def _assistant(self, message: AIMessage, *, number: int, replayed: bool) -> None:
         self._close_turn()
-        wire: Wire = {
-            "role": "assistant",
-            "content": content_to_wire(message, self._gateway, self._policy),
-        } | self._name(message.name)
+        content = content_to_wire(message, self._gateway, self._policy)
+        wire = self._named({"role": "assistant", "content": content}, message.name)
         if replayed:
             wire |= reasoning_to_wire(message, self._gateway, foreign=self._foreign)
         self._prefix = bool(message.additional_kwargs.get("partial"))
@@ -322,23 +320,25 @@ class _Writer:
                 )
 
     def _say(self, role: str, content: str | list[Part], name: str | None) -> None:
-        self._out.append({"role": role, "content": content} | self._name(name))
+        self._out.append(self._named({"role": role, "content": content}, name))
 
-    def _name(self, name: str | None) -> Wire:
-        """Return the message's name in the form that servers accept."""
+    def _named(self, wire: Wire, name: str | None) -> Wire:
+        """Add the message's name in the form that servers accept."""
         if not name:
-            return {}
+            return wire
         legal = legal_message_name(name)
         if legal != name:
             self._policy.adapt(
                 "message_names", f"The name {name!r} of a message was sent as {legal!r}."
             )
-        return {"name": legal} if legal else {}
+        return {**wire, "name": legal} if legal else wire
 
     def _close_turn(self) -> None:
         """Write the tool results and the parts kept for after them, before another message."""
-        self._insert_results()
-        self._write_media()
+        if self._results.pending:
+            self._insert_results()
+        if self._media:
+            self._write_media()
 
     def _insert_results(self) -> None:
         self._out[self._results_at : self._results_at] = self._results.close()

@@ -9,7 +9,7 @@ from langchain_qwen36._request.tools import names_of
 from langchain_qwen36.errors import UnsupportedSettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Container, Mapping, Sequence
 
     from langchain_qwen36._request.history_policy import HistoryPolicy
     from langchain_qwen36._request.tools import Tool
@@ -26,20 +26,19 @@ class ToolNames:
         self.gateway, self.policy = gateway, policy
         self._reserved = gateway.reserved_tool_names
         self._sent: dict[str, str] = {}
+        taken: set[str] = set()
         for name in names_of(tools):
             if name in self._reserved and policy.strict:
                 raise UnsupportedSettingError(
                     f"`gateway={gateway.name!r}` refuses a tool called {name!r}: rename it."
                 )
-            self._sent[name] = self._unused(self._accepted(name))
+            self._sent[name] = _unused(self._accepted(name), taken)
+            taken.add(self._sent[name])
+        self.renamed = {wire: user for user, wire in self._sent.items() if wire != user}
+        """The user's name of each tool that is sent under another one."""
         if self.renamed:
             sent = ", ".join(f"{user!r} as {wire!r}" for wire, user in self.renamed.items())
             policy.adapt("tool_names", f"Sent under another name, and read back: {sent}.")
-
-    @property
-    def renamed(self) -> dict[str, str]:
-        """The user's name of each tool that is sent under another one."""
-        return {wire: user for user, wire in self._sent.items() if wire != user}
 
     def sent(self, name: str) -> str:
         """Return the name to send for a tool call of the history."""
@@ -75,7 +74,8 @@ class ToolNames:
         name = name if LEGAL.fullmatch(name) else legal_tool_name(name)
         return f"{name}_tool" if name in self._reserved else name
 
-    def _unused(self, name: str) -> str:
-        while name in self._sent.values():
-            name = f"{name[:62]}_2"
-        return name
+
+def _unused(name: str, taken: Container[str]) -> str:
+    while name in taken:
+        name = f"{name[:62]}_2"
+    return name

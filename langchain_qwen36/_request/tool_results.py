@@ -35,14 +35,15 @@ class ToolResults:
     def __init__(self, policy: HistoryPolicy) -> None:
         self._policy = policy
         self._assistant: Wire = {}
-        self._calls: Sequence[PendingCall] = ()
+        self.pending: Sequence[PendingCall] = ()
+        """The calls that wait for their results, or have them and are not closed."""
         self._results: dict[str, Wire] = {}
         self._placeholders: dict[str, Wire] = {}
         """Error results by id, for calls without a result when the history went on."""
 
     def open(self, assistant: Wire, calls: Sequence[PendingCall]) -> None:
         """Expect the results of an assistant message's calls."""
-        self._assistant, self._calls, self._results = assistant, calls, {}
+        self._assistant, self.pending, self._results = assistant, calls, {}
 
     def claim(self, call_id: str) -> PendingCall:
         """Return the call that a result belongs to.
@@ -50,7 +51,7 @@ class ToolResults:
         Raises:
             MessageError: there is no such call, or it already has its result.
         """
-        for call in self._calls:
+        for call in self.pending:
             if call.history_id == call_id and call.wire_id not in self._results:
                 return call
         if call_id in self._placeholders:
@@ -64,7 +65,7 @@ class ToolResults:
     def add(self, call: PendingCall, content: Any) -> None:
         """Add the result of a claimed call; a late one replaces its error result."""
         result = {"role": "tool", "tool_call_id": call.wire_id, "content": content}
-        late = None if call in self._calls else self._placeholders.pop(call.history_id, None)
+        late = None if call in self.pending else self._placeholders.pop(call.history_id, None)
         if late is None:
             self._results[call.wire_id] = result
             return
@@ -82,9 +83,9 @@ class ToolResults:
         Raises:
             MessageError: a call has no result, and the policy is strict.
         """
-        if not self._calls:
+        if not self.pending:
             return []
-        calls, self._calls = self._calls, ()
+        calls, self.pending = self.pending, ()
         unanswered = [call for call in calls if call.wire_id not in self._results]
         if dropped := {call.wire_id for call in unanswered if call.broken}:
             self._drop(dropped)

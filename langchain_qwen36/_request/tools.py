@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from langchain_qwen36._content.tool_names import LEGAL
-from langchain_qwen36._request.json_schema import inline_refs, normalize_parameters
+from langchain_qwen36._request.json_schema import (
+    inline_refs,
+    may_have_refs,
+    normalize_parameters,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -18,6 +23,11 @@ Tool = dict[str, Any]
 
 class WireTools(list[Tool]):
     """Tools in wire form, already checked, so that each call need not check them again."""
+
+    @cached_property
+    def may_have_refs(self) -> bool:
+        """Whether `$ref` occurs in any schema."""
+        return may_have_refs(self)
 
 
 _FUNCTION_KEYS = ("name", "description", "parameters", "strict")
@@ -131,12 +141,15 @@ def names_of(tools: Sequence[Mapping[str, Any]]) -> list[str]:
     return [tool["function"]["name"] for tool in tools if "function" in tool]
 
 
-def schemas_by_name(tools: Sequence[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+def schemas_by_name(
+    tools: Sequence[Mapping[str, Any]], *, may_have_refs: bool = True
+) -> dict[str, Mapping[str, Any]]:
     """Return the JSON schema of each function's parameters, `$ref` written out."""
-    return {
-        function["name"]: inline_refs(function.get("parameters") or _EMPTY_SCHEMA)
-        for function in (tool["function"] for tool in tools if "function" in tool)
-    }
+    functions = [tool["function"] for tool in tools if "function" in tool]
+    schemas = {f["name"]: f.get("parameters") or _EMPTY_SCHEMA for f in functions}
+    if not may_have_refs:
+        return schemas
+    return {name: inline_refs(schema) for name, schema in schemas.items()}
 
 
 def with_inlined_refs(tools: Sequence[Mapping[str, Any]]) -> list[Tool]:
