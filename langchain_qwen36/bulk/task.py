@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
@@ -13,6 +14,7 @@ from langchain_core.load import dumps
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.runnables import RunnableBinding, RunnableSequence
 
+from langchain_qwen36._model.direct_call import acall, needs_run
 from langchain_qwen36._model.prepare import prepare_call
 from langchain_qwen36._request.build import to_bytes
 from langchain_qwen36._response.errors.billing import may_be_billed
@@ -77,6 +79,8 @@ class ModelTask:
         self.model = model
         self._bound = bound
         self._once = _without_retries(bound)
+        self._model_once = cast("ChatQwen36", _model_of(self._once))
+        self._settings_once = _settings_of(self._once)
         self._parser = parser
         self._settings = _settings_of(bound)
         self._digest = _digest(self._body_without_messages())
@@ -111,9 +115,8 @@ class ModelTask:
 
     async def call(self, request: Any, callbacks: Sequence[BaseCallbackHandler] = ()) -> Answer:
         """Send one request, once; the runner retries. Errors are in the answer."""
-        config: RunnableConfig | None = {"callbacks": list(callbacks)} if callbacks else None
         try:
-            message = await self._once.ainvoke(request, config)
+            message = await self._send(request, callbacks)
         except (asyncio.CancelledError, KeyboardInterrupt):
             raise
         except BaseException as error:  # noqa: BLE001 - it is the row's
@@ -125,6 +128,19 @@ class ModelTask:
             except Exception as error:  # noqa: BLE001 - it is the row's
                 answer.error = error
         return answer
+
+    async def _send(self, request: Any, callbacks: Sequence[BaseCallbackHandler]) -> AIMessage:
+        if callbacks or self._needs_run:
+            config: RunnableConfig | None = {"callbacks": list(callbacks)} if callbacks else None
+            return cast("AIMessage", await self._once.ainvoke(request, config))
+        return await acall(self._model_once, request, self._settings_once)
+
+    @cached_property
+    def _needs_run(self) -> bool:
+        """Whether a run of LangChain is needed, asked where the first row is called."""
+        is_own = type(self.model) is not ChatQwen36  # it may have an `ainvoke` of its own
+        is_watched = _has_callbacks(self._bound) or "stream" in self._settings
+        return is_own or is_watched or needs_run(self.model)
 
     def _body_without_messages(self) -> bytes:
         body = self.body([HumanMessage("")])
@@ -235,6 +251,15 @@ def _settings_of(runnable: Runnable[Any, Any]) -> dict[str, Any]:
         runnable = runnable.bound
     settings.pop("ls_structured_output_format", None)
     return settings
+
+
+def _has_callbacks(runnable: Runnable[Any, Any]) -> bool:
+    """Return whether `with_config` has bound callbacks."""
+    while isinstance(runnable, RunnableBinding):
+        if runnable.config.get("callbacks"):
+            return True
+        runnable = runnable.bound
+    return False
 
 
 def _of_message(message: AIMessage) -> Answer:
