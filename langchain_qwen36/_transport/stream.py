@@ -131,6 +131,7 @@ class StreamCall:
         try:
             for data in response:
                 deltas = decoder.feed(data)
+                del data  # not held while the next read waits
                 if deltas:
                     self._handed_out = True
                     yield from _portions(deltas, response)
@@ -146,6 +147,7 @@ class StreamCall:
             async with aclosing(aiter(response)) as parts:
                 async for data in parts:
                     deltas = decoder.feed(data)
+                    del data  # not held while the next read waits
                     if deltas:
                         self._handed_out = True
                         for portion in _portions(deltas, response):

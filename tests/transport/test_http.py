@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import threading
+import tracemalloc
 import zlib
 from functools import partial
 from pathlib import Path
@@ -57,9 +58,11 @@ from langchain_qwen36.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncGenerator, Iterator
 
     from modes import Mode
+
+    from langchain_qwen36._response.delta import Delta
 
 PATIENT = Timeouts(connect=60, first_event=60, gap=60, pool=60)
 """For claims that are not about time, on a machine with other work to do."""
@@ -774,3 +777,33 @@ def test_httpx_is_imported_with_the_first_call() -> None:
     root = Path(langchain_qwen36.__file__).parents[1]
     done = subprocess.run([sys.executable, "-c", ALONE], cwd=root, check=False, timeout=60)  # noqa: S603
     assert done.returncode == 0
+
+
+async def test_a_stream_that_waits_holds_none_of_the_bytes_read_before() -> None:
+    """Thousands of streams may wait for their next chunk: 20 of them hold less than one read."""
+
+    def script(wire: Wire) -> None:
+        wire.head_of(200, content_type="text/event-stream", transfer_encoding="chunked")
+        wire.chunk(b":" + b"x" * 60_000 + b"\n\n" + fault_calls.text("a"))
+        wire.wait(30)
+
+    async def begin(stream: AsyncGenerator[list[Delta], None]) -> asyncio.Future[list[Delta]]:
+        [delta] = await anext(stream)
+        assert delta.text == "a"
+        return asyncio.ensure_future(anext(stream))
+
+    with FaultServer(script) as server:
+        call, read = call_to(server.url), partial(CompletionReader, request())
+        warm, *streams = [aiter(StreamCall(call, read)) for _ in range(21)]
+        waiting = [await begin(warm)]
+        tracemalloc.start()
+        try:
+            waiting += [await begin(stream) for stream in streams]
+            await asyncio.sleep(0.1)
+            sizes = [trace.size for trace in tracemalloc.take_snapshot().traces]
+        finally:
+            tracemalloc.stop()
+            for future in waiting:
+                future.cancel()
+            await asyncio.gather(*waiting, return_exceptions=True)
+    assert sum(size for size in sizes if size > 30_000) < 60_000

@@ -259,11 +259,13 @@ class _Body:
         self._clock = clock
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        if self._first:
-            yield self._first
+        piece, self._first = self._first, b""
+        if piece:
+            yield piece
         while self._stream is not None and not self._exchange.is_complete():
-            data = await self._stream.read(READ_BYTES, self._clock)
-            if piece := self._exchange.body(data):
+            del piece  # thousands of streams may wait here: none holds what was read before
+            piece = self._exchange.body(await self._stream.read(READ_BYTES, self._clock))
+            if piece:
                 yield piece
 
     async def aclose(self) -> None:

@@ -111,6 +111,7 @@ class HTTPResponse:
                 for piece in inflate(data):
                     yield piece
                     self.clock.check()
+                data = piece = b""  # noqa: PLW2901 - not held while the next read waits
 
     def read(self) -> bytes:
         """Return the whole body; of an error only its start, as much as came in time."""
@@ -149,6 +150,7 @@ class AsyncHTTPResponse(HTTPResponse):
                 for piece in inflate(data):
                     yield piece
                     self.clock.check()
+                data = piece = b""  # noqa: PLW2901 - not held while the next read waits
 
     async def aread(self) -> bytes:
         """Return the whole body; of an error only its start, as much as came in time."""

@@ -226,11 +226,13 @@ class _Body:
         self._clock = clock
 
     def __iter__(self) -> Iterator[bytes]:
-        if self._first:
-            yield self._first
+        piece, self._first = self._first, b""
+        if piece:
+            yield piece
         while self._stream is not None and not self._exchange.is_complete():
-            data = self._stream.read(READ_BYTES, self._clock)
-            if piece := self._exchange.body(data):
+            del piece  # as in the async pool
+            piece = self._exchange.body(self._stream.read(READ_BYTES, self._clock))
+            if piece:
                 yield piece
 
     def close(self) -> None:
