@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from langchain_core.callbacks import AsyncCallbackManager
 from langchain_core.globals import get_llm_cache
+from langchain_core.language_models import BaseChatModel
 from langchain_core.runnables import ensure_config
 
 if TYPE_CHECKING:
@@ -25,12 +26,23 @@ def needs_run(model: BaseChatQwen) -> bool:
 
     Callbacks come from the model, but also from the run around this call, from LangSmith's
     environment variables, `set_debug` and contexts such as `get_usage_metadata_callback`.
+    Subclasses and monitoring agents may have an `ainvoke` or `agenerate` of their own.
     """
     callbacks = ensure_config().get("callbacks")
     manager = AsyncCallbackManager.configure(callbacks, model.callbacks, model.verbose)
     has_cache = model.cache is not False and (model.cache is not None or get_llm_cache())
     settings = (model.rate_limiter, model.streaming, model.output_version == "v1")
-    return bool(manager.handlers or has_cache or any(settings))
+    is_own = any(map(_is_replaced, (model.ainvoke, model.agenerate_prompt, model.agenerate)))
+    return bool(manager.handlers or has_cache or any(settings) or is_own)
+
+
+def _is_replaced(step: Any) -> bool:
+    """Return whether a subclass, or a monitoring agent, has replaced or wrapped a step of a run.
+
+    Datadog's agent wraps `BaseChatModel.agenerate`:
+    https://github.com/DataDog/dd-trace-py/blob/main/ddtrace/contrib/internal/langchain/patch.py
+    """
+    return step.__module__ != BaseChatModel.__module__ or hasattr(step, "__wrapped__")
 
 
 async def acall(model: BaseChatQwen, request: Any, kwargs: Mapping[str, Any]) -> AIMessage:

@@ -138,9 +138,8 @@ class ModelTask:
     @cached_property
     def _needs_run(self) -> bool:
         """Whether a run of LangChain is needed, asked where the first row is called."""
-        is_own = type(self.model) is not ChatQwen36  # it may have an `ainvoke` of its own
         is_watched = _has_callbacks(self._bound) or "stream" in self._settings
-        return is_own or is_watched or needs_run(self.model)
+        return is_watched or needs_run(self.model)
 
     def _body_without_messages(self) -> bytes:
         body = self.body([HumanMessage("")])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,6 +10,7 @@ from bulk_runs import PROMPT, model_of, numbered, read_rows
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import BaseCallbackHandler, get_usage_metadata_callback
 from langchain_core.globals import set_llm_cache
+from langchain_core.language_models import BaseChatModel
 from langchain_core.rate_limiters import BaseRateLimiter
 from langchain_core.runnables import RunnableLambda
 from loopback import Raw, Reply
@@ -205,3 +207,20 @@ class TestWhatTakesPart:
         settings = {"gateway": "dashscope", "base_url": server.base_url, "api_key": server.key}
         run(Own(model="qwen3.6-flash", **settings), tmp_path / "out.jsonl")
         assert len(asked) == ROWS
+
+    @pytest.mark.parametrize("step", ["ainvoke", "agenerate_prompt", "agenerate"])
+    def test_a_monitoring_agent(
+        self, server: LoopbackGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+    ) -> None:
+        """Agents wrap methods of `BaseChatModel` while the program runs."""
+        calls = []
+        own = getattr(BaseChatModel, step)
+
+        @wraps(own)
+        async def wrapper(*args: Any, **kwargs: Any) -> Any:
+            calls.append(args)
+            return await own(*args, **kwargs)
+
+        monkeypatch.setattr(BaseChatModel, step, wrapper)
+        run(model_of(server), tmp_path / "out.jsonl")
+        assert len(calls) == ROWS
