@@ -32,8 +32,8 @@ def needs_run(model: BaseChatQwen) -> bool:
     manager = AsyncCallbackManager.configure(callbacks, model.callbacks, model.verbose)
     has_cache = model.cache is not False and (model.cache is not None or get_llm_cache())
     settings = (model.rate_limiter, model.streaming, model.output_version == "v1")
-    is_own = any(map(_is_replaced, (model.ainvoke, model.agenerate_prompt, model.agenerate)))
-    return bool(manager.handlers or has_cache or any(settings) or is_own)
+    is_replaced = any(map(_is_replaced, (model.ainvoke, model.agenerate_prompt, model.agenerate)))
+    return bool(manager.handlers or has_cache or any(settings) or is_replaced)
 
 
 def _is_replaced(step: Any) -> bool:
