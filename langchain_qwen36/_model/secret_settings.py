@@ -6,9 +6,10 @@ from typing import Any
 
 from pydantic import SecretStr
 
-_KEYS = ("api_key", "openai_api_key")
-_PROXIES = ("proxy", "openai_proxy")
-_MAPPINGS = ("default_headers", "default_query")
+_KEYS = frozenset({"api_key", "openai_api_key"})
+_PROXIES = frozenset({"proxy", "openai_proxy"})
+_MAPPINGS = frozenset({"default_headers", "default_query"})
+_SECRET = _KEYS | _PROXIES | _MAPPINGS
 
 
 class _HiddenDict(dict[str, Any]):
@@ -24,15 +25,17 @@ def hide_secrets(settings: dict[str, Any]) -> None:
 
     Crash reporters copy the locals of frames, and a constructor's own frame holds its arguments.
     """
-    for name in _KEYS:
-        value = settings.get(name)
-        if isinstance(value, str) and value.strip():
-            settings[name] = SecretStr(value)
-    for name in _PROXIES:
-        if isinstance(settings.get(name), str):
-            from langchain_qwen36._transport.target import MaskedURL  # noqa: PLC0415, imports httpx
+    for name in _SECRET.intersection(settings):
+        settings[name] = _hidden(name, settings[name])
 
-            settings[name] = MaskedURL(settings[name])
-    for name in _MAPPINGS:
-        if isinstance(settings.get(name), dict):
-            settings[name] = _HiddenDict(settings[name])
+
+def _hidden(name: str, value: Any) -> Any:
+    if name in _KEYS and isinstance(value, str) and value.strip():
+        return SecretStr(value)
+    if name in _PROXIES and isinstance(value, str):
+        from langchain_qwen36._transport.target import MaskedURL  # noqa: PLC0415, imports httpx
+
+        return MaskedURL(value)
+    if name in _MAPPINGS and isinstance(value, dict):
+        return _HiddenDict(value)
+    return value

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 FOREIGN_NAMES = frozenset({"reasoning", "stream_options"})
 """Names that are accepted and stored under others."""
 
-_TRANSLATED = FOREIGN_NAMES | {"model_kwargs", "max_retries"}
+_TRANSLATED = FOREIGN_NAMES | {"model_kwargs"}
 
 _REASONING = {
     "effort": "reasoning_effort",
@@ -36,7 +36,7 @@ def translate(settings: Mapping[str, Any]) -> dict[str, Any]:
         UnsupportedSettingError: a key of `reasoning` or `stream_options` that has no counterpart,
             or one that is given twice with different values.
     """
-    if _TRANSLATED.isdisjoint(settings):
+    if _TRANSLATED.isdisjoint(settings) and settings.get("max_retries", 0) is not None:
         return dict(settings)
     ours = {name: value for name, value in settings.items() if name not in FOREIGN_NAMES}
     _add(ours, _from_reasoning(settings.get("reasoning")), "reasoning")
