@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
 
+_ELSEWHERE = frozenset({"provider_metadata", "meta", "cost"})
+"""Keys beside the usage that may hold a cost."""
 _PLAUSIBLE_EXPONENTS = range(-18, 6)
 """Exponents below a million dollars for one call, and within the digits that sums keep."""
 
@@ -55,6 +57,8 @@ def reported_cost(
     usage, extra = usage or {}, extra or {}
     if usage.get("is_byok") is True:
         return _own_key(usage)
+    if usage.get("cost") is None and _ELSEWHERE.isdisjoint(extra):
+        return None  # most answers report no cost
     paths: tuple[tuple[Mapping[str, Any], tuple[str, ...]], ...] = (
         (extra, ("provider_metadata", "gateway", "cost")),
         ({"usage": usage}, ("usage", "cost")),
@@ -91,7 +95,7 @@ def _at(tree: Any, path: tuple[str, ...]) -> Any:
 
 def _amount(value: Any) -> Decimal | None:
     """Parse a number or decimal string; an implausible cost of one call is no amount."""
-    amount = None if value is None else parse_decimal(value)  # most answers report none
+    amount = None if value is None else parse_decimal(value)
     if amount is None or amount < 0 or amount.adjusted() not in _PLAUSIBLE_EXPONENTS:
         return None
     return amount
