@@ -31,7 +31,8 @@ class CostEstimate:
     """Tokens of messages, tools and the template; estimated, or exact with the extra
     `tokenizer`."""
     output_tokens: int | None
-    """Tokens of the longest answer allowed; None: no limit was set."""
+    """Tokens of the longest answer allowed, of all `n` choices together; None: no limit was
+    set."""
     cost: Cost | None
     """List price with an answer of `output_tokens`, or of the input alone if that is None."""
     next_tier: NextTier | None
@@ -57,7 +58,8 @@ def estimate(
     size = count(fields, gateway, messages, tools)
     book = fields.price_book or PriceBook.bundled()
     offer = book.offer(gateway.price_list or gateway.name, fields.model_name)
-    longest = max_tokens or fields.max_completion_tokens or fields.max_tokens
+    one = max_tokens or fields.max_completion_tokens or fields.max_tokens
+    longest = one and one * (fields.n or 1)
     usage = {"input_tokens": size, "output_tokens": longest or 0}
     discount, thinking = fields.price_discount, fields.enable_thinking
     return CostEstimate(

@@ -157,3 +157,11 @@ def test_the_model_counts_tokens_for_trimming(text):
     """`trim_messages(token_counter=model)` gets a number with no download."""
     counted = model().get_num_tokens_from_messages([HumanMessage(text)])
     assert counted == count_messages([HumanMessage(text)])
+
+
+def test_all_choices_are_reckoned_with():
+    """Three choices may cost three answers; the input is billed once."""
+    three = model(n=3, enable_thinking=False).estimate_cost(QUESTION, max_tokens=1000)
+    one = model(enable_thinking=False).estimate_cost(QUESTION, max_tokens=1000)
+    assert (three.output_tokens, three.cost.output) == (3000, 3 * one.cost.output)
+    assert three.cost.input == one.cost.input
