@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from langchain_qwen36.pricing.units import units_of
 from langchain_qwen36.spend import statements
 from langchain_qwen36.spend.counting import Counting, Countings
-from langchain_qwen36.spend.limits import Balance, BalanceKey, Rule, Rules, oldest_window
+from langchain_qwen36.spend.limits import NO_LIMIT, Balance, BalanceKey, Rule, Rules, oldest_window
 from langchain_qwen36.spend.operations import Operation, Reserve, Settle
 from langchain_qwen36.spend.refusal import Refusal
 from langchain_qwen36.spend.rows import (
@@ -246,7 +246,7 @@ class Group:
         crossed = []
         for key in keys_of(row):
             before, balance = self._add(self._paid_in(key, row), spent=row["charged"])
-            if balance.limit is not None:
+            if balance.limit is not None and balance.limit != NO_LIMIT:
                 limit = balance.limit + balance.topped_up
                 crossed.append((key, before, balance.spent, limit))
         self._roll_up(row, 1)

@@ -28,6 +28,8 @@ class BalanceKey(NamedTuple):
     currency: str
 
 
+NO_LIMIT = -1
+"""In place of a balance's limit that was removed: its window counts on, for a later limit."""
 _LONGEST_WINDOW = timedelta(days=33)
 """A month, plus the largest difference of time zones."""
 

@@ -12,7 +12,7 @@ from sqlalchemy import and_, case, delete, func, select
 from langchain_qwen36.errors import LedgerError
 from langchain_qwen36.pricing.units import money_in, units_of
 from langchain_qwen36.spend import tables
-from langchain_qwen36.spend.limits import BalanceKey, Rule, oldest_window
+from langchain_qwen36.spend.limits import NO_LIMIT, BalanceKey, Rule, oldest_window
 from langchain_qwen36.spend.rows import Row, microseconds
 from langchain_qwen36.spend.statements import insert_into, lock_balances, open_balances
 from langchain_qwen36.spend.windows import window_from
@@ -87,7 +87,17 @@ def set_budget(connection: Connection, limit: Limit) -> None:
 
 def remove_budget(connection: Connection, account: str) -> int:
     """Remove the limits of an account; return how many there were."""
-    return connection.execute(delete(_BUDGET).where(_BUDGET.c.account == account)).rowcount
+    removed = connection.execute(delete(_BUDGET).where(_BUDGET.c.account == account)).rowcount
+    kind, _, value = account.partition(":")
+    ours = _BALANCE.c.account
+    same = ours == account
+    if value == "*":  # but for accounts with a limit of their own
+        same = and_(
+            ours.startswith(f"{kind}:", autoescape=True), ours.not_in(select(_BUDGET.c.account))
+        )
+    counts = _BALANCE.c.limit_amount.is_not(None)
+    connection.execute(_BALANCE.update().where(same, counts).values(limit_amount=NO_LIMIT))
+    return removed
 
 
 def top_up(connection: Connection, rule: Rule, now: datetime) -> None:
@@ -202,7 +212,8 @@ def read_answer_lengths(connection: Connection) -> dict[str, list[int]]:
 def _account_balance(row: Any) -> AccountBalance:
     key = BalanceKey(*row[:5])
     window = window_from(cast("Per", key.per), key.zone, key.window_start)
-    limit = None if row.limit_amount is None else row.limit_amount + row.topped_up
+    limit = row.limit_amount
+    limit = None if limit is None or limit == NO_LIMIT else limit + row.topped_up
     return AccountBalance(
         account=key.account,
         per=cast("Per", key.per),

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from langchain_qwen36.errors import BudgetExceededError
 from langchain_qwen36.pricing import Money
-from langchain_qwen36.spend import Alert, End, Limit, Start
+from langchain_qwen36.spend import Alert, Attribution, End, Limit, Start
 
 
 def spend(ledger, run_id: str, cost: str | None, *, days_ago: int = 0) -> None:
@@ -81,3 +82,37 @@ def test_a_share_that_cannot_be_is_refused(open_ledger):
     """80 instead of 0.8 is refused when the ledger is made."""
     with pytest.raises(ValueError, match="above 0 and at most 1"):
         open_ledger("sqlite://", on_alert=print, alert_at=(80,))
+
+
+@pytest.mark.parametrize("account", ["user:u1", "user:*"])
+def test_a_removed_limit_is_neither_shown_nor_told_but_counts_on(account, ledger_url, open_ledger):
+    """What is spent without the limit counts again where one is set anew in its window."""
+    alerts: list[Alert] = []
+    ledger = open_ledger(ledger_url, on_alert=alerts.append, alert_at=(0.5,))
+    attribution = Attribution(user="u1")
+
+    def book(run_id: str) -> None:
+        start = Start(run_id=run_id, attribution=attribution)
+        ledger.settle(start, End(cost=Money.parse("1 USD"))).result()
+
+    ledger.set_budget(Limit(account, "3 USD"))
+    book("a")
+    ledger.remove_budget(account)
+    book("b")
+    [balance] = ledger.balances()
+    assert (balance.limit, str(balance.spent)) == (None, "2 USD")
+    ledger.set_budget(Limit("user:u1", "2 USD"))
+    with pytest.raises(BudgetExceededError):
+        ledger.reserve(Start(run_id="c", attribution=attribution, hold=Money.parse("1 USD")))
+    ledger.close()
+    assert alerts == []
+
+
+def test_removing_the_limit_of_each_user_leaves_a_users_own(ledger_url, open_ledger):
+    """`user:vip` keeps its limit when that of `user:*` goes."""
+    ledger = open_ledger(ledger_url)
+    ledger.set_budget(Limit("user:*", "1 USD"))
+    ledger.set_budget(Limit("user:vip", "9 USD"))
+    ledger.reserve(Start(run_id="a", attribution=Attribution(user="vip")))
+    ledger.remove_budget("user:*")
+    assert [str(balance.limit) for balance in ledger.balances()] == ["9 USD"]
