@@ -33,7 +33,7 @@ from langchain_qwen36.catalog.models import (
     ThinkingDefault,
     Tokens,
 )
-from langchain_qwen36.catalog.price import Price, Rate, Tier
+from langchain_qwen36.catalog.price import Medium, Price, Rate, Tier
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -142,6 +142,7 @@ class _PriceRow(_Row):
     cache: _CacheFactors = _CacheFactors()
     batch: Factor | None = None
     unit: Factor | None = None
+    not_priced: frozenset[Medium] = frozenset()
     source: Text
     checked: Day
     note: Text | None = None
@@ -163,6 +164,7 @@ class _PriceRow(_Row):
             ),
             batch=self.batch,
             unit=self.unit,
+            not_priced=self.not_priced,
             source=self.source,
             checked=self.checked,
             note=self.note,

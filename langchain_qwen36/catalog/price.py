@@ -17,6 +17,9 @@ Rate = Literal[
 ]
 """The kinds of tokens that a tier prices."""
 
+Medium = Literal["audio", "image", "video"]
+"""The kinds of media that are counted in tokens of their own."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tier:
@@ -71,6 +74,9 @@ class Price:
     """Factor of a batch call; None: not sold in batch, as far as is known."""
     unit: Decimal | None = None
     """The smallest amount: each line of a bill is rounded up to a multiple of it."""
+    not_priced: frozenset[Medium] = frozenset()
+    """Media whose tokens have rates of their own that are not in `tiers`: the price of a call with
+    some is not known."""
     source: str
     """Where the price is printed."""
     checked: date

@@ -12,8 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
+from langchain_qwen36.catalog.price import Medium
 from langchain_qwen36.pricing.money import Money, parse_decimal
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from langchain_qwen36.catalog import Offer, Price, Rate, Tier
 
 _MILLION = Decimal(1_000_000)
+_MEDIA = get_args(Medium)
 
 
 class UsageError(ValueError):
@@ -43,6 +45,8 @@ class BilledTokens:
     """The whole answer, including its reasoning."""
     reasoning: int | None
     """The part of the output that is reasoning; None: the gateway did not say."""
+    media: frozenset[str] = frozenset()
+    """The media of which some tokens are, in input or answer: `audio`, `image`, `video`."""
 
     @classmethod
     def of(cls, usage: Mapping[str, Any]) -> BilledTokens:
@@ -71,6 +75,7 @@ class BilledTokens:
             cache_write=write,
             output=output,
             reasoning=None if reasoning is None else min(reasoning, output),
+            media=frozenset(kind for kind in _MEDIA if ins.get(kind) or outs.get(kind)),
         )
 
     @property
@@ -181,6 +186,7 @@ def cost(
         or (price := offer.price_at(at or datetime.now(UTC).date())) is None
         or (tier := price.tier_for(tokens.total_input)) is None
         or (batch and price.batch is None)
+        or not price.not_priced.isdisjoint(tokens.media)
     ):
         return None
     kinds = _billing_lines(
@@ -209,6 +215,17 @@ def cache_type_of(usage: Any) -> str | None:
     details = usage.get("prompt_tokens_details") if isinstance(usage, dict) else None
     cache_type = details.get("cache_type") if isinstance(details, dict) else None
     return cache_type if isinstance(cache_type, str) else None
+
+
+def media_of(usage: Any) -> frozenset[str]:
+    """Return the media of which a raw usage object of any shape counts tokens.
+
+    `UsageMetadata` leaves them out where they overlap with cached ones.
+    """
+    keys = ("prompt_tokens_details", "completion_tokens_details")
+    details = [usage.get(key) for key in keys] if isinstance(usage, dict) else []
+    counts = [each for each in details if isinstance(each, dict)]
+    return frozenset(k for k in _MEDIA if any(each.get(f"{k}_tokens") for each in counts))
 
 
 def plugin_calls_of(usage: Any) -> dict[str, int] | None:

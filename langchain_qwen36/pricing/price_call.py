@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from langchain_qwen36._logging import logger_for
 from langchain_qwen36.gateways import GATEWAYS
 from langchain_qwen36.pricing.cost_record import cost_record
-from langchain_qwen36.pricing.list_price import BilledTokens, UsageError, cache_type_of, cost
+from langchain_qwen36.pricing.list_price import (
+    BilledTokens,
+    UsageError,
+    cache_type_of,
+    cost,
+    media_of,
+)
 from langchain_qwen36.pricing.reported_cost import reported_cost
 
 if TYPE_CHECKING:
@@ -69,7 +76,7 @@ def price_call(
         # All zeros with an answer mean a gateway that does not count, not a free call.
         if usage is not None and (tokens := BilledTokens.of(usage)).total:
             listed = cost(
-                tokens,
+                replace(tokens, media=tokens.media | media) if (media := media_of(raw)) else tokens,
                 offer,
                 at=at,
                 discount=discount,

@@ -46,3 +46,11 @@ def test_a_reported_cost_that_cannot_be_is_not_taken(cost):
     """A gateway's absurd amount falls back to the list price and raises nothing."""
     record = price_call(USAGE, {"usage": {"cost": cost}}, OFFER)
     assert (record["basis"], record["reported"]) == ("list", None)
+
+
+def test_cached_audio_has_no_price_either():
+    """Usage metadata drops audio tokens that overlap with cached ones; the raw usage has them."""
+    offer = find_offer("dashscope-intl", "qwen3-omni-flash")
+    used = {"input_tokens": 1000, "output_tokens": 1, "input_token_details": {"cache_read": 900}}
+    raw = {"prompt_tokens_details": {"cached_tokens": 900, "audio_tokens": 900}}
+    assert price_call(used, {"gateway_usage": raw}, offer) is None

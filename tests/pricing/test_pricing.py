@@ -770,3 +770,19 @@ def test_a_ledger_sums_to_the_same_in_any_order_and_by_steps(calls):
     }
     assert totals(reversed(bills)) == expected
     assert {currency: money.amount for currency, money in stepwise.items()} == expected
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        pytest.param({"input_token_details": {"audio": 900}}, id="audio-in"),
+        pytest.param({"input_token_details": {"image": 900}}, id="image-in"),
+        pytest.param({"output_token_details": {"audio": 90}}, id="audio-out"),
+    ],
+)
+def test_media_that_a_list_does_not_price_have_no_price(details):
+    """qwen3-omni-flash's row has the rates of texts: audio costs several times as much."""
+    plain = {"input_tokens": 1000, "output_tokens": 100, "total_tokens": 1100}
+    assert price("dashscope-intl", "qwen3-omni-flash", plain).total > 0
+    assert price("dashscope-intl", "qwen3-omni-flash", {**plain, **details}) is None
+    assert price("dashscope-intl", "qwen3.6-plus", {**plain, **details}).total > 0
