@@ -11,7 +11,6 @@ import asyncio
 import sys
 from collections import Counter
 from contextlib import aclosing, closing, contextmanager
-from decimal import Decimal
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -24,6 +23,7 @@ from langchain_qwen36._response.message import chat_result, llm_output
 from langchain_qwen36._response.reader import CompletionReader
 from langchain_qwen36._transport import StreamCall
 from langchain_qwen36.errors import QwenError
+from langchain_qwen36.pricing import sum_records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -35,18 +35,6 @@ if TYPE_CHECKING:
     from langchain_qwen36._model.prepare import PreparedCall
     from langchain_qwen36.spend.announced_calls import AdmittedCall
 
-
-_AMOUNTS = (
-    "total",
-    "list",
-    "input",
-    "cache_read",
-    "cache_write",
-    "output",
-    "cache_saved",
-    "reported",
-)
-"""Keys of a cost record that hold amounts of money."""
 
 Manager = TypeVar("Manager", "CallbackManagerForLLMRun", "AsyncCallbackManagerForLLMRun")
 
@@ -207,7 +195,7 @@ def with_combined_billing(first: ChatResult, second: ChatResult) -> ChatResult:
     metadata["requests"] = [
         {
             "usage": part.get("gateway_usage"),
-            **{key: part.get(key) for key in ("id", "request_id", "cost")},
+            **{key: part.get(key) for key in ("id", "request_id", "thinking", "cost")},
         }
         for part in (earlier.response_metadata, dict(metadata))
     ]
@@ -217,7 +205,7 @@ def with_combined_billing(first: ChatResult, second: ChatResult) -> ChatResult:
         for attempt in part.get("failed_attempts") or ()
     ]:
         metadata["failed_attempts"] = failed
-    metadata["cost"] = _sum_costs(earlier.response_metadata.get("cost"), metadata.get("cost"))
+    metadata["cost"] = sum_records([r["cost"] for r in metadata["requests"]])
     second.llm_output = llm_output(message)
     return second
 
@@ -258,20 +246,3 @@ def _completed(result: ChatResult, prepared: PreparedCall) -> ChatResult:
 
 def _first_message(result: ChatResult) -> AIMessage:
     return cast("AIMessage", result.generations[0].message)
-
-
-def _sum_costs(
-    first: dict[str, Any] | None, second: dict[str, Any] | None
-) -> dict[str, Any] | None:
-    """Add the cost records of two requests; the sum is unknown if either is."""
-    if not first or not second or first["currency"] != second["currency"]:
-        return None
-    amounts = {key: _sum_amounts(first.get(key), second.get(key)) for key in _AMOUNTS}
-    return {**second, **amounts, "requests": 2}
-
-
-def _sum_amounts(first: float | None, second: float | None) -> float | None:
-    """Add two amounts as decimals: 0.1 and 0.2 make 0.3."""
-    if first is None or second is None:
-        return None
-    return float(Decimal(str(first)) + Decimal(str(second)))

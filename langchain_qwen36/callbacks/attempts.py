@@ -56,6 +56,7 @@ def bill_attempt(
         currency=priced.money.currency if priced.money else None,
         input_cost=priced.input,
         output_cost=priced.output,
+        list_cost=priced.listed,
         estimated=usage is None or attempt.get("error") is not None,
         error=attempt.get("error"),
         request_id=attempt.get("request_id"),
@@ -86,6 +87,7 @@ def add_attempt(record: CallRecord, attempt: BilledAttempt) -> CallRecord:
         output_cost=attempt.output_cost
         if is_first
         else _sum(record.output_cost, attempt.output_cost),
+        list_cost=attempt.list_cost if is_first else _sum(record.list_cost, attempt.list_cost),
     )
 
 

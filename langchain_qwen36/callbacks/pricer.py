@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_qwen36._logging import logger_for
+from langchain_qwen36._response.usage import from_wire
 from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.gateways import GATEWAYS
 from langchain_qwen36.pricing import (
@@ -16,6 +17,7 @@ from langchain_qwen36.pricing import (
     cost,
     money_of,
     price_call,
+    sum_records,
 )
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ class PricedCall(NamedTuple):
     tier: str | None = None
     output: Decimal | None = None
     """The part for the answer; None if only the total is known."""
+    listed: Decimal | None = None
+    """What the price list says, whatever was paid; None if it is not known."""
 
     @property
     def amount(self) -> Decimal | None:
@@ -116,10 +120,8 @@ class Pricer:
             return bill
         own = metadata.get("cost")
         record = own if isinstance(own, Mapping) and "basis" in own else None
-        # Two requests on one message were priced one by one: their sum may be in a higher tier.
-        is_sum = "requests" in metadata
         offer = self._offer(gateway, names)
-        if record is None or (record["basis"] == "list" and self._overrides_list and not is_sum):
+        if record is None or (record["basis"] == "list" and self._overrides_list):
             record = self._price(usage, metadata, offer) or record
         if record is not None:
             return _priced(record, record["basis"])
@@ -192,7 +194,22 @@ class Pricer:
     def _price(
         self, usage: Mapping[str, Any], metadata: Mapping[str, Any], offer: Offer | None
     ) -> Mapping[str, Any] | None:
+        if requests := metadata.get("requests"):
+            return sum_records([self._price_request(each, offer) for each in requests])
         return price_call(usage, metadata, offer, discount=self.discount)
+
+    def _price_request(
+        self, request: Mapping[str, Any], offer: Offer | None
+    ) -> Mapping[str, Any] | None:
+        """Price one of the requests of a call, which pays a tier of its own."""
+        record: Mapping[str, Any] = request.get("cost") or {}
+        if record.get("basis") == "reported":
+            return record
+        metadata = {"gateway_usage": request.get("usage"), "thinking": request.get("thinking")}
+        usage = from_wire(request.get("usage"))
+        return price_call(
+            usage, metadata, offer, discount=self.discount, batch=record.get("batch")
+        ) or (record or None)
 
     def _offer(self, gateway: str | None, names: tuple[str | None, ...]) -> Offer | None:
         return _offer_of(self._book, gateway, names)
@@ -236,5 +253,10 @@ def reports_cost(gateway: str | None) -> bool:
 
 
 def _priced(record: Mapping[str, Any], source: PriceSource) -> PricedCall:
-    output = Decimal(str(record["output"])) if record["basis"] == "list" else None
-    return PricedCall(money_of(record), source, record["tier"], output)
+    output = _amount(record["output"]) if record["basis"] == "list" else None
+    return PricedCall(money_of(record), source, record["tier"], output, _amount(record["list"]))
+
+
+def _amount(value: float | None) -> Decimal | None:
+    """Return an amount of a cost record exactly."""
+    return None if value is None else Decimal(str(value))

@@ -89,6 +89,8 @@ class BilledAttempt:
     """The part of `cost` for all input."""
     output_cost: Decimal | None = None
     """The part of `cost` for the output."""
+    list_cost: Decimal | None = None
+    """What the price list says, which a gateway's own report may differ from."""
     estimated: bool = True
     """Whether the tokens are our own count."""
     error: str | None = None
@@ -144,6 +146,9 @@ class CallRecord:
     """The id of the completion."""
     response_model: str | None = None
     """The model as the gateway names it in the response."""
+    list_cost: Decimal | None = None
+    """What the price list says, in `currency`; it is `cost`, unless the gateway reported another
+    amount. None: no list has the call."""
     attempts: int = 1
     """Requests that were sent for the call; `cost` includes all that may be billed."""
     billed_attempts: tuple[BilledAttempt, ...] = ()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables.config import var_child_runnable_config
@@ -159,7 +161,7 @@ class DurableBook:
             certain=certain,
             refuse_unpriced=self._unpriced == "refuse" and not call.is_reported,
             attribution=self.ledger.attribution(
-                {**_configurable(), **call.metadata}, call.tags, call.tool
+                {**_context_of_graph(), **_configurable(), **call.metadata}, call.tags, call.tool
             ),
             limits=self._limits,
             started=call.started,
@@ -173,6 +175,25 @@ def _configurable() -> dict[str, Any]:
     """
     config = var_child_runnable_config.get()
     return dict(config.get("configurable") or {}) if config else {}
+
+
+def _context_of_graph() -> dict[str, Any]:
+    """Return the fields of the `context=` that the running graph was given.
+
+    LangGraph names it as the place for a user's id, and copies none of it into the metadata.
+    """
+    langgraph = sys.modules.get("langgraph.runtime")  # a graph runs only if it was imported
+    if langgraph is None or var_child_runnable_config.get() is None:
+        return {}
+    try:
+        context = langgraph.get_runtime().context
+    except (RuntimeError, KeyError, AttributeError):  # not in a graph
+        return {}
+    if isinstance(context, Mapping):
+        return dict(context)
+    if is_dataclass(context):
+        return {field.name: getattr(context, field.name, None) for field in fields(context)}
+    return dict(getattr(context, "__dict__", {}))
 
 
 def make_durable_book(
@@ -206,13 +227,16 @@ def _start_of(record: CallRecord) -> Start:
 
 def _end(record: CallRecord, start: Start) -> End:
     """Return the end of a call's last request: the call without the requests before it."""
-    tokens, cost = record.tokens, record.cost
+    tokens, cost, listed = record.tokens, record.cost, record.list_cost
     for attempt in record.billed_attempts:
         tokens = tokens - attempt.tokens
-        if cost is not None and attempt.currency == record.currency:
-            cost -= attempt.cost or 0
+        if attempt.currency == record.currency:
+            cost = None if cost is None else cost - (attempt.cost or 0)
+            listed = None if listed is None else listed - (attempt.list_cost or 0)
+    currency = record.currency or _currency(start)
     return End(
-        cost=_money(cost, record.currency or _currency(start)),
+        cost=_money(cost, currency),
+        listed=_money(listed, currency) if record.price_source == "reported" else None,
         source=record.price_source,
         estimated=record.estimated,
         ending=record.ending,

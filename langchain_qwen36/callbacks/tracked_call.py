@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from uuid import UUID
 
 from langchain_qwen36 import tokens
 from langchain_qwen36._response.errors.billing import may_be_billed
@@ -29,12 +30,11 @@ from langchain_qwen36.spend.accounts import METADATA_KEYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from uuid import UUID
 
     from langchain_core.messages import BaseMessage
 
 _MAX_METADATA_CHARS = 256
-"""Most characters; longer texts are no ids, and a record must not keep a prompt."""
+"""Most characters; longer texts are hardly ids, and a record must not keep a prompt."""
 _ACCOUNT_KEYS = frozenset(key for keys in METADATA_KEYS.values() for key in keys)
 """Metadata keys that name a call's accounts; they are kept whoever set them."""
 
@@ -85,14 +85,26 @@ class TrackedCall:
 
 
 def short_values(metadata: Mapping[str, Any]) -> dict[str, str | int | float | bool]:
-    """Return the numbers and short texts of a run's metadata, without LangSmith's own keys."""
-    return {
-        key: value
+    """Return the numbers, ids and short texts of a run's metadata, without LangSmith's own keys.
+
+    What names an account is never left out, only cut: the call would pass the account's limit.
+    """
+    values = {
+        key: _short(value, is_account=key in _ACCOUNT_KEYS)
         for key, value in metadata.items()
-        if isinstance(value, str | int | float)
-        and not (isinstance(value, str) and len(value) > _MAX_METADATA_CHARS)
-        and (key in _ACCOUNT_KEYS or not key.startswith(("ls_", "lc_", "langgraph_")))
+        if key in _ACCOUNT_KEYS or not key.startswith(("ls_", "lc_", "langgraph_"))
     }
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _short(value: Any, *, is_account: bool) -> str | int | float | None:
+    if isinstance(value, UUID):
+        return str(value)
+    if not isinstance(value, str | int | float):
+        return None
+    if isinstance(value, str) and len(value) > _MAX_METADATA_CHARS:
+        return value[:_MAX_METADATA_CHARS] if is_account else None
+    return value
 
 
 def gateway_of_start(
@@ -223,6 +235,7 @@ def _record(
         currency=priced.money.currency if priced.money else None,
         input_cost=priced.input,
         output_cost=priced.output,
+        list_cost=priced.listed,
         price_source=priced.source,
         estimated=end.estimated,
         ending=end.ending,

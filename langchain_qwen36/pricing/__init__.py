@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from langchain_qwen36.pricing.cost_record import CostRecord, cost_record, money_of
+from langchain_qwen36.pricing.cost_record import CostRecord, cost_record, money_of, sum_records
 from langchain_qwen36.pricing.list_price import (
     BilledTokens,
     Cost,
@@ -33,5 +33,6 @@ __all__ = [
     "plugin_calls_of",
     "price_call",
     "reported_cost",
+    "sum_records",
     "totals",
 ]

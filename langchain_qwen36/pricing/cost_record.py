@@ -9,10 +9,24 @@ from langchain_qwen36.pricing.list_price import plugin_calls_of
 from langchain_qwen36.pricing.money import Money
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from langchain_qwen36.pricing.list_price import Cost
     from langchain_qwen36.pricing.reported_cost import Reported
+
+
+_AMOUNTS = (
+    "total",
+    "list",
+    "input",
+    "cache_read",
+    "cache_write",
+    "output",
+    "cache_saved",
+    "reported",
+    "difference",
+)
+"""Keys of a cost record that hold amounts of money."""
 
 
 class CostRecord(TypedDict):
@@ -113,6 +127,27 @@ def cost_record(
     return cast("CostRecord", record)
 
 
+def sum_records(
+    records: Sequence[Mapping[str, Any] | None],
+) -> dict[str, Any] | None:
+    """Add the cost records of a call's requests; the sum is unknown if one of them is.
+
+    Each request pays a tier of its own, so that they are priced one by one and added after.
+    """
+    known = [record for record in records if record]
+    if not known or len(known) < len(records) or len({r["currency"] for r in known}) > 1:
+        return None
+    amounts = {key: _sum_amounts([record.get(key) for record in known]) for key in _AMOUNTS}
+    percent = _percent(amounts["difference"], amounts["list"])
+    return {**known[-1], **amounts, "difference_percent": percent, "requests": len(known)}
+
+
+def _sum_amounts(amounts: Sequence[float | None]) -> float | None:
+    """Add amounts as decimals: 0.1 and 0.2 make 0.3."""
+    given = [Decimal(str(amount)) for amount in amounts if amount is not None]
+    return float(sum(given)) if len(given) == len(amounts) else None
+
+
 def money_of(record: Mapping[str, Any]) -> Money:
     """Return the total of a cost record as an exact amount."""
     return Money(Decimal(str(record["total"])), record["currency"])
@@ -152,6 +187,12 @@ def _reported_part(reported: Reported) -> dict[str, Any]:
 
 
 def _difference(listed: Cost, reported: Reported) -> dict[str, float | None]:
-    difference = reported.amount - listed.total
-    percent = round(float(100 * difference / listed.total), 2) if listed.total else None
-    return {"difference": float(difference), "difference_percent": percent}
+    difference = float(reported.amount - listed.total)
+    percent = _percent(difference, float(listed.total))
+    return {"difference": difference, "difference_percent": percent}
+
+
+def _percent(difference: float | None, listed: float | None) -> float | None:
+    if difference is None or not listed:
+        return None
+    return round(float(100 * Decimal(str(difference)) / Decimal(str(listed))), 2)

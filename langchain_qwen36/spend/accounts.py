@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, get_args
+from uuid import UUID
 
 from langchain_qwen36.pricing import Money
 from langchain_qwen36.pricing.units import units_of
@@ -25,8 +26,8 @@ METADATA_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 """Keys of a call's dimensions in the metadata of its config; the first one that is there counts.
 
-LangGraph copies `configurable` (so `thread_id`, `user_id`) into the metadata. A tag such as
-`user:u1` or `team:a` sets a dimension that no metadata has.
+Inside a graph its `configurable` (so `thread_id`, `user_id`) and its `context` are read as well. A
+tag such as `user:u1` or `team:a` sets a dimension that no metadata has.
 """
 
 KINDS: tuple[str, ...] = tuple(METADATA_KEYS)
@@ -93,10 +94,18 @@ class Attribution:
 
 def _first(metadata: Mapping[str, Any], keys: Sequence[str]) -> str:
     for key in keys:
-        value = metadata.get(key)
-        if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
-            return str(value)[:_MAX_LENGTH]
+        if name := _name_of(metadata.get(key)):
+            return name
     return ""
+
+
+def _name_of(value: Any) -> str:
+    """Return an id as text; "" for what is none, such as a list."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)  # a column of ids with a gap is one of floats
+    if isinstance(value, bool) or not isinstance(value, str | int | UUID):
+        return ""
+    return str(value)[:_MAX_LENGTH]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from langchain_openai import ChatOpenAI
 from langchain_qwen36.callbacks import QwenCostCallbackHandler, get_qwen_cost_callback
 from langchain_qwen36.callbacks.tracked_call import gateway_of_start
 from langchain_qwen36.catalog import PriceBook, find_offer
-from langchain_qwen36.pricing import Money, cost, cost_record
+from langchain_qwen36.pricing import Money, cost, cost_record, sum_records
 
 
 def test_a_reported_bill_goes_before_the_list():
@@ -366,3 +366,36 @@ def test_two_requests_on_one_message_are_not_priced_as_one():
         FakeQwen(usage=usage, extra={"requests": [{}, {}], "cost": bill}).invoke(PROMPT)
 
     assert cb.total_cost == 2 * Decimal("0.50") * 200_000 / MILLION
+
+
+@pytest.mark.parametrize(
+    ("settings", "paid"),
+    [
+        pytest.param({"discount": "0.5"}, "0.5", id="discount"),
+        pytest.param({"book": PriceBook.bundled()}, "1", id="book"),
+    ],
+)
+@pytest.mark.parametrize("says_cost", [True, False], ids=["with-a-bill", "without"])
+def test_each_of_two_requests_is_priced_by_the_handlers_settings(settings, paid, says_cost):
+    """A discount holds for a call of two requests as for any, and each pays its own tier."""
+    raw = {"prompt_tokens": 200_000, "completion_tokens": 0, "total_tokens": 200_000}
+    usage = {"input_tokens": 400_000, "output_tokens": 0, "total_tokens": 400_000}
+    each = cost({"input_tokens": 200_000}, find_offer("dashscope-intl", "qwen3.6-plus"))
+    bill = cost_record(each, None) if says_cost else None
+    extra = {"requests": [{"usage": raw, "cost": bill}] * 2}
+    extra |= {"cost": sum_records([bill, bill])} if says_cost else {}
+    with get_qwen_cost_callback(**settings) as cb:
+        FakeQwen(usage=usage, extra=extra, says_cost=says_cost).invoke(PROMPT)
+
+    assert cb.total_cost == 2 * each.total * Decimal(paid)
+
+
+def test_the_list_price_stands_beside_what_the_gateway_reports():
+    """A record has both amounts, for who compares them with an invoice."""
+    with get_qwen_cost_callback() as cb:
+        FakeQwen(reported="0.0123").invoke(PROMPT)
+        FakeQwen().invoke(PROMPT)
+
+    reported, listed = cb.runs
+    assert (reported.cost, reported.list_cost) == (Decimal("0.0123"), ONE)
+    assert (listed.cost, listed.list_cost) == (ONE, ONE)

@@ -241,6 +241,7 @@ def test_json_keeps_its_schema():
             "currency": "USD",
             "input_cost": "0.0005",
             "output_cost": "0.0003",
+            "list_cost": None,
             "price_source": "list",
             "estimated": False,
             "ending": "ok",

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import csv
 import gc
+import io
 import json
 import sqlite3
 import time
 import tracemalloc
+from dataclasses import make_dataclass
 from decimal import Decimal
+from types import SimpleNamespace
+from uuid import UUID
 
 import pytest
-from fake_chat_model import PROMPT, FakeQwen
+from fake_chat_model import ONE, PROMPT, FakeQwen
 from langchain_core.caches import InMemoryCache
 from langchain_core.globals import set_llm_cache
+from langgraph.graph import StateGraph
+from pydantic import create_model
 
 from langchain_qwen36 import ChatQwen36
 from langchain_qwen36.callbacks import QwenCostCallbackHandler, get_qwen_cost_callback
@@ -331,3 +338,60 @@ def test_a_wrong_setting_is_refused_with_the_fix(settings, error, message):
     """A URL in place of a ledger, or limits without one, name what to write."""
     with pytest.raises(error, match=message):
         QwenCostCallbackHandler(**settings)
+
+
+def test_the_list_price_of_a_call_is_kept_beside_what_was_reported(open_ledger, tmp_path):
+    """The report compares the two, and FOCUS has both."""
+    ledger = open_ledger(f"sqlite:///{tmp_path}/spend.db")
+    FakeQwen(reported="0.0123", callbacks=[QwenCostCallbackHandler(ledger=ledger)]).invoke(PROMPT)
+    [booked] = json.loads(ledger.export("json"))["calls"]
+    assert (booked["cost"], Decimal(booked["listed"])) == ("0.0123", ONE)
+    [charge] = csv.DictReader(io.StringIO(ledger.export("focus")))
+    assert (charge["BilledCost"], Decimal(charge["ListCost"])) == ("0.0123", ONE)
+
+
+UUID_OF_A_USER = UUID("7b0c3a52-9d1f-4a57-9c2e-1f6d3c1f0a11")
+
+
+@pytest.mark.parametrize(
+    ("user", "account"),
+    [
+        pytest.param(UUID_OF_A_USER, f"user:{UUID_OF_A_USER}", id="uuid"),
+        pytest.param(7, "user:7", id="int"),
+        pytest.param(7.0, "user:7", id="float-of-a-table"),
+        pytest.param("x" * 300, "user:" + "x" * 256, id="long"),
+    ],
+)
+@pytest.mark.parametrize("where", ["metadata", "configurable", "context"])
+def test_whatever_names_a_user_is_charged(user, account, where, open_ledger, tmp_path):
+    """An id of another type than text must not pass the limit of each user."""
+    ledger = open_ledger(f"sqlite:///{tmp_path}/spend.db", limits=[Limit("user:*", "5 USD")])
+    model = FakeQwen(callbacks=[QwenCostCallbackHandler(ledger=ledger)])
+    graph = StateGraph(dict, context_schema=dict)
+    graph.add_node("call", lambda _state: {"text": model.invoke(PROMPT).text})
+    graph.set_entry_point("call")
+    named = {"user_id": user}
+    if where == "context":
+        graph.compile().invoke({}, context=named)
+    else:
+        graph.compile().invoke({}, {where: named})
+    assert [balance.account for balance in ledger.balances()] == [account]
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        pytest.param(make_dataclass("Context", ["user_id"])("u1"), id="dataclass"),
+        pytest.param(SimpleNamespace(user_id="u1"), id="object"),
+        pytest.param(create_model("Context", user_id=(str, ...))(user_id="u1"), id="pydantic"),
+    ],
+)
+def test_a_context_of_any_class_names_the_user(context, open_ledger, tmp_path):
+    """LangGraph takes dataclasses, models and plain objects as context."""
+    ledger = open_ledger(f"sqlite:///{tmp_path}/spend.db", limits=[Limit("user:*", "5 USD")])
+    model = FakeQwen(callbacks=[QwenCostCallbackHandler(ledger=ledger)])
+    graph = StateGraph(dict)
+    graph.add_node("call", lambda _state: {"text": model.invoke(PROMPT).text})
+    graph.set_entry_point("call")
+    graph.compile().invoke({}, context=context)
+    assert [balance.account for balance in ledger.balances()] == ["user:u1"]
