@@ -164,7 +164,7 @@ def cost(
     Args:
         usage: LangChain's `UsageMetadata`, or its tokens as `BilledTokens`.
         offer: The model as the gateway serves it; None gives None.
-        at: The day of the call; today when left out.
+        at: The day of the call, or its moment as a `datetime`; now when left out.
         discount: The share of the list price that your account pays, e.g. `"0.85"` for 15 % off.
         batch: Whether the call was made in batch mode; the result is None if no batch price is
             known.
@@ -183,7 +183,7 @@ def cost(
     factor = _discount(discount)
     if (
         offer is None
-        or (price := offer.price_at(at or datetime.now(UTC).date())) is None
+        or (price := offer.price_at(at or datetime.now(UTC))) is None
         or (tier := price.tier_for(tokens.total_input)) is None
         or (batch and price.batch is None)
         or not price.not_priced.isdisjoint(tokens.media)

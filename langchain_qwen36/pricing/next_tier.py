@@ -45,7 +45,7 @@ def next_tier(
     settings are those of `cost`. The result is None if no price is known, or no tier ends above
     this size.
     """
-    day = at or datetime.now(UTC).date()
+    day = at or datetime.now(UTC)
     if (
         offer is None
         or (price := offer.price_at(day)) is None

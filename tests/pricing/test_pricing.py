@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from itertools import accumulate
 from pathlib import Path
@@ -786,3 +786,15 @@ def test_media_that_a_list_does_not_price_have_no_price(details):
     assert price("dashscope-intl", "qwen3-omni-flash", plain).total > 0
     assert price("dashscope-intl", "qwen3-omni-flash", {**plain, **details}) is None
     assert price("dashscope-intl", "qwen3.6-plus", {**plain, **details}).total > 0
+
+
+def test_a_price_that_began_an_hour_ago_elsewhere_holds_now():
+    """Midnight in Beijing is 16:00 UTC: the day in UTC is still the one before."""
+    began = (datetime.now(UTC) - timedelta(minutes=2)).astimezone(
+        timezone(timedelta(hours=23, minutes=59))
+    )
+    offer = find_offer("dashscope-intl", "qwen3.6-plus")
+    changed = replace(offer, prices=(*offer.prices, replace(offer.prices[-1], valid_from=began)))
+    assert began.date() > (datetime.now(UTC) - timedelta(minutes=2)).date()
+    assert cost(usage(1000), changed).price.valid_from == began
+    assert next_tier(1000, changed) is not None
