@@ -11,6 +11,7 @@ read again: their rows are remembered, and written only if the database still ha
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from langchain_qwen36.pricing.units import units_of
@@ -66,6 +67,8 @@ class Group:
     unread: set[str] = field(default_factory=set)
     """Calls that are assumed to be new."""
     rollups: dict[tuple[str, ...], list[int]] = field(default_factory=dict)
+    crossed: list[Crossed] = field(default_factory=list)
+    """Balances that expired holds raised."""
 
     def __post_init__(self) -> None:
         self.countings = Countings(self.limits)
@@ -102,7 +105,7 @@ class Group:
         self._load_balances(())
         for row in list(self.calls.values()):
             self._release(row)
-            self._charge(expired(row, self.now))
+            self.crossed += self._charge(expired(row, self.now))
         self._write()
         return len(self.calls)
 
@@ -221,6 +224,7 @@ class Group:
     def _settle(self, operation: Settle) -> None:
         start, end = operation.start, operation.end
         row = self.calls.get(start.id)
+        told: dict[BalanceKey, int] = {}
         if row is None:
             counting = self.countings.of(start)
             row = with_charges({**open_row(start, self.owner, 0), "held": 0}, counting.keys)
@@ -229,8 +233,8 @@ class Group:
         elif row["state"] == "settled" and not self._replaces(row, end):
             return
         else:
-            self._uncharge(row)
-        operation.crossed = self._charge(settled(row, end))
+            told = self._uncharge(row)
+        operation.crossed = self._charge(settled(row, end), told)
 
     @staticmethod
     def _replaces(row: Row, end: End) -> bool:
@@ -241,11 +245,19 @@ class Group:
         for key in keys_of(row):
             self._add(key, held=-row["held"])
 
-    def _charge(self, row: Row) -> list[Crossed]:
-        """Add the cost of a call to its balances and to the rollup."""
+    def _charge(
+        self, row: Row, told: Mapping[BalanceKey, int] = MappingProxyType({})
+    ) -> list[Crossed]:
+        """Add the cost of a call to its balances and to the rollup.
+
+        Args:
+            row: The row of the call.
+            told: What was spent with the charge that this one replaces: alerts were sent up to it.
+        """
         crossed = []
         for key in keys_of(row):
             before, balance = self._add(self._paid_in(key, row), spent=row["charged"])
+            before = max(before, told.get(key, before))
             if balance.limit is not None and balance.limit != NO_LIMIT:
                 limit = balance.limit + balance.topped_up
                 crossed.append((key, before, balance.spent, limit))
@@ -264,10 +276,13 @@ class Group:
             rows = self.updated
         self.calls[id_] = rows[id_] = row
 
-    def _uncharge(self, row: Row) -> None:
-        for key in keys_of(row):
-            self._add(self._paid_in(key, row), spent=-row["charged"])
+    def _uncharge(self, row: Row) -> dict[BalanceKey, int]:
+        """Take the charge of a call back; return what was spent on each balance with it."""
         self._roll_up(row, -1)
+        return {
+            key: self._add(self._paid_in(key, row), spent=-row["charged"])[0]
+            for key in keys_of(row)
+        }
 
     @staticmethod
     def _paid_in(key: BalanceKey, row: Row) -> BalanceKey:

@@ -14,6 +14,8 @@ def first_day(since: str | date, today: date | None = None) -> date:
     Raises:
         ValueError: The text is none of these.
     """
+    if isinstance(since, datetime):
+        return (since.astimezone(UTC) if since.tzinfo else since).date()
     if isinstance(since, date):
         return since
     today = today or datetime.now(UTC).date()

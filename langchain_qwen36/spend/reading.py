@@ -116,7 +116,12 @@ def rule_of(connection: Connection, account: str, currency: str) -> Rule:
     Raises:
         LedgerError: The account has no limit in this currency.
     """
-    kind = account.partition(":")[0]
+    kind, _, value = account.partition(":")
+    if value == "*":
+        raise LedgerError(
+            f"{account} is no account of its own: top up one {kind}, such as {kind}:u1, or set "
+            "another limit."
+        )
     set_for = {rule.account: rule for rule in read_budgets(connection)}
     rule = set_for.get(account) or set_for.get(f"{kind}:*")
     if rule is None:

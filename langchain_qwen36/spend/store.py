@@ -153,13 +153,24 @@ class Store:
     def expire(self) -> int:
         """Charge the holds whose lease is over; return how many there were."""
         charged = 0
-        while found := self._try(lambda connection: self._group(connection).expire()):
+        while found := self._expire_some():
             charged += found
         if self._open_calls:
             now = microseconds(datetime.now(UTC))
             for id_ in [i for i, row in self._open_calls.items() if row["lease_until"] < now]:
                 del self._open_calls[id_]
         return charged
+
+    def _expire_some(self) -> int:
+        def run(connection: Connection) -> Group:
+            group = self._group(connection)
+            group.expire()
+            return group
+
+        group: Group = self._try(run)
+        if self.alerts is not None:
+            self.alerts.crossed(group.crossed)
+        return len(group.calls)
 
     def replay(self) -> int:
         """Write the spooled entries; return how many there were."""

@@ -116,3 +116,33 @@ def test_removing_the_limit_of_each_user_leaves_a_users_own(ledger_url, open_led
     ledger.reserve(Start(run_id="a", attribution=Attribution(user="vip")))
     ledger.remove_budget("user:*")
     assert [str(balance.limit) for balance in ledger.balances()] == ["9 USD"]
+
+
+def test_an_end_that_replaces_another_tells_nothing_twice(ledger_url, open_ledger):
+    """The share was passed by the call's estimate; its real cost is the same event."""
+    alerts: list[Alert] = []
+    ledger = open_ledger(
+        ledger_url, limits=[Limit("all", "10 USD")], on_alert=alerts.append, alert_at=(0.5, 0.8)
+    )
+    call = Start(run_id="a")
+    for cost, ending in (("6 USD", "abandoned"), ("7 USD", "ok")):
+        ledger.settle(call, End(cost=Money.parse(cost), ending=ending)).result()
+    spend(ledger, "b", "1 USD")
+    ledger.close()
+    assert [(a.share, str(a.spent)) for a in alerts] == [(0.5, "6 USD"), (0.8, "8 USD")]
+
+
+def test_a_share_that_an_expired_hold_passes_is_told(ledger_url, open_ledger):
+    """What a dead process held is charged, and nobody else would tell of it."""
+    alerts: list[Alert] = []
+    ledger = open_ledger(
+        ledger_url,
+        limits=[Limit("all", "10 USD")],
+        on_alert=alerts.append,
+        alert_at=(0.5,),
+        lease=timedelta(microseconds=1),
+    )
+    ledger.reserve(Start(run_id="a", hold=Money.parse("6 USD")))
+    assert ledger.expire() == 1
+    ledger.close()
+    assert [(a.share, str(a.spent)) for a in alerts] == [(0.5, "6 USD")]

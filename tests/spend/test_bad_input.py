@@ -212,3 +212,12 @@ def test_a_ledger_pickles_as_its_settings(ledger_url, open_ledger):
     copy.reserve(Start(run_id="a", hold=DOLLAR))
     copy.close()
     assert str(ledger.balances()[0].held) == "1 USD"
+
+
+def test_a_top_up_of_each_user_is_refused(tmp_path, open_ledger):
+    """`user:*` is a limit, not an account: money on it would be nobody's."""
+    ledger = open_ledger(f"sqlite:///{tmp_path}/spend.db")
+    ledger.set_budget(Limit("user:*", "1 USD"))
+    with pytest.raises(LedgerError, match="top up one user, such as user:u1"):
+        ledger.top_up("user:*", "1 USD")
+    assert ledger.balances() == []

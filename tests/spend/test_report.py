@@ -7,7 +7,7 @@ import io
 import json
 import re
 import time
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from functools import partial
 
@@ -135,6 +135,12 @@ def test_a_budget_runs_out_at_the_pace_of_its_window(spent, expected):
         ("4w", date(2026, 11, 3)),
         ("2026-02-01", date(2026, 2, 1)),
         (date(2026, 1, 1), date(2026, 1, 1)),
+        pytest.param(datetime(2026, 11, 1, 9, tzinfo=UTC), date(2026, 11, 1), id="moment"),
+        pytest.param(
+            datetime(2026, 11, 1, 1, tzinfo=timezone(timedelta(hours=8))),
+            date(2026, 10, 31),
+            id="moment-elsewhere",
+        ),
     ],
 )
 def test_a_period_is_a_number_of_days_or_a_first_day(since, expected):
