@@ -179,7 +179,7 @@ class Summary:
     estimated_calls: int
     """Calls whose tokens are, at least in part, our own count."""
     unpriced_calls: int
-    """Calls without a known price: `costs` does not include them."""
+    """Calls without a known price, of all or some of their requests: `costs` lacks these."""
     priced_as_calls: int
     """Calls whose cost is by the list that `price_as=` names."""
     tokens: TokenCounts
@@ -234,12 +234,17 @@ def summarize(records: Iterable[CallRecord]) -> Summary:
         failed_calls=sum(record.ending == "error" for record in paid),
         aborted_calls=sum(record.ending in ("cancelled", "abandoned") for record in paid),
         estimated_calls=sum(record.estimated for record in paid),
-        unpriced_calls=sum(record.cost is None for record in paid),
+        unpriced_calls=sum(_lacks_cost(record) for record in paid),
         priced_as_calls=sum(record.price_source == "price_as" for record in paid),
         tokens=sum((record.tokens for record in paid), TokenCounts()),
         llm_cache_tokens=sum((record.tokens for record in cached), TokenCounts()),
         costs=_costs(paid),
     )
+
+
+def _lacks_cost(record: CallRecord) -> bool:
+    attempts = record.billed_attempts
+    return record.cost is None or any(attempt.cost is None for attempt in attempts)
 
 
 def _costs(records: Iterable[CallRecord]) -> dict[str, Decimal]:

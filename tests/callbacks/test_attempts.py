@@ -30,13 +30,24 @@ def stream(text: str, *, whole: bool = True) -> httpx.Response:
     return httpx.Response(200, headers={"content-type": "text/event-stream"}, content=body)
 
 
-def model(*responses: httpx.Response, **settings) -> ChatQwen36:
-    """Return a model whose server gives these responses in order."""
+def model(
+    *responses: httpx.Response | Exception,
+    name: str = "qwen3.6-plus",
+    gateway: str = "dashscope-intl",
+    **settings,
+) -> ChatQwen36:
+    """Return a model whose server gives these responses, or breaks like this, in order."""
     queue = list(responses)
-    transport = httpx.MockTransport(lambda request: queue.pop(0))
+
+    def answer(_request: httpx.Request) -> httpx.Response:
+        if isinstance(response := queue.pop(0), Exception):
+            raise response
+        return response
+
+    transport = httpx.MockTransport(answer)
     return ChatQwen36(
-        model="qwen3.6-plus",
-        gateway="dashscope-intl",
+        model=name,
+        gateway=gateway,
         api_key="k" * 20,
         http_client=httpx.Client(transport=transport),
         http_async_client=httpx.AsyncClient(transport=transport),
@@ -189,3 +200,18 @@ def test_a_block_that_ended_leaves_the_block_around_it_counting():
         return outer
 
     assert asyncio.run(main()).calls == 1
+
+
+def test_a_call_with_a_request_of_unknown_cost_is_partial():
+    """The gateway reported what the last request cost, and no list prices the one before."""
+    timeout = httpx.ReadTimeout("nothing came")
+    body = {
+        "id": "c1",
+        "choices": [{"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}],
+        "usage": {**USAGE, "cost": 0.001},
+    }
+    chat = model(timeout, httpx.Response(200, json=body), gateway="openrouter", name="a/qwen-9")
+    with get_qwen_cost_callback() as cb:
+        chat.invoke("Hi")
+    assert [attempt.cost for attempt in cb.runs[0].billed_attempts] == [None]
+    assert (cb.total_cost, cb.unpriced_calls, cb.partial) == (Decimal("0.001"), 1, True)
