@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from langchain_qwen36._content.blocks import block_option
 from langchain_qwen36.callbacks.pricer import reports_cost
 from langchain_qwen36.catalog import find_model
 from langchain_qwen36.errors import BudgetExceededError
@@ -149,7 +150,11 @@ class HoldEstimator:
                     "is not known; the call was not made. Set `max_tokens=` or "
                     "`max_completion_tokens=`."
                 )
-            most = self._price(call, math.ceil(read * _INPUT_MARGIN), written)
+            read = math.ceil(read * _INPUT_MARGIN)
+            most = self._price(call, read, written)
+            if most and may_write_cache(call):
+                cached = self._price(call, read, written, cached=True)
+                most = max(most, cached or most, key=lambda each: each.total.amount)
             return Hold(most.total, most.total) if most else None
         older = ledger.answer_lengths(self._pricer.model_id(call.model) or "") if ledger else ()
         usual = lengths.usual(call.model, older)
@@ -164,8 +169,22 @@ class HoldEstimator:
         alone = self._price(call, read, 0)
         return Hold(likely.total, alone.total) if alone else None
 
-    def _price(self, call: TrackedCall, read: int, written: int) -> Estimate | None:
-        return self._pricer.estimate(read, written, call.params, call.model, call.gateway)
+    def _price(
+        self, call: TrackedCall, read: int, written: int, *, cached: bool = False
+    ) -> Estimate | None:
+        return self._pricer.estimate(
+            read, written, call.params, call.model, call.gateway, cached=cached
+        )
+
+
+def may_write_cache(call: TrackedCall) -> bool:
+    """Return whether a call has its input written to a cache: by a setting, or by markers."""
+    return bool(call.params.get("prompt_cache")) or any(
+        isinstance(block, dict) and block_option(block, "cache_control")
+        for message in call.messages
+        if isinstance(message.content, list)
+        for block in message.content
+    )
 
 
 def longest_answer(call: TrackedCall) -> int | None:

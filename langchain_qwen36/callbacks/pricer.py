@@ -141,6 +141,8 @@ class Pricer:
         params: Mapping[str, Any],
         model: str | None,
         gateway: str | None,
+        *,
+        cached: bool = False,
     ) -> Estimate | None:
         """Price a call that is not made yet; None: its price is not known.
 
@@ -151,6 +153,7 @@ class Pricer:
                 `price_discount`.
             model: The requested model.
             gateway: The gateway's name, if it is known.
+            cached: Whether all input is written to a cache, which mostly costs more.
         """
         if self.price_of is not None:
             usage = {"input_tokens": read, "output_tokens": written, "total_tokens": read + written}
@@ -159,13 +162,19 @@ class Pricer:
         own = params.get("price_book")
         book = own if self.book is None and isinstance(own, PriceBook) else self._book
         listed = cost(
-            BilledTokens(input=read, cache_read=0, cache_write=0, output=written, reasoning=None),
+            BilledTokens(
+                input=0 if cached else read,
+                cache_read=0,
+                cache_write=read if cached else 0,
+                output=written,
+                reasoning=None,
+            ),
             _offer_of(book, gateway, (model,)) or self._fallback_offer((model,)),
             discount=params.get("price_discount") if self.discount is None else self.discount,
             thinking=params.get("enable_thinking"),
         )
         if listed is not None:
-            return Estimate(listed.money, Money(listed.input, listed.currency))
+            return Estimate(listed.money, Money(listed.total - listed.output, listed.currency))
         free = Money(Decimal(0), "")
         return Estimate(free, free) if is_self_hosted(gateway) else None
 

@@ -12,12 +12,20 @@ from fake_chat_model import PROMPT, FakeQwen
 from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.language_models import GenericFakeChatModel
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, HumanMessage
 
 from langchain_qwen36 import QwenCostCallbackHandler, get_qwen_cost_callback
 from langchain_qwen36.callbacks.budget import Budget
-from langchain_qwen36.callbacks.holds import Hold, PendingCall, longest_answer
+from langchain_qwen36.callbacks.holds import (
+    AnswerLengths,
+    Hold,
+    HoldEstimator,
+    PendingCall,
+    longest_answer,
+)
 from langchain_qwen36.callbacks.ledger import Balance
+from langchain_qwen36.callbacks.pricer import Pricer
+from langchain_qwen36.callbacks.tracked_call import TrackedCall
 from langchain_qwen36.errors import BudgetExceededError
 from langchain_qwen36.pricing import Money
 
@@ -208,3 +216,32 @@ def test_a_budget_travels_with_a_pickled_handler():
     twin = pickle.loads(pickle.dumps(handler))  # noqa: S301 - our own
     with pytest.raises(BudgetExceededError, match="is spent"):
         FakeQwen().invoke(PROMPT, {"callbacks": [twin]})
+
+
+MARKED = [{"type": "text", "text": PROMPT, "cache_control": {"type": "ephemeral"}}]
+
+
+@pytest.mark.parametrize(
+    ("params", "content", "rate"),
+    [
+        pytest.param({}, PROMPT, "0.50", id="without"),
+        pytest.param({"prompt_cache": "auto"}, PROMPT, "0.625", id="by-a-setting"),
+        pytest.param({}, MARKED, "0.625", id="by-a-marker"),
+    ],
+)
+def test_the_worst_case_writes_the_input_to_the_cache_where_it_may(params, content, rate):
+    """Writing to a cache costs 1.25 times the input, so that a hold without it may be overrun."""
+    call = TrackedCall(
+        run_id=uuid4(),
+        parents=(),
+        name=None,
+        tags=(),
+        model="qwen3.6-plus",
+        gateway="dashscope-intl",
+        messages=[HumanMessage(content)],
+        tools=None,
+        params={"max_completion_tokens": 1, **params},
+        prompt_tokens=1000,
+    )
+    hold = HoldEstimator(Pricer(), "worst").estimate(call, AnswerLengths())
+    assert hold.likely.amount == (Decimal(rate) * 1250 + 3) / 1_000_000
