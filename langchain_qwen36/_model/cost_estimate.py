@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
 
     from langchain_qwen36._model.fields import QwenFields
+    from langchain_qwen36._request.request_plan import RequestPlan
+    from langchain_qwen36._request.types import Settings
     from langchain_qwen36.catalog import Tier
     from langchain_qwen36.gateways import Gateway
     from langchain_qwen36.pricing import Cost, NextTier
@@ -55,13 +57,15 @@ def estimate(
     max_tokens: int | None,
 ) -> CostEstimate:
     """Estimate the size and the price of a call with these messages."""
-    size = count(fields, gateway, messages, tools)
+    settings, plan = _planned(fields, gateway, tools)
+    size = _count(settings, plan, gateway, messages)
     book = fields.price_book or PriceBook.bundled()
     offer = book.offer(gateway.price_list or gateway.name, fields.model_name)
-    one = max_tokens or fields.max_completion_tokens or fields.max_tokens
-    longest = one and one * (fields.n or 1)
+    asked = {**settings.params, **settings.extra_body}
+    one = max_tokens or asked.get("max_completion_tokens") or asked.get("max_tokens")
+    longest = one and one * (asked.get("n") or 1)
     usage = {"input_tokens": size, "output_tokens": longest or 0}
-    discount, thinking = fields.price_discount, fields.enable_thinking
+    discount, thinking = fields.price_discount, plan.thinking.on
     return CostEstimate(
         input_tokens=size,
         output_tokens=longest,
@@ -73,6 +77,11 @@ def estimate(
     )
 
 
+def will_think(fields: QwenFields, gateway: Gateway) -> bool | None:
+    """Return whether a call without tools will think, by whichever setting; None: not known."""
+    return _planned(fields, gateway, ())[1].thinking.on
+
+
 def count(
     fields: QwenFields, gateway: Gateway, messages: Sequence[BaseMessage], tools: Sequence[Any]
 ) -> int:
@@ -81,8 +90,21 @@ def count(
     Raises:
         UnsupportedSettingError: settings that the gateway or the model cannot take.
     """
+    settings, plan = _planned(fields, gateway, tools)
+    return _count(settings, plan, gateway, messages)
+
+
+def _planned(
+    fields: QwenFields, gateway: Gateway, tools: Sequence[Any]
+) -> tuple[Settings, RequestPlan]:
+    """Return the settings of a call and the plan of its request."""
     settings = merge(fields, fields.model_name, None, {"tools": tools} if tools else {})
-    plan = plan_request(settings, gateway, find_model(settings.model))
+    return settings, plan_request(settings, gateway, find_model(settings.model))
+
+
+def _count(
+    settings: Settings, plan: RequestPlan, gateway: Gateway, messages: Sequence[BaseMessage]
+) -> int:
     return tokens.count_messages(
         messages,
         plan.tools,

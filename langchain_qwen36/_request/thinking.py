@@ -105,6 +105,28 @@ def thinking_override(body: Mapping[str, Any]) -> bool | None:
     return None if found is None else bool(found)
 
 
+def requested_thinking(settings: Mapping[str, Any]) -> bool | None:
+    """Return whether a call's settings, by their names, switch thinking on; None: its default.
+
+    It is what `plan` comes to for a request that nothing forces, before there is one.
+    """
+    override = thinking_override(settings.get("extra_body") or {})
+    if override is not None:
+        return override
+    reasoning = settings.get("reasoning")
+    reasoning = reasoning if isinstance(reasoning, dict) else {}
+    budget = settings.get("thinking_budget")
+    effort = settings.get("reasoning_effort") or reasoning.get("effort")
+    if budget == 0 or effort == "none":
+        return False
+    for switch in (settings.get("enable_thinking"), reasoning.get("enabled")):
+        if switch is not None:
+            return bool(switch)
+    if budget or effort:
+        return True
+    return thinking_override(settings.get("model_kwargs") or {})
+
+
 def _settled(thinking: Thinking, gateway: Gateway) -> Thinking:
     """Derive the switch from budget and effort; drop both if thinking is off."""
     budget, effort = thinking.budget, thinking.effort

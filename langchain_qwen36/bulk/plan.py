@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from langchain_qwen36 import pricing, tokens
+from langchain_qwen36._model.cost_estimate import will_think
 from langchain_qwen36.bulk.batch.comparison import compare
 from langchain_qwen36.bulk.check import check
 from langchain_qwen36.bulk.journal import Journal
@@ -139,20 +140,22 @@ def _price(planned: Plan, model: ChatQwen36, requests: list[Any], output: int) -
     if (batched := _cost(model, offer, sizes, output, batch=True)) is not None:
         planned.batch = _sum(batched, scale)
         usage = {"input_tokens": sum(sizes) // len(sizes), "output_tokens": output}
-        rate = compare(usage, offer, thinking=model.enable_thinking).break_even_hit_rate
+        thinking = will_think(model, gateway)
+        rate = compare(usage, offer, thinking=thinking).break_even_hit_rate
         planned.break_even = None if rate is None or rate >= 1 else float(rate)
 
 
 def _cost(
     model: ChatQwen36, offer: Offer | None, sizes: list[int], output: int, *, batch: bool
 ) -> list[pricing.Cost] | None:
+    thinking = will_think(model, model._endpoint.gateway)  # noqa: SLF001
     costs = [
         pricing.cost(
             {"input_tokens": size, "output_tokens": output},
             offer,
             discount=model.price_discount,
             batch=batch,
-            thinking=model.enable_thinking,
+            thinking=thinking,
         )
         for size in sizes
     ]

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from langchain_qwen36._content.blocks import block_option
+from langchain_qwen36._request.thinking import requested_thinking
 from langchain_qwen36.callbacks.pricer import reports_cost
 from langchain_qwen36.catalog import find_model
 from langchain_qwen36.errors import BudgetExceededError
@@ -189,14 +190,19 @@ def may_write_cache(call: TrackedCall) -> bool:
 
 def longest_answer(call: TrackedCall) -> int | None:
     """Return the most output tokens that a call allows, with reasoning; None: no limit."""
-    params, model = call.params, find_model(call.model or "")
+    model, given = find_model(call.model or ""), call.params
+    params = {
+        **(given.get("model_kwargs") or {}),
+        **{key: value for key, value in given.items() if value is not None},
+        **(given.get("extra_body") or {}),
+    }
     count = params.get("n") or 1
     if most := params.get("max_completion_tokens"):
         return int(most) * count
     answer = params.get("max_tokens") or (model.max_output_tokens if model else None)
     if answer is None:
         return None
-    if params.get("enable_thinking") is False:
+    if requested_thinking(given) is False:
         return int(answer) * count
     thinking = params.get("thinking_budget") or (model.max_thinking_tokens if model else None)
     return (int(answer) + int(thinking or 0)) * count

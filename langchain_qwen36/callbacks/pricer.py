@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from langchain_qwen36._logging import logger_for
+from langchain_qwen36._request.thinking import requested_thinking
 from langchain_qwen36._response.usage import from_wire
 from langchain_qwen36.catalog import PriceBook
 from langchain_qwen36.gateways import GATEWAYS
@@ -171,7 +172,7 @@ class Pricer:
             ),
             _offer_of(book, gateway, (model,)) or self._fallback_offer((model,)),
             discount=params.get("price_discount") if self.discount is None else self.discount,
-            thinking=params.get("enable_thinking"),
+            thinking=requested_thinking(params),
         )
         if listed is not None:
             return Estimate(listed.money, Money(listed.total - listed.output, listed.currency))

@@ -179,6 +179,13 @@ def test_a_fixed_amount_may_be_reserved():
         pytest.param({"max_tokens": 100, "thinking_budget": 50}, 150, id="both"),
         pytest.param({"max_tokens": 100, "enable_thinking": False}, 100, id="no-thinking"),
         pytest.param({"max_completion_tokens": 300, "n": 2}, 600, id="two-choices"),
+        pytest.param({"max_tokens": 100, "reasoning_effort": "none"}, 100, id="no-effort"),
+        pytest.param(
+            {"max_tokens": 9, "extra_body": {"max_completion_tokens": 300}}, 300, id="own-body"
+        ),
+        pytest.param(
+            {"max_completion_tokens": 300, "model_kwargs": {"n": 3}}, 900, id="more-settings"
+        ),
         pytest.param({"max_tokens": 100}, 100 + 81_920, id="thinking-without-a-budget"),
     ],
 )
@@ -245,3 +252,26 @@ def test_the_worst_case_writes_the_input_to_the_cache_where_it_may(params, conte
     )
     hold = HoldEstimator(Pricer(), "worst").estimate(call, AnswerLengths())
     assert hold.likely.amount == (Decimal(rate) * 1250 + 3) / 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("params", "rate"),
+    [
+        pytest.param({}, "1.20", id="default"),
+        pytest.param({"enable_thinking": True}, "4.00", id="switch"),
+        pytest.param({"reasoning_effort": "high"}, "4.00", id="effort"),
+        pytest.param({"reasoning": {"effort": "high"}}, "4.00", id="reasoning"),
+        pytest.param({"thinking_budget": 500}, "4.00", id="budget"),
+        pytest.param({"extra_body": {"enable_thinking": True}}, "4.00", id="own-body"),
+        pytest.param({"enable_thinking": True, "thinking_budget": 0}, "1.20", id="no-budget"),
+        pytest.param(
+            {"thinking_budget": 500, "extra_body": {"enable_thinking": False}},
+            "1.20",
+            id="own-body-wins",
+        ),
+    ],
+)
+def test_a_call_that_is_to_think_by_any_setting_is_held_at_the_rate_for_it(params, rate):
+    """qwen-plus has two prices for its answers, and the bill is at the dearer one then."""
+    estimate = Pricer().estimate(0, 1000, params, "qwen-plus", "dashscope-intl")
+    assert estimate.total.amount == Decimal(rate) * 1000 / 1_000_000

@@ -56,6 +56,18 @@ def test_a_dry_run_sends_nothing(server, command, tmp_path, capsys) -> None:
     assert [path.name for path in tmp_path.iterdir() if "out" in path.name] == []
 
 
+@pytest.mark.parametrize("setting", ["thinking_budget=500", "reasoning_effort=high"])
+def test_a_dry_run_reckons_with_thinking_by_any_setting(server, setting, command, capsys) -> None:
+    """qwen-plus bills answers after thoughts at more than three times the rate of others."""
+    run = [*command[:4], "--model", "qwen-plus", "--prompt", "@p.txt", "--dry-run"]
+
+    def live(*settings: str) -> str:
+        assert main([*run, *settings]) == 0
+        return next(line for line in capsys.readouterr().out.splitlines() if "live:" in line)
+
+    assert live("--set", setting) == live("--set", "enable_thinking=true") != live()
+
+
 def test_a_server_of_your_own_is_free(command, capsys) -> None:
     """A dry run at it says so, where a gateway without a known price says that it is not known."""
     for gateway, expected in (("vllm", "free: a server of your own"), ("ollama", "free: a")):

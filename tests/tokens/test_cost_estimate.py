@@ -55,14 +55,18 @@ def test_a_discount_is_taken_off_the_crossing_too():
 
 
 @pytest.mark.parametrize(
-    ("thinks", "rate"),
-    [pytest.param(True, "4.00", id="thinking"), pytest.param(None, "1.20", id="by itself not")],
+    ("settings", "rate"),
+    [
+        pytest.param({"enable_thinking": True}, "4.00", id="thinking"),
+        pytest.param({"reasoning_effort": "high"}, "4.00", id="effort"),
+        pytest.param({"thinking_budget": 500}, "4.00", id="budget"),
+        pytest.param({"extra_body": {"enable_thinking": True}}, "4.00", id="own-body"),
+        pytest.param({}, "1.20", id="by itself not"),
+    ],
 )
-def test_a_model_that_is_told_to_think_is_reckoned_at_the_rate_for_it(thinks, rate):
+def test_a_model_that_is_told_to_think_is_reckoned_at_the_rate_for_it(settings, rate):
     """qwen-plus has two prices for its answers."""
-    asked = ChatQwen36(
-        model="qwen-plus", gateway="dashscope-intl", api_key="sk-none", enable_thinking=thinks
-    )
+    asked = ChatQwen36(model="qwen-plus", gateway="dashscope-intl", api_key="sk-none", **settings)
     found = asked.estimate_cost(QUESTION, max_tokens=1000)
     assert found.cost.output == Decimal(rate) * 1000 / 1_000_000
 
@@ -161,7 +165,10 @@ def test_the_model_counts_tokens_for_trimming(text):
 
 def test_all_choices_are_reckoned_with():
     """Three choices may cost three answers; the input is billed once."""
-    three = model(n=3, enable_thinking=False).estimate_cost(QUESTION, max_tokens=1000)
-    one = model(enable_thinking=False).estimate_cost(QUESTION, max_tokens=1000)
+    settings = {"enable_thinking": False, "max_tokens": 1000}
+    three = model(n=3, **settings).estimate_cost(QUESTION)
+    own = model(extra_body={"n": 3}, **settings).estimate_cost(QUESTION)
+    one = model(**settings).estimate_cost(QUESTION)
     assert (three.output_tokens, three.cost.output) == (3000, 3 * one.cost.output)
     assert three.cost.input == one.cost.input
+    assert own.cost.output == three.cost.output
