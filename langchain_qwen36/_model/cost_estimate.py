@@ -61,9 +61,9 @@ def estimate(
     size = _count(settings, plan, gateway, messages)
     book = fields.price_book or PriceBook.bundled()
     offer = book.offer(gateway.price_list or gateway.name, fields.model_name)
-    asked = {**settings.params, **settings.extra_body}
-    one = max_tokens or asked.get("max_completion_tokens") or asked.get("max_tokens")
-    longest = one and one * (asked.get("n") or 1)
+    limits = {**settings.params, **settings.extra_body}
+    one = max_tokens or limits.get("max_completion_tokens") or limits.get("max_tokens")
+    longest = one and one * (limits.get("n") or 1)
     usage = {"input_tokens": size, "output_tokens": longest or 0}
     discount, thinking = fields.price_discount, plan.thinking.on
     return CostEstimate(

@@ -67,8 +67,9 @@ def price_call(
     raw = raw if isinstance(raw, dict) else {}
     if thinking is None:
         thinking = metadata.get("thinking")
+    name = metadata.get("gateway") or (offer.gateway if offer else None)
+    gateway = GATEWAYS.get(str(name))
     if batch is None:
-        gateway = GATEWAYS.get(str(metadata.get("gateway")))
         is_batch_gateway = gateway is not None and gateway.billing == "batch"
         batch = is_batch_gateway or metadata.get("batch") is True
     listed: Cost | None = None
@@ -90,5 +91,7 @@ def price_call(
         logger.warning("Inconsistent usage for %s; cost not computed: %s", model, error)
     # Other chat classes keep the reported cost in the raw usage, or lift it to `cost`.
     reported = reported_cost({"cost": metadata.get("cost"), **raw}, metadata)
+    if reported and not reported.amount and gateway and not gateway.reports_cost:
+        reported = None  # relays say 0 where they do not know: it is no bill of this gateway
     record = cost_record(listed, reported, raw)
     return dict(record) if record else None

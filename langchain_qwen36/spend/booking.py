@@ -224,7 +224,7 @@ class Group:
     def _settle(self, operation: Settle) -> None:
         start, end = operation.start, operation.end
         row = self.calls.get(start.id)
-        told: dict[BalanceKey, int] = {}
+        reported: dict[BalanceKey, int] = {}
         if row is None:
             counting = self.countings.of(start)
             row = with_charges({**open_row(start, self.owner, 0), "held": 0}, counting.keys)
@@ -233,8 +233,8 @@ class Group:
         elif row["state"] == "settled" and not self._replaces(row, end):
             return
         else:
-            told = self._uncharge(row)
-        operation.crossed = self._charge(settled(row, end), told)
+            reported = self._uncharge(row)
+        operation.crossed = self._charge(settled(row, end), reported)
 
     @staticmethod
     def _replaces(row: Row, end: End) -> bool:
@@ -246,18 +246,19 @@ class Group:
             self._add(key, held=-row["held"])
 
     def _charge(
-        self, row: Row, told: Mapping[BalanceKey, int] = MappingProxyType({})
+        self, row: Row, reported: Mapping[BalanceKey, int] = MappingProxyType({})
     ) -> list[Crossed]:
         """Add the cost of a call to its balances and to the rollup.
 
         Args:
             row: The row of the call.
-            told: What was spent with the charge that this one replaces: alerts were sent up to it.
+            reported: What was spent with the charge that this one replaces, up to which alerts were
+                sent.
         """
         crossed = []
         for key in keys_of(row):
             before, balance = self._add(self._paid_in(key, row), spent=row["charged"])
-            before = max(before, told.get(key, before))
+            before = max(before, reported.get(key, before))
             if balance.limit is not None and balance.limit != NO_LIMIT:
                 limit = balance.limit + balance.topped_up
                 crossed.append((key, before, balance.spent, limit))

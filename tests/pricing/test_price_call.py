@@ -54,3 +54,19 @@ def test_cached_audio_has_no_price_either():
     used = {"input_tokens": 1000, "output_tokens": 1, "input_token_details": {"cache_read": 900}}
     raw = {"prompt_tokens_details": {"cached_tokens": 900, "audio_tokens": 900}}
     assert price_call(used, {"gateway_usage": raw}, offer) is None
+
+
+@pytest.mark.parametrize(
+    ("gateway", "total"),
+    [
+        pytest.param("openrouter", 0.0, id="one-that-reports"),
+        pytest.param("dashscope-intl", 0.0005, id="one-that-does-not"),
+        pytest.param("openai-compatible", None, id="an-unknown-server"),
+    ],
+)
+def test_a_reported_zero_is_a_bill_only_of_a_gateway_that_reports(gateway, total):
+    """A relay in front of a gateway says 0 where it knows no price, and no budget would end."""
+    used = {"input_tokens": 1000, "output_tokens": 0, "total_tokens": 1000}
+    metadata = {"gateway": gateway, "gateway_usage": {"cost": 0}}
+    record = price_call(used, metadata, find_offer(gateway, "qwen3.6-plus"))
+    assert (record and record["total"]) == total
