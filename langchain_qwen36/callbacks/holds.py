@@ -190,22 +190,26 @@ def may_write_cache(call: TrackedCall) -> bool:
 
 def longest_answer(call: TrackedCall) -> int | None:
     """Return the most output tokens that a call allows, with reasoning; None: no limit."""
-    model, given = find_model(call.model or ""), call.params
-    params = {
-        **(given.get("model_kwargs") or {}),
-        **{key: value for key, value in given.items() if value is not None},
-        **(given.get("extra_body") or {}),
-    }
+    model, params = find_model(call.model or ""), body_settings(call.params)
     count = params.get("n") or 1
     if most := params.get("max_completion_tokens"):
         return int(most) * count
     answer = params.get("max_tokens") or (model.max_output_tokens if model else None)
     if answer is None:
         return None
-    if requested_thinking(given) is False:
+    if requested_thinking(call.params) is False:
         return int(answer) * count
     thinking = params.get("thinking_budget") or (model.max_thinking_tokens if model else None)
     return (int(answer) + int(thinking or 0)) * count
+
+
+def body_settings(params: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a run's settings as the body has them: `extra_body` wins, `model_kwargs` loses."""
+    less, more = params.get("model_kwargs"), params.get("extra_body")
+    if not less and not more:
+        return params
+    given = {key: value for key, value in params.items() if value is not None}
+    return {**(less or {}), **given, **(more or {})}
 
 
 def parse_reserve(value: Reserve | Money) -> Literal["likely", "worst"] | Money:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _MILLION = Decimal(1_000_000)
 _MEDIA = get_args(Medium)
+_NO_MEDIA: frozenset[str] = frozenset()
 
 
 class UsageError(ValueError):
@@ -75,7 +76,7 @@ class BilledTokens:
             cache_write=write,
             output=output,
             reasoning=None if reasoning is None else min(reasoning, output),
-            media=frozenset(kind for kind in _MEDIA if ins.get(kind) or outs.get(kind)),
+            media=_media_in(ins, outs) if ins or outs else _NO_MEDIA,
         )
 
     @property
@@ -272,6 +273,11 @@ def _amount(tokens: int, rate: Decimal, unit: Decimal | None) -> Decimal:
     if unit is None:
         return amount
     return (amount / unit).to_integral_value(rounding=ROUND_CEILING) * unit
+
+
+def _media_in(ins: Mapping[str, Any], outs: Mapping[str, Any]) -> frozenset[str]:
+    found = [kind for kind in _MEDIA if ins.get(kind) or outs.get(kind)]
+    return frozenset(found) if found else _NO_MEDIA
 
 
 def _count(table: Mapping[str, Any], key: str) -> int:

@@ -76,8 +76,10 @@ def price_call(
     try:
         # All zeros with an answer mean a gateway that does not count, not a free call.
         if usage is not None and (tokens := BilledTokens.of(usage)).total:
+            if offer is not None and offer.prices and offer.prices[-1].not_priced:
+                tokens = replace(tokens, media=tokens.media | media_of(raw))
             listed = cost(
-                replace(tokens, media=tokens.media | media) if (media := media_of(raw)) else tokens,
+                tokens,
                 offer,
                 at=at,
                 discount=discount,
