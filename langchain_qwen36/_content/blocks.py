@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -9,6 +10,43 @@ if TYPE_CHECKING:
 
 _SCHEME = 16
 """A URL has its `://` within this many characters; base64 never has one."""
+
+
+_RESPONSES = {
+    "input_text": "text",
+    "output_text": "text",
+    "input_image": "image",
+    "input_file": "file",
+}
+"""Our name of a block's type, by the one of OpenAI's Responses API."""
+_URLS = ("image_url", "file_url")
+"""Keys of such a block that hold a URL or a data URL."""
+
+
+def known_form(block: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a block of OpenAI's Responses API or of Google's classes in a form that is read here.
+
+    Others are returned as they are; the given one is not changed.
+    """
+    kind = block.get("type")
+    if kind == "media":
+        return _from_google(block)
+    if isinstance(kind, str) and (name := _RESPONSES.get(kind)):
+        kept = {key: value for key, value in block.items() if key not in _URLS}
+        url = next((block[key] for key in _URLS if block.get(key)), None)
+        return {**kept, "type": name, **({"url": url} if url else {})}
+    return block
+
+
+def _from_google(block: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Convert `{"type": "media", "mime_type": …}` with `data` (bytes or base64) or `file_uri`."""
+    family = str(block.get("mime_type")).partition("/")[0]
+    data = block.get("data")
+    if isinstance(data, bytes):
+        data = base64.b64encode(data).decode()
+    kept = {key: value for key, value in block.items() if key not in {"data", "file_uri"}}
+    kind = family if family in {"image", "audio", "video"} else "file"
+    return {**kept, "type": kind, "base64": data, "url": block.get("file_uri")}
 
 
 def block_option(block: Mapping[str, Any], key: str) -> Any:
@@ -44,4 +82,6 @@ def _unwrapped(block: Any) -> list[Mapping[str, Any]]:
             inner = [block.get("value")]
         case {"type": "tool_result"}:
             inner = block.get("content")
-    return [item for item in inner if isinstance(item, dict)] if isinstance(inner, list) else []
+    if not isinstance(inner, list):
+        return []
+    return [known_form(item) for item in inner if isinstance(item, dict)]

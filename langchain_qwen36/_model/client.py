@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, InstanceOf, SecretStr, field_
 from langchain_qwen36._model.connection import (
     async_api_key,
     check_api_key,
+    check_clients,
     check_headers,
     ensure_engine_running,
     headers_of,
@@ -90,6 +91,7 @@ class ClientSettings(BaseModel):
         """Refuse wrong settings at construction; pydantic's validators would wrap the errors."""
         endpoint = self._endpoint
         check_headers(self.default_headers)
+        check_clients(self)
         check_api_key(self, endpoint)
         timeouts_of(self.timeout, endpoint.gateway)
 

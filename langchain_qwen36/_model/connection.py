@@ -113,6 +113,24 @@ def check_headers(*given: Mapping[str, Any] | None) -> None:
                 )
 
 
+def check_clients(fields: ConnectionSettings) -> None:
+    """Refuse a client of another kind, such as `openai.OpenAI` or a sync one in the async place.
+
+    Raises:
+        UnsupportedSettingError: the message names the setting and the class that it takes.
+    """
+    kinds = (("http_client", "Client", False), ("http_async_client", "AsyncClient", True))
+    for name, kind, is_async in kinds:
+        client = getattr(fields, name)
+        if client is None:
+            continue
+        send = getattr(client, "send", None)
+        if not hasattr(client, "build_request") or inspect.iscoroutinefunction(send) != is_async:
+            raise UnsupportedSettingError(
+                f"`{name}` must be an `httpx.{kind}`, not a {type(client).__name__}."
+            )
+
+
 def url_with_query(url: str, *queries: Mapping[str, Any] | None) -> str:
     """Return a URL with a query made of several parts; later parts win."""
     query = {name: value for part in queries if part for name, value in part.items()}

@@ -6,7 +6,7 @@ import inspect
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
-from typing import Any, Self, Unpack, cast
+from typing import Annotated, Any, Self, Unpack, cast
 
 from langchain_core.language_models.chat_models import BaseChatModel
 from pydantic import (
@@ -39,6 +39,8 @@ EMBEDDED_MODEL = "smollm2-135m-instruct"
 
 ApiKey = SecretStr | Callable[[], str] | Callable[[], Awaitable[str]]
 JSONObject = dict[str, Any]
+TokenId = Annotated[str, Field(coerce_numbers_to_str=True)]
+"""A token's id: a number in Python, a text as a key of JSON."""
 
 
 class QwenFields(BaseChatModel):
@@ -87,7 +89,7 @@ class QwenFields(BaseChatModel):
     """Whether to return log probabilities, in `response_metadata["logprobs"]`."""
     top_logprobs: int | None = None
     """How many alternatives to return for each token."""
-    logit_bias: dict[str, float] | None = None
+    logit_bias: dict[TokenId, float] | None = None
     """Bias by token id."""
     user: str | None = None
     """The id of your end user, if the gateway keeps one."""

@@ -12,6 +12,7 @@ from langchain_qwen36._logging import logger_for
 from langchain_qwen36._model import call_options as call_settings
 from langchain_qwen36._model import legacy_functions
 from langchain_qwen36._model.connection import (
+    check_clients,
     check_headers,
     headers_of,
     target_of,
@@ -105,6 +106,7 @@ def _api_call(
 ) -> ApiCall:
     extra_headers = kwargs.get("extra_headers")
     check_headers(fields.default_headers, extra_headers)
+    check_clients(fields)
     # Before the headers: a frame that raises must not hold the key.
     timeouts = timeouts_of(kwargs.get("timeout", fields.timeout), endpoint.gateway)
     url = url_with_query(

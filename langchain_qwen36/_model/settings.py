@@ -49,7 +49,7 @@ class CommonSettings(TypedDict, total=False):
     n: int | None
     logprobs: bool | None
     top_logprobs: int | None
-    logit_bias: dict[str, float] | None
+    logit_bias: Mapping[int, float] | Mapping[str, float] | None
     user: str | None
     enable_thinking: bool | None
     thinking_budget: int | None

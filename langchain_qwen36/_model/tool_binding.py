@@ -9,6 +9,7 @@ from langchain_core.utils.function_calling import convert_to_json_schema, conver
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from langchain_qwen36._content.tool_names import legal_tool_name
+from langchain_qwen36._model.dict_schema import as_function, with_value
 from langchain_qwen36._model.output_parser import StructuredOutputParser, target_of
 from langchain_qwen36._model.settings import Method
 from langchain_qwen36._model.value_schema import ValueParser, wrap
@@ -62,22 +63,14 @@ def response_format_of(schema: Any, *, strict: bool | None = None) -> dict[str, 
     """Return `response_format` for a schema in any of LangChain's forms, or the one given."""
     if isinstance(schema, dict) and schema.get("type") in {"json_schema", "json_object", "text"}:
         return schema
-    function = convert_to_openai_tool(titled(schema), strict=strict)["function"]
+    schema = as_function(schema) if isinstance(schema, dict) else schema
+    function = convert_to_openai_tool(schema, strict=strict)["function"]
     body = {"name": legal_tool_name(function["name"]), "schema": function["parameters"]}
     if function.get("description"):
         body["description"] = function["description"]
-    if strict is not None:
-        body["strict"] = strict
+    if function.get("strict") is not None:
+        body["strict"] = function["strict"]
     return {"type": "json_schema", "json_schema": body}
-
-
-def titled(schema: Any) -> Any:
-    """Return a schema with a title: core takes it for the name, and refuses a schema without."""
-    if not isinstance(schema, dict) or {"title", "name", "function"} & schema.keys():
-        return schema
-    return (
-        {"title": "answer", **schema} if {"properties", "type", "$ref"} & schema.keys() else schema
-    )
 
 
 def structured_kwargs(
@@ -93,9 +86,10 @@ def structured_kwargs(
         raise ValueError(f"`method={method!r}` is not known; it is one of {get_args(Method)}.")
     if schema is None and method != "json_mode":
         raise ValueError(f"`method={method!r}` needs a `schema`; only json_mode goes without.")
-    wrapped = wrap(schema)
+    schema = as_function(schema) if isinstance(schema, dict) else schema
+    wrapped = with_value(schema) if isinstance(schema, dict) else wrap(schema)
     make_parser = ValueParser if wrapped else StructuredOutputParser
-    schema = titled(wrapped or schema)
+    schema = wrapped or schema
     trace = {"kwargs": {"method": method, "strict": strict}, "schema": schema}
     kwargs: dict[str, Any] = {"ls_structured_output_format": trace} if schema is not None else {}
     parser = make_parser(target=target_of(schema), may_call_tools=bool(tools))

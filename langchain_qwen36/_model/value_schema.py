@@ -7,13 +7,14 @@ and the parser returns the value.
 from __future__ import annotations
 
 import enum
+import sys
 from dataclasses import is_dataclass
 from inspect import isbuiltin, isfunction, ismethod
 from typing import TYPE_CHECKING, Any, is_typeddict
 
 from langchain_core.tools import BaseTool
 from langchain_core.utils.pydantic import is_basemodel_subclass
-from pydantic import BaseModel, create_model, model_validator
+from pydantic import BaseModel, RootModel, create_model, model_validator
 from pydantic.errors import PydanticUserError
 from typing_extensions import is_typeddict as is_backported_typeddict
 
@@ -43,7 +44,10 @@ class ValueParser(StructuredOutputParser):
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
         """Read the first generation, and unwrap the value."""
         wrapped = super().parse_result(result, partial=partial)
-        return None if wrapped is None else wrapped.value
+        if not isinstance(wrapped, dict):
+            return getattr(wrapped, "value", wrapped)
+        # A dict's schema: the value may be half streamed, or have come without its wrapper.
+        return wrapped.get("value") if wrapped.keys() <= {"value"} else wrapped
 
 
 def wrap(schema: Any) -> type[BaseModel] | None:
@@ -62,9 +66,13 @@ def wrap(schema: Any) -> type[BaseModel] | None:
     except (PydanticUserError, TypeError) as error:
         raise ValueError(
             f"`schema={schema!r}` cannot be written as a JSON schema: wrap it in a pydantic class, "
-            "a TypedDict or a dict with a JSON schema."
+            f"a TypedDict or a dict with a JSON schema. {_first_line(error)}"
         ) from error
     return wrapped
+
+
+def _first_line(error: Exception) -> str:
+    return f"(pydantic: {str(error).partition(chr(10))[0]})"
 
 
 def _is_object_schema(schema: Any) -> bool:
@@ -73,7 +81,14 @@ def _is_object_schema(schema: Any) -> bool:
         return True
     if not isinstance(schema, type):
         return is_typeddict(schema) or is_backported_typeddict(schema)
+    if issubclass(schema, RootModel):
+        return False  # it has no fields, and may be a list
     has_fields = is_basemodel_subclass(schema) or is_dataclass(schema)
-    is_plain = issubclass(schema, enum.Enum) or schema.__module__ == "builtins"
+    is_plain = issubclass(schema, enum.Enum) or _is_of_standard_library(schema)
     is_dictionary = is_typeddict(schema) or is_backported_typeddict(schema)
     return has_fields or is_dictionary or not is_plain
+
+
+def _is_of_standard_library(schema: type) -> bool:
+    """Return whether a class is a value of Python's own: `int`, `list`, `date`, `Decimal`."""
+    return schema.__module__.partition(".")[0] in sys.stdlib_module_names

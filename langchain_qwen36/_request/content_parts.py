@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from langchain_qwen36._content.blocks import block_option
+from langchain_qwen36._content.blocks import block_option, known_form
 from langchain_qwen36._content.source import (
     optional_text,
     replace_lone_surrogates,
@@ -89,6 +89,7 @@ def part_to_wire(block: str | Mapping[str, Any], target: MediaTarget) -> Part:
     inner: Mapping[str, Any] = block
     if block.get("type") == "non_standard" and isinstance(block.get("value"), dict):
         inner = block["value"]  # one level: LangChain wraps no block twice
+    inner = known_form(inner)
     if "type" not in inner:
         inner = {"type": next((key for key in _NATIVE if key in inner), None), **inner}
     part = _part(inner, target)

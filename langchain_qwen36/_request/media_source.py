@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 _SHOWN = 60
 """Characters of a URL or path that an error shows."""
 
+_HEAD = 64
+"""Characters of base64 that show a file's type; a multiple of 4."""
+
 _MIME = re.compile(r"[\w.+-]+/[\w.+-]+")
 
 _DEFAULT_MIME = {"audio": "audio/wav", "file": "application/pdf"}
@@ -52,9 +55,18 @@ def resolve_media(block: Mapping[str, Any], kind: Kind, target: MediaTarget) -> 
     text = source.data or source.url
     if text is None:
         raise MessageError(_missing_source(block, kind, source.file_id, target))
-    if is_url(text) or (source.data is None and not text.startswith("data:")):
+    packed = source.data is not None or text.startswith("data:") or _is_bare_base64(text)
+    if is_url(text) or not packed:
         return require_remote_url(text, kind, target)
     return decode_base64(text, source.mime, kind, target)
+
+
+def _is_bare_base64(text: str) -> bool:
+    """Return whether a file's bytes stand where a URL should: ChatOllama takes them so."""
+    try:
+        return sniff(binascii.a2b_base64(text[:_HEAD], strict_mode=True)) is not None
+    except ValueError:
+        return False
 
 
 def require_remote_url(url: str, kind: Kind, target: MediaTarget) -> str:

@@ -31,7 +31,9 @@ class WireTools(list[Tool]):
 
 
 _FUNCTION_KEYS = ("name", "description", "parameters", "strict")
-_SCHEMA_KEYS = frozenset({"function", "parameters", "input_schema", "properties", "title"})
+_SCHEMA_KEYS = frozenset(
+    {"function", "parameters", "input_schema", "inputSchema", "properties", "title"}
+)
 _EMPTY_SCHEMA: Mapping[str, Any] = {"type": "object", "properties": {}}
 
 
@@ -44,7 +46,7 @@ def to_wire(
 
     Args:
         tools: Functions, pydantic classes, TypedDicts, LangChain tools, and dicts in OpenAI's,
-            Anthropic's or JSON schema's form; a server's own tools (`{"type": …}`) go as they are.
+            Anthropic's, MCP's or JSON schema's form; a server's own (`{"type": …}`) go as they are.
         strict: Whether the arguments must fit the schema; None sends nothing about it.
 
     Raises:
@@ -90,7 +92,7 @@ def _without_titles(schema: Any) -> Any:
 def _tool(tool: Any, strict: bool | None) -> Tool:
     if isinstance(tool, dict) and _is_servers_own(tool):
         return dict(tool)
-    converted = convert_to_openai_tool(tool, strict=strict)
+    converted = _converted(tool, strict)
     # Core passes the flat form of OpenAI's Responses through: name and schema beside the type.
     function = converted.get("function", converted)
     if converted.get("type") != "function" or not isinstance(function.get("name"), str):
@@ -103,6 +105,21 @@ def _tool(tool: Any, strict: bool | None) -> Tool:
     if mark := _cache_mark(tool):
         wire["cache_control"] = mark
     return wire
+
+
+def _converted(tool: Any, strict: bool | None) -> Tool:
+    """Convert by core's rules, which leave out the schema of an MCP server's own dict."""
+    if isinstance(tool, dict) and "inputSchema" in tool and "name" in tool:
+        tool = {**tool, "input_schema": tool["inputSchema"]}
+    try:
+        return convert_to_openai_tool(tool, strict=strict)
+    except (AttributeError, TypeError) as error:
+        if callable(tool) and not isinstance(tool, type | BaseTool):
+            raise ValueError(  # noqa: TRY004 - whatever is no tool is a ValueError
+                f"{tool!r} is no function that can be read as a tool: wrap it in a function with "
+                "a name, types and a docstring, or in `StructuredTool.from_function(...)`."
+            ) from error
+        raise
 
 
 def _parameters(function: Mapping[str, Any]) -> dict[str, Any]:

@@ -113,7 +113,8 @@ class Attempts:
             return 0.0
         seconds = None if handed_out else delay(error, self.count, self._call.max_retries)
         if seconds is None or self._exceeds_deadline(seconds):
-            if advice := advice_for_call(error, self._call.target.url, self._call.model):
+            call = self._call
+            if advice := advice_for_call(error, call.target.url, call.model, call.gateway):
                 error.message = f"{error.message} {advice}"
             error.attempts = self.count
             error.failed_attempts = tuple(self.failed)

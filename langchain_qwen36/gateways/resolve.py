@@ -70,6 +70,7 @@ def select_endpoint(
         UnsupportedSettingError: no such gateway, its base URL must be given, or holds a password.
     """
     env = os.environ if env is None else env
+    base_url = base_url.strip() if base_url else base_url  # a file's line ends with a newline
     row = _row(gateway, base_url, env, has_key=has_key)
     url = base_url or _first(env, row.base_url_env) or row.base_url
     if url and not isinstance(gateway, Gateway):

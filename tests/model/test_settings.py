@@ -7,6 +7,7 @@ import subprocess
 import sys
 from typing import get_type_hints
 
+import httpx
 import pytest
 from pydantic import SecretStr
 
@@ -117,6 +118,19 @@ class TestUnknownNames:
             pytest.param("thinking", "'enable_thinking'", id="ChatAnthropic-thinking"),
             pytest.param("max_output_tokens", "'max_tokens'", id="Responses-limit"),
             pytest.param("tools", "bind_tools", id="tools"),
+            pytest.param("thinking", "'thinking_budget'", id="ChatAnthropic-budget"),
+            pytest.param("max_tokens_to_sample", "'max_tokens'", id="ChatAnthropic-limit"),
+            pytest.param("anthropic_api_url", "'base_url'", id="ChatAnthropic-url"),
+            pytest.param("include_thoughts", "content_blocks", id="Gemini-thoughts"),
+            pytest.param("azure_endpoint", "'base_url'", id="AzureChatOpenAI-url"),
+            pytest.param("system_prompt", "SystemMessage", id="a-prompt"),
+            pytest.param("method", "with_structured_output", id="a-structure"),
+            pytest.param("strict", "bind_tools", id="strict"),
+            pytest.param("verify", "http_client", id="certificates"),
+            pytest.param("connect_timeout", "Timeouts(connect=", id="a-clock"),
+            pytest.param("max_input_tokens", "profile=", id="a-window"),
+            pytest.param("extra_headers", "'default_headers'", id="headers"),
+            pytest.param("max_concurrency", "batch", id="concurrency"),
             pytest.param("temprature", "'temperature'", id="a-slip"),
             pytest.param("Temperature", "'temperature'", id="a-capital"),
             pytest.param("quantization_level", "extra_body", id="unknown"),
@@ -149,6 +163,42 @@ class TestUnknownNames:
         """The right side of the table are settings that exist."""
         assert set(setting_hints._RENAMED.values()) <= constructor_names()
         assert not set(setting_hints._RENAMED) & constructor_names()
+
+
+@pytest.mark.parametrize("bias", [{50256: -100}, {"50256": -100}], ids=["number", "text"])
+def test_a_token_id_may_be_a_number(gateway_server, bias):
+    """ChatOpenAI takes numbers, JSON has texts; the model and a call take both."""
+    server = gateway_server("vllm")
+    options = {"model": "qwen3.6-27b", "gateway": "vllm", "base_url": server.base_url}
+    model(**options, logit_bias=bias).invoke("Hello!")
+    model(**options).invoke("Hello!", logit_bias=bias)
+    assert [body["logit_bias"] for body in server.bodies] == [{"50256": -100}] * 2
+
+
+@pytest.mark.parametrize(
+    ("name", "client", "words"),
+    [
+        pytest.param("http_client", httpx.AsyncClient(), "httpx.Client`, not", id="async-for-sync"),
+        pytest.param("http_client", object(), "not a object", id="another-sdks"),
+    ],
+)
+def test_a_client_of_another_kind_is_named(name, client, words):
+    """Before anything is sent; it was an AttributeError of httpx."""
+    with pytest.raises(UnsupportedSettingError, match=words):
+        model(**{name: client}).invoke("Hello!")
+
+
+async def test_a_sync_client_is_no_async_one():
+    """The message names the class that the setting takes."""
+    with pytest.raises(UnsupportedSettingError, match=r"httpx\.AsyncClient"):
+        await model(http_async_client=httpx.Client()).ainvoke("Hello!")
+
+
+def test_white_space_around_a_url_is_not_part_of_it(gateway_server):
+    """A line that is read from a file ends with a newline; a key's is stripped, too."""
+    server = gateway_server("dashscope")
+    asked = model(base_url=f" {server.base_url}\n", api_key=server.key)
+    assert asked.invoke("Hello!").text
 
 
 class TestTheKey:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import enum
+from datetime import date
+from decimal import Decimal
 from typing import Literal, Optional, TypedDict
 
 import pytest
 from langchain_core.exceptions import OutputParserException
 from loopback import Call, Reply
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel, TypeAdapter
 
 from langchain_qwen36 import ChatQwen36
 from langchain_qwen36._model.value_schema import wrap
@@ -24,6 +26,10 @@ class River(BaseModel):
     """A river."""
 
     length: int
+
+
+class Cities(RootModel[list[City]]):
+    """A list with a name."""
 
 
 class Color(enum.Enum):
@@ -50,6 +56,11 @@ def on(server) -> ChatQwen36:
     )
 
 
+def name_of(schema) -> str:
+    """Return the name of the tool that carries a schema's answer."""
+    return schema.get("title", "answer") if isinstance(schema, dict) else "Answer"
+
+
 @pytest.mark.parametrize(
     ("schema", "written", "value"),
     [
@@ -60,13 +71,28 @@ def on(server) -> ChatQwen36:
         pytest.param(Literal["a", "b"], '"b"', "b", id="literal"),
         pytest.param(int, "7", 7, id="number"),
         pytest.param(Color, '"green"', Color.GREEN, id="enum"),
+        pytest.param(Cities, '[{"name": "Paris"}]', Cities([City(name="Paris")]), id="root"),
+        pytest.param(date, '"2026-12-01"', date(2026, 12, 1), id="date"),
+        pytest.param(Decimal, '"0.1"', Decimal("0.1"), id="decimal"),
+        pytest.param(
+            {"title": "cities", "type": "array", "items": {"type": "string"}},
+            '["Paris"]',
+            ["Paris"],
+            id="list-as-a-json-schema",
+        ),
+        pytest.param(
+            TypeAdapter(City | River).json_schema(),
+            '{"length": 777}',
+            {"length": 777},
+            id="union-as-a-json-schema",
+        ),
     ],
 )
 class TestEveryMethod:
     def test_by_function_calling(self, gateway_server, schema, written, value):
         """The type is the field `value` of a tool's arguments; the answer is the value."""
         server = gateway_server("dashscope")
-        server.script(Reply(calls=[Call("Answer", f'{{"value": {written}}}')]))
+        server.script(Reply(calls=[Call(name_of(schema), f'{{"value": {written}}}')]))
         assert on(server).with_structured_output(schema).invoke("?") == value
         (tool,) = server.bodies[-1]["tools"]
         assert list(tool["function"]["parameters"]["properties"]) == ["value"]
@@ -82,7 +108,7 @@ class TestEveryMethod:
     def test_streamed(self, gateway_server, schema, written, value):
         """The last object of a stream is the value."""
         server = gateway_server("dashscope")
-        server.script(Reply(calls=[Call("Answer", f'{{"value": {written}}}')]))
+        server.script(Reply(calls=[Call(name_of(schema), f'{{"value": {written}}}')]))
         assert list(on(server).with_structured_output(schema).stream("?"))[-1] == value
 
 

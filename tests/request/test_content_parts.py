@@ -65,6 +65,16 @@ def user_part(block, gateway=DASHSCOPE, **kwargs):
         ),
         pytest.param({"type": "image", "url": f"data:image/png;base64,{PNG}"}, id="as-its-url"),
         pytest.param({"type": "non_standard", "value": IMAGE}, id="wrapped"),
+        pytest.param(
+            {"type": "input_image", "image_url": f"data:image/png;base64,{PNG}"},
+            id="openai-responses",
+        ),
+        pytest.param({"type": "media", "mime_type": "image/png", "data": PNG}, id="google"),
+        pytest.param(
+            {"type": "media", "mime_type": "image/png", "data": png(64, 48)}, id="google-bytes"
+        ),
+        pytest.param({"type": "image_url", "image_url": PNG}, id="chat-ollama"),
+        pytest.param({"type": "image_url", "image_url": {"url": PNG}}, id="bare-base64"),
         pytest.param({"image": f"data:image/png;base64,{PNG}"}, id="chat-tongyi"),
         pytest.param({"type": "image", "image": IMAGE["image_url"]["url"]}, id="qwen-vl-utils"),
         pytest.param(
@@ -78,6 +88,40 @@ def user_part(block, gateway=DASHSCOPE, **kwargs):
 def test_an_image_has_one_shape_on_the_wire(block):
     """Whoever's shape it came in; the type is the one that the bytes show."""
     assert user_part(block) == IMAGE
+
+
+@pytest.mark.parametrize(
+    ("block", "expected"),
+    [
+        pytest.param(
+            {"type": "input_text", "text": "hi"}, {"type": "text", "text": "hi"}, id="text"
+        ),
+        pytest.param(
+            {"type": "input_file", "filename": "a.pdf", "file_data": packed(PDF)},
+            {
+                "type": "file",
+                "file": {
+                    "filename": "a.pdf",
+                    "file_data": f"data:application/pdf;base64,{packed(PDF)}",
+                },
+            },
+            id="file",
+        ),
+        pytest.param(
+            {"type": "input_file", "file_url": "https://x/y.pdf"},
+            {"type": "file", "file": {"filename": "document", "file_data": "https://x/y.pdf"}},
+            id="file-by-its-url",
+        ),
+        pytest.param(
+            {"type": "media", "mime_type": "application/pdf", "file_uri": "https://x/y.pdf"},
+            {"type": "file", "file": {"filename": "document", "file_data": "https://x/y.pdf"}},
+            id="google-file",
+        ),
+    ],
+)
+def test_blocks_of_responses_and_of_google_are_read(block, expected):
+    """A conversation that began with ChatOpenAI's Responses or with Gemini goes on here."""
+    assert user_part(block, OPENROUTER) == expected
 
 
 def test_pixel_bounds_stand_beside_the_image():

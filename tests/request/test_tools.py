@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from functools import partial
 
 import pytest
 from langchain_core.tools import tool
@@ -55,6 +56,11 @@ def named(name):
             id="anthropic",
         ),
         pytest.param(
+            {"name": "weather", "description": "Looks it up.", "inputSchema": CITY},
+            "weather",
+            id="mcp",
+        ),
+        pytest.param(
             {"title": "weather", "description": "Looks it up.", **CITY}, "weather", id="schema"
         ),
         pytest.param(
@@ -74,6 +80,12 @@ def test_every_kind_of_tool_has_one_wire_form(given, name):
     [wire] = to_wire([given])
 
     assert wire == {**WEATHER, "function": {**WEATHER["function"], "name": name}}
+
+
+def test_what_has_no_name_says_how_to_give_one():
+    """A partial function has neither name nor docstring that a model could read."""
+    with pytest.raises(ValueError, match="wrap it in a function"):
+        to_wire([partial(weather, city="Paris")])
 
 
 def test_a_tool_without_parameters_has_an_empty_object():

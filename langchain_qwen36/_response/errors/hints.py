@@ -12,6 +12,7 @@ from langchain_qwen36.errors import (
     ContentFilterError,
     ContextOverflowError,
     GatewayConnectionError,
+    InvalidRequestError,
     NotFoundError,
     PaymentRequiredError,
     PermissionDeniedError,
@@ -85,13 +86,16 @@ def _about_the_key(gateway: Gateway) -> str:
     return text
 
 
-def advice_for_call(error: QwenError, url: str, model: str) -> str | None:
+def advice_for_call(
+    error: QwenError, url: str, model: str, gateway: Gateway | None = None
+) -> str | None:
     """Return the sentence that names what is wrong with a call's URL or model, or None.
 
     Args:
         error: The call's error.
         url: The URL of the request.
         model: The model's id as the user wrote it.
+        gateway: The gateway's row, which knows where its API is.
     """
     message = error.message.lower()
     if url.startswith("https:") and isinstance(error, GatewayConnectionError):
@@ -99,17 +103,47 @@ def advice_for_call(error: QwenError, url: str, model: str) -> str | None:
             return "The server speaks plain HTTP: begin `base_url=` with http://."
     elif url.startswith("http:") and ("https port" in message or "to https server" in message):
         return "The server speaks HTTPS: begin `base_url=` with https://."
-    if not isinstance(error, NotFoundError):
-        return None
+    if isinstance(error, NotFoundError) and (advice := _about_the_path(url, gateway)):
+        return advice
+    if isinstance(error, NotFoundError) or _names_the_model(error, model):
+        near = _similar_model(model)
+        return f"Did you mean `model={near!r}`?" if near else None
+    return None
+
+
+def _about_the_path(url: str, gateway: Gateway | None) -> str | None:
+    base = url.partition("?")[0].removesuffix("/chat/completions")
     if not re.search(r"/v\d", urlsplit(url).path):
-        base = url.partition("?")[0].removesuffix("/chat/completions")
+        base = base.removesuffix("/api")  # Ollama's own API
         return f"Most servers have their API below /v1: try `base_url={base + '/v1'!r}`."
-    near = _similar_model(model)
-    return f"Did you mean `model={near!r}`?" if near else None
+    own = urlsplit(gateway.base_url or "").path if gateway else ""
+    if own and base.endswith(_OTHER_API) and own != _OTHER_API:
+        base = base.removesuffix(_OTHER_API) + own
+        return f"Chat Completions are below {own} here: try `base_url={base!r}`."
+    return None
+
+
+_OTHER_API = "/api/v1"
+"""Path of an API that the vendor's own SDK speaks, and ChatTongyi."""
+
+
+def _names_the_model(error: QwenError, model: str) -> bool:
+    """Return whether a refusal is about the model's name: OpenRouter answers with a 400."""
+    return (
+        isinstance(error, InvalidRequestError)
+        and "model" in error.message.lower()
+        and model.lower() in error.message.lower()
+    )
 
 
 def _similar_model(model: str) -> str | None:
-    """Return the known model whose name is the most similar; None for one that is known."""
-    if PriceBook.bundled().model(model) is not None:
-        return None
-    return next(iter(nearest_models(model)), None)
+    """Return the known model whose name is the most similar; None for one that is spelled right.
+
+    Before a colon stands what other classes put there: `qwen36:`, `alibaba:`.
+    """
+    known = PriceBook.bundled().model(model)
+    if known is None:
+        near = nearest_models(model) or nearest_models(model.rpartition(":")[2])
+        return next(iter(near), None)
+    is_written_otherwise = known.id.lower() == model.lower() and known.id != model
+    return known.id if is_written_otherwise else None

@@ -1,0 +1,90 @@
+"""Dicts that say what an answer looks like, in the forms of LangChain, pydantic and OpenAI."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from loopback import Call, LoopbackGateway, Reply
+from pydantic import BaseModel
+
+from langchain_qwen36 import ChatQwen36
+from langchain_qwen36._model.dict_schema import as_function
+
+CITY = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
+FUNCTION = {"name": "city", "parameters": CITY}
+
+
+class Branch(BaseModel):
+    """A branch of a tree."""
+
+    leaves: int
+    branches: list[Branch] = []
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        pytest.param({"title": "city", **CITY}, id="json-schema"),
+        pytest.param({"name": "city", "schema": CITY}, id="openai-inner"),
+        pytest.param(
+            {"type": "json_schema", "json_schema": {"name": "city", "schema": CITY}}, id="openai"
+        ),
+        pytest.param(
+            {"title": "city", "$ref": "#/$defs/City", "$defs": {"City": CITY}}, id="reference"
+        ),
+    ],
+)
+def test_every_form_is_one_function(schema: dict[str, Any]) -> None:
+    """A name, and the whole schema as its parameters."""
+    function = as_function(schema)
+    function["parameters"].pop("$defs", None)
+    assert function == FUNCTION
+
+
+def test_description_and_strict_stay() -> None:
+    """OpenAI's form says them beside the schema."""
+    inner = {"name": "city", "description": "A city.", "strict": True, "schema": CITY}
+    said = {"description": "A city.", "strict": True}
+    assert as_function({"type": "json_schema", "json_schema": inner}) == {**FUNCTION, **said}
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        pytest.param({"name": "city", "input_schema": CITY}, id="anthropic"),
+        pytest.param({"type": "function", "function": FUNCTION}, id="openai-tool"),
+        pytest.param({"type": "json_object", "name": "x"}, id="something-else"),
+    ],
+)
+def test_a_tools_dict_is_left_to_langchain(given: dict[str, Any]) -> None:
+    """Core reads it whole."""
+    assert as_function(given) is given
+
+
+@pytest.mark.filterwarnings("ignore::langchain_qwen36.QwenWarning")
+@pytest.mark.parametrize("method", ["function_calling", "json_schema", "json_mode"])
+@pytest.mark.parametrize("row", ["dashscope", "openrouter"])
+def test_the_schema_of_a_recursive_class_reaches_the_server(
+    gateway_server: Any, method: Any, row: str
+) -> None:
+    """Pydantic writes a `$ref` at the top of it, which core would turn into no parameters."""
+    server: LoopbackGateway = gateway_server(row)
+    model = ChatQwen36(
+        gateway=row, base_url=server.base_url, api_key=server.key, enable_thinking=False
+    )
+    asked = model.with_structured_output(Branch.model_json_schema(), method=method)
+    assert asked.invoke("JSON, please.")["leaves"] == 1
+    assert "leaves" in str(server.bodies[-1])
+
+
+@pytest.mark.filterwarnings("ignore::langchain_qwen36.QwenWarning")
+def test_a_list_grows_while_it_is_streamed(gateway_server: Any) -> None:
+    """Without the wrapper in which it is sent."""
+    server: LoopbackGateway = gateway_server("dashscope")
+    server.script(Reply(calls=(Call("numbers", '{"value": [1, 2]}'),)))
+    schema = {"title": "numbers", "type": "array", "items": {"type": "integer"}}
+    model = ChatQwen36(gateway="dashscope", base_url=server.base_url, api_key=server.key)
+    pieces = list(model.with_structured_output(schema).stream("?"))
+    assert pieces[-1] == [1, 2]
+    assert all(isinstance(piece, list) for piece in pieces)
