@@ -12,7 +12,7 @@ from langchain_qwen36._model.identity import model_name
 from langchain_qwen36._model.setting_hints import unknown_setting
 from langchain_qwen36._model.tool_binding import response_format_of
 from langchain_qwen36._request import tools as wire_tools
-from langchain_qwen36._request.tool_choice import choice_to_wire
+from langchain_qwen36._request.tool_choice import choice_to_wire, wants_one_call
 from langchain_qwen36._request.types import Settings, Thinking
 from langchain_qwen36.errors import UnsupportedSettingError
 from langchain_qwen36.gateways import ServerFeature
@@ -128,6 +128,8 @@ def merge(
     values = {**fields.__dict__, **kwargs}
     if stop is not None:
         values["stop"] = _checked("stop", stop)
+    if wants_one_call(kwargs.get("tool_choice")):
+        values["parallel_tool_calls"] = False
     tools = wire_tools.to_wire(kwargs.get("tools") or (), strict=kwargs.get("strict"))
     return Settings(
         model=model_name(fields, kwargs),

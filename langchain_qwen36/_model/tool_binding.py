@@ -9,12 +9,12 @@ from langchain_core.utils.function_calling import convert_to_json_schema, conver
 from langchain_core.utils.pydantic import is_basemodel_subclass
 
 from langchain_qwen36._content.tool_names import legal_tool_name
-from langchain_qwen36._model.dict_schema import as_function, with_value
 from langchain_qwen36._model.output_parser import StructuredOutputParser, target_of
 from langchain_qwen36._model.settings import Method
 from langchain_qwen36._model.value_schema import ValueParser, wrap
 from langchain_qwen36._request import tools as wire_tools
-from langchain_qwen36._request.tool_choice import choice_to_wire
+from langchain_qwen36._request.dict_schema import as_function, with_value
+from langchain_qwen36._request.tool_choice import choice_to_wire, wants_one_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,6 +43,8 @@ def tool_kwargs(
     kwargs: dict[str, Any] = {"tools": wire} if wire else {}
     if choice is not None:
         kwargs["tool_choice"] = choice
+    if wants_one_call(tool_choice):
+        kwargs["parallel_tool_calls"] = False
     if choice == "required" and (answers := [tool for tool in tools if _only_answers(tool)]):
         kwargs["answer_tool"] = convert_to_openai_tool(answers[-1])["function"]["name"]
     return kwargs
@@ -63,7 +65,7 @@ def response_format_of(schema: Any, *, strict: bool | None = None) -> dict[str, 
     """Return `response_format` for a schema in any of LangChain's forms, or the one given."""
     if isinstance(schema, dict) and schema.get("type") in {"json_schema", "json_object", "text"}:
         return schema
-    schema = as_function(schema) if isinstance(schema, dict) else schema
+    schema = _described(schema) if isinstance(schema, dict) else schema
     function = convert_to_openai_tool(schema, strict=strict)["function"]
     body = {"name": legal_tool_name(function["name"]), "schema": function["parameters"]}
     if function.get("description"):
@@ -71,6 +73,14 @@ def response_format_of(schema: Any, *, strict: bool | None = None) -> dict[str, 
     if function.get("strict") is not None:
         body["strict"] = function["strict"]
     return {"type": "json_schema", "json_schema": body}
+
+
+def _described(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema as a function; a title may have spaces, which no name of a tool has."""
+    function = as_function(schema)
+    if "name" in schema or "name" not in function:
+        return function
+    return {**function, "name": legal_tool_name(function["name"])}
 
 
 def structured_kwargs(
@@ -86,7 +96,7 @@ def structured_kwargs(
         raise ValueError(f"`method={method!r}` is not known; it is one of {get_args(Method)}.")
     if schema is None and method != "json_mode":
         raise ValueError(f"`method={method!r}` needs a `schema`; only json_mode goes without.")
-    schema = as_function(schema) if isinstance(schema, dict) else schema
+    schema = _described(schema) if isinstance(schema, dict) else schema
     wrapped = with_value(schema) if isinstance(schema, dict) else wrap(schema)
     make_parser = ValueParser if wrapped else StructuredOutputParser
     schema = wrapped or schema

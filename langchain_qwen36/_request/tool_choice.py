@@ -67,6 +67,11 @@ def choice_to_wire(tool_choice: Any, tools: Sequence[Mapping[str, Any]]) -> Tool
             )
 
 
+def wants_one_call(tool_choice: Any) -> bool:
+    """Return whether a choice in Anthropic's form says that tools are called one at a time."""
+    return isinstance(tool_choice, dict) and bool(tool_choice.get("disable_parallel_tool_use"))
+
+
 def _named_function(name: str) -> dict[str, Any]:
     return {"type": "function", "function": {"name": name}}
 

@@ -9,6 +9,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
 from langchain_qwen36._content.tool_names import LEGAL
+from langchain_qwen36._request.dict_schema import as_function
 from langchain_qwen36._request.json_schema import (
     inline_refs,
     may_have_refs,
@@ -111,6 +112,8 @@ def _converted(tool: Any, strict: bool | None) -> Tool:
     """Convert by core's rules, which leave out the schema of an MCP server's own dict."""
     if isinstance(tool, dict) and "inputSchema" in tool and "name" in tool:
         tool = {**tool, "input_schema": tool["inputSchema"]}
+    elif isinstance(tool, dict) and {"title", "name"} & tool.keys():
+        tool = as_function(tool)
     try:
         return convert_to_openai_tool(tool, strict=strict)
     except (AttributeError, TypeError) as error:

@@ -19,6 +19,14 @@ if TYPE_CHECKING:
 logger = logger_for(__name__)
 
 
+_ALSO_CALLED: Mapping[str, str] = {
+    **dict.fromkeys(("alibaba", "aliyun", "alibabacloud", "bailian", "百炼"), "dashscope"),
+    **dict.fromkeys(("tongyi", "qwen", "qwen36", "qwq", "modelstudio"), "dashscope"),
+    "openai": "openai-compatible",
+}
+"""A row's name, by what else a gateway is called, without dashes."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Endpoint:
     """A gateway, its base URL and its key."""
@@ -151,7 +159,9 @@ def _named(name: str, where: str) -> Gateway:
     try:
         return GATEWAYS[name]
     except KeyError:
-        close = [f"{known!r}" for known in nearest(name, GATEWAYS, likeness=0.6)]
+        also = _ALSO_CALLED.get(name.lower().replace("-", "").replace("_", ""))
+        found = [also] if also else nearest(name, GATEWAYS, likeness=0.6)
+        close = [repr(known) for known in found]
         guess = f" Did you mean {' or '.join(close)}?" if close else ""
         raise UnsupportedSettingError(
             f"{where}={name!r} is not known.{guess} It is one of "

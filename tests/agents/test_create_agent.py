@@ -141,6 +141,15 @@ def test_one_call_at_a_time_by_model_settings(gateway_server: Server) -> None:
     assert len(said(messages)[0].tool_calls) == 1
 
 
+@pytest.mark.parametrize("way", ["bind_tools", "bind"])
+def test_one_call_at_a_time_by_anthropics_tool_choice(gateway_server: Server, way: str) -> None:
+    """What a program for ChatAnthropic says in its `tool_choice` holds, not the row's default."""
+    server = gateway_server("dashscope")
+    choice = {"type": "auto", "disable_parallel_tool_use": True}
+    getattr(model_on(server), way)(tools=[get_weather], tool_choice=choice).invoke("Hello!")
+    assert server.bodies[-1]["parallel_tool_calls"] is False
+
+
 def test_a_failing_tool_is_told_to_the_model(gateway_server: Server) -> None:
     """The error's text goes back as a result with status `error`, and the model goes on."""
     server = gateway_server("dashscope")

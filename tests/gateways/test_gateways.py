@@ -332,6 +332,9 @@ def test_a_named_region_gives_way_to_the_plan_of_its_url():
     [
         pytest.param("dashscope_intl", "Did you mean 'dashscope-intl'", id="punctuation"),
         pytest.param("OpenRouter", "Did you mean 'openrouter'?", id="case"),
+        pytest.param("Alibaba-Cloud", "Did you mean 'dashscope'?", id="the-vendor"),
+        pytest.param("百炼", "Did you mean 'dashscope'?", id="the-vendors-chinese-name"),
+        pytest.param("openai", "Did you mean 'openai-compatible'?", id="a-protocol"),
         pytest.param("openruoter", "Did you mean 'openrouter'?", id="letters-swapped"),
         pytest.param("zzz", "is not known. It is one of", id="nothing-near"),
     ],

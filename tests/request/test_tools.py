@@ -8,7 +8,7 @@ from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 
 from langchain_qwen36._request.json_schema import inline_refs
-from langchain_qwen36._request.tool_choice import choice_to_wire
+from langchain_qwen36._request.tool_choice import choice_to_wire, wants_one_call
 from langchain_qwen36._request.tools import (
     schemas_by_name,
     to_wire,
@@ -54,6 +54,9 @@ def named(name):
             {"name": "weather", "description": "Looks it up.", "input_schema": CITY},
             "weather",
             id="anthropic",
+        ),
+        pytest.param(
+            {"name": "weather", "description": "Looks it up.", **CITY}, "weather", id="named-schema"
         ),
         pytest.param(
             {"name": "weather", "description": "Looks it up.", "inputSchema": CITY},
@@ -169,6 +172,20 @@ def test_every_way_to_choose_has_one_wire_form(given, expected):
     tools = to_wire([weather, {"name": "now"}])
 
     assert choice_to_wire(given, tools) == expected
+
+
+@pytest.mark.parametrize(
+    ("choice", "one"),
+    [
+        pytest.param({"type": "auto", "disable_parallel_tool_use": True}, True, id="one"),
+        pytest.param({"type": "auto", "disable_parallel_tool_use": False}, False, id="several"),
+        pytest.param({"type": "auto"}, False, id="nothing-said"),
+        pytest.param("auto", False, id="a-word"),
+    ],
+)
+def test_anthropics_choice_says_how_many_calls_there_may_be(choice, one):
+    """It is the key `parallel_tool_calls` of the request here."""
+    assert wants_one_call(choice) is one
 
 
 @pytest.mark.parametrize("given", ["any", "required", True, {"type": "any"}], ids=str)

@@ -103,9 +103,12 @@ def advice_for_call(
             return "The server speaks plain HTTP: begin `base_url=` with http://."
     elif url.startswith("http:") and ("https port" in message or "to https server" in message):
         return "The server speaks HTTPS: begin `base_url=` with https://."
-    if isinstance(error, NotFoundError) and (advice := _about_the_path(url, gateway)):
+    names_model = bool(model) and "model" in message and model.lower() in message
+    is_404 = isinstance(error, NotFoundError)
+    if is_404 and (advice := _about_the_path(url, None if names_model else gateway)):
         return advice
-    if isinstance(error, NotFoundError) or _names_the_model(error, model):
+    # OpenRouter answers a misspelt model with a 400.
+    if is_404 or (names_model and isinstance(error, InvalidRequestError)):
         near = _similar_model(model)
         return f"Did you mean `model={near!r}`?" if near else None
     return None
@@ -117,7 +120,7 @@ def _about_the_path(url: str, gateway: Gateway | None) -> str | None:
         base = base.removesuffix("/api")  # Ollama's own API
         return f"Most servers have their API below /v1: try `base_url={base + '/v1'!r}`."
     own = urlsplit(gateway.base_url or "").path if gateway else ""
-    if own and base.endswith(_OTHER_API) and own != _OTHER_API:
+    if own not in {"", _OTHER_API} and base.endswith(_OTHER_API):
         base = base.removesuffix(_OTHER_API) + own
         return f"Chat Completions are below {own} here: try `base_url={base!r}`."
     return None
@@ -125,15 +128,6 @@ def _about_the_path(url: str, gateway: Gateway | None) -> str | None:
 
 _OTHER_API = "/api/v1"
 """Path of an API that the vendor's own SDK speaks, and ChatTongyi."""
-
-
-def _names_the_model(error: QwenError, model: str) -> bool:
-    """Return whether a refusal is about the model's name: OpenRouter answers with a 400."""
-    return (
-        isinstance(error, InvalidRequestError)
-        and "model" in error.message.lower()
-        and model.lower() in error.message.lower()
-    )
 
 
 def _similar_model(model: str) -> str | None:

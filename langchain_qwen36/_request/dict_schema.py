@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from langchain_qwen36._content.tool_names import legal_tool_name
-
 Schema = dict[str, Any]
 
 _FUNCTIONS = frozenset({"name", "function", "toolSpec"})
 """Keys of dicts that core converts whole."""
+_PARAMETERS = frozenset({"function", "parameters", "input_schema", "inputSchema"})
 _JSON_SCHEMA = frozenset(
     {"type", "properties", "title", "$ref", "anyOf", "oneOf", "allOf", "enum", "const", "items"}
 )
@@ -32,13 +31,20 @@ def as_function(schema: Schema) -> Schema:
     inner = schema.get("json_schema")
     if isinstance(inner, dict) or ("schema" in schema and "name" in schema):
         return _from_openai(inner if isinstance(inner, dict) else schema)
-    if _FUNCTIONS & schema.keys() or not _JSON_SCHEMA & schema.keys():
+    if _describes_a_function(schema) or not _JSON_SCHEMA & schema.keys():
         return schema
     parameters = _without_top_ref(schema)
-    name = parameters.pop("title", None) or "answer"
+    title = parameters.pop("title", None) or "answer"
+    name = parameters.pop("name", None) or title
     description = parameters.pop("description", None)
     described = {"description": description} if description else {}
-    return {"name": legal_tool_name(name), **described, "parameters": parameters}
+    return {"name": name, **described, "parameters": parameters}
+
+
+def _describes_a_function(schema: Schema) -> bool:
+    """Return whether core converts a dict whole; one with a name and `properties` loses these."""
+    has_own_schema = "properties" in schema and not _PARAMETERS & schema.keys()
+    return bool(_FUNCTIONS & schema.keys()) and not has_own_schema
 
 
 def _from_openai(inner: Schema) -> Schema:

@@ -9,7 +9,7 @@ from loopback import Call, LoopbackGateway, Reply
 from pydantic import BaseModel
 
 from langchain_qwen36 import ChatQwen36
-from langchain_qwen36._model.dict_schema import as_function
+from langchain_qwen36._request.dict_schema import as_function
 
 CITY = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
 FUNCTION = {"name": "city", "parameters": CITY}
@@ -26,6 +26,7 @@ class Branch(BaseModel):
     "schema",
     [
         pytest.param({"title": "city", **CITY}, id="json-schema"),
+        pytest.param({"name": "city", **CITY}, id="name-in-place-of-a-title"),
         pytest.param({"name": "city", "schema": CITY}, id="openai-inner"),
         pytest.param(
             {"type": "json_schema", "json_schema": {"name": "city", "schema": CITY}}, id="openai"
