@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any, assert_never, get_args
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_json_schema, convert_to_openai_tool
 from langchain_core.utils.pydantic import is_basemodel_subclass
+from typing_extensions import is_typeddict
 
 from langchain_qwen36._content.tool_names import legal_tool_name
 from langchain_qwen36._model.output_parser import StructuredOutputParser, target_of
 from langchain_qwen36._model.settings import Method
 from langchain_qwen36._model.value_schema import ValueParser, wrap
 from langchain_qwen36._request import tools as wire_tools
-from langchain_qwen36._request.dict_schema import as_function, with_value
+from langchain_qwen36._request.dict_schema import as_function, of_typed_dict, with_value
 from langchain_qwen36._request.tool_choice import choice_to_wire, wants_one_call
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def response_format_of(schema: Any, *, strict: bool | None = None) -> dict[str, 
     """Return `response_format` for a schema in any of LangChain's forms, or the one given."""
     if isinstance(schema, dict) and schema.get("type") in {"json_schema", "json_object", "text"}:
         return schema
-    schema = _described(schema) if isinstance(schema, dict) else schema
+    schema = _described(schema)
     function = convert_to_openai_tool(schema, strict=strict)["function"]
     body = {"name": legal_tool_name(function["name"]), "schema": function["parameters"]}
     if function.get("description"):
@@ -75,8 +76,18 @@ def response_format_of(schema: Any, *, strict: bool | None = None) -> dict[str, 
     return {"type": "json_schema", "json_schema": body}
 
 
-def _described(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema as a function; a title may have spaces, which no name of a tool has."""
+def _described(schema: Any) -> Any:
+    """Return a schema that core would not convert whole as a function; others as they are.
+
+    A title may have spaces, which no name of a tool has.
+    """
+    if is_typeddict(schema):
+        try:
+            convert_to_openai_tool(schema)
+        except TypeError:
+            return of_typed_dict(schema)
+    if not isinstance(schema, dict):
+        return schema
     function = as_function(schema)
     if "name" in schema or "name" not in function:
         return function
@@ -96,7 +107,7 @@ def structured_kwargs(
         raise ValueError(f"`method={method!r}` is not known; it is one of {get_args(Method)}.")
     if schema is None and method != "json_mode":
         raise ValueError(f"`method={method!r}` needs a `schema`; only json_mode goes without.")
-    schema = _described(schema) if isinstance(schema, dict) else schema
+    schema = _described(schema)
     wrapped = with_value(schema) if isinstance(schema, dict) else wrap(schema)
     make_parser = ValueParser if wrapped else StructuredOutputParser
     schema = wrapped or schema

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from pydantic import TypeAdapter
+from pydantic.errors import PydanticUserError
+
 Schema = dict[str, Any]
 
 _FUNCTIONS = frozenset({"name", "function", "toolSpec"})
@@ -39,6 +42,19 @@ def as_function(schema: Schema) -> Schema:
     description = parameters.pop("description", None)
     described = {"description": description} if description else {}
     return {"name": name, **described, "parameters": parameters}
+
+
+def of_typed_dict(typed_dict: type) -> Schema:
+    """Return a TypedDict as a function: core cannot read `Required` and `NotRequired`.
+
+    Raises:
+        ValueError: pydantic cannot read it either; the message says why.
+    """
+    try:
+        return as_function(TypeAdapter(typed_dict).json_schema())
+    except PydanticUserError as error:
+        why = str(error).partition("\n")[0]
+        raise ValueError(f"{typed_dict.__name__} cannot be read as a schema: {why}") from error
 
 
 def _describes_a_function(schema: Schema) -> bool:

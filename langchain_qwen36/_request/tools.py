@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
+from typing_extensions import is_typeddict  # it knows typing's own, too
 
 from langchain_qwen36._content.tool_names import LEGAL
-from langchain_qwen36._request.dict_schema import as_function
+from langchain_qwen36._request.dict_schema import as_function, of_typed_dict
 from langchain_qwen36._request.json_schema import (
     inline_refs,
     may_have_refs,
@@ -117,6 +118,8 @@ def _converted(tool: Any, strict: bool | None) -> Tool:
     try:
         return convert_to_openai_tool(tool, strict=strict)
     except (AttributeError, TypeError) as error:
+        if is_typeddict(tool):
+            return convert_to_openai_tool(of_typed_dict(tool), strict=strict)
         if callable(tool) and not isinstance(tool, type | BaseTool):
             raise ValueError(  # noqa: TRY004 - whatever is no tool is a ValueError
                 f"{tool!r} is no function that can be read as a tool: wrap it in a function with "

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import (
+    Any,
+    NotRequired,  # pydantic reads typing's from Python 3.12 on
+)
 
 import pytest
 from loopback import Call, LoopbackGateway, Reply
 from pydantic import BaseModel
+from typing_extensions import TypedDict
 
 from langchain_qwen36 import ChatQwen36
 from langchain_qwen36._request.dict_schema import as_function
+from langchain_qwen36._request.tools import to_wire
 
 CITY = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
 FUNCTION = {"name": "city", "parameters": CITY}
@@ -61,6 +66,33 @@ def test_description_and_strict_stay() -> None:
 def test_a_tools_dict_is_left_to_langchain(given: dict[str, Any]) -> None:
     """Core reads it whole."""
     assert as_function(given) is given
+
+
+class Place(TypedDict):
+    """A place."""
+
+    name: str
+    height: NotRequired[int]
+
+
+@pytest.mark.filterwarnings("ignore::langchain_qwen36.QwenWarning")
+@pytest.mark.parametrize("method", ["function_calling", "json_schema", "json_mode"])
+def test_a_typed_dict_may_say_what_is_not_required(gateway_server: Any, method: Any) -> None:
+    """Core raises an error of `typing` for it."""
+    server: LoopbackGateway = gateway_server("dashscope")
+    model = ChatQwen36(
+        gateway="dashscope", base_url=server.base_url, api_key=server.key, enable_thinking=False
+    )
+    asked = model.with_structured_output(Place, method=method)
+    assert asked.invoke("JSON, please.") == {"name": "some name"}
+    assert "height" in str(server.bodies[-1])
+
+
+def test_such_a_typed_dict_is_a_tool_too() -> None:
+    """With what is required, and its docstring."""
+    [tool] = to_wire([Place])
+    assert tool["function"]["description"] == "A place."
+    assert tool["function"]["parameters"]["required"] == ["name"]
 
 
 @pytest.mark.filterwarnings("ignore::langchain_qwen36.QwenWarning")
