@@ -147,7 +147,7 @@ class ToolCallAssembler:
         for call, end in zip(self._calls, finished, strict=True):
             text = end.suffix if call.arguments.is_streaming else end.raw
             if not call.opened:
-                deltas.append(self._opener(call, text))
+                deltas.append(self._opener(call, end.raw))
             elif text:
                 deltas.append(Delta("tool_call", 0, text, call.number))
             call.arguments.replace(end.raw)
@@ -171,7 +171,7 @@ class ToolCallAssembler:
         given_id = str(entry["id"]) if entry.get("id") not in (None, "") else None
         name = function.get("name")
         name = name if isinstance(name, str) else ""
-        args = _as_text(function.get("arguments", function.get("parameters")))
+        args = _as_text(next((function[key] for key in ARGUMENT_KEYS if key in function), None))
         if whole:
             call: _PartialToolCall | None = self._new(wire, given_id)
         else:
@@ -195,7 +195,7 @@ class ToolCallAssembler:
             if known is not None:
                 other = known.wire != wire or name != known.name
                 return None if name and other and known.arguments.is_complete else known
-            if here is None or name or (here.given_id and here.arguments.is_complete):
+            if here is None or not _is_amid(here, name, args):
                 return None
             return self._identify(here, given_id)
         if name:
@@ -239,7 +239,7 @@ class ToolCallAssembler:
 
     def _extend(self, call: _PartialToolCall, args: str, deltas: list[Delta]) -> None:
         new = call.arguments.add(args)
-        if not new and (call.opened or not call.arguments.is_object):
+        if not call.name or (not new and (call.opened or not call.arguments.is_object)):
             return
         # Earlier calls must be opened first, or merged chunks would change the order.
         deltas += [
@@ -247,9 +247,11 @@ class ToolCallAssembler:
             for earlier in self._calls[: call.number]
             if not earlier.opened
         ]
-        deltas.append(
-            Delta("tool_call", 0, new, call.number) if call.opened else self._opener(call, new)
-        )
+        if call.opened:
+            deltas.append(Delta("tool_call", 0, new, call.number))
+        else:
+            whole = call.arguments.text if call.arguments.is_streaming else new
+            deltas.append(self._opener(call, whole))
 
     def _opener(self, call: _PartialToolCall, args: str) -> Delta:
         call.opened = True
@@ -257,13 +259,29 @@ class ToolCallAssembler:
         return Delta("tool_call", 0, args, call.number, call.id, name or None)
 
 
+def _is_amid(call: _PartialToolCall, name: str, args: str) -> bool:
+    """Return whether a delta with another id than the call at its index is a piece of that call.
+
+    Some servers give each delta a new id, vLLM also the name again, where a tool was forced.
+    """
+    if not name:
+        return not (call.given_id and call.arguments.is_complete)
+    if name != call.name or not args.strip() or call.arguments.is_complete:
+        return False
+    return call.arguments.is_object or as_object(args) is None
+
+
 def _goes_on(call: _PartialToolCall, name: str, args: str) -> bool:
     """Return whether a named delta without an id continues the call at its index."""
+    if not call.name:
+        return True
     if call.arguments.is_complete:
         return call.name == name and (not args.strip() or call.arguments.is_outgrown_by(args))
     return call.arguments.is_empty or call.name == name or name.startswith(call.name)
 
 
+ARGUMENT_KEYS = ("arguments", "parameters", "input")
+"""Keys of a call's arguments: OpenAI's, and those of servers and models that mix up formats."""
 _MAX_INDEX_DIGITS = 6
 
 

@@ -192,6 +192,53 @@ TWO = [("f", {"a": 1}), ("g", {"b": 2})]
             id="a-new-id-on-every-delta",
         ),
         pytest.param(
+            [
+                tool_delta('{"a"', index=0, id="x1", name="f"),
+                tool_delta(": ", index=0, id="x2", name="f"),
+                tool_delta("1}", index=0, id="x3", name="f"),
+            ],
+            ONE,
+            id="a-new-id-and-the-name-on-every-delta",
+        ),
+        pytest.param(
+            [
+                tool_delta("", index=0, id="x1", name="f"),
+                tool_delta('{"a"', index=0, id="x2", name="f"),
+                tool_delta(": 1}", index=0, id="x3", name="f"),
+            ],
+            ONE,
+            id="a-new-id-and-the-name-behind-an-empty-delta",
+        ),
+        pytest.param(
+            [
+                tool_delta("{}", index=0, id="c1", name="f"),
+                tool_delta("{}", index=0, id="c2", name="f"),
+                tool_delta('{"b"', index=0, id="c3", name="g"),
+                tool_delta(": 2}", index=0, id="c3"),
+            ],
+            [("f", {}), ("f", {}), ("g", {"b": 2})],
+            id="whole-calls-with-ids-of-their-own-at-one-index",
+        ),
+        pytest.param(
+            [
+                tool_delta('{"a"', index=0, id="c1"),
+                tool_delta(": 1}", index=0),
+                tool_delta(None, index=0, name="f"),
+            ],
+            ONE,
+            id="the-name-behind-the-arguments",
+        ),
+        pytest.param(
+            [tool_delta('{"a"', index=0, id="c1"), tool_delta(": 1}", index=0, name="f")],
+            ONE,
+            id="the-name-amid-the-arguments",
+        ),
+        pytest.param(
+            [{"index": 0, "type": "tool_use", "id": "c1", "name": "f", "input": {"a": 1}}],
+            ONE,
+            id="arguments-under-anthropics-name",
+        ),
+        pytest.param(
             [tool_delta(index=0, name="f"), tool_delta(ARGS, index=0, id="c1")],
             ONE,
             id="id-comes-late",
