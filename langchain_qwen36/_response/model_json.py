@@ -67,7 +67,7 @@ def find_json(text: str, *, repair: bool = False) -> Any:
     text = text.strip(" \n\r\t\ufeff")
     readings: tuple[Callable[[], Any], ...] = (
         lambda: loads(text.strip("`")),
-        lambda: _value_at(text, 0)[0],
+        lambda: value_at(text, 0)[0],
         lambda: _in_fences(text),
         lambda: _alone(text),
     )
@@ -83,7 +83,7 @@ def partial_json(text: str) -> Any:
     body = text[start:].lstrip() if start >= 0 else ""
     if body[:1] not in ("{", "["):
         return NOT_JSON
-    value, _ = _value_at(body, 0)
+    value, _ = value_at(body, 0)
     if value is not NOT_JSON:
         return value
     return _closed(body)
@@ -109,7 +109,7 @@ def _is_open_number(rest: str) -> bool:
     return rest[-1:] in ("-", "+", ".", "e", "E") and not rest.strip("0123456789-+.eE")
 
 
-def _value_at(text: str, start: int) -> tuple[Any, int]:
+def value_at(text: str, start: int) -> tuple[Any, int]:
     """Return the object or list that begins at `start`, and its end."""
     if text[start : start + 1] not in ("{", "["):
         return NOT_JSON, start
@@ -124,7 +124,7 @@ def _in_fences(text: str) -> Any:
     found, failures, at = NOT_JSON, 0, 0
     while failures < _MAX_FAILURES and (at := text.find(_FENCE, at)) >= 0:
         start = _start_in_fence(text, at)
-        value, end = _value_at(text, start)
+        value, end = value_at(text, start)
         if value is NOT_JSON:
             failures += 1
             at = max(start, at + len(_FENCE))
@@ -149,7 +149,7 @@ def _alone(text: str) -> Any:
     """Return the value between words, unless there are several that differ."""
     found, failures, at = NOT_JSON, 0, 0
     while failures < _MAX_FAILURES and (bracket := _BRACKET.search(text, at)):
-        value, end = _value_at(text, bracket.start())
+        value, end = value_at(text, bracket.start())
         if value is NOT_JSON:
             failures += 1
             at = bracket.end()
@@ -163,7 +163,7 @@ def _alone(text: str) -> Any:
 def _repaired(text: str) -> Any:
     fence = text.find(_FENCE)
     bracket = _BRACKET.search(text, _start_in_fence(text, fence) if fence >= 0 else 0)
-    if bracket is None or _value_at(text, bracket.start())[0] is not NOT_JSON:
+    if bracket is None or value_at(text, bracket.start())[0] is not NOT_JSON:
         return NOT_JSON
     found = _closed(text[bracket.start() :].rstrip(" \n\r\t`"))
     return found if isinstance(found, dict | list) else NOT_JSON

@@ -67,11 +67,83 @@ def test_whole_blocks_become_calls(text: str, calls: list, rest: str) -> None:
     assert notes == {"tool_calls": "recovered from the text of the answer"}
 
 
+FUNCTION = XML.removeprefix("<tool_call>\n").removesuffix("\n</tool_call>")
+ROME = FUNCTION.replace("Paris", "Rome")
+TWO = [*CALL, ("get_weather", {"city": "Rome"})]
+
+
+@pytest.mark.pain("P24")
+@pytest.mark.parametrize(
+    ("text", "calls", "rest"),
+    [
+        pytest.param(f"Let me look.\n\n{FUNCTION}", CALL, "Let me look.", id="no-wrapper"),
+        pytest.param(f"{FUNCTION}\n</tool_call>", CALL, "", id="no-opening-tag"),
+        pytest.param(f"{FUNCTION}\n{ROME}\n</tool_call>", TWO, "", id="two-without-opening-tag"),
+        pytest.param(f"<tool_call>\n{FUNCTION}\n", CALL, "", id="no-closing-tag"),
+        pytest.param(f"<tool_call>{FUNCTION}<tool_call>{ROME}", TWO, "", id="no-closing-tags"),
+        pytest.param(f"<tool_call>\n{FUNCTION}\n{ROME}\n</tool_call>", TWO, "", id="one-wrapper"),
+        pytest.param(XML.replace("\n</parameter>", ""), CALL, "", id="no-end-of-a-parameter"),
+        pytest.param(XML.replace("</function>\n", ""), CALL, "", id="no-end-of-the-function"),
+        pytest.param(XML.replace("=city", '="city"'), CALL, "", id="quoted-parameter"),
+        pytest.param(
+            HERMES.removesuffix("</tool_call>"), CALL, "", id="hermes-without-closing-tag"
+        ),
+        pytest.param(HERMES.replace("}}", "}"), CALL, "", id="hermes-without-last-brace"),
+        pytest.param(HERMES.replace("}}", "}}}"), CALL, "", id="hermes-with-a-brace-too-many"),
+        pytest.param(HERMES.replace("arguments", "parameters"), CALL, "", id="hermes-parameters"),
+        pytest.param(
+            HERMES.replace("\n</", HERMES[11:-12].replace("Paris", "Rome") + "</"),
+            TWO,
+            "",
+            id="hermes-two-in-one-wrapper",
+        ),
+    ],
+)
+def test_forgotten_tags_do_not_hide_a_complete_call(text: str, calls: list, rest: str) -> None:
+    """Qwen forgets tags around its calls; a call that is complete without them is one."""
+    answer = agreed(text_chunks([text]), BOUND)
+    assert (calls, rest, []) == (answer["calls"], answer["text"], answer["invalid"])
+    assert answer == agreed(text_chunks(list(text)), BOUND)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param("echo </tool_call> test", id="end-of-the-call"),
+        pytest.param("a </function> b", id="end-of-the-function"),
+        pytest.param("a </parameter> b", id="end-of-a-parameter"),
+        pytest.param("<parameter=city>x", id="the-same-parameter"),
+        pytest.param("<parameter=other>x", id="another-parameter"),
+        pytest.param("<tool_call> and <function=get_weather>", id="the-beginning"),
+    ],
+)
+def test_tags_in_a_value_are_a_part_of_it(value: str) -> None:
+    """A model that writes about calls has their tags in its arguments, in either spelling."""
+    expected = [("get_weather", {"city": value})]
+    hermes = HERMES.replace('"Paris"', json.dumps(value))
+    for text in (XML.replace("Paris", value), hermes, f"{hermes}\n{XML}"):
+        assert agreed(text_chunks([text]), BOUND)["calls"][:1] == expected
+
+
+def test_a_parameter_ends_where_the_next_one_begins() -> None:
+    """Parameters do not nest, so a forgotten tag at the end of one means nothing else."""
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}, "b": {"type": "string"}}}
+    text = "<function=f>\n<parameter=a>\n1\n<parameter=b>\n2\n</function>"
+    answer = agreed(text_chunks([text]), request(tools={"f": schema}))
+    assert answer["calls"] == [("f", {"a": 1, "b": "2"})]
+
+
 @pytest.mark.pain("P24")
 @pytest.mark.parametrize(
     "text",
     [
         pytest.param("The tag <tool_call> opens a call.", id="prose"),
+        pytest.param("Write <function=get_weather> and go on.", id="prose-about-functions"),
+        pytest.param(FUNCTION.replace("get_weather", "rm_rf"), id="unknown-function"),
+        pytest.param(FUNCTION[:-3], id="half-a-function"),
+        pytest.param(f"```\n{FUNCTION}\n```", id="fenced-function"),
+        pytest.param(HERMES.replace("</tool_call>", "so"), id="hermes-and-prose"),
+        pytest.param(HERMES.replace('"Paris"}}', ""), id="hermes-without-its-end"),
         pytest.param("The tags `<tool_call>` and <tool_call>", id="prose-at-the-end"),
         pytest.param(XML.replace("get_weather", "rm_rf"), id="unknown-tool"),
         pytest.param(HERMES.replace("get_weather", "rm_rf"), id="unknown-tool-hermes"),
