@@ -239,6 +239,8 @@ class Choice:
                 case "thought":
                     self._settle_tags(deltas)
                     deltas += self.reasoning.add(piece.value)
+                case "other" if isinstance(refusal := piece.value.get("refusal"), str):
+                    self._keep({"refusal": refusal})
                 case "other":
                     self.extras.setdefault("content_parts", []).append(piece.value)
                 case never:

@@ -157,7 +157,8 @@ class CompletionReader:
         raw = payload.get("usage")
         if self.raw_usage is None and isinstance(raw, dict) and raw:
             self.raw_usage = raw
-        self.raw_usage = next(filter(usage.counted, _usages(payload)), self.raw_usage)
+        if (counted := next(filter(usage.counted, _usages(payload)), None)) is not None:
+            self.raw_usage = usage.later(self.raw_usage, counted)
         for name, value in payload.items():
             if name in _NO_FACTS or value is None or value == "":
                 continue

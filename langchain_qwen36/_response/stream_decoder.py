@@ -215,6 +215,8 @@ class StreamDecoder:
                 self._line(line, event, deltas)
 
     def _line(self, line: bytes, event: Event, deltas: list[Delta]) -> None:
+        # Some proxy frames the lines of an event stream as events once more.
+        line = line.removeprefix(b"data:")
         if _is_done(line):
             self._after_done(event)
         elif not self.done and not _is_keep_alive(line):

@@ -22,7 +22,7 @@ _MAX_REPEATED_CHARS = 50_000
 
 
 _MAX_GAPS = 8
-"""Leftover tags in a row that are dropped; more of them are the model's text."""
+"""Leftover tags in a row that are dropped, or quoted; more of them are the model's text."""
 
 
 class Split(NamedTuple):
@@ -43,7 +43,8 @@ class ThinkTagSplitter:
     the prompt. Such text is held back until the tag comes or the answer ends, since until then it
     may be either. Once `done`, the text is no longer searched, so that a literal tag in the answer
     stays. After the reasoning a further pair of tags counts only if it is blank, begins with a line
-    break, or repeats what is known: docs/quirks.md#reasoning-left-in-the-answer.
+    break, or repeats what is known: docs/quirks.md#reasoning-left-in-the-answer. A pair on one line
+    of lone text is a quotation.
 
     Args:
         lone: Whether the server may leave out the opening tag.
@@ -61,6 +62,7 @@ class ThinkTagSplitter:
         self._parts: list[str] = []
         self._size = 0
         self._gaps = 0
+        self._quoted_to = 0
 
     @property
     def done(self) -> bool:
@@ -130,7 +132,7 @@ class ThinkTagSplitter:
     def _clear(self) -> None:
         self._held = ""
         self._parts = []
-        self._size = 0
+        self._size = self._quoted_to = 0
 
     def _start(self, text: str) -> Split:
         shown = text.lstrip()
@@ -168,18 +170,30 @@ class ThinkTagSplitter:
         window = self._held + text
         self._parts.append(text)
         self._size += len(text)
-        if _CLOSE in window:
-            before, _, rest = "".join(self._parts).partition(_CLOSE)
+        if _CLOSE in window and (at := self._close_in("".join(self._parts))) is not None:
+            whole = "".join(self._parts)
+            before, rest = whole[:at], whole[at + len(_CLOSE) :]
             own_line = before.rstrip(" ")[-1:] in ("", "\n") and len(before) <= MAX_HELD_CHARS
             if own_line or self._max_held is None:
                 self._clear()
                 split = self._gap(rest)
                 return Split(before.strip("\n") + split.reasoning, split.content)
             return self.finish()
-        if self._max_held is not None and self._size > self._max_held:
+        too_long = self._max_held is not None and self._size > self._max_held
+        if too_long or self._gaps > _MAX_GAPS:
             return self.finish()
-        self._held = window[-len(_CLOSE) + 1 :]
+        self._held = window.rpartition(_CLOSE)[2][-len(_CLOSE) + 1 :]
         return _NOTHING
+
+    def _close_in(self, text: str) -> int | None:
+        """Return where the closing tag of the reasoning is; one in a quoted pair is none."""
+        while (at := text.find(_CLOSE, self._quoted_to)) >= 0:
+            line = max(text.rfind("\n", 0, at) + 1, self._quoted_to)
+            if _OPEN not in text[line:at]:
+                return at
+            self._gaps += 1
+            self._quoted_to = at + len(_CLOSE)
+        return None
 
     def _gap(self, text: str) -> Split:
         """Drop the newlines that Qwen's template puts between the tag and the answer."""

@@ -73,7 +73,7 @@ def from_wire(raw: Mapping[str, Any] | None) -> UsageMetadata | None:
     if written is None:
         written = max((total or 0) - read, 0)
     usage = UsageMetadata(
-        input_tokens=read, output_tokens=written, total_tokens=total or read + written
+        input_tokens=read, output_tokens=written, total_tokens=max(total or 0, read + written)
     )
     if input_details := _input_details(raw, read):
         usage["input_token_details"] = input_details
@@ -88,6 +88,17 @@ def counted(raw: Mapping[str, Any]) -> bool:
     See docs/quirks.md#usage-on-every-chunk.
     """
     return bool(_first(raw, _INPUT) or _first(raw, _OUTPUT) or _count(raw.get("total_tokens")))
+
+
+def later(raw: Mapping[str, Any] | None, new: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the newer of two usage objects, with the counts that only the older one has.
+
+    Some servers count the input in the first chunk and the output in the last one.
+    """
+    lacking = [paths for paths in (_INPUT, _OUTPUT) if not _first(new, paths)]
+    if not raw or not any(_first(raw, paths) for paths in lacking):
+        return new
+    return {**raw, **{name: value for name, value in new.items() if value or name not in raw}}
 
 
 def _input_details(raw: Mapping[str, Any], read: int) -> InputTokenDetails:
@@ -127,15 +138,15 @@ def _first(raw: Mapping[str, Any], paths: _Paths) -> int | None:
 
 
 _MAX_COUNT = 10**12
-"""Most tokens; a larger number is no count."""
+"""Most tokens; a larger number is no count, nor is one below 0, as some servers write unknown."""
 _MAX_DIGITS = 13
 
 
 def _count(value: Any) -> int | None:
     if type(value) is int:
-        return value if -_MAX_COUNT < value < _MAX_COUNT else None
+        return value if 0 <= value < _MAX_COUNT else None
     if isinstance(value, str) and value.isdecimal() and len(value) <= _MAX_DIGITS:
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return int(value) if -_MAX_COUNT < value < _MAX_COUNT else None
+    return int(value) if 0 <= value < _MAX_COUNT else None

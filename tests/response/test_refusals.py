@@ -17,9 +17,10 @@ from langchain_qwen36._response.refusals import refusal_block
 BLOCK = {"type": "refusal", "refusal": "I cannot help."}
 STREAM = [chunk({"refusal": "I cannot "}), chunk({"refusal": "help."}), chunk(finish="stop")]
 WHOLE = [completion({"content": None, "refusal": "I cannot help."})]
+PARTS = [completion({"content": [BLOCK]})]
 
 
-@pytest.mark.parametrize("payloads", [STREAM, WHOLE], ids=["streamed", "whole"])
+@pytest.mark.parametrize("payloads", [STREAM, WHOLE, PARTS], ids=["streamed", "whole", "part"])
 @pytest.mark.parametrize("style", ["invoke", "merged", "v3"])
 def test_a_refusal_is_a_content_block(payloads: list[dict], style: str) -> None:
     """Every call style shows LangChain's refusal block, and the reason in core's word."""

@@ -40,6 +40,7 @@ EVENTS = "text/event-stream"
         pytest.param([WHOLE[0], b"data: [PING]\n\n", *WHOLE[1:]], id="ping-in-brackets"),
         pytest.param([WHOLE[0], b"data: keep-alive\n\n", *WHOLE[1:]], id="keep-alive"),
         pytest.param([b"data: : PROCESSING\n\n", *WHOLE], id="comment-as-data"),
+        pytest.param([b"data: " + event for event in WHOLE], id="events-in-events"),
         pytest.param([b"event: ping\ndata: 2026-11-21\n\n", *WHOLE], id="event-called-ping"),
         pytest.param(
             [
@@ -123,6 +124,13 @@ def test_words_in_place_of_a_stream_are_told(mode: Mode, kind: str) -> None:
                      InvalidRequestError, id="choices-null"),
         pytest.param({"code": 500, "message": "bad", "choices": []}, ServerError, id="no-choices"),
         pytest.param({"errors": [{"message": "bad"}]}, ServerError, id="errors"),
+        pytest.param({"code": 1001, "msg": "bad"}, ServerError, id="msg"),
+        pytest.param({"errCode": "E1", "errMsg": "bad"}, ServerError, id="error-message"),
+        pytest.param({"success": False, "message": "bad"}, ServerError, id="no-success"),
+        pytest.param({"status": "error", "message": "bad"}, ServerError, id="status"),
+        pytest.param({"type": "error", "message": "bad"}, ServerError, id="type"),
+        pytest.param({"choices": [{"index": 0, "delta": {"error": {"message": "bad"}}}]},
+                     ServerError, id="in-a-delta"),
     ],
 )  # fmt: skip
 def test_a_flat_error_amid_a_stream_is_an_error(
@@ -133,6 +141,20 @@ def test_a_flat_error_amid_a_stream_is_an_error(
     assert type(outcome.error) is error
     assert outcome.error.message.startswith("bad")
     assert outcome.error.partial.text == "Hi"
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        pytest.param({"code": 200, "msg": "go on"}, id="status-of-a-success"),
+        pytest.param({"code": "10000", "message": "Success"}, id="word-of-a-success"),
+        pytest.param({"status": "error"}, id="no-text"),
+    ],
+)
+def test_a_payload_that_tells_of_no_error_is_none(mode: Mode, payload: dict) -> None:
+    """Gateways that wrap payloads say in each that all is well."""
+    outcome = ask(mode, stream([text("Hi"), sse(payload), FINISH]), max_retries=0)
+    assert (outcome.error, outcome.message.text) == (None, "Hi")
 
 
 def test_what_looks_like_no_sign_of_life_is_an_error(mode: Mode) -> None:

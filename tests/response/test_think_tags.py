@@ -43,6 +43,18 @@ def test_paired_tags_count_only_at_the_start(text: str, expected: tuple[str, str
     ("text", "expected"),
     [
         pytest.param("draft</think>\n\nans", ("draft", "ans"), id="lone"),
+        pytest.param("Use `<think>x</think>`.", ("", "Use `<think>x</think>`."), id="quoted"),
+        pytest.param(
+            "as `<think>x</think>`\n</think>\n\nans",
+            ("as `<think>x</think>`", "ans"),
+            id="quoted-and-lone",
+        ),
+        pytest.param(
+            "no <think>\nmore\n</think>ans", ("no <think>\nmore", "ans"), id="half-a-pair"
+        ),
+        pytest.param(
+            "<i><think>a</think>" * 9 + "b", ("", "<i><think>a</think>" * 9 + "b"), id="many"
+        ),
         pytest.param("\ndraft\n</think>\n\nans", ("draft", "ans"), id="newlines"),
         pytest.param("draft</think>a</think>b", ("draft", "a</think>b"), id="literal-tag-later"),
         pytest.param("an answer", ("", "an answer"), id="never-closed"),

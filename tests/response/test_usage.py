@@ -171,6 +171,16 @@ if TYPE_CHECKING:
             id="t1-no-number-is-no-count",
         ),
         pytest.param(
+            USAGE | {"prompt_tokens": -1, "prompt_tokens_details": {"cached_tokens": -1}},
+            {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15},
+            id="below-zero-is-unknown",
+        ),
+        pytest.param(
+            USAGE | {"total_tokens": 5},
+            {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15},
+            id="a-total-is-no-less-than-its-parts",
+        ),
+        pytest.param(
             {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
             {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0},
             id="a-cached-response-cost-nothing",
@@ -210,6 +220,19 @@ ZERO = {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}
         pytest.param([USAGE, None, {}], id="empty-last"),
         pytest.param([None, USAGE, None], id="amid-nulls"),
         pytest.param([USAGE, "none", ["none"]], id="another-shape-last"),
+        pytest.param(
+            [ZERO | {"prompt_tokens": 10}, None, {"completion_tokens": 5}], id="one-count-on-each"
+        ),
+        pytest.param(
+            [
+                ZERO | {"prompt_tokens": 10, "total_tokens": 10},
+                None,
+                ZERO | {"completion_tokens": 5, "total_tokens": 5},
+            ],
+            id="one-count-on-each-beside-zeros",
+        ),
+        pytest.param([{"input_tokens": 10}, None, {"output_tokens": 5}], id="anthropics-names"),
+        pytest.param([USAGE, None, USAGE | {"completion_tokens": 0}], id="no-output-last"),
     ],
 )
 def test_the_last_count_is_the_count(usages: list[dict | None]) -> None:

@@ -83,22 +83,33 @@ def _choice_error(choice: Any) -> ErrorBody | None:
     """
     if not isinstance(choice, dict):
         return None
-    if choice.get("error"):
-        return _parse(choice)
+    for part in (choice, choice.get("delta"), choice.get("message")):
+        if isinstance(part, dict) and part.get("error"):
+            return _parse(part)
     if choice.get("finish_reason") == "error":
         return ErrorBody(message="The model behind the gateway failed and did not say why")
     return None
+
+
+_SUCCESS = frozenset({"success", "ok", "200", "0"})
+_FAILURE = frozenset({"error", "failed", "failure"})
 
 
 def _is_flat_error(payload: Mapping[str, Any]) -> bool:
     """Return whether an object is like `{"code", "message"}`, but not `{"code": 200, …}`."""
     if "detail" in payload or "error_code" in payload or payload.get("errors"):
         return True
-    code = payload.get("statusCode") or payload.get("code")
-    if not payload.get("message") or not code:
+    text = _message(None, payload)
+    if not text or text.lower() in _SUCCESS:
         return False
-    status = _status(code)
-    return str(code).lower() not in {"success", "ok", "200", "0"} if status is None else True
+    words = {str(payload.get(key)).lower() for key in ("type", "status")}
+    if payload.get("success") is False or words & _FAILURE:
+        return True
+    code = next((code for key in _CODES if (code := payload.get(key))), None)
+    return code is not None and (_status(code) is not None or str(code).lower() not in _SUCCESS)
+
+
+_CODES = ("statusCode", "code", "errorCode", "errCode")
 
 
 def _parse(payload: Mapping[str, Any]) -> ErrorBody:
@@ -121,7 +132,8 @@ def _parse(payload: Mapping[str, Any]) -> ErrorBody:
 def _message(inner: Any, error: Mapping[str, Any]) -> str:
     """Return the first text of an error's fields, the plainest field first."""
     texts = (inner, error.get("message"), error.get("localized_message"), error.get("detail"))
-    for text in (*texts, error.get("msg"), error.get("errors"), error.get("error_code")):
+    others = (error.get(key) for key in ("msg", "error_msg", "errMsg", "errors", "error_code"))
+    for text in (*texts, *others):
         if isinstance(text, str) and text.strip():
             # Some 400s are framed as an event inside their own message:
             # docs/quirks.md#errors-within-http-200.
