@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 
 from langchain_qwen36._content.reasoning_details import Item
 from langchain_qwen36._response.answer_start import AnswerStart
+from langchain_qwen36._response.call_leftovers import CallLeftovers, without_leftovers
 from langchain_qwen36._response.content_parts import iter_content_parts
 from langchain_qwen36._response.delta import Delta
 from langchain_qwen36._response.reasoning import REASONING_FIELDS, Reasoning, as_list
@@ -79,6 +80,8 @@ class Choice:
         may_call = request.tools and request.body.get("tool_choice") != "none"
         self._finder = ToolCallFinder(request.tools) if may_call else None
         self._start: AnswerStart | None = AnswerStart()
+        self._called = False
+        self._leftovers = CallLeftovers()
 
     @property
     def reason(self) -> str | None:
@@ -99,8 +102,9 @@ class Choice:
         """Add the choice of one chunk; return its deltas."""
         self.plain = None
         delta: dict[str, Any] | None = choice.get("delta")
-        streamed, whole = isinstance(delta, dict), False
-        if not isinstance(delta, dict):
+        streamed, whole = True, False
+        if not isinstance(delta, dict) or (not delta and _says_something(choice.get("message"))):
+            streamed = False
             whole = not self._in_messages
             delta = self._message(choice)
         if choice.get("finish_reason"):
@@ -115,7 +119,8 @@ class Choice:
             # Nearly every chunk of an answer ends here; the rest of this class is for the others.
             content = delta.get("content")
             reasoning = delta.get("reasoning_content")
-            if content and not reasoning and self._start is None and type(content) is str:
+            at_text = self._start is None and not self._called
+            if content and not reasoning and at_text and type(content) is str:
                 self.plain = "text"
                 return self.append_plain(content)
             if reasoning and not content and self._streams_reasoning and type(reasoning) is str:
@@ -158,10 +163,11 @@ class Choice:
                 deltas += self.calls.add(name, args)
             self.recovered = bool(calls)
             self._finder = None
+        self._emit(self._leftovers.finish(), deltas)
         if self._start is not None:
             text = self._start.finish(truncated=truncated, has_calls=bool(self.calls))
             self._start = None
-            self._show(text, deltas)
+            self._emit(text, deltas)
         self._settle_reasoning(deltas, is_answer=not truncated and not self.calls and not self.text)
         return deltas + self.calls.finish(cut=self.truncated, limit_met=limit_met)
 
@@ -174,7 +180,7 @@ class Choice:
         start = self._start.held() if self._start is not None else ""
         held = self._tags.held().content if self._tags is not None else ""
         kept = self._finder.held() if self._finder is not None else ""
-        return "".join(self.text) + start + kept + held
+        return "".join(self.text) + start + self._leftovers.held() + kept + held
 
     def full_reasoning(self) -> str:
         """Return the reasoning so far, with the text that is held back."""
@@ -188,7 +194,9 @@ class Choice:
         the whole answer at its end.
         """
         message = choice.get("message") or choice.get("text")
-        has_deltas = not self._in_messages and (self.text or self.reasoning.pieces or self.calls)
+        has_deltas = not self._in_messages and (
+            self.full_text() or self.full_reasoning() or self.calls
+        )
         if not message or has_deltas:
             return {}
         self._in_messages = True
@@ -200,13 +208,17 @@ class Choice:
             self._separate_tags(deltas)
             deltas += self.reasoning.add(reasoning)
         content = delta.get("content")
+        tool_calls = _tool_calls(delta)
         if content:
+            if tool_calls and isinstance(content, str):
+                content = without_leftovers(content)
             self._content(content, deltas)
-        if tool_calls := _tool_calls(delta):
+        if tool_calls:
             # Text held back because of its tags comes before the call.
             self._settle_tags(deltas)
             self._release_finder(deltas)
             self._settle_reasoning(deltas)
+            self._called = True
             deltas += self.calls.feed(tool_calls, whole=whole)
         if not delta.keys() <= _KNOWN or delta.get("refusal") or delta.get("provider_metadata"):
             self._keep(delta)
@@ -265,6 +277,9 @@ class Choice:
         return text if self._finder is None else self._finder.feed(text)
 
     def _show(self, text: str, deltas: list[Delta]) -> None:
+        self._emit(self._leftovers.feed(text) if self._called else text, deltas)
+
+    def _emit(self, text: str, deltas: list[Delta]) -> None:
         if text and self._start is not None:
             text = self._start.feed(text, self.reasoning.collected())
             if text:
@@ -294,7 +309,7 @@ class Choice:
         See docs/quirks.md#tool-calls-left-as-text.
         """
         if self._finder is not None:
-            self._show(self._finder.held(), deltas)
+            self._show(without_leftovers(self._finder.held()), deltas)
             self._finder = None
 
     def _finish_reason(self, choice: Mapping[str, Any]) -> None:
@@ -333,6 +348,13 @@ class Choice:
                 self.extras.setdefault(name, []).extend(value)
             elif isinstance(value, dict):
                 self.partial_objects.setdefault(name, Item()).add(value)
+
+
+def _says_something(message: Any) -> bool:
+    """Return whether a message beside an empty delta holds any part of an answer."""
+    return isinstance(message, dict) and any(
+        message.get(name) for name in ("content", "tool_calls", *REASONING_FIELDS)
+    )
 
 
 def _tool_calls(delta: Mapping[str, Any]) -> list[Any]:

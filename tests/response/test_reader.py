@@ -307,3 +307,13 @@ def test_every_style_says_the_same(prose, args, finish: str, tools: bool) -> Non
         assert answer["text"] == ""
         assert (calls and not text.strip()) or (finish == "length" and text.strip() in thoughts)
     assert len(calls) == len(answer["calls"]) + len(answer["invalid"])
+
+
+@pytest.mark.parametrize("empty", [{}, None])
+@pytest.mark.parametrize("before", [(), ("Hel", "lo")], ids=["alone", "behind-deltas"])
+def test_a_message_beside_an_empty_delta_is_read_once(before: tuple, empty: dict | None) -> None:
+    """Some servers end with the whole message; it counts only where no delta came before."""
+    last = chunk(finish="stop")
+    last["choices"][0] |= {"delta": empty, "message": {"role": "assistant", "content": "Hello"}}
+    answer = agreed([*(chunk({"content": piece}) for piece in before), last])
+    assert (answer["text"], answer["finish"]) == ("Hello", "stop")
