@@ -32,18 +32,29 @@ _KNOWN = _PLAIN | {
 _NO_REASONS = frozenset({"null", "None"})
 """Words that some servers write instead of null."""
 _OPENAI_REASONS = {
+    "stop": "stop",
     "eos": "stop",
     "eos_token": "stop",
     "end_turn": "stop",
     "stop_sequence": "stop",
+    "complete": "stop",
     "completed": "stop",
-    "STOP": "stop",
+    "length": "length",
     "max_tokens": "length",
-    "MAX_TOKENS": "length",
+    "max_output_tokens": "length",
+    "max_length": "length",
+    "model_length": "length",
+    "tool_calls": "tool_calls",
+    "tool_call": "tool_calls",
     "tool_use": "tool_calls",
     "function_call": "tool_calls",
+    "function_calls": "tool_calls",
+    "content_filter": "content_filter",
+    "content_filtered": "content_filter",
+    "safety": "content_filter",
+    "sensitive": "content_filter",
 }
-"""Other servers' finish reasons as OpenAI's; one that is not listed stays as it is."""
+"""Finish reasons, in small letters, as OpenAI names them; one that is not listed stays as it is."""
 
 
 class Choice:
@@ -91,7 +102,8 @@ class Choice:
         """
         if self.calls.cut_by_limit:
             return "length"
-        return _OPENAI_REASONS.get(self.raw_finish, self.raw_finish) if self.raw_finish else None
+        raw = self.raw_finish
+        return _OPENAI_REASONS.get(raw.lower(), raw) if raw else None
 
     @property
     def truncated(self) -> bool:

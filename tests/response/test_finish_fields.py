@@ -30,6 +30,26 @@ def test_every_finish_reason_has_one_of_cores_words(payloads, raw, normalized, s
     assert (metadata["finish_reason"], metadata["normalized_finish_reason"]) == (raw, normalized)
 
 
+@pytest.mark.parametrize(
+    ("word", "expected"),
+    [
+        pytest.param("COMPLETE", "stop", id="stop"),
+        pytest.param("STOP", "stop", id="capitals"),
+        pytest.param("model_length", "length", id="length"),
+        pytest.param("SAFETY", "content_filter", id="filter"),
+        pytest.param("tool_call", "tool_calls", id="singular"),
+        pytest.param("TOOL_CALLS", "tool_calls", id="calls-in-capitals"),
+    ],
+)
+def test_other_servers_words_are_known(word: str, expected: str) -> None:
+    """A word for an end that was none would cut a call without arguments that is whole."""
+    answer = read(call_chunks(tool_delta("", id="c", name="f"), finish=word)).invoke
+    is_whole = expected in ("stop", "tool_calls")
+    assert bool(answer.tool_calls) == is_whole
+    finish = "tool_calls" if is_whole else expected
+    assert answer.response_metadata["finish_reason"] == finish
+
+
 def test_the_last_event_carries_the_finish_fields_where_core_reads_them() -> None:
     """Readers of v3 events find them beside the usage, not only in the metadata."""
     last = read(FILTERED).events[-1]
