@@ -130,12 +130,14 @@ def merge(
         values["stop"] = _checked("stop", stop)
     if wants_one_call(kwargs.get("tool_choice")):
         values["parallel_tool_calls"] = False
+    params = values["model_kwargs"] | {
+        wire: values[name] for name, wire in _WIRE_PARAMS.items() if values[name] is not None
+    }
     tools = wire_tools.to_wire(kwargs.get("tools") or (), strict=kwargs.get("strict"))
     return Settings(
         model=model_name(fields, kwargs),
         wire_model=wire_model,
-        params=values["model_kwargs"]
-        | {wire: values[name] for name, wire in _WIRE_PARAMS.items() if values[name] is not None},
+        params=_completed(params),
         thinking=_thinking(fields, kwargs),
         tools=tools,
         tool_choice=choice_to_wire(kwargs.get("tool_choice"), tools),
@@ -154,6 +156,18 @@ def merge(
         offer=offer,
         price_discount=fields.price_discount,
     )
+
+
+def _completed(params: dict[str, Any]) -> dict[str, Any]:
+    """Leave out an empty list of stop words, and ask for what `top_logprobs` are a part of.
+
+    Servers refuse `stop: []`, and `top_logprobs` without `logprobs`.
+    """
+    if params.get("stop") == []:
+        del params["stop"]
+    if params.get("top_logprobs"):
+        params.setdefault("logprobs", True)
+    return params
 
 
 def _checked(name: str, value: Any) -> Any:

@@ -14,6 +14,11 @@ FOREIGN_NAMES = frozenset({"reasoning", "stream_options"})
 
 _TRANSLATED = FOREIGN_NAMES | {"model_kwargs"}
 
+_DECIDED = frozenset({"response_format", "parallel_tool_calls"})
+"""Settings that depend on others, which ChatOpenAI's users write into `model_kwargs`."""
+
+_OUT_OF_KWARGS = _DECIDED | {"stream_options", "extra_body"}
+
 _REASONING = {
     "effort": "reasoning_effort",
     "max_tokens": "thinking_budget",
@@ -30,6 +35,7 @@ def translate(settings: Mapping[str, Any]) -> dict[str, Any]:
     - `reasoning={"effort": …, "max_tokens": …, "enabled": …}` (ChatOpenAI, ChatOpenRouter) and
       `reasoning=True` (ChatOllama) become `reasoning_effort`, `thinking_budget`, `enable_thinking`.
     - `stream_options={"include_usage": …}`, also inside `model_kwargs`, becomes `stream_usage`.
+    - `extra_body` and settings that depend on others leave `model_kwargs` for their own fields.
     - `max_retries=None` is the default.
 
     Raises:
@@ -42,10 +48,14 @@ def translate(settings: Mapping[str, Any]) -> dict[str, Any]:
     _add(ours, _from_reasoning(settings.get("reasoning")), "reasoning")
     _add(ours, _from_stream_options(settings.get("stream_options")), "stream_options")
     kwargs = ours.get("model_kwargs")
-    if isinstance(kwargs, dict) and "stream_options" in kwargs:
-        ours["model_kwargs"] = {k: v for k, v in kwargs.items() if k != "stream_options"}
-        options = _from_stream_options(kwargs["stream_options"])
+    if isinstance(kwargs, dict) and not _OUT_OF_KWARGS.isdisjoint(kwargs):
+        ours["model_kwargs"] = {k: v for k, v in kwargs.items() if k not in _OUT_OF_KWARGS}
+        options = _from_stream_options(kwargs.get("stream_options"))
         _add(ours, options, "model_kwargs['stream_options']")
+        for name in _DECIDED & kwargs.keys():
+            _add(ours, {name: kwargs[name]}, f"model_kwargs[{name!r}]")
+        if extra := kwargs.get("extra_body"):
+            ours["extra_body"] = {**extra, **(ours.get("extra_body") or {})}
     if "max_retries" in ours and ours["max_retries"] is None:
         del ours["max_retries"]
     return ours

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from math import isfinite
 from typing import TYPE_CHECKING, Any, assert_never
 
 import orjson
 from langchain_core.messages import HumanMessage
 
 from langchain_qwen36._content.history import ends_with_an_answer
+from langchain_qwen36._content.source import replace_lone_surrogates
 from langchain_qwen36._content.tool_names import legal_tool_name
 from langchain_qwen36._request import cache_control
 from langchain_qwen36._request import messages as wire_messages
@@ -164,14 +167,43 @@ def to_bytes(body: Mapping[str, Any]) -> bytes:
     """Write a body as JSON.
 
     Raises:
-        MessageError: JSON cannot hold a value: a set, half a surrogate pair in a name.
+        MessageError: JSON cannot hold a value, such as a set.
     """
     try:
         written = orjson.dumps(body)
-    except TypeError as error:
-        raise MessageError(f"The request cannot be written as JSON: {error}.") from None
+    except TypeError:
+        return _foreign_to_bytes(body)
     # orjson 3.13 leaves 4 KB behind a short text, which a call holds as long as it waits.
     return bytes(memoryview(written)) if len(written) < _COPIED_BELOW else written
+
+
+def _foreign_to_bytes(body: Mapping[str, Any]) -> bytes:
+    """Write what orjson refuses though JSON holds it: large integers, half an emoji.
+
+    A description that a JavaScript server cut by its length ends in half a surrogate pair, and Rust
+    writes the largest number of 128 bits into a schema.
+    """
+    try:
+        text = json.dumps(_encodable(body), ensure_ascii=False, default=_plain)
+    except (TypeError, ValueError) as error:
+        raise MessageError(f"The request cannot be written as JSON: {error}.") from None
+    return text.encode()
+
+
+def _plain(value: Any) -> Any:
+    """Return a date, a UUID or a dataclass as orjson writes it."""
+    return orjson.loads(orjson.dumps(value))
+
+
+def _encodable(value: Any) -> Any:
+    """Return a value without lone surrogates; what is not finite is null, as orjson writes it."""
+    if isinstance(value, str):
+        return replace_lone_surrogates(value)
+    if isinstance(value, dict):
+        return {_encodable(key): _encodable(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_encodable(item) for item in value]
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _streams(plan: RequestPlan, gateway: Gateway, *, wanted: bool) -> bool:
@@ -199,7 +231,7 @@ def _with_json_words(
     if plan.response_format is None or plan.response_format.get("type") != "json_object":
         return messages
     if plan.hint is not None:
-        schema = orjson.dumps(plan.hint).decode()
+        schema = to_bytes(plan.hint).decode()
         words = f"{_JSON_WORDS} It must fit this JSON schema:\n{schema}"
     elif gateway.needs_word_json and b"json" not in orjson.dumps(_texts(messages)).lower():
         words = _JSON_WORDS

@@ -39,10 +39,11 @@ def normalize_parameters(schema: Any) -> dict[str, Any]:
     A boolean sub-schema becomes an object, a `$ref` to nowhere and a null keyword are left out.
     """
     parameters = normalize_schema(schema if isinstance(schema, dict) else {})
-    if not ({"$ref", "anyOf", "oneOf", "allOf"} & parameters.keys()):
-        properties = parameters.get("properties")
-        parameters["type"] = "object"
-        parameters["properties"] = properties if isinstance(properties, dict) else {}
+    if {"$ref", "anyOf", "oneOf", "allOf"} & parameters.keys():
+        return {"type": "object", **parameters}  # arguments are an object whatever the choice
+    properties = parameters.get("properties")
+    parameters["type"] = "object"
+    parameters["properties"] = properties if isinstance(properties, dict) else {}
     return parameters
 
 
@@ -100,7 +101,10 @@ def _subschemas(key: str, value: Any) -> Iterator[Any]:
 
 def may_have_refs(schema: Any) -> bool:
     """Return whether `$ref` occurs: a search of the text is far cheaper than a walk."""
-    return b'"$ref"' in orjson.dumps(schema, default=str)
+    try:
+        return b'"$ref"' in orjson.dumps(schema, default=str)
+    except TypeError:  # half an emoji, or an integer beyond 64 bits: the walk decides
+        return True
 
 
 def inline_refs(schema: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -304,6 +304,26 @@ class TestOtherClassesForms:
         assert "stream_options" not in server.bodies[-1]
         assert kwargs == {"stream_options": {"include_usage": True}}
 
+    @pytest.mark.filterwarnings("ignore::langchain_qwen36.QwenWarning")
+    def test_what_depends_on_other_settings_leaves_model_kwargs(self, gateway_server):
+        """ChatOpenAI's users write it there; left there, JSON was asked for while thinking."""
+        server = gateway_server("dashscope")
+        kwargs = {"response_format": {"type": "json_object"}, "parallel_tool_calls": False}
+        asked = model(base_url=server.base_url, api_key=server.key, model_kwargs=kwargs)
+        asked.invoke("A city as JSON.")
+        assert server.bodies[-1]["enable_thinking"] is False
+        assert (asked.response_format, asked.parallel_tool_calls) == (
+            {"type": "json_object"},
+            False,
+        )
+
+    def test_extra_body_in_model_kwargs_goes_into_the_body(self):
+        """OpenAI's client spreads it there; as a key of the body no server reads it."""
+        inner = {"chat_template_kwargs": {"enable_thinking": False}, "a": 1}
+        made = model(model_kwargs={"extra_body": inner, "seed": 7}, extra_body={"a": 2})
+        assert made.extra_body == inner | {"a": 2}
+        assert made.model_kwargs == {"seed": 7}
+
     def test_no_number_of_retries_is_the_default(self):
         """`max_retries=None`, as all other chat models take it, is 2."""
         assert model(max_retries=None).max_retries == 2

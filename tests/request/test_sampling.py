@@ -207,3 +207,22 @@ async def test_several_answers_while_thinking_are_refused_where_the_server_does(
     with pytest.raises(UnsupportedSettingError, match=r"n=2.*enable_thinking=False"):
         await way(ours(server, n=2))
     assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    ("said", "sent"),
+    [
+        pytest.param({"stop": []}, {}, id="no-stop-words"),
+        pytest.param({"top_logprobs": 2}, {"top_logprobs": 2, "logprobs": True}, id="top"),
+        pytest.param({"top_logprobs": 0}, {"top_logprobs": 0}, id="none-at-the-top"),
+    ],
+)
+def test_what_servers_refuse_by_itself_is_completed(
+    gateway_server: Server, said: dict[str, Any], sent: dict[str, Any]
+) -> None:
+    """An empty list of stop words says nothing; `top_logprobs` are a part of `logprobs`."""
+    server = gateway_server("vllm")
+    where = {"gateway": "vllm", "base_url": server.base_url, "api_key": server.key}
+    ChatQwen36(model="qwen3.6-27b", **where).invoke("Hi", **said)
+    keys = ("stop", "logprobs", "top_logprobs")
+    assert {key: server.bodies[0][key] for key in keys if key in server.bodies[0]} == sent
