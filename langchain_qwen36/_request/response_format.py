@@ -45,6 +45,8 @@ def adapt_response_format(
     match gateway.json_object:
         case "always":
             return plan
+        case "as_schema":
+            return _as_schema(plan)
         case "unless_thinking":
             if plan.thinking.on is False:
                 return plan
@@ -57,6 +59,14 @@ def adapt_response_format(
             return replace(plan, thinking=off, notes={**plan.notes, **off.notes, **note})
         case never:
             assert_never(never)
+
+
+def _as_schema(plan: RequestPlan) -> RequestPlan:
+    """Replace json_object by the answer's schema, or by that of any object."""
+    if plan.response_format is None or plan.response_format["type"] != "json_object":
+        return plan
+    inner = {"name": "answer", "schema": plan.hint or {"type": "object"}}
+    return replace(plan, response_format={"type": "json_schema", "json_schema": inner})
 
 
 def takes_schema(gateway: Gateway, model: Model | None) -> bool:

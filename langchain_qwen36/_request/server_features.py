@@ -32,6 +32,7 @@ def check_server_features(
     Raises:
         UnsupportedSettingError: the message names the setting, the gateway, and what to do instead.
     """
+    _check_tools(settings, gateway)
     if gateway.server_features is None:
         return
     for name in _FEATURES:
@@ -43,6 +44,25 @@ def check_server_features(
                 f"out, or choose a gateway that has it; {_ALL_THE_SAME}"
             )
         _check(name, settings, gateway, model, thinking=thinking)
+
+
+def _check_tools(settings: Settings, gateway: Gateway) -> None:
+    """Refuse a tool that another vendor runs, where only functions are taken."""
+    if not gateway.only_functions:
+        return
+    foreign = next((tool for tool in settings.tools if "function" not in tool), None)
+    if foreign is None:
+        return
+    instead = [
+        f"`{name}=True`"
+        for name in ("enable_search", "enable_code_interpreter")
+        if name in (gateway.server_features or ())
+    ]
+    raise UnsupportedSettingError(
+        f"The tool {foreign.get('type')!r} is one that another vendor runs: "
+        f"`gateway={gateway.name!r}` takes functions only. Bind a function that does it"
+        + (f", or pass {' or '.join(instead)}." if instead else ".")
+    )
 
 
 def _check(

@@ -69,7 +69,7 @@ def plan(
     fields = _switch(thinking, gateway, model)
     notes: dict[str, str] = {}
     if thinking.budget is not None:
-        budget = _clamped(thinking.budget, model, notes)
+        budget = _clamped(thinking.budget, gateway, model, notes)
         _merge(fields, _budget(budget, gateway))
     if thinking.effort is not None:
         _merge(fields, _effort(thinking.effort, gateway, model))
@@ -213,15 +213,28 @@ def _switch(thinking: Thinking, gateway: Gateway, model: Model | None) -> dict[s
             assert_never(never)
 
 
-def _clamped(budget: int, model: Model | None, notes: dict[str, str]) -> int:
-    """Return the budget, or the model's maximum if that is less: servers refuse more."""
+def _clamped(budget: int, gateway: Gateway, model: Model | None, notes: dict[str, str]) -> int:
+    """Return the nearest budget that the model and the gateway take: servers refuse others."""
     limit = model.max_thinking_tokens if model is not None else None
-    if limit is None or budget <= limit:
-        return budget
-    notes["thinking_budget"] = (
-        f"`thinking_budget={budget}` is above the model's maximum: {limit} was sent."
-    )
-    return limit
+    if limit is not None and budget > limit:
+        notes["thinking_budget"] = (
+            f"`thinking_budget={budget}` is above the model's maximum: {limit} was sent."
+        )
+        budget = limit
+    taken = _taken(budget, gateway)
+    if taken != budget:
+        notes["thinking_budget"] = (
+            f"`thinking_budget={budget}`: `gateway={gateway.name!r}` takes "
+            f"{gateway.thinking_budgets}; {taken} was sent."
+        )
+    return taken
+
+
+def _taken(budget: int, gateway: Gateway) -> int:
+    """Return the nearest budget that the gateway takes."""
+    low, high = gateway.thinking_budgets.low, gateway.thinking_budgets.high
+    budget = budget if low is None else max(budget, int(low))
+    return budget if high is None else min(budget, int(high))
 
 
 def _budget(budget: int, gateway: Gateway) -> dict[str, Any]:
@@ -273,7 +286,8 @@ def _share(effort: Effort, gateway: Gateway, model: Model | None) -> dict[str, A
             f"`reasoning_effort={effort!r}` becomes a share of the model's longest thought on "
             f"`gateway={gateway.name!r}`, which is not known here: pass `thinking_budget`."
         )
-    return _budget(model.max_thinking_tokens * _SHARES[effort] // 100, gateway)
+    share = model.max_thinking_tokens * _SHARES[effort] // 100
+    return _budget(_taken(share, gateway), gateway)
 
 
 def _replays_all_turns(

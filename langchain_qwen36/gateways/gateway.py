@@ -30,7 +30,11 @@ ForcedTools = Literal[
     "named_unless_thinking",  # a named tool only, and not while thinking
     "never",  # tool_choice is not read
 ]
-JsonObject = Literal["always", "unless_thinking"]
+JsonObject = Literal[
+    "always",
+    "unless_thinking",
+    "as_schema",  # json_object is refused; a json_schema of any object says the same
+]
 ServerFeature = Literal[
     "enable_search",
     "search_options",
@@ -147,6 +151,8 @@ class Gateway:
     """The field that switches thinking (docs/quirks.md#where-the-thinking-switch-goes)."""
     thinking_budget: BudgetField = "unsupported"
     """The field of a budget of reasoning tokens (docs/quirks.md#thinking-budget)."""
+    thinking_budgets: Range = Range()
+    """The budgets that the gateway takes for any model; others are moved into it, with a note."""
     reasoning_effort: EffortField = "unsupported"
     """The field of an effort; `as_budget` makes it a share of the model's maximum.
 
@@ -189,6 +195,8 @@ class Gateway:
     """
     reserved_tool_names: frozenset[str] = frozenset()
     """Names that no tool may have."""
+    only_functions: bool = False
+    """Whether `tools` holds functions only: those that other vendors run are refused or dropped."""
     inline_refs: bool = False
     """Whether `$ref` in a tool's schema is written out: Qwen's chat template shows the schema
     unchanged, and the servers' parsers read types from it without following `$ref`
@@ -211,7 +219,7 @@ class Gateway:
     See docs/quirks.md#response-format-while-thinking.
     """
     json_object: JsonObject = "always"
-    """Whether a requested `response_format` works while thinking."""
+    """Whether json_object is taken, and any `response_format` while thinking."""
     needs_word_json: bool = False
     """Whether json_object needs the word "json" in the messages (docs/quirks.md#the-word-json)."""
 

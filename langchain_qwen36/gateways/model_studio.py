@@ -44,6 +44,7 @@ _ALIBABA = Gateway(
     one_system_message=True,
     tool_call_index=True,
     forced_tools="named_unless_thinking",
+    only_functions=True,  # its page on chat completions: `type` of a tool is "function"
     parallel_tool_calls=True,
     json_schema=False,
     json_object="unless_thinking",
@@ -104,7 +105,18 @@ def _dashscope(name: str, *hosts: str) -> Gateway:
         # non-thinking mode only.
         prefill="partial_unless_thinking",
         logprobs="by_model",
-        ignored_params=frozenset({"frequency_penalty", "logit_bias"}),
+        ignored_params=frozenset(
+            {
+                "frequency_penalty",
+                "logit_bias",
+                "metadata",
+                "prediction",
+                "prompt_cache_key",
+                "service_tier",
+                "store",
+                "verbosity",
+            }
+        ),
         search_strategies=frozenset({"turbo", "max", "agent", "agent_max"}),
         reserved_tool_names=frozenset({"search"}),
     )

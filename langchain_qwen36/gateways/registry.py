@@ -58,6 +58,10 @@ _LLAMACPP = replace(
     prefill="bare_unless_thinking",
 )
 
+# Others are "400 thinking_budget: Must be less than or equal to 32768"
+# (https://github.com/CherryHQ/cherry-studio/issues/8927).
+_SILICONFLOW_BUDGETS = Range(128, 32_768)
+
 _ROWS = (
     *MODEL_STUDIO,
     APIYI,
@@ -158,6 +162,10 @@ _ROWS = (
         forced_tools="never",
         video="unsupported",
         rerank="unsupported",
+        # Not among the request fields of https://docs.ollama.com/api/openai-compatibility.
+        ignored_params=frozenset(
+            {"logit_bias", "min_p", "n", "repetition_penalty", "top_k", "user"}
+        ),
         server_features=frozenset(),
     ),
     replace(
@@ -208,6 +216,7 @@ _ROWS = (
         _hosted("siliconflow", "https://api.siliconflow.com/v1"),
         thinking="enable_thinking",
         thinking_budget="thinking_budget",
+        thinking_budgets=_SILICONFLOW_BUDGETS,
         reasoning_effort="as_budget",
         one_system_message=True,
         server_features=frozenset(),
@@ -217,6 +226,7 @@ _ROWS = (
         chinese_terms=True,
         thinking="enable_thinking",
         thinking_budget="thinking_budget",
+        thinking_budgets=_SILICONFLOW_BUDGETS,
         reasoning_effort="as_budget",
         one_system_message=True,
         server_features=frozenset(),
@@ -249,9 +259,16 @@ _ROWS = (
         one_system_message=True,
         server_features=frozenset(),
     ),
+    # The switch is that of the code on its models' pages. Model Studio answers behind it, with its
+    # 400 for thinking without a stream
+    # (https://github.com/musistudio/claude-code-router/issues/948).
     replace(
         _hosted("modelscope", "https://api-inference.modelscope.cn/v1"),
         chinese_terms=True,
+        thinking="enable_thinking",
+        thinking_budget="thinking_budget",
+        reasoning_effort="as_budget",
+        non_streaming="stream_internally",
         one_system_message=True,
         server_features=frozenset(),
     ),
@@ -260,7 +277,9 @@ _ROWS = (
         one_system_message=True,
         server_features=frozenset(),
     ),
-    # Its Chat Completions has no switch for thinking, and `tool_choice` is a string only.
+    # Its Chat Completions has no switch for thinking, and `tool_choice` is a string only. Of
+    # json_object it says "'response_format.type' must be 'json_schema' or 'text'"
+    # (https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/189).
     Gateway(
         name="lmstudio",
         rerank="unsupported",
@@ -269,6 +288,7 @@ _ROWS = (
         base_url_env=("LMSTUDIO_BASE_URL",),
         self_hosted=True,
         forced_tool_form="only_tool",
+        json_object="as_schema",
         one_system_message=True,
         inline_refs=True,
         server_features=frozenset(),

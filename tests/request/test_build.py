@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import json
 from collections import Counter
 from copy import deepcopy
 from dataclasses import replace
+from datetime import date
 
 import orjson
 import pytest
@@ -19,6 +21,7 @@ from langchain_core.messages import (
 )
 
 from langchain_qwen36._request.build import build, to_bytes
+from langchain_qwen36._request.tools import to_wire
 from langchain_qwen36._request.types import Settings, Thinking
 from langchain_qwen36.catalog import find_model
 from langchain_qwen36.errors import MessageError, UnsupportedSettingError
@@ -611,6 +614,53 @@ _MESSAGES = st.one_of(
         st.sampled_from(["user", "assistant", "developer", "critic"]),
     ),
 )
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"),
+    [
+        pytest.param("cut \ud83d", "cut \ufffd", id="half-an-emoji"),
+        pytest.param({"cut \ud83d": [1]}, {"cut \ufffd": [1]}, id="half-an-emoji-in-a-name"),
+        pytest.param(2**128 - 1, 2**128 - 1, id="the-largest-of-128-bits"),
+        pytest.param([2**64, float("nan")], [2**64, None], id="beside-what-is-no-number"),
+        pytest.param([2**64, date(2026, 12, 1)], [2**64, "2026-12-01"], id="beside-a-date"),
+    ],
+)
+def test_a_schema_of_any_origin_can_be_written(value, sent):
+    """JavaScript servers cut a description in an emoji, and Rust writes the limits of its types."""
+    function = {"name": "f", "description": "d\ud83d", "parameters": {"default": value}}
+    [tool] = to_wire([{"type": "function", "function": function}])
+    written = json.loads(to_bytes(ask(VLLM, tools=[tool]).body))["tools"][0]["function"]
+
+    assert written["parameters"]["default"] == sent
+    assert written["description"] == "d\ufffd"
+
+
+@pytest.mark.parametrize("value", [{1, 2}, object()], ids=["set", "object"])
+def test_what_json_cannot_hold_is_a_typed_error(value):
+    """The message names the type."""
+    with pytest.raises(MessageError, match=type(value).__name__):
+        to_bytes({"a": value})
+
+
+def test_a_json_object_is_asked_for_by_its_schema_where_only_schemas_are_taken():
+    """LM Studio answers json_object with a 400; the schema in words becomes the schema."""
+    body = ask(GATEWAYS["lmstudio"], response_format=JSON, json_hint=SCHEMA).body
+
+    assert body["response_format"]["json_schema"] == {"name": "answer", "schema": SCHEMA}
+    assert body["messages"] == [{"role": "user", "content": "hi"}]
+
+
+def test_modelscope_streams_inside_while_the_model_may_think():
+    """It answers "enable thinking can not be support when `stream=False`" with a 400."""
+    row = GATEWAYS["modelscope"]
+
+    assert ask(row, model="qwen3.6-27b").body["stream"] is True
+    assert ask(row, model="qwen3.6-27b", thinking=OFF).body == {
+        "model": "qwen3.6-27b",
+        "messages": [{"role": "user", "content": "hi"}],
+        "enable_thinking": False,
+    }
 
 
 @settings(max_examples=400, deadline=None)

@@ -769,6 +769,45 @@ Answer with one JSON object and nothing else. It must fit this JSON schema:
             "a body of your own": {"temperature": 0.2, "chat_template_kwargs": {"mine": 1}},
         }
     ),
+    "lmstudio": snapshot(
+        {
+            "nothing said": {},
+            "streamed": {"stream": True, "stream_options": {"include_usage": True}},
+            "thinking on": {"!": "UnsupportedSettingError"},
+            "thinking off": {"!": "UnsupportedSettingError"},
+            "a budget": {"!": "UnsupportedSettingError"},
+            "an effort": {"!": "UnsupportedSettingError"},
+            "thoughts kept": {},
+            "tools": {},
+            "a named tool": {"tool_choice": "required", "tools": "g"},
+            "a named tool, left to the model": {"tool_choice": "required", "tools": "g"},
+            "some tool of two": {"tool_choice": "as asked"},
+            "some tool of two, thinking off": {"!": "UnsupportedSettingError"},
+            "a JSON object": {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "answer", "schema": {"type": "object"}},
+                }
+            },
+            "a JSON schema": {"response_format": "as asked"},
+            "a system message at the end": {
+                "messages": [{"role": "system", "content": "s"}, "user"]
+            },
+            "a tool loop": {
+                "messages": [
+                    "user",
+                    {
+                        "role": "assistant",
+                        "content": "",
+                        "reasoning_content": "hm",
+                        "tool_calls": ["id type function"],
+                    },
+                    "tool",
+                ]
+            },
+            "a body of your own": {"temperature": 0.2, "chat_template_kwargs": {"mine": 1}},
+        }
+    ),
 }
 
 

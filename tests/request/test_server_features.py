@@ -140,6 +140,28 @@ def test_a_limit_is_said_before_anything_is_sent(
     assert server.requests == []
 
 
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        pytest.param({"type": "web_search_20250305", "name": "web_search"}, id="anthropic"),
+        pytest.param({"type": "web_search"}, id="openai"),
+        pytest.param({"type": "code_interpreter", "container": {"type": "auto"}}, id="code"),
+        pytest.param({"type": "mcp", "server_label": "a", "server_url": "https://a"}, id="mcp"),
+    ],
+)
+def test_a_tool_that_another_vendor_runs_is_refused(
+    gateway_server: Server, foreign: dict[str, Any]
+) -> None:
+    """Model Studio takes functions only; the error names its own settings for the same."""
+    server = gateway_server()
+    model = model_on(server).bind_tools([add, foreign])
+    with pytest.raises(
+        UnsupportedSettingError, match=rf"{foreign['type']!r}.*`enable_search=True`"
+    ):
+        model.invoke("Hi")
+    assert server.requests == []
+
+
 @pytest.mark.parametrize("value", ["English", ["English"], 7, True])
 def test_options_that_are_no_object_are_refused(gateway_server: Server, value: Any) -> None:
     """Wherever they are said."""
@@ -406,6 +428,8 @@ def test_an_answer_with_sources_goes_back_as_text(gateway_server: Server) -> Non
         pytest.param({"logit_bias": {"7": 1.0}}, "logit_bias", id="logit_bias"),
         pytest.param({"frequency_penalty": 0.5}, "frequency_penalty", id="frequency_penalty"),
         pytest.param({"logprobs": True}, "logprobs", id="logprobs"),
+        pytest.param({"model_kwargs": {"metadata": {"a": "b"}}}, "metadata", id="metadata"),
+        pytest.param({"model_kwargs": {"service_tier": "flex"}}, "service_tier", id="service_tier"),
     ],
 )
 def test_what_is_passed_over_is_noted(
@@ -416,7 +440,7 @@ def test_what_is_passed_over_is_noted(
     with pytest.warns(QwenWarning, match=noted):
         answer = model_on(server, **settings, **OFF).invoke("Hi")
     assert set(answer.response_metadata["notes"]) == {noted}
-    assert server.bodies[0].items() >= settings.items()
+    assert server.bodies[0].items() >= settings.get("model_kwargs", settings).items()
 
 
 def test_a_model_that_gives_logprobs_is_not_noted(gateway_server: Server) -> None:

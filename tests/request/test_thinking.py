@@ -104,6 +104,24 @@ def test_a_budget_above_the_maximum_is_clamped_and_noted():
     }
 
 
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        pytest.param(Thinking(budget=60_000), 32_768, id="above"),
+        pytest.param(Thinking(budget=50), 128, id="below"),
+        pytest.param(Thinking(budget=4_096), 4_096, id="within"),
+        pytest.param(Thinking(effort="high"), 32_768, id="an-effort"),
+        pytest.param(Thinking(effort="low"), 16_384, id="an-effort-within"),
+    ],
+)
+def test_a_budget_is_moved_into_what_the_gateway_takes(asked, sent):
+    """SiliconFlow answers 400 outside 128 to 32,768, whatever the model could think."""
+    made = plan(asked, GATEWAYS["siliconflow"], PLUS)
+
+    assert made.fields == {"enable_thinking": True, "thinking_budget": sent}
+    assert bool(made.notes) == (asked.budget not in (None, sent))
+
+
 @pytest.mark.parametrize("model", [PLUS, None], ids=["known", "unknown"])
 def test_a_budget_within_bounds_is_sent_as_it_is(model):
     """An unknown model's maximum is unknown: the server judges."""
