@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from langchain_qwen36._model.fields import QwenFields
 from langchain_qwen36._model.identity import model_name
 from langchain_qwen36._model.setting_hints import unknown_setting
-from langchain_qwen36._model.tool_binding import response_format_of
+from langchain_qwen36._model.tool_binding import response_format_of, whole_response_format
 from langchain_qwen36._request import tools as wire_tools
 from langchain_qwen36._request.tool_choice import choice_to_wire, wants_one_call
 from langchain_qwen36._request.types import Settings, Thinking
@@ -142,7 +142,7 @@ def merge(
         tools=tools,
         tool_choice=choice_to_wire(kwargs.get("tool_choice"), tools),
         parallel_tool_calls=values["parallel_tool_calls"],
-        response_format=values["response_format"],
+        response_format=whole_response_format(values["response_format"]),
         json_hint=kwargs.get("json_hint"),
         answer_tool=kwargs.get("answer_tool"),
         forced_tool_choice=values["forced_tool_choice"],

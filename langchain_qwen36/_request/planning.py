@@ -9,7 +9,7 @@ from langchain_qwen36._request import thinking as wire_thinking
 from langchain_qwen36._request.request_plan import RequestPlan
 from langchain_qwen36._request.response_format import adapt_response_format
 from langchain_qwen36._request.tool_choice import adapt_tool_choice
-from langchain_qwen36._request.types import NO_THINKING_SETTINGS
+from langchain_qwen36._request.types import NO_THINKING_SETTINGS, Thinking
 from langchain_qwen36.catalog import find_offer
 
 if TYPE_CHECKING:
@@ -25,6 +25,16 @@ def plan_request(settings: Settings, gateway: Gateway, model: Model | None) -> R
         UnsupportedSettingError: a setting that the gateway or the model cannot take.
     """
     override = _override(settings)
+    if (
+        override is not None
+        and settings.thinking == NO_THINKING_SETTINGS
+        and wire_thinking.switches_elsewhere(
+            {**settings.params, **settings.extra_body}, gateway, model
+        )
+    ):
+        # Ours goes beside it, at the place where this gateway looks.
+        settings = replace(settings, thinking=Thinking(enabled=override))
+        override = None
     thinking = _thinking(settings, gateway, model, override)
     plan = RequestPlan(
         thinking=thinking,

@@ -105,6 +105,26 @@ def thinking_override(body: Mapping[str, Any]) -> bool | None:
     return None if found is None else bool(found)
 
 
+def switches_elsewhere(body: Mapping[str, Any], gateway: Gateway, model: Model | None) -> bool:
+    """Return whether a body switches thinking where this gateway does not look.
+
+    Code that is moved to another server keeps the other's spelling, which is passed over there:
+    thoughts that were switched off are written and billed.
+    """
+    if model is not None and model.thinking in ("never", "always"):
+        return False  # nothing can be switched: the server judges
+    match gateway.thinking:
+        case "unsupported":
+            return False
+        case "enable_thinking" | "chat_template_kwargs" as key:
+            places: set[str] = {key}
+        case "reasoning" | "reasoning_effort":
+            places = {"reasoning", "reasoning_effort"}  # one is short for the other
+        case never:
+            assert_never(never)
+    return thinking_override({key: body[key] for key in places & body.keys()}) is None
+
+
 def requested_thinking(settings: Mapping[str, Any]) -> bool | None:
     """Return whether a call's settings, by their names, switch thinking on; None: its default.
 

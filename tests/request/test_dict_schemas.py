@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from langchain_qwen36 import ChatQwen36
+from langchain_qwen36._model.tool_binding import whole_response_format
 from langchain_qwen36._request.dict_schema import as_function
 from langchain_qwen36._request.tools import to_wire
 
@@ -121,3 +122,55 @@ def test_a_list_grows_while_it_is_streamed(gateway_server: Any) -> None:
     pieces = list(model.with_structured_output(schema).stream("?"))
     assert pieces[-1] == [1, 2]
     assert all(isinstance(piece, list) for piece in pieces)
+
+
+@pytest.mark.parametrize(
+    ("said", "sent"),
+    [
+        pytest.param(
+            {"type": "json_schema", "name": "city", "strict": True, "schema": CITY},
+            {"name": "city", "strict": True, "schema": CITY},
+            id="the-form-of-openais-responses",
+        ),
+        pytest.param(
+            {"name": "city", "schema": CITY}, {"name": "city", "schema": CITY}, id="inner"
+        ),
+        pytest.param(
+            {"type": "json_schema", "schema": CITY},
+            {"name": "answer", "schema": CITY},
+            id="no-name",
+        ),
+        pytest.param(
+            {"type": "json_object", "schema": CITY},
+            {"name": "answer", "schema": CITY},
+            id="llamacpp",
+        ),
+        pytest.param(
+            {**CITY, "title": "city"}, {"name": "city", "schema": CITY}, id="a-json-schema"
+        ),
+    ],
+)
+def test_a_response_format_that_is_only_a_schema_is_completed(
+    gateway_server: Any, said: dict[str, Any], sent: dict[str, Any]
+) -> None:
+    """Servers refuse these forms, and one that takes no schema would have lost it."""
+    server: LoopbackGateway = gateway_server("vllm")
+    where = {"gateway": "vllm", "base_url": server.base_url, "api_key": server.key}
+    model = "qwen3.6-27b"
+    ChatQwen36(model=model, **where, response_format=said).invoke("JSON, please.")
+    ChatQwen36(model=model, **where).invoke("JSON, please.", response_format=said)
+    for body in server.bodies:
+        assert body["response_format"] == {"type": "json_schema", "json_schema": sent}
+
+
+@pytest.mark.parametrize(
+    "own",
+    [
+        pytest.param({"type": "text"}, id="text"),
+        pytest.param({"type": "json_object"}, id="object"),
+        pytest.param({"type": "structural_tag", "format": {"type": "any_text"}}, id="servers-own"),
+    ],
+)
+def test_a_complete_response_format_goes_as_it_is(own: dict[str, Any]) -> None:
+    """Also one that only the server knows."""
+    assert whole_response_format(own) is own

@@ -47,6 +47,43 @@ def test_one_switch_is_written_as_each_server_reads_it(
     assert [body.get(key) for body in server.bodies] == [on, off, None, off]
 
 
+TEMPLATE = {"chat_template_kwargs": {"enable_thinking": False}}
+
+
+@pytest.mark.pain("P14")
+@pytest.mark.parametrize("where", ["extra_body", "model_kwargs"])
+@pytest.mark.parametrize(
+    ("gateway", "elsewhere", "own"),
+    [
+        pytest.param("dashscope", TEMPLATE, {"enable_thinking": False}, id="template-to-top"),
+        pytest.param("vllm", {"enable_thinking": False}, TEMPLATE, id="top-to-template"),
+        pytest.param("openrouter", TEMPLATE, {"reasoning": {"enabled": False}}, id="to-object"),
+        pytest.param("ollama", TEMPLATE, {"reasoning_effort": "none"}, id="to-effort"),
+        pytest.param(
+            "openrouter", {"reasoning_effort": "none"}, {"reasoning_effort": "none"}, id="short"
+        ),
+    ],
+)
+def test_the_switch_of_another_server_in_the_users_own_body_is_understood(
+    gateway_server: Server,
+    gateway: str,
+    elsewhere: dict[str, Any],
+    own: dict[str, Any],
+    where: str,
+) -> None:
+    """Code that moves from one server to another: there the key is passed over, and thoughts cost.
+
+    What the user wrote stays in the body.
+    """
+    server = gateway_server(gateway)
+    server.script(answer())
+    model_on(server, "qwen3.6-27b", **{where: elsewhere}).invoke("Hi")
+    switches = ("enable_thinking", "chat_template_kwargs", "reasoning", "reasoning_effort")
+    sent = {key: value for key, value in server.bodies[0].items() if key in switches}
+    assert sent == {**elsewhere, **own}
+    assert "stream" not in server.bodies[0]
+
+
 @pytest.mark.pain("P27")
 @pytest.mark.parametrize(
     ("gateway", "settings", "expected"),
