@@ -76,22 +76,22 @@ def response_format_of(schema: Any, *, strict: bool | None = None) -> dict[str, 
     return {"type": "json_schema", "json_schema": body}
 
 
-def whole_response_format(said: dict[str, Any] | None) -> dict[str, Any] | None:
+def whole_response_format(wanted: dict[str, Any] | None) -> dict[str, Any] | None:
     """Return a response format as servers take it, if it is only a schema or has it at its top.
 
     Other types (`structural_tag`, `regex`) are a server's own and go as they are.
     """
-    if said is None or "json_schema" in said:
-        return said
-    match said:
+    if wanted is None or "json_schema" in wanted:
+        return wanted
+    match wanted:
         case {"type": "json_schema" | "json_object", "schema": dict()}:
-            return response_format_of({"name": "answer", **said, "type": None})
-        case {"name": str(), "schema": dict()} if "type" not in said:
-            return response_format_of(said)
+            return response_format_of({"name": "answer", **wanted, "type": None})
+        case {"name": str(), "schema": dict()} if "type" not in wanted:
+            return response_format_of(wanted)
         case {"type": "object"} | {"properties": dict()}:
-            return response_format_of(said)
+            return response_format_of(wanted)
         case _:
-            return said
+            return wanted
 
 
 def _described(schema: Any) -> Any:

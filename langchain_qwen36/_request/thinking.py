@@ -117,12 +117,12 @@ def switches_elsewhere(body: Mapping[str, Any], gateway: Gateway, model: Model |
         case "unsupported":
             return False
         case "enable_thinking" | "chat_template_kwargs" as key:
-            places: set[str] = {key}
+            known: set[str] = {key}
         case "reasoning" | "reasoning_effort":
-            places = {"reasoning", "reasoning_effort"}  # one is short for the other
+            known = {"reasoning", "reasoning_effort"}  # one is short for the other
         case never:
             assert_never(never)
-    return thinking_override({key: body[key] for key in places & body.keys()}) is None
+    return thinking_override({key: body[key] for key in known & body.keys()}) is None
 
 
 def requested_thinking(settings: Mapping[str, Any]) -> bool | None:

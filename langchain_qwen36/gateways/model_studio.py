@@ -57,6 +57,19 @@ _ALIBABA = Gateway(
 """The facts that Model Studio shares with a relay of its API."""
 
 
+_IGNORED = frozenset(
+    {
+        "frequency_penalty",
+        "logit_bias",
+        "metadata",
+        "prediction",
+        "prompt_cache_key",
+        "service_tier",
+        "store",
+        "verbosity",
+    }
+)
+
 _IN_CHINA = {
     "dashscope.aliyuncs.com",
     "batch.dashscope.aliyuncs.com",
@@ -105,18 +118,7 @@ def _dashscope(name: str, *hosts: str) -> Gateway:
         # non-thinking mode only.
         prefill="partial_unless_thinking",
         logprobs="by_model",
-        ignored_params=frozenset(
-            {
-                "frequency_penalty",
-                "logit_bias",
-                "metadata",
-                "prediction",
-                "prompt_cache_key",
-                "service_tier",
-                "store",
-                "verbosity",
-            }
-        ),
+        ignored_params=_IGNORED,
         search_strategies=frozenset({"turbo", "max", "agent", "agent_max"}),
         reserved_tool_names=frozenset({"search"}),
     )
