@@ -164,7 +164,15 @@ _ROWS = (
         rerank="unsupported",
         # Not among the request fields of https://docs.ollama.com/api/openai-compatibility.
         ignored_params=frozenset(
-            {"logit_bias", "min_p", "n", "repetition_penalty", "top_k", "user"}
+            {
+                "logit_bias",
+                "max_completion_tokens",
+                "min_p",
+                "n",
+                "repetition_penalty",
+                "top_k",
+                "user",
+            }
         ),
         server_features=frozenset(),
     ),

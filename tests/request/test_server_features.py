@@ -443,6 +443,18 @@ def test_what_is_passed_over_is_noted(
     assert server.bodies[0].items() >= settings.get("model_kwargs", settings).items()
 
 
+@pytest.mark.filterwarnings("ignore::langchain_qwen36.QwenWarning")
+@pytest.mark.parametrize(
+    "settings", [{"top_k": 20}, {"max_completion_tokens": 100}, {"user": "u"}], ids=str
+)
+def test_what_ollama_does_not_read_is_noted(
+    gateway_server: Server, settings: dict[str, Any]
+) -> None:
+    """Its page lists the fields that it reads; an answer without the cap runs on."""
+    answer = model_on(gateway_server("ollama"), "qwen3.6-27b", **settings).invoke("Hi")
+    assert settings.keys() <= answer.response_metadata["notes"].keys()
+
+
 def test_a_model_that_gives_logprobs_is_not_noted(gateway_server: Server) -> None:
     """Nothing is claimed of a model of which no list speaks."""
     answer = model_on(gateway_server(), "qwen3-max", logprobs=True, frequency_penalty=0).invoke(
