@@ -54,8 +54,10 @@ def translate(settings: Mapping[str, Any]) -> dict[str, Any]:
         _add(ours, options, "model_kwargs['stream_options']")
         for name in _DECIDED & kwargs.keys():
             _add(ours, {name: kwargs[name]}, f"model_kwargs[{name!r}]")
-        if extra := kwargs.get("extra_body"):
-            ours["extra_body"] = {**extra, **(ours.get("extra_body") or {})}
+        if isinstance(extra := kwargs.get("extra_body"), dict):
+            extra = {**extra, **(ours.get("extra_body") or {})}
+        if extra:
+            ours["extra_body"] = extra
     if "max_retries" in ours and ours["max_retries"] is None:
         del ours["max_retries"]
     return ours

@@ -185,7 +185,7 @@ def _foreign_to_bytes(body: Mapping[str, Any]) -> bytes:
     """
     try:
         text = json.dumps(_encodable(body), ensure_ascii=False, default=_plain)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise MessageError(f"The request cannot be written as JSON: {error}.") from None
     return text.encode()
 

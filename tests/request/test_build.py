@@ -643,6 +643,15 @@ def test_what_json_cannot_hold_is_a_typed_error(value):
         to_bytes({"a": value})
 
 
+def test_a_value_that_is_nested_too_deep_is_a_typed_error():
+    """Neither orjson nor Python writes it."""
+    value = {}
+    for _ in range(2000):
+        value = {"a": value}
+    with pytest.raises(MessageError, match="cannot be written as JSON"):
+        to_bytes(value)
+
+
 def test_a_json_object_is_asked_for_by_its_schema_where_only_schemas_are_taken():
     """LM Studio answers json_object with a 400; the schema in words becomes the schema."""
     body = ask(GATEWAYS["lmstudio"], response_format=JSON, json_hint=SCHEMA).body
