@@ -151,7 +151,7 @@ class BaseChatQwen(TypedCalls):
         """Count the tokens of messages and tools, with those that the chat template adds."""
         from langchain_qwen36._model.cost_estimate import count  # noqa: PLC0415
 
-        return count(self, self._endpoint.gateway, messages, tools or ())
+        return count(self, self._endpoint.gateway, messages, {"tools": tools} if tools else {})
 
     def estimate_cost(
         self,
@@ -172,7 +172,8 @@ class BaseChatQwen(TypedCalls):
         from langchain_qwen36._model.cost_estimate import estimate  # noqa: PLC0415
 
         prompt = self._convert_input(messages).to_messages()
-        return estimate(self, self._endpoint.gateway, prompt, tools, max_tokens)
+        options = {"tools": tools} if tools else {}
+        return estimate(self, self._endpoint.gateway, prompt, options, max_tokens)
 
     def bind_tools(  # type: ignore[override]  # settings are typed, LangChain's are Any
         self,

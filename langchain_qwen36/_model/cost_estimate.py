@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from langchain_qwen36 import pricing, tokens
+from langchain_qwen36._model import legacy_functions
 from langchain_qwen36._model.call_options import merge
+from langchain_qwen36._model.identity import model_name
+from langchain_qwen36._model.translated_settings import translate
+from langchain_qwen36._request.build import json_words
 from langchain_qwen36._request.planning import plan_request
 from langchain_qwen36.catalog import PriceBook, find_model
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from langchain_core.messages import BaseMessage
 
@@ -53,14 +57,14 @@ def estimate(
     fields: QwenFields,
     gateway: Gateway,
     messages: Sequence[BaseMessage],
-    tools: Sequence[Any],
+    options: Mapping[str, Any],
     max_tokens: int | None,
 ) -> CostEstimate:
-    """Estimate the size and the price of a call with these messages."""
-    settings, plan = _planned(fields, gateway, tools)
+    """Estimate the size and the price of a call with these messages and keywords."""
+    settings, plan = _planned(fields, gateway, options)
     size = _count(settings, plan, gateway, messages)
     book = fields.price_book or PriceBook.bundled()
-    offer = book.offer(gateway.price_list or gateway.name, fields.model_name)
+    offer = book.offer(gateway.price_list or gateway.name, settings.model)
     limits = {**settings.params, **settings.extra_body}
     one = max_tokens or limits.get("max_completion_tokens") or limits.get("max_tokens")
     longest = one and one * (limits.get("n") or 1)
@@ -77,35 +81,41 @@ def estimate(
     )
 
 
-def will_think(fields: QwenFields, gateway: Gateway) -> bool | None:
-    """Return whether a call without tools will think, by whichever setting; None: not known."""
-    return _planned(fields, gateway, ())[1].thinking.on
+def will_think(fields: QwenFields, gateway: Gateway, options: Mapping[str, Any]) -> bool | None:
+    """Return whether a call with these keywords will think, by any setting; None: not known."""
+    return _planned(fields, gateway, options)[1].thinking.on
 
 
 def count(
-    fields: QwenFields, gateway: Gateway, messages: Sequence[BaseMessage], tools: Sequence[Any]
+    fields: QwenFields,
+    gateway: Gateway,
+    messages: Sequence[BaseMessage],
+    options: Mapping[str, Any],
 ) -> int:
     """Count the input tokens of a request, planned as it would be sent.
 
     Raises:
         UnsupportedSettingError: settings that the gateway or the model cannot take.
     """
-    settings, plan = _planned(fields, gateway, tools)
+    settings, plan = _planned(fields, gateway, options)
     return _count(settings, plan, gateway, messages)
 
 
 def _planned(
-    fields: QwenFields, gateway: Gateway, tools: Sequence[Any]
+    fields: QwenFields, gateway: Gateway, options: Mapping[str, Any]
 ) -> tuple[Settings, RequestPlan]:
-    """Return the settings of a call and the plan of its request."""
-    settings = merge(fields, fields.model_name, None, {"tools": tools} if tools else {})
+    """Return the settings of a call with these keywords, and the plan of its request."""
+    if options:
+        options = legacy_functions.tools_from_functions(translate(options))
+    settings = merge(fields, model_name(fields, options), None, options)
     return settings, plan_request(settings, gateway, find_model(settings.model))
 
 
 def _count(
     settings: Settings, plan: RequestPlan, gateway: Gateway, messages: Sequence[BaseMessage]
 ) -> int:
-    return tokens.count_messages(
+    words = json_words(plan, gateway, has_json=lambda: False)
+    return (tokens.count_text(words) if words else 0) + tokens.count_messages(
         messages,
         plan.tools,
         thinking=plan.thinking.on is not False,

@@ -21,6 +21,16 @@ if TYPE_CHECKING:
     from langchain_qwen36._model.base import BaseChatQwen
 
 
+_STEPS = (
+    "ainvoke",
+    "agenerate_prompt",
+    "agenerate",
+    "_agenerate_with_cache",
+    "_should_stream",
+)
+"""Methods of core that a run goes through before the model's own `_agenerate`."""
+
+
 def needs_run(model: BaseChatQwen) -> bool:
     """Return whether a callback, tracer, cache, rate limiter or `streaming` takes part in runs.
 
@@ -32,7 +42,7 @@ def needs_run(model: BaseChatQwen) -> bool:
     manager = AsyncCallbackManager.configure(callbacks, model.callbacks, model.verbose)
     has_cache = model.cache is not False and (model.cache is not None or get_llm_cache())
     settings = (model.rate_limiter, model.streaming, model.output_version == "v1")
-    is_replaced = any(map(_is_replaced, (model.ainvoke, model.agenerate_prompt, model.agenerate)))
+    is_replaced = any(_is_replaced(getattr(model, name)) for name in _STEPS)
     return bool(manager.handlers or has_cache or any(settings) or is_replaced)
 
 

@@ -29,7 +29,7 @@ from langchain_qwen36._request.validation import (
 from langchain_qwen36.errors import MessageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from langchain_core.messages import BaseMessage
 
@@ -219,6 +219,21 @@ def _streams(plan: RequestPlan, gateway: Gateway, *, wanted: bool) -> bool:
             assert_never(never)
 
 
+def json_words(plan: RequestPlan, gateway: Gateway, *, has_json: Callable[[], bool]) -> str:
+    """Return the words that ask for JSON, with the schema; empty if the server needs none.
+
+    Args:
+        plan: The plan of the request.
+        gateway: The gateway's row.
+        has_json: Whether the messages speak of JSON already; asked only where that decides.
+    """
+    if plan.response_format is None or plan.response_format.get("type") != "json_object":
+        return ""
+    if plan.hint is not None:
+        return f"{_JSON_WORDS} It must fit this JSON schema:\n{to_bytes(plan.hint).decode()}"
+    return _JSON_WORDS if gateway.needs_word_json and not has_json() else ""
+
+
 def _with_json_words(
     messages: list[dict[str, Any]], plan: RequestPlan, gateway: Gateway
 ) -> list[dict[str, Any]]:
@@ -228,14 +243,10 @@ def _with_json_words(
 
     The messages are our own copies here; the caller's are not changed.
     """
-    if plan.response_format is None or plan.response_format.get("type") != "json_object":
-        return messages
-    if plan.hint is not None:
-        schema = to_bytes(plan.hint).decode()
-        words = f"{_JSON_WORDS} It must fit this JSON schema:\n{schema}"
-    elif gateway.needs_word_json and b"json" not in orjson.dumps(_texts(messages)).lower():
-        words = _JSON_WORDS
-    else:
+    words = json_words(
+        plan, gateway, has_json=lambda: b"json" in orjson.dumps(_texts(messages)).lower()
+    )
+    if not words:
         return messages
     if messages[0]["role"] != "system":
         return [{"role": "system", "content": words}, *messages]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import heapq
+import os
 from contextlib import contextmanager
 from decimal import Decimal
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -30,12 +31,18 @@ def check_output(path: Path) -> None:
     """Refuse an output that could not be written at the end of a run.
 
     Raises:
-        BulkInputError: The format of the name is not known, or the folder does not exist.
+        BulkInputError: The format of the name is not known, the folder does not exist or cannot be
+            written, or the name is a folder's.
     """
     if path.suffix.lower() not in {".jsonl", ".ndjson", ".parquet"}:
         raise BulkInputError(f"{path}: the output's name must end in .jsonl or .parquet.")
-    if not path.absolute().parent.is_dir():
-        raise BulkInputError(f"{path}: there is no folder {path.absolute().parent}.")
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise BulkInputError(f"{path}: there is no folder {folder}.")
+    if path.is_dir():
+        raise BulkInputError(f"{path} is a folder; the output is a file.")
+    if not os.access(folder, os.W_OK):
+        raise BulkInputError(f"{path}: the folder {folder} cannot be written.")
     if path.suffix.lower() == ".parquet":
         _pyarrow()
 
@@ -74,33 +81,34 @@ def export_merged(journals: Sequence[Path], output: Path) -> int:
             one.close()
 
 
+def dead_letters_path(output: Path) -> Path:
+    """Return the path of the failed rows, beside the output."""
+    return output.with_name(f"{output.stem}.dead_letters.jsonl")
+
+
 def write_dead_letters(journal: Journal, output: Path) -> Path | None:
     """Write the failed rows with error and input beside the output; return None if none failed."""
-    path = output.with_name(f"{output.stem}.dead_letters.jsonl")
+    path = dead_letters_path(output)
     failed = journal.rows(state="failed")
     first = next(failed, None)
     if first is None:
         path.unlink(missing_ok=True)
         return None
-    with _replacing(path) as part, part.open("wb") as file:
-        for row in (first, *failed):
-            letter = {"id": row.id, "line": row.line, "error": row.error, "input": row.fields}
-            file.write(orjson.dumps(letter) + b"\n")
+    letters = (
+        {"id": row.id, "line": row.line, "error": row.error, "input": row.fields}
+        for row in chain((first,), failed)
+    )
+    with _writing(path) as part:
+        _write_jsonl(letters, part)
     return path
 
 
 def write_rows(rows: Iterable[Row], output: Path) -> int:
     """Write rows to a `.jsonl` or `.parquet` file; return their number."""
     check_output(output)
-    try:
-        with _replacing(output) as part:
-            write = _write_parquet if output.suffix.lower() == ".parquet" else _write_jsonl
-            return write(map(record_of, rows), part)
-    except OSError as error:
-        raise JournalError(
-            f"The output {output} cannot be written: {error}. The answers are safe in the journal: "
-            "`python -m langchain_qwen36 bulk export JOURNAL OUTPUT` writes them."
-        ) from error
+    with _writing(output) as part:
+        write = _write_parquet if output.suffix.lower() == ".parquet" else _write_jsonl
+        return write(map(record_of, rows), part)
 
 
 def _write_jsonl(records: Iterable[dict[str, Any]], path: Path) -> int:
@@ -166,14 +174,24 @@ def _unique(rows: Iterator[Row]) -> Iterator[Row]:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary name to write to, which is renamed to the file's name at the end."""
+def _writing(path: Path) -> Iterator[Path]:
+    """Yield a temporary name to write to, which is renamed to the file's name at the end.
+
+    Raises:
+        JournalError: The file cannot be written; the message says where the answers are.
+    """
     part = path.with_name(f".{path.name}.part")
     try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+        try:
+            yield part
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise JournalError(
+            f"The output {path} cannot be written: {error}. The answers are safe in the journal: "
+            "`python -m langchain_qwen36 bulk export JOURNAL OUTPUT` writes them."
+        ) from error
 
 
 def _pyarrow() -> tuple[Any, Any]:

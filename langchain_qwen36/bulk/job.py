@@ -17,12 +17,20 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 from langchain_qwen36.bulk.budget import budget_handlers, open_ledgers
 from langchain_qwen36.bulk.check import Checked, IdRegister, check
 from langchain_qwen36.bulk.concurrency import Concurrency, concurrency_of
-from langchain_qwen36.bulk.export import check_output, export, write_dead_letters
+from langchain_qwen36.bulk.export import export, write_dead_letters
 from langchain_qwen36.bulk.journal import Journal
 from langchain_qwen36.bulk.progress import open_progress
 from langchain_qwen36.bulk.prompt import Prompt, RowPrompt
 from langchain_qwen36.bulk.row_queue import RowQueue, Shard
 from langchain_qwen36.bulk.runner import Runner
+from langchain_qwen36.bulk.setting_checks import (
+    AUTO,
+    USUAL_WINDOW,
+    check_counts,
+    check_money,
+    check_paths,
+    check_window,
+)
 from langchain_qwen36.bulk.settings import RunSettings  # noqa: TC001 - users resolve it
 from langchain_qwen36.bulk.source import Input, Source
 from langchain_qwen36.bulk.task import Task, task_of
@@ -39,7 +47,8 @@ if TYPE_CHECKING:
     from langchain_qwen36.pricing import Money
     from langchain_qwen36.spend import SpendLedger
 
-AUTO: Literal["auto"] = "auto"
+COMPLETE = "complete"
+"""The ending, in the journal, of a run that came to the end of its input."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -67,6 +76,12 @@ class Job:
     total: int | None = None
     """Number of rows of the input; None: not known."""
 
+    def __post_init__(self) -> None:
+        check_counts(self.max_concurrency, self.max_attempts)
+        check_money(self.budget, self.reserve)
+        check_window(self.batch_window)
+        check_paths(self.source.path, self.output, self.state)
+
     @classmethod
     def of(
         cls,
@@ -87,7 +102,7 @@ class Job:
         skip_bad_rows: bool = False,
         retry_failed: bool = False,
         batch: bool = False,
-        batch_window: str = "24h",
+        batch_window: str = USUAL_WINDOW,
         progress: bool | None = None,
         note: Mapping[str, Any] | None = None,
     ) -> Job:
@@ -100,9 +115,6 @@ class Job:
         target = None if output is None else Path(output)
         if target is None and state is None:
             raise BulkInputError("Give `output=`, or `state=` for the journal alone.")
-        if target is not None:
-            check_output(target)
-        _check_concurrency(max_concurrency)
         return cls(
             task=task,
             source=Source(input, id),
@@ -154,12 +166,6 @@ class Job:
         key = repr((endpoint.base_url, endpoint.key, model.api_key, model.model_name))
         digest = hashlib.blake2b(key.encode(), digest_size=16).hexdigest()
         return concurrency_of(digest, watch_latency=model.rate_limiter is None)
-
-
-def _check_concurrency(value: object) -> None:
-    is_count = isinstance(value, int) and not isinstance(value, bool) and value > 0
-    if not (is_count or value == AUTO):
-        raise BulkInputError(f"max_concurrency={value!r} must be 'auto', or 1 or more.")
 
 
 async def arun(
@@ -280,7 +286,7 @@ def _end(
     """Finish a run: record its end, write output and dead letters, and report."""
     queue = runner.queue
     is_whole = queue.is_exhausted and queue.stop_reason is None
-    journal.end_run(run, queue.stop_reason or "complete", read_whole_input=is_whole)
+    journal.end_run(run, queue.stop_reason or COMPLETE, read_whole_input=is_whole)
     letters = None
     if job.output is not None:
         export(journal, job.output)

@@ -9,10 +9,10 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from langchain_qwen36 import pricing, tokens
-from langchain_qwen36._model.cost_estimate import will_think
 from langchain_qwen36.bulk.batch.comparison import compare
 from langchain_qwen36.bulk.check import check
 from langchain_qwen36.bulk.journal import Journal
+from langchain_qwen36.bulk.task import ModelTask
 from langchain_qwen36.callbacks.holds import FIRST_ANSWER
 from langchain_qwen36.callbacks.pricer import is_self_hosted
 from langchain_qwen36.catalog import PriceBook
@@ -23,9 +23,9 @@ from langchain_qwen36.pricing.money import sum_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from langchain_qwen36._model.cost_estimate import CostEstimate
     from langchain_qwen36.bulk.job import Job
     from langchain_qwen36.catalog import Offer
-    from langchain_qwen36.chat_models import ChatQwen36
 
 _SAMPLE = 1000
 """Number of rows whose tokens are counted, spread evenly over the input."""
@@ -84,8 +84,12 @@ def plan(job: Job, *, expected_output: int | None = None) -> Plan:
     every = max(1, checked.rows // _SAMPLE)
     requests = list(islice(_requests(job), 0, None, every))
     done, usual = _history(job)
-    model = job.task.model
-    output = expected_output or usual or _longest(model) or FIRST_ANSWER
+    task = job.task
+    sizes: list[CostEstimate] = []
+    if isinstance(task, ModelTask):
+        sizes = [task.estimate(request) for request in requests]
+    longest = next((size.output_tokens for size in sizes), None)
+    output = expected_output or usual or longest or FIRST_ANSWER
     planned = Plan(
         rows=checked.rows,
         bad_rows=checked.bad,
@@ -93,10 +97,10 @@ def plan(job: Job, *, expected_output: int | None = None) -> Plan:
         done=done,
         input_tokens=0,
         output_tokens=output * (checked.rows - checked.bad),
-        requests=[job.task.body(request) for request in requests[:_SHOWN]],
+        requests=[task.body(request) for request in requests[:_SHOWN]],
     )
-    if model is not None and requests:
-        _price(planned, model, requests, output)
+    if isinstance(task, ModelTask) and requests:
+        _price(planned, task, requests, [size.input_tokens for size in sizes], output)
     return planned
 
 
@@ -117,19 +121,17 @@ def _history(job: Job) -> tuple[int, int | None]:
     return done, (total // done or None) if done else None
 
 
-def _longest(model: ChatQwen36 | None) -> int | None:
-    return None if model is None else model.max_completion_tokens or model.max_tokens
-
-
-def _price(planned: Plan, model: ChatQwen36, requests: list[Any], output: int) -> None:
-    sizes = [model.estimate_cost(request).input_tokens for request in requests]
+def _price(
+    planned: Plan, task: ModelTask, requests: list[Any], sizes: list[int], output: int
+) -> None:
+    model = task.model
     rows = planned.rows - planned.bad_rows
     planned.input_tokens = sum(sizes) * rows // len(sizes)
     planned.shared_prefix = _shared_prefix(requests, sum(sizes) / len(sizes))
     gateway = model._endpoint.gateway  # noqa: SLF001
     book = model.price_book or PriceBook.bundled()
-    offer = book.offer(gateway.price_list or gateway.name, model.model_name)
-    if (live := _cost(model, offer, sizes, output, batch=False)) is None:
+    offer = book.offer(gateway.price_list or gateway.name, task.model_name)
+    if (live := _cost(task, offer, sizes, output, batch=False)) is None:
         planned.is_free = is_self_hosted(gateway.name)
         return
     scale = Decimal(rows) / len(sizes)
@@ -137,23 +139,22 @@ def _price(planned: Plan, model: ChatQwen36, requests: list[Any], output: int) -
         label: round(count * scale) for label, count in Counter(c.tier.label for c in live).items()
     }
     planned.live = _sum(live, scale)
-    if (batched := _cost(model, offer, sizes, output, batch=True)) is not None:
+    if (batched := _cost(task, offer, sizes, output, batch=True)) is not None:
         planned.batch = _sum(batched, scale)
         usage = {"input_tokens": sum(sizes) // len(sizes), "output_tokens": output}
-        thinking = will_think(model, gateway)
-        rate = compare(usage, offer, thinking=thinking).break_even_hit_rate
+        rate = compare(usage, offer, thinking=task.will_think()).break_even_hit_rate
         planned.break_even = None if rate is None or rate >= 1 else float(rate)
 
 
 def _cost(
-    model: ChatQwen36, offer: Offer | None, sizes: list[int], output: int, *, batch: bool
+    task: ModelTask, offer: Offer | None, sizes: list[int], output: int, *, batch: bool
 ) -> list[pricing.Cost] | None:
-    thinking = will_think(model, model._endpoint.gateway)  # noqa: SLF001
+    thinking = task.will_think()
     costs = [
         pricing.cost(
             {"input_tokens": size, "output_tokens": output},
             offer,
-            discount=model.price_discount,
+            discount=task.model.price_discount,
             batch=batch,
             thinking=thinking,
         )

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 from langchain_core.messages import BaseMessage, convert_to_messages
+from langchain_core.prompt_values import PromptValue
 from langchain_core.prompts import BasePromptTemplate, ChatPromptTemplate, PromptTemplate
 
+from langchain_qwen36._content.json_arguments import lenient_json
 from langchain_qwen36.errors import BulkInputError
 
 if TYPE_CHECKING:
@@ -29,8 +31,11 @@ class RowPrompt:
         """Read a prompt.
 
         Raises:
-            BulkInputError: The file cannot be read, or the value is no template.
+            BulkInputError: The file cannot be read, or the value is no template or has no message.
         """
+        if not isinstance(prompt, str | Path | list | BasePromptTemplate | None):
+            kind = type(prompt).__name__
+            raise BulkInputError(f"`prompt` must be text, Path, messages or template, not {kind}.")
         self._for_chain = for_chain
         self._text: str | None = None
         self._template: BasePromptTemplate[Any] | None = None
@@ -41,10 +46,8 @@ class RowPrompt:
             elif isinstance(prompt, BasePromptTemplate):
                 self._template = prompt
             elif isinstance(prompt, list):
-                self._template = ChatPromptTemplate.from_messages(
-                    [_message(each) for each in prompt]
-                )
-        except (ValueError, TypeError) as error:
+                self._template = _chat_template(prompt)
+        except (ValueError, TypeError, NotImplementedError) as error:
             raise BulkInputError(f"The prompt is no template: {error}") from error
         self.variables = self._variables()
         """The fields that each row must have."""
@@ -60,10 +63,11 @@ class RowPrompt:
         return self._text or repr(self._template)
 
     def problem_of(self, fields: Mapping[str, Any]) -> str | None:
-        """Return why a row cannot be sent: the field that it lacks."""
+        """Return why a row cannot be sent: the field that it lacks, or messages that are none."""
         missing = [name for name in self.variables if fields.get(name) is None]
         if not missing:
-            return None
+            has_own = self._template is None and not self._for_chain
+            return _problem_of_messages(fields["messages"]) if has_own else None
         known = ", ".join(map(str, fields)) or "none"
         return f"it has no field {', '.join(map(repr, missing))} (its fields: {known})"
 
@@ -76,6 +80,23 @@ class RowPrompt:
         if self._for_chain:
             return dict(fields)
         return convert_to_messages(fields["messages"])
+
+
+def _problem_of_messages(value: Any) -> str | None:
+    """Return why a row's messages cannot be sent.
+
+    LangChain would take each letter of a text, and each key of an object, for a message.
+    """
+    if isinstance(value, PromptValue) or (value and isinstance(value, list | tuple)):
+        return None
+    found = "empty" if isinstance(value, list | tuple) else f"{type(value).__name__} {value!r:.50}"
+    return f"its field 'messages' must be a list of messages, not {found}"
+
+
+def _chat_template(messages: list[Any]) -> ChatPromptTemplate:
+    if not messages:
+        raise ValueError("it has no message")
+    return ChatPromptTemplate.from_messages([_message(each) for each in messages])
 
 
 def _read(path: Path) -> Any:
@@ -116,4 +137,8 @@ def canonical(value: str | Sequence[BaseMessage] | Any) -> bytes:
         return value.encode("utf-8", "surrogatepass")
     if isinstance(value, list) and value and isinstance(value[0], BaseMessage):
         value = [message.model_dump(exclude={"id"}) for message in value]
-    return orjson.dumps(value, default=repr, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    options = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
+    try:
+        return orjson.dumps(value, default=repr, option=options)
+    except TypeError:  # integers beyond 64 bits, half of an emoji
+        return lenient_json(value, repr).encode()

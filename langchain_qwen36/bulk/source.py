@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
@@ -57,14 +57,19 @@ class Source:
             id_field: The field that holds a row's id.
 
         Raises:
-            BulkInputError: There is no such file, or no reader for its format.
+            BulkInputError: There is no such file, no reader for its format, what is iterated
+                are no rows, or the id's field has no name.
         """
+        if not isinstance(id_field, str):
+            raise BulkInputError(f"id={id_field!r} must be the name of the field of a row's id.")
         self._source = source
         self._id_field = id_field
         self.path = Path(source) if isinstance(source, str | Path) else None
         self._read: Callable[[], Iterator[tuple[int, Any]]] = self._numbered
         if self.path is not None:
             self._read = self._reader(self.path)
+        else:
+            _check_rows(source)
 
     @property
     def can_be_checked(self) -> bool:
@@ -102,12 +107,7 @@ class Source:
         return InputRow(position, line, str(own), value)
 
     def _numbered(self) -> Iterator[tuple[int, Any]]:
-        if not isinstance(self._source, Iterable):
-            raise BulkInputError(
-                f"`input` must be a file's name or an iterable of rows, "
-                f"not {type(self._source).__name__}"
-            )
-        return enumerate(self._source, 1)
+        return enumerate(cast("Iterable[Any]", self._source), 1)
 
     def _reader(self, path: Path) -> Callable[[], Iterator[tuple[int, Any]]]:
         if not path.is_file():
@@ -124,6 +124,26 @@ class Source:
         raise BulkInputError(
             f"{path} cannot be read: the name must end in .jsonl, .csv, .tsv or .parquet."
         )
+
+
+def _check_rows(source: object) -> None:
+    """Refuse an object whose items are no rows: each would be a text, such as a column's name.
+
+    Raises:
+        BulkInputError: The object is a table, a mapping or bytes, or no iterable at all.
+    """
+    kind = type(source).__name__
+    for method, call in (("to_dicts", "to_dicts()"), ("iterrows", 'to_dict("records")')):
+        if hasattr(source, method):  # polars', pandas's
+            raise BulkInputError(f"`input` is a {kind}, which gives no rows: pass its `{call}`.")
+    if isinstance(source, Mapping):
+        some = ", ".join(map(repr, list(source)[:3]))
+        raise BulkInputError(
+            f"`input` is one {kind} ({some}), not an iterable of rows: pass `[row]`, or the split "
+            'of a dataset, such as `dataset["train"]`.'
+        )
+    if isinstance(source, bytes | bytearray) or not isinstance(source, Iterable):
+        raise BulkInputError(f"`input` must be a file's name or an iterable of rows, not {kind}")
 
 
 @dataclass(slots=True)

@@ -14,7 +14,9 @@ from langchain_core.load import dumps
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.runnables import RunnableBinding, RunnableSequence
 
+from langchain_qwen36._model.cost_estimate import estimate, will_think
 from langchain_qwen36._model.direct_call import acall, needs_run
+from langchain_qwen36._model.identity import model_name
 from langchain_qwen36._model.prepare import prepare_call
 from langchain_qwen36._request.build import to_bytes
 from langchain_qwen36._response.errors.billing import may_be_billed
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 
     from langchain_core.callbacks import BaseCallbackHandler
     from langchain_core.runnables import Runnable, RunnableConfig
+
+    from langchain_qwen36._model.cost_estimate import CostEstimate
 
 _ADDRESS = re.compile(r"\b0x[0-9a-f]{4,}\b")
 
@@ -113,6 +117,21 @@ class ModelTask:
         body: dict[str, Any] = orjson.loads(to_bytes(prepared.request.body))
         return body
 
+    def estimate(self, request: Any) -> CostEstimate:
+        """Estimate the size and the price of a request, with the bound settings and tools."""
+        messages = self.model._convert_input(request).to_messages()  # noqa: SLF001
+        gateway = self.model._endpoint.gateway  # noqa: SLF001
+        return estimate(self.model, gateway, messages, self._settings, None)
+
+    def will_think(self) -> bool | None:
+        """Return whether the calls will think, by any setting; None: not known."""
+        return will_think(self.model, self.model._endpoint.gateway, self._settings)  # noqa: SLF001
+
+    @property
+    def model_name(self) -> str:
+        """The id of the model that is called: a bound one wins."""
+        return model_name(self.model, self._settings)
+
     async def call(self, request: Any, callbacks: Sequence[BaseCallbackHandler] = ()) -> Answer:
         """Send one request, once; the runner retries. Errors are in the answer."""
         try:
@@ -138,7 +157,7 @@ class ModelTask:
     @cached_property
     def _needs_run(self) -> bool:
         """Whether a run of LangChain is needed, asked where the first row is called."""
-        is_watched = _has_callbacks(self._bound) or "stream" in self._settings
+        is_watched = _takes_part(self._bound) or "stream" in self._settings
         return is_watched or needs_run(self.model)
 
     def _body_without_messages(self) -> bytes:
@@ -252,10 +271,11 @@ def _settings_of(runnable: Runnable[Any, Any]) -> dict[str, Any]:
     return settings
 
 
-def _has_callbacks(runnable: Runnable[Any, Any]) -> bool:
-    """Return whether `with_config` has bound callbacks."""
+def _takes_part(runnable: Runnable[Any, Any]) -> bool:
+    """Return whether callbacks are bound, or a binding of the user's has its own `ainvoke`."""
     while isinstance(runnable, RunnableBinding):
-        if runnable.config.get("callbacks"):
+        is_own = type(runnable).ainvoke is not RunnableBinding.ainvoke
+        if is_own or runnable.config.get("callbacks"):
             return True
         runnable = runnable.bound
     return False

@@ -14,7 +14,7 @@ except ImportError as error:
 
 from langchain_qwen36 import ChatQwen36
 from langchain_qwen36.bulk.export import export_merged
-from langchain_qwen36.bulk.job import Job, report_of, run_job
+from langchain_qwen36.bulk.job import COMPLETE, Job, report_of, run_job
 from langchain_qwen36.bulk.journal import Journal
 from langchain_qwen36.bulk.plan import Plan, plan
 from langchain_qwen36.errors import JournalError, LedgerError, QwenError
@@ -137,7 +137,7 @@ def run(
 
 @app.command()
 def status(journal: Annotated[Path, typer.Argument(help="OUTPUT.journal")]) -> int:
-    """Show how far a run is, while it runs or after it."""
+    """Show how far a run is, while it runs or after it; the status is 0 if all is answered."""
     with Journal(journal, read_only=True) as opened:
         last = opened.last_run()
         if last is None:
@@ -145,7 +145,7 @@ def status(journal: Annotated[Path, typer.Argument(help="OUTPUT.journal")]) -> i
         report = report_of(opened)
         ending = last["ending"] or "running, or killed"
         _say(f"{report}\n{report.pending} rows pending; last run: {ending}")
-    return 0 if report.done == report.rows else 1
+    return 0 if report.done == report.rows and ending == COMPLETE else 1
 
 
 @app.command()

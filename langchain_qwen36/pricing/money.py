@@ -32,7 +32,7 @@ class Money:
         Raises:
             ValueError: The text is no amount with a currency.
         """
-        match text.split():
+        match str(text).split():  # a bare number is told what is missing
             case [amount, currency] if currency.isalpha() and currency.isupper():
                 if (value := parse_decimal(amount)) is not None:
                     return cls(value, currency)

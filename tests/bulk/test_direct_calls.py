@@ -12,7 +12,7 @@ from langchain_core.callbacks import BaseCallbackHandler, get_usage_metadata_cal
 from langchain_core.globals import set_llm_cache
 from langchain_core.language_models import BaseChatModel
 from langchain_core.rate_limiters import BaseRateLimiter
-from langchain_core.runnables import RunnableLambda
+from langchain_core.runnables import RunnableBinding, RunnableLambda
 from loopback import Raw, Reply
 
 from langchain_qwen36 import ChatQwen36, bulk
@@ -208,7 +208,21 @@ class TestWhatTakesPart:
         run(Own(model="qwen3.6-flash", **settings), tmp_path / "out.jsonl")
         assert len(asked) == ROWS
 
-    @pytest.mark.parametrize("step", ["ainvoke", "agenerate_prompt", "agenerate"])
+    def test_a_binding_of_the_users_own(self, server: LoopbackGateway, tmp_path: Path) -> None:
+        """A subclass of `RunnableBinding` may wrap `ainvoke`, under other bindings too."""
+        asked = []
+
+        class Own(RunnableBinding):  # type: ignore[type-arg]
+            async def ainvoke(self, *args: Any, **kwargs: Any) -> Any:
+                asked.append(args)
+                return await super().ainvoke(*args, **kwargs)
+
+        run(Own(bound=model_of(server)).bind(temperature=0), tmp_path / "out.jsonl")
+        assert len(asked) == ROWS
+
+    @pytest.mark.parametrize(
+        "step", ["ainvoke", "agenerate_prompt", "agenerate", "_agenerate_with_cache"]
+    )
     def test_a_monitoring_agent(
         self, server: LoopbackGateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
     ) -> None:

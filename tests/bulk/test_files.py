@@ -201,6 +201,18 @@ def test_shards_are_merged_in_input_order(server: LoopbackGateway, tmp_path: Pat
         pytest.param({"shard": "3/2"}, "shard", id="shard"),
         pytest.param({"max_concurrency": 0}, "max_concurrency=0", id="concurrency"),
         pytest.param({"prompt": "{a"}, "no template", id="prompt"),
+        pytest.param({"prompt": 5}, "must be text, Path, messages", id="prompt-type"),
+        pytest.param({"prompt": []}, "has no message", id="prompt-empty"),
+        pytest.param({"prompt": [5]}, "no template", id="prompt-message"),
+        pytest.param({"max_attempts": 0}, "max_attempts=0 must be 1 or more", id="attempts"),
+        pytest.param({"max_attempts": "5"}, "max_attempts='5'", id="attempts-text"),
+        pytest.param({"reserve": "most"}, '"likely", "worst", or an amount', id="reserve"),
+        pytest.param({"budget": 5}, 'write it like "0.50 USD"', id="budget"),
+        pytest.param({"batch_window": "1h"}, "24h or more", id="window"),
+        pytest.param({"id": 0}, "the name of the field", id="id"),
+        pytest.param({"output": "."}, "must end in", id="no-name"),
+        pytest.param({"output": "folder.jsonl"}, "is a folder", id="output-folder"),
+        pytest.param({"state": "o.jsonl"}, "would be the output and the journal", id="state"),
     ],
 )
 def test_a_setting_that_cannot_be_is_refused(
@@ -212,6 +224,70 @@ def test_a_setting_that_cannot_be_is_refused(
 ) -> None:
     """A wrong setting is named before the input is read."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder.jsonl").mkdir()
     known = {"output": "o.jsonl"} if settings and "output" not in settings else {}
     with pytest.raises(BulkInputError, match=message):
         bulk.run(model_of(server), numbered(1), **known, **settings)
+
+
+@pytest.mark.parametrize("name", ["in.jsonl", "o.dead_letters.jsonl"])
+def test_a_run_never_writes_over_its_own_input(
+    server: LoopbackGateway, tmp_path: Path, name: str
+) -> None:
+    """An input that the run would replace, as output or as dead letters, is refused and stays."""
+    source = write_rows(tmp_path / name, numbered(1))
+    before = source.read_bytes()
+    output = source if name == "in.jsonl" else tmp_path / "o.jsonl"
+    with pytest.raises(BulkInputError, match="would be the input and"):
+        bulk.run(model_of(server), source, output=output, prompt=PROMPT)
+    assert source.read_bytes() == before
+    assert server.requests == []
+
+
+class Table:
+    """Iterates over the names of its columns, as pandas's table does."""
+
+    def __iter__(self) -> Any:
+        return iter(["text"])
+
+    def iterrows(self) -> Any:
+        """Yield the rows, which no run asks for."""
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        pytest.param(Table(), r'pass its `to_dict\("records"\)`', id="table"),
+        pytest.param({"train": [{"text": "a"}]}, "dataset", id="splits"),
+        pytest.param(b"a", "not bytes", id="bytes"),
+        pytest.param(5, "not int", id="number"),
+    ],
+)
+def test_what_iterates_over_no_rows_is_refused(
+    server: LoopbackGateway, tmp_path: Path, source: Any, message: str
+) -> None:
+    """A table or a mapping gives names, each of which would be sent as if it were a row's text."""
+    with pytest.raises(BulkInputError, match=message):
+        bulk.run(model_of(server), source, output=tmp_path / "out.jsonl", prompt=PROMPT)
+    assert server.requests == []
+
+
+@pytest.mark.parametrize("messages", ["hi", {"role": "user", "content": "hi"}, [], 5], ids=repr)
+def test_messages_of_a_row_that_are_no_list_are_refused(
+    server: LoopbackGateway, tmp_path: Path, messages: Any
+) -> None:
+    """LangChain takes each letter of a text, and each key of an object, for a message."""
+    with pytest.raises(BulkInputError, match="'messages' must be a list of messages"):
+        bulk.run(model_of(server), [{"messages": messages}], output=tmp_path / "out.jsonl")
+    assert server.requests == []
+
+
+def test_half_an_emoji_is_sent_alike_in_a_text_and_in_messages(
+    server: LoopbackGateway, tmp_path: Path
+) -> None:
+    """A lone surrogate is replaced as in `invoke`, whichever form the prompt has."""
+    rows: list[dict[str, Any]] = [{"messages": [{"role": "user", "content": "a\ud83d"}]}]
+    report = bulk.run(model_of(server), rows, output=tmp_path / "out.jsonl")
+    assert report.done == 1
+    assert server.requests[0].body["messages"] == [{"role": "user", "content": "a\ufffd"}]

@@ -9,6 +9,8 @@ import pytest
 from bulk_runs import numbered, read_rows, write_rows
 from loopback import Raw
 
+from langchain_qwen36.bulk.journal import Journal
+from langchain_qwen36.bulk.types import Candidate, Outcome, Turn
 from langchain_qwen36.cli import main
 
 if TYPE_CHECKING:
@@ -68,6 +70,19 @@ def test_a_dry_run_reckons_with_thinking_by_any_setting(server, setting, command
     assert live("--set", setting) == live("--set", "enable_thinking=true") != live()
 
 
+def test_a_dry_run_counts_what_a_schema_adds(server, command, tmp_path, capsys) -> None:
+    """The schema goes out with each row as a tool, and is read as input each time."""
+    schema = {"title": "City", "type": "object", "description": "long " * 500, "properties": {}}
+    (tmp_path / "city.json").write_text(json.dumps(schema))
+
+    def tokens(*options: str) -> int:
+        assert main([*command, "--dry-run", *options]) == 0
+        line = next(line for line in capsys.readouterr().out.splitlines() if "input and" in line)
+        return int(line.split()[1].replace(",", ""))
+
+    assert tokens("--schema", "city.json") > tokens() + 10 * 500
+
+
 def test_a_server_of_your_own_is_free(command, capsys) -> None:
     """A dry run at it says so, where a gateway without a known price says that it is not known."""
     for gateway, expected in (("vllm", "free: a server of your own"), ("ollama", "free: a")):
@@ -85,6 +100,17 @@ def test_failed_rows_are_retried_by_name_of_the_journal(server, command, tmp_pat
     assert main(["bulk", "retry", "out.jsonl.journal"]) == 0
     assert main(["bulk", "status", "out.jsonl.journal"]) == 0
     assert len(server.requests) == 11
+
+
+def test_a_run_that_was_stopped_is_not_all_answered(command, capsys) -> None:
+    """Rows that were never read have no answer, though all that were read have one."""
+    with Journal("out.jsonl.journal") as journal:
+        run = journal.begin_run("fingerprint", {})
+        journal.admit(run, [Candidate("ab", 0, 1, "a")])
+        journal.apply([Turn(Outcome(key="ab", state="done", answer={"answer": "x"}))])
+        journal.end_run(run, "interrupted", read_whole_input=False)
+    assert main(["bulk", "status", "out.jsonl.journal"]) == 1
+    assert "last run: interrupted" in capsys.readouterr().out
 
 
 def test_shards_are_exported_together(server, command, tmp_path, capsys) -> None:

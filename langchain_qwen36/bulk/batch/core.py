@@ -287,16 +287,21 @@ def _window_of(state: str | Path) -> str:
     return str((run.get("settings") or {}).get("window") or f"{_SHORTEST_WINDOW}h")
 
 
+def hours_of(window: object) -> int:
+    """Return how many hours `24h` or `2d` are; 0 if it is no window, or too short a one."""
+    match = _WINDOW.fullmatch(window) if isinstance(window, str) else None
+    hours = int(match[1]) * (24 if match[2] == "d" else 1) if match else 0
+    return hours if hours >= _SHORTEST_WINDOW else 0
+
+
 def checked_window(window: str, service: BatchService) -> str:
     """Check how long a batch may take.
 
     Raises:
         UnsupportedSettingError: It is no duration, or the service does not accept it.
     """
-    match = _WINDOW.fullmatch(window)
-    hours = int(match[1]) * (24 if match[2] == "d" else 1) if match else 0
-    most = service.longest_window_hours
-    if hours < _SHORTEST_WINDOW or (most is not None and hours > most):
+    hours, most = hours_of(window), service.longest_window_hours
+    if not hours or (most is not None and hours > most):
         longest = f"{most}h" if most else "what the gateway takes"
         raise UnsupportedSettingError(
             f"`window={window!r}` must be whole hours or days, from {_SHORTEST_WINDOW}h to "

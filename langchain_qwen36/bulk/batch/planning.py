@@ -219,8 +219,7 @@ def expected_cost(
     """
     limits = (request.body.get(name) for name in ("max_completion_tokens", "max_tokens"))
     written = next((limit for limit in limits if isinstance(limit, int)), FIRST_ANSWER)
-    tools = chain.kwargs.get("tools") or ()
-    read = count(chain.model, endpoint.gateway, messages, tools)
+    read = count(chain.model, endpoint.gateway, messages, chain.kwargs)
     return compare(
         {"input_tokens": read, "output_tokens": written},
         offer,
