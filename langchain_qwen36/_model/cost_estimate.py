@@ -10,8 +10,8 @@ from langchain_qwen36._model import legacy_functions
 from langchain_qwen36._model.call_options import merge
 from langchain_qwen36._model.identity import model_name
 from langchain_qwen36._model.translated_settings import translate
-from langchain_qwen36._request.build import json_words
 from langchain_qwen36._request.planning import plan_request
+from langchain_qwen36._request.prompt_size import prompt_size
 from langchain_qwen36.catalog import PriceBook, find_model
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from langchain_qwen36.catalog import Tier
     from langchain_qwen36.gateways import Gateway
     from langchain_qwen36.pricing import Cost, NextTier
-
-_FULL_SIZE = "vl_high_resolution_images"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +60,7 @@ def estimate(
 ) -> CostEstimate:
     """Estimate the size and the price of a call with these messages and keywords."""
     settings, plan = _planned(fields, gateway, options)
-    size = _count(settings, plan, gateway, messages)
+    size = prompt_size(settings, plan, gateway, messages)
     book = fields.price_book or PriceBook.bundled()
     offer = book.offer(gateway.price_list or gateway.name, settings.model)
     limits = {**settings.params, **settings.extra_body}
@@ -98,7 +96,7 @@ def count(
         UnsupportedSettingError: settings that the gateway or the model cannot take.
     """
     settings, plan = _planned(fields, gateway, options)
-    return _count(settings, plan, gateway, messages)
+    return prompt_size(settings, plan, gateway, messages)
 
 
 def _planned(
@@ -109,18 +107,3 @@ def _planned(
         options = legacy_functions.tools_from_functions(translate(options))
     settings = merge(fields, model_name(fields, options), None, options)
     return settings, plan_request(settings, gateway, find_model(settings.model))
-
-
-def _count(
-    settings: Settings, plan: RequestPlan, gateway: Gateway, messages: Sequence[BaseMessage]
-) -> int:
-    words = json_words(plan, gateway, has_json=lambda: False)
-    return (tokens.count_text(words) if words else 0) + tokens.count_messages(
-        messages,
-        plan.tools,
-        thinking=plan.thinking.on is not False,
-        preserve_thinking=plan.thinking.replays_all_turns,
-        replay=settings.replay_reasoning,
-        max_pixels=gateway.default_max_pixels,
-        high_resolution=bool({**settings.params, **settings.extra_body}.get(_FULL_SIZE)),
-    )

@@ -28,6 +28,7 @@ from langchain_qwen36._model.setting_hints import unknown_setting
 from langchain_qwen36._model.settings import ModelSettings
 from langchain_qwen36._model.translated_settings import FOREIGN_NAMES, translate
 from langchain_qwen36._request.choices import Effort, ForcedToolChoice, PromptCache
+from langchain_qwen36._request.thinking import check_budget
 from langchain_qwen36._user_line import constructing_line
 from langchain_qwen36._version import __version__
 from langchain_qwen36.catalog import PriceBook
@@ -257,6 +258,21 @@ class QwenFields(BaseChatModel):
         if isinstance(value, str) and not value.strip():
             raise ValueError("`api_key` is empty: pass a key, or None to use the variable.")
         return value
+
+    @field_validator("timeout", mode="after")
+    @classmethod
+    def _check_timeout(cls, timeout: Any) -> Any:
+        if timeout is not None:
+            from langchain_qwen36._transport import Timeouts  # noqa: PLC0415, imports httpx
+
+            Timeouts.of(timeout)
+        return timeout
+
+    @field_validator("thinking_budget", mode="after")
+    @classmethod
+    def _check_thinking_budget(cls, budget: int | None) -> int | None:
+        check_budget(budget)
+        return budget
 
     @field_validator("proxy", mode="after")
     @classmethod

@@ -147,13 +147,22 @@ def requested_thinking(settings: Mapping[str, Any]) -> bool | None:
     return thinking_override(settings.get("model_kwargs") or {})
 
 
-def _settled(thinking: Thinking, gateway: Gateway) -> Thinking:
-    """Derive the switch from budget and effort; drop both if thinking is off."""
-    budget, effort = thinking.budget, thinking.effort
+def check_budget(budget: int | None) -> None:
+    """Refuse a budget below 0, which some servers take for "no limit" and others for an error.
+
+    Raises:
+        UnsupportedSettingError: the budget is below 0.
+    """
     if budget is not None and budget < 0:
         raise UnsupportedSettingError(
             f"`thinking_budget={budget}` is below 0: give a number of tokens, or 0 for no thinking."
         )
+
+
+def _settled(thinking: Thinking, gateway: Gateway) -> Thinking:
+    """Derive the switch from budget and effort; drop both if thinking is off."""
+    budget, effort = thinking.budget, thinking.effort
+    check_budget(budget)
     off = "thinking_budget=0" if budget == 0 else 'reasoning_effort="none"'
     if budget == 0 or effort == "none":
         if thinking.enabled:

@@ -24,6 +24,7 @@ from langchain_qwen36.callbacks.run_tree import RunTree
 from langchain_qwen36.callbacks.spend_ledger import make_durable_book
 from langchain_qwen36.callbacks.tracers import costs_of, write_costs
 from langchain_qwen36.callbacks.tracked_call import (
+    OUR_TYPE,
     TrackedCall,
     gateway_of_start,
     record_abandoned,
@@ -194,7 +195,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         if self._reserve(call):
             self._open[run_id] = call
             self._runs.add_call(run_id, call.parents)
-            if params.get("_type") == _OUR_TYPE:
+            if params.get("_type") == OUR_TYPE:
                 announce(run_id, self._admission(call))
 
     @override
@@ -348,7 +349,7 @@ class QwenCostCallbackHandler(LedgerView, BaseCallbackHandler):
         hold = self._estimator.estimate(call, lengths, ledger) if counts else None
         self._ledger.reserve(pending := pending_call(call, hold))
         if durable is not None:
-            durable.reserve(pending, by_model=call.params.get("_type") == _OUR_TYPE)
+            durable.reserve(pending, by_model=call.params.get("_type") == OUR_TYPE)
 
     def _admission(self, call: CountedCall) -> CallAdmission:
         ledgers = tuple(handler._ledger for handler in call.handlers)  # noqa: SLF001 (the same class)
@@ -419,8 +420,6 @@ _ASYNC_HOOKS = (
     "on_retriever_error",
 )
 """The hooks that finish records."""
-_OUR_TYPE = "qwen36-chat"
-"""`_llm_type` of our model, which reserves its calls in a ledger itself."""
 _RECORDS_KEPT = 1000
 """Records in memory if a ledger keeps them all."""
 _handlers: weakref.WeakSet[QwenCostCallbackHandler] = weakref.WeakSet()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from uuid import UUID
 
 from langchain_qwen36 import tokens
+from langchain_qwen36._request.prompt_size import prompt_size_of_run
 from langchain_qwen36._response.errors.billing import may_be_billed
 from langchain_qwen36.callbacks.attempts import (
     add_attempt,
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import BaseMessage
 
+OUR_TYPE = "qwen36-chat"
+"""`_llm_type` of our model, which reserves its calls in a ledger itself."""
 _MAX_METADATA_CHARS = 256
 """Most characters; longer texts are hardly ids, and a record must not keep a prompt."""
 _ACCOUNT_KEYS = frozenset(key for keys in METADATA_KEYS.values() for key in keys)
@@ -68,10 +71,16 @@ class TrackedCall:
     """Whether it was recorded as abandoned; a later end event replaces the record."""
 
     def count_prompt(self) -> int:
-        """Return our count of the prompt's tokens; counted once."""
+        """Return our count of the prompt's tokens, as it is sent; counted once."""
         if self.prompt_tokens is None:
-            self.prompt_tokens = tokens.count_messages(self.messages, self.tools)
+            self.prompt_tokens = self._count_prompt()
         return self.prompt_tokens
+
+    def _count_prompt(self) -> int:
+        gateway = GATEWAYS.get(self.gateway or "")
+        if gateway is None or self.params.get("_type") != OUR_TYPE:  # another package's model
+            return tokens.count_messages(self.messages, self.tools)
+        return prompt_size_of_run(self.messages, self.tools, self.params, self.model or "", gateway)
 
     def bill(
         self, attempt: Mapping[str, Any], pricer: Pricer, gateway: str | None

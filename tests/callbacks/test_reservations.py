@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.language_models import GenericFakeChatModel
 from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from langchain_qwen36 import QwenCostCallbackHandler, get_qwen_cost_callback
+from langchain_qwen36 import ChatQwen36, QwenCostCallbackHandler, get_qwen_cost_callback
+from langchain_qwen36._model.cost_estimate import estimate
 from langchain_qwen36.callbacks.budget import Budget
 from langchain_qwen36.callbacks.holds import (
     AnswerLengths,
@@ -275,3 +277,54 @@ def test_a_call_that_is_to_think_by_any_setting_is_held_at_the_rate_for_it(param
     """qwen-plus has two prices for its answers, and the bill is at the dearer one then."""
     estimate = Pricer().estimate(0, 1000, params, "qwen-plus", "dashscope-intl")
     assert estimate.total.amount == Decimal(rate) * 1000 / 1_000_000
+
+
+THOUGHTS = "so " * 2000
+TOLD = [
+    HumanMessage("a"),
+    AIMessage("b", additional_kwargs={"reasoning_content": THOUGHTS}),
+    HumanMessage("c"),
+]
+SCHEMA = {"title": "A", "type": "object", "description": "so " * 2000, "properties": {}}
+
+
+@pytest.mark.parametrize(
+    ("settings", "bound"),
+    [
+        pytest.param({}, {"tools": [convert_to_openai_tool(SCHEMA)]}, id="tools keep thoughts"),
+        pytest.param({"preserve_thinking": True}, {}, id="preserve_thinking"),
+        pytest.param({}, {"preserve_thinking": True}, id="preserve_thinking of the call"),
+        pytest.param({"replay_reasoning": "all"}, {}, id="replay_reasoning"),
+        pytest.param({}, {"replay_reasoning": "never"}, id="no thoughts"),
+        pytest.param(
+            {},
+            {
+                "response_format": {
+                    "type": "json_schema",
+                    "json_schema": {"name": "A", "schema": SCHEMA},
+                }
+            },
+            id="a schema in words",
+        ),
+    ],
+)
+@pytest.mark.filterwarnings("ignore::langchain_qwen36.QwenWarning")
+def test_a_hold_counts_what_the_estimate_counts(gateway_server, monkeypatch, settings, bound):
+    """Thoughts that go back and a schema in words are input: a hold without them is too small."""
+    counted = []
+    own = HoldEstimator.estimate
+
+    def spy(self, call, *rest):
+        counted.append(call.count_prompt())
+        return own(self, call, *rest)
+
+    monkeypatch.setattr(HoldEstimator, "estimate", spy)
+    server = gateway_server("dashscope")
+    model = ChatQwen36(
+        model="qwen3.6-plus", gateway="dashscope", base_url=server.base_url, api_key=server.key,
+        streaming=False, **settings,
+    )  # fmt: skip
+    model.invoke(TOLD, {"callbacks": [QwenCostCallbackHandler(budget="5 CNY")]}, **bound)
+    assert counted == [estimate(model, model._endpoint.gateway, TOLD, bound, None).input_tokens]
+    replies = bound != {"replay_reasoning": "never"}
+    assert (counted[0] > 1000) is replies

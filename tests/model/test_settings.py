@@ -188,6 +188,20 @@ def test_a_client_of_another_kind_is_named(name, client, words):
         model(**{name: client}).invoke("Hello!")
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        pytest.param("timeout", "soon", r"seconds, `Timeouts\(...\)`", id="timeout-text"),
+        pytest.param("timeout", -1, r"seconds, `Timeouts\(...\)`", id="timeout-below-0"),
+        pytest.param("thinking_budget", -1, "below 0", id="budget-below-0"),
+    ],
+)
+def test_a_value_that_no_call_takes_is_none_for_the_constructor(name, value, words):
+    """It was taken, and each call failed: embeddings refused the same timeout when made."""
+    with pytest.raises(ValueError, match=words):
+        model(**{name: value})
+
+
 async def test_a_sync_client_is_no_async_one():
     """The message names the class that the setting takes."""
     with pytest.raises(UnsupportedSettingError, match=r"httpx\.AsyncClient"):
