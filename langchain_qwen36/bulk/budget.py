@@ -57,5 +57,5 @@ def budget_handlers(
 
 
 def _own_ledger(state: Path, budget: str | Money) -> SpendLedger:
-    limit = Limit("all", budget if isinstance(budget, Money) else Money.parse(budget))
+    limit = Limit("all", Money.of(budget))
     return SpendLedger(f"sqlite:///{state}.spend", limits=[limit])

@@ -32,8 +32,8 @@ def check_money(budget: str | Money | None, reserve: str | Money) -> None:
     """Check `reserve` even without a budget: the next run may have one."""
     try:
         parse_reserve(reserve)
-        if budget is not None and not isinstance(budget, Money):
-            Money.parse(budget)
+        if budget is not None:
+            Money.of(budget)
     except ValueError as error:
         raise BulkInputError(str(error)) from None
 

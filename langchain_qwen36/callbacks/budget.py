@@ -59,7 +59,7 @@ class Budget:
             if warn_at is not None:
                 raise ValueError("`warn_at=` is a share of `budget=`, which is missing")
             return None
-        return cls(Money.parse(budget) if isinstance(budget, str) else budget, warn_at, treatment)
+        return cls(Money.of(budget), warn_at, treatment)
 
     def warns(self, spent: Mapping[str, Decimal]) -> bool:
         """Return whether the spent amount calls for a warning."""

@@ -196,6 +196,16 @@ def _context_of_graph() -> dict[str, Any]:
     return dict(getattr(context, "__dict__", {}))
 
 
+def check_ledger(ledger: object) -> None:
+    """Refuse a ledger's URL in the place of the ledger.
+
+    Raises:
+        TypeError: The message shows the ledger of that URL.
+    """
+    if isinstance(ledger, str):
+        raise TypeError(f"`ledger={ledger!r}` must be a SpendLedger: SpendLedger({ledger!r})")
+
+
 def make_durable_book(
     ledger: SpendLedger | None, limits: tuple[Limit, ...], unpriced: str | Money
 ) -> DurableBook | None:
@@ -209,8 +219,7 @@ def make_durable_book(
         if limits:
             raise ValueError("`limits=` are kept in a ledger: give the handler `ledger=` too")
         return None
-    if isinstance(ledger, str):
-        raise TypeError(f"`ledger={ledger!r}` must be a SpendLedger: SpendLedger({ledger!r})")
+    check_ledger(ledger)
     amount = unpriced if unpriced in ("refuse", "allow") else parse_reserve(unpriced)
     return DurableBook(ledger, limits=limits, unpriced=amount)
 

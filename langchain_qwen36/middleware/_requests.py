@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 ModelResult = ModelResponse[Any] | AIMessage | ExtendedModelResponse[Any]
 
 
+def check_model(name: str, value: object) -> None:
+    """Refuse a model's name in the place of the model, which would fail only when it is needed.
+
+    Raises:
+        TypeError: The message shows the model of that name.
+    """
+    if isinstance(value, str):
+        raise TypeError(f"`{name}={value!r}` must be a model: ChatQwen36(model={value!r})")
+
+
 def check_choice(name: str, value: Any, choices: Any) -> Any:
     """Return an argument that is one of a `Literal`'s choices.
 

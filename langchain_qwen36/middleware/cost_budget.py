@@ -14,8 +14,9 @@ from typing_extensions import override
 from langchain_qwen36._logging import logger_for
 from langchain_qwen36.callbacks.budget import Budget
 from langchain_qwen36.callbacks.holds import parse_reserve
+from langchain_qwen36.callbacks.spend_ledger import check_ledger
 from langchain_qwen36.errors import BudgetExceededError
-from langchain_qwen36.middleware._requests import check_choice
+from langchain_qwen36.middleware._requests import check_choice, check_model
 from langchain_qwen36.middleware.budget_state import (
     END_MESSAGE,
     STATE_KEY,
@@ -136,6 +137,8 @@ class CostBudgetMiddleware(AgentMiddleware[CostBudgetState, Any, Any]):
             raise ValueError('`budget` is missing: write it like "0.50 USD".')
         self.budget = parsed
         self.per: Per = check_choice("per", per, Per)
+        check_ledger(ledger)
+        check_model("cheaper_model", cheaper_model)
         self.cheaper_model = cheaper_model
         self.exit_behavior: ExitBehavior = check_choice(
             "exit_behavior", exit_behavior, ExitBehavior

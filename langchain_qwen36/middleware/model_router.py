@@ -95,6 +95,7 @@ class QwenModelRouterMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
 
         Raises:
             ValueError: A share is below 0, or all together are above 1.
+            TypeError: The fallbacks of an error are one text instead of a list.
         """
         super().__init__()
         self.rules = tuple(rules)
@@ -105,6 +106,9 @@ class QwenModelRouterMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
                 f"`canary={self.canary}` must be shares from 0 to 1, and so must their sum."
             )
         self.fallbacks = dict(_FALLBACKS if fallbacks is None else fallbacks)
+        for kind, models in self.fallbacks.items():
+            if isinstance(models, str):  # each letter would be a model
+                raise TypeError(f"`fallbacks` of {kind.__name__} must be a list: [{models!r}].")
 
     @override
     def wrap_model_call(

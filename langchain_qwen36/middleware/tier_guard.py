@@ -30,6 +30,7 @@ from langchain_qwen36._content.history import begins_turn
 from langchain_qwen36._logging import logger_for
 from langchain_qwen36.middleware._requests import (
     check_choice,
+    check_model,
     count_tokens,
     offer_of,
     with_note,
@@ -110,6 +111,7 @@ class TierGuardMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
         self.action: Action = check_choice(
             "action", "summarize" if action == "summarise" else action, Action
         )
+        check_model("summary_model", summary_model)
         self.summary_model = summary_model
         self.keep = keep
         self.margin = margin

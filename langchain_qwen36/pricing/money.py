@@ -38,6 +38,15 @@ class Money:
                     return cls(value, currency)
         raise ValueError(f'{text!r} is no amount of money; write it like "0.50 USD"')
 
+    @classmethod
+    def of(cls, value: str | Money) -> Money:
+        """Return an amount as it is, or parse it; a number without its currency is refused.
+
+        Raises:
+            ValueError: The value is no amount with a currency.
+        """
+        return value if isinstance(value, Money) else cls.parse(value)
+
     def __add__(self, other: Money) -> Money:
         return Money(self.amount + self._like(other), self.currency)
 

@@ -149,7 +149,7 @@ class Limit:
     @property
     def money(self) -> Money:
         """The amount of the limit."""
-        return Money.parse(self.amount) if isinstance(self.amount, str) else self.amount
+        return Money.of(self.amount)
 
     @property
     def kind(self) -> str:

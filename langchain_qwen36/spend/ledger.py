@@ -202,7 +202,7 @@ class SpendLedger:
         Raises:
             LedgerError: The account has no limit, or one in another currency.
         """
-        money = Money.parse(amount) if isinstance(amount, str) else amount
+        money = Money.of(amount)
         rule = cast("Rule", self._read("rule_of", account, money.currency))
         self._write("top_up", rule._replace(amount=units_of(money.amount)), datetime.now(UTC))
 

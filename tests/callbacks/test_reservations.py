@@ -30,6 +30,7 @@ from langchain_qwen36.callbacks.pricer import Pricer
 from langchain_qwen36.callbacks.tracked_call import TrackedCall
 from langchain_qwen36.errors import BudgetExceededError
 from langchain_qwen36.pricing import Money
+from langchain_qwen36.spend import Limit
 
 USD = st.decimals("0.01", "2", places=2)
 
@@ -328,3 +329,16 @@ def test_a_hold_counts_what_the_estimate_counts(gateway_server, monkeypatch, set
     assert counted == [estimate(model, model._endpoint.gateway, TOLD, bound, None).input_tokens]
     replies = bound != {"replay_reasoning": "never"}
     assert (counted[0] > 1000) is replies
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda amount: QwenCostCallbackHandler(budget=amount), id="handler"),
+        pytest.param(lambda amount: Limit("all", amount), id="limit"),
+    ],
+)
+def test_an_amount_without_its_currency_is_refused(make):
+    """5 of what? The message says how to write it."""
+    with pytest.raises(ValueError, match="5 is no amount of money; write it"):
+        make(5)

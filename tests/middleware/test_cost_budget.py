@@ -458,3 +458,16 @@ def test_a_fork_of_a_thread_gives_no_money_back(gateway_server: Server) -> None:
     found = agent.invoke(None, first.config)
     assert "The budget of 0.01 USD " in why_stopped(found)
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        pytest.param({"ledger": "sqlite:///a.db"}, "must be a SpendLedger", id="ledger"),
+        pytest.param({"cheaper_model": "qwen3.6-flash"}, "must be a model", id="cheaper_model"),
+    ],
+)
+def test_a_name_in_the_place_of_an_object_is_refused(settings, words):
+    """It would fail only at a call, or when the budget is spent; the handler refuses the same."""
+    with pytest.raises(TypeError, match=words):
+        CostBudgetMiddleware("1 USD", **settings)

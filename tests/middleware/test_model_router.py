@@ -361,3 +361,9 @@ def test_a_retired_model_is_replaced_by_its_successor(
 def test_langchains_own_router_may_stand_beside_ours() -> None:
     """LangChain refuses two middleware of one name in an agent, and has a ModelRouterMiddleware."""
     assert QwenModelRouterMiddleware().name == "QwenModelRouterMiddleware"
+
+
+def test_a_fallback_that_is_no_list_is_refused():
+    """Each letter of the name would be a model to try."""
+    with pytest.raises(TypeError, match=r"must be a list: \['qwen3.6-plus'\]"):
+        QwenModelRouterMiddleware(fallbacks={ValueError: "qwen3.6-plus"})

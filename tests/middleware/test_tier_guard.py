@@ -330,3 +330,9 @@ def test_a_summary_stays_out_of_a_stream_of_messages(
     chunks = agent.stream({"messages": talk(2800)}, stream_mode="messages")
     sources = {metadata.get("lc_source") for message, metadata in chunks if message.text}
     assert sources == {None}
+
+
+def test_a_models_name_is_no_model():
+    """It would fail only when the first summary is written."""
+    with pytest.raises(TypeError, match=r"summary_model=.*ChatQwen36\(model='qwen3.6-flash'\)"):
+        TierGuardMiddleware("summarize", summary_model="qwen3.6-flash")

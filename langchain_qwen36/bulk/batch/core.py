@@ -256,7 +256,7 @@ class JobCore:
             store=self.store,
             run=run,
             offer=self._offer(model),
-            budget=Money.parse(budget) if isinstance(budget, str) else budget,
+            budget=None if budget is None else Money.of(budget),
             listed_price=self.listed_price,
         )
         planner.plan(inputs, options.ids, allow_unlisted=options.allow_unlisted)
