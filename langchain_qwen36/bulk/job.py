@@ -285,6 +285,8 @@ def _end(
 ) -> BulkReport:
     """Finish a run: record its end, write output and dead letters, and report."""
     queue = runner.queue
+    if queue.input_error is not None:
+        queue.stop(queue.input_error)
     is_whole = queue.is_exhausted and queue.stop_reason is None
     journal.end_run(run, queue.stop_reason or COMPLETE, read_whole_input=is_whole)
     letters = None

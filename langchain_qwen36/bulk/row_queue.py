@@ -94,6 +94,8 @@ class RowQueue:
     unreadable: int = 0
     """Rows that cannot be sent."""
     is_exhausted: bool = False
+    input_error: str | None = None
+    """Why the input ended before its end; the rows before that are called."""
     stop_reason: str | None = None
     """Why no more rows are given out; None: they are."""
     _ready: deque[Item] = field(default_factory=deque)
@@ -101,6 +103,16 @@ class RowQueue:
     _filling: asyncio.Task[None] | None = None
     _stopped: asyncio.Event = field(default_factory=asyncio.Event)
     _number: int = 0
+
+    def __post_init__(self) -> None:
+        self.rows = self._until_error(self.rows)
+
+    def _until_error(self, rows: Iterator[InputRow]) -> Iterator[InputRow]:
+        """Yield rows until the input raises: else its last block would never be called."""
+        try:
+            yield from rows
+        except Exception as error:  # noqa: BLE001 - a generator of the user's may raise anything
+            self.input_error = f"the input cannot be read further: {type(error).__name__}: {error}"
 
     @property
     def has_more(self) -> bool:
@@ -167,7 +179,7 @@ class RowQueue:
             self.is_exhausted = is_last
         except JournalError as error:
             self.stop(str(error))
-        except Exception as error:  # noqa: BLE001 - a generator of the user's may raise anything
+        except Exception as error:  # noqa: BLE001 - a row or a template of the user's may raise
             self.stop(f"the input cannot be read further: {type(error).__name__}: {error}")
         finally:
             self._filling = None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
+from langchain_qwen36._content.source import replace_lone_surrogates
 from langchain_qwen36.errors import BulkInputError
 
 if TYPE_CHECKING:
@@ -101,8 +102,8 @@ class Source:
         own = value.get(self._id_field)
         if own is None or own == "":
             return InputRow(position, line, str(line), value)
-        if isinstance(own, bool) or not isinstance(own, str | int):
-            problem = f"its {self._id_field!r} must be a text or a whole number, not {own!r:.50}"
+        if problem := _problem_of_id(own):
+            problem = f"its {self._id_field!r} {problem}"
             return InputRow(position, line, str(line), value, problem)
         return InputRow(position, line, str(own), value)
 
@@ -124,6 +125,15 @@ class Source:
         raise BulkInputError(
             f"{path} cannot be read: the name must end in .jsonl, .csv, .tsv or .parquet."
         )
+
+
+def _problem_of_id(value: object) -> str | None:
+    """Return why a row cannot be named so; None: it can."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return f"must be a text or a whole number, not {value!r:.50}"
+    if isinstance(value, str) and replace_lone_surrogates(value) != value:
+        return f"is no Unicode text: {value!r:.50}"
+    return None
 
 
 def _check_rows(source: object) -> None:
@@ -169,7 +179,7 @@ def _read_csv(path: Path, delimiter: str) -> Iterator[tuple[int, Any]]:
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_CELL))
     with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         reader = csv.reader(file, delimiter=delimiter, strict=True)
-        names = next(reader, [])
+        names = next(filter(None, reader), [])  # past blank lines
         if twice := {name for name in names if names.count(name) > 1}:
             raise BulkInputError(f"{path}: several columns are named {', '.join(sorted(twice))}.")
         while True:

@@ -291,3 +291,19 @@ def test_half_an_emoji_is_sent_alike_in_a_text_and_in_messages(
     report = bulk.run(model_of(server), rows, output=tmp_path / "out.jsonl")
     assert report.done == 1
     assert server.requests[0].body["messages"] == [{"role": "user", "content": "a\ufffd"}]
+
+
+def test_blank_lines_before_the_head_of_a_csv_are_passed_over(
+    server: LoopbackGateway, tmp_path: Path
+) -> None:
+    """As those between rows are."""
+    source = tmp_path / "in.csv"
+    source.write_text("\n\ntext\na\n")
+    assert bulk.run(model_of(server), source, output=tmp_path / "o.jsonl", prompt=PROMPT).done == 1
+
+
+def test_an_id_that_is_no_text_is_named_by_line(server: LoopbackGateway, tmp_path: Path) -> None:
+    """Half an emoji was an error of SQLite that named no row."""
+    rows = [{"id": "a\ud83d", "text": "a"}]
+    with pytest.raises(BulkInputError, match="line 1: its 'id' is no Unicode text"):
+        bulk.run(model_of(server), rows, output=tmp_path / "o.jsonl", prompt=PROMPT)
