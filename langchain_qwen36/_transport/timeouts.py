@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 _MIN_SECONDS = 0.001
 """Least seconds; a socket given 0 does not wait at all and answers with another error."""
+_MAX_SECONDS = 1_000_000.0
+"""Most seconds that are waited, 11 days: systems refuse to wait for much longer."""
 _SLACK = 0.05
 """Seconds by which a system timer may be early."""
 _PAIR = 2
@@ -77,7 +79,7 @@ class Timeouts:
 
     def deadline(self) -> float | None:
         """Return the time at which a call that starts now must be over, on the monotonic clock."""
-        return None if self.total is None else time.monotonic() + self.total
+        return _after(self.total)
 
 
 class Clock(Protocol):
@@ -123,12 +125,12 @@ class CallTimeouts:
     @property
     def connect(self) -> float | None:
         """The seconds left for connecting."""
-        return _min(self.timeouts.connect, self._total_left())
+        return _min(_capped(self.timeouts.connect), self._total_left())
 
     @property
     def pool(self) -> float | None:
         """The seconds left to wait for a free connection."""
-        return _min(self.timeouts.pool, self._total_left())
+        return _min(_capped(self.timeouts.pool), self._total_left())
 
     @property
     def has_deadline(self) -> bool:
@@ -199,7 +201,12 @@ _WAITED_FOR: dict[ClockName, str] = {
 
 
 def _after(seconds: float | None) -> float | None:
+    seconds = _capped(seconds)
     return None if seconds is None else time.monotonic() + seconds
+
+
+def _capped(seconds: float | None) -> float | None:
+    return None if seconds is None else min(seconds, _MAX_SECONDS)
 
 
 def _min(one: float | None, other: float | None) -> float | None:
@@ -210,7 +217,7 @@ def _min(one: float | None, other: float | None) -> float | None:
 
 def _is_seconds(value: object) -> bool:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(value) and value > 0  # type: ignore[operator,arg-type]
+    return number and 0 < value < math.inf  # type: ignore[operator]
 
 
 _DEFAULT = Timeouts()

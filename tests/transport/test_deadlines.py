@@ -11,6 +11,7 @@ from collections import deque
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import living_loop
 import pytest
 from answers import request
@@ -340,3 +341,39 @@ def test_a_server_that_goes_silent_is_left() -> None:
             streamed(ChatQwen36(timeout=Timeouts(gap=0.2), **target))
         assert (caught.value.clock, caught.value.partial.text) == ("gap", "Hel")
         assert server.wait_until_open(0) == 0
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [1e7, 1e10, 1e300, 10**400, 10**5000],
+    ids=["months", "centuries", "eternity", "no float", "no text"],
+)
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+def test_a_timeout_longer_than_a_system_can_wait_is_no_error(
+    mode: Mode, seconds: float, host: str
+) -> None:
+    """Who writes years for "no limit" gets an answer: poll takes 24 days, a lock 292 years."""
+    years = Timeouts(seconds, seconds, seconds, seconds, seconds)
+    with FaultServer(ANSWER) as server:
+        outcome = posted_to(mode, server.url.replace("127.0.0.1", host), timeouts=years)
+    assert outcome.finish == "stop"
+    assert Timeouts.of(seconds).gap == seconds
+
+
+def test_an_exception_that_led_to_itself_ends_the_call(mode: Mode) -> None:
+    """A caller's own client may chain exceptions in a circle, which is walked once."""
+    first, second = httpx.ConnectError("refused"), ValueError("second")
+    first.__cause__, second.__cause__ = second, first
+
+    def fail(_: httpx.Request) -> httpx.Response:
+        raise first
+
+    async def afail(request_: httpx.Request) -> httpx.Response:
+        return fail(request_)
+
+    clients = {
+        "http_client": httpx.Client(transport=httpx.MockTransport(fail)),
+        "http_async_client": httpx.AsyncClient(transport=httpx.MockTransport(afail)),
+    }
+    outcome = posted_to(mode, "http://gateway.lan/v1", target=clients, max_retries=0)
+    assert isinstance(outcome.error, GatewayConnectionError)

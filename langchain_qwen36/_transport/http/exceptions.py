@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from langchain_qwen36._transport.timeouts import CallTimeouts
 
-__all__ = ["display_url", "map_exception"]
+__all__ = ["causes", "display_url", "map_exception"]
 
 _SERVER_ERROR, _PROXY_AUTHENTICATION = 500, 407
 
@@ -94,19 +94,22 @@ def _proxy_error(error: Exception, where: str) -> QwenError:
 
 
 def _unreachable(error: Exception, where: str) -> QwenError:
-    causes = list(_causes(error))
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+    chain = list(causes(error))
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in chain):
         return CertificateError(
             f"The TLS certificate of {where} does not verify: {_text(error)}. Set SSL_CERT_FILE to "
             "your CA's certificate, or pass an `http_client=` with its own `verify=`."
         )
-    if any(isinstance(cause, socket.gaierror) for cause in causes):
+    if any(isinstance(cause, socket.gaierror) for cause in chain):
         return GatewayConnectionError(f"DNS lookup failed for the host of {where}.")
     return GatewayConnectionError(f"{where} cannot be reached: {_text(error)}.")
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and those that led to it; a caller's own may lead back to itself."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import inspect
 import signal
+from contextlib import suppress
 from typing import TYPE_CHECKING
+
+from langchain_qwen36._transport.http.exceptions import causes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,12 +20,11 @@ def raised_in_signal_handler(error: BaseException) -> BaseException | None:
     A handler that raises `TimeoutError`, or `OSError` as the example of Python's `signal` page
     does, interrupts a read just where the network would have raised the same.
     """
-    handlers = set(_handler_code())
-    cause: BaseException | None = error
-    while cause is not None:
-        if handlers and not handlers.isdisjoint(_traceback_code(cause)):
+    if not (handlers := set(_handler_code())):
+        return None
+    for cause in causes(error):
+        if not handlers.isdisjoint(_traceback_code(cause)):
             return cause
-        cause = cause.__cause__ or cause.__context__
     return None
 
 
@@ -34,7 +36,9 @@ def _handler_code() -> Iterator[CodeType]:
             continue
         if not inspect.isroutine(function):
             function = type(function).__call__  # an object that can be called
-        code = getattr(inspect.unwrap(function), "__code__", None)
+        with suppress(ValueError):  # functions that wrap each other
+            function = inspect.unwrap(function)
+        code = getattr(function, "__code__", None)
         if code is not None:
             yield code
 
