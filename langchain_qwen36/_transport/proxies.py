@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.util
 import ipaddress
 import urllib.request
-from urllib.parse import urlsplit
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from langchain_qwen36._transport.target import MaskedURL
 from langchain_qwen36.errors import UnsupportedSettingError
 
 _SCHEMES = ("http", "https", "socks5", "socks5h")
+_MAX_SOCKS_LOGIN = 255
+"""Most bytes of a user, and of a password (RFC 1929)."""
 
 
 def parse_proxy(url: str, name: str = "proxy=") -> MaskedURL:
@@ -41,6 +43,11 @@ def _problem(url: MaskedURL) -> str | None:
         return f"has the scheme {scheme!r}: choose one of {', '.join(_SCHEMES)}."
     if not has_host:
         return "is no URL of a proxy: write it as `http://user:password@host:port`."
+    if scheme.startswith("socks") and any(
+        len(unquote_to_bytes(text or "")) > _MAX_SOCKS_LOGIN
+        for text in (parts.username, parts.password)
+    ):
+        return f"has a user or a password of more than {_MAX_SOCKS_LOGIN} bytes, SOCKS 5's most."
     if scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
         return "names a SOCKS proxy, which needs: pip install 'langchain-qwen36[socks]'."
     return None

@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import functools
 import json
+import os
 import re
 from typing import TYPE_CHECKING
-from urllib.parse import unquote_plus, urlsplit
+from urllib.parse import unquote, unquote_plus
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -16,20 +17,34 @@ if TYPE_CHECKING:
 
 _MIN_LENGTH = 8
 """Least characters of a key; replacing shorter values would damage ordinary text."""
+_LOWER_CASE = ("http_proxy", "https_proxy", "all_proxy")
+_VARIABLES = (*_LOWER_CASE, *map(str.upper, _LOWER_CASE))
 _OURS = frozenset({"user-agent", "accept", "accept-encoding", "content-type"})
 """Headers whose values are no secrets."""
 
 
 def secrets_of(target: Target) -> tuple[bytes, ...]:
     """Return what errors must not quote: values of headers and query, the proxy's password."""
-    return _secrets(tuple(target.headers.items()), target.url, target.proxy or "")
+    return _secrets(tuple(target.headers.items()), target.url, _proxies(target))
+
+
+def _proxies(target: Target) -> tuple[str, ...]:
+    """Return the proxies that the request may have gone through.
+
+    Those of the environment are not parsed here: this runs for each call.
+    """
+    if target.proxy is not None:
+        return (target.proxy,)
+    return tuple(filter(None, map(os.environ.get, _VARIABLES)))
 
 
 @functools.lru_cache(maxsize=64)
-def _secrets(headers: tuple[tuple[str, str], ...], url: str, proxy: str) -> tuple[bytes, ...]:
+def _secrets(
+    headers: tuple[tuple[str, str], ...], url: str, proxies: tuple[str, ...]
+) -> tuple[bytes, ...]:
     values = {
         form
-        for value in (*_in_headers(headers), *_in_query(url), *_in_proxy(proxy))
+        for value in (*_in_headers(headers), *_in_query(url), *_in_proxies(proxies))
         for form in (value, json.dumps(value)[1:-1])
         if len(value) >= _MIN_LENGTH
     }
@@ -53,9 +68,11 @@ def _in_query(url: str) -> Iterator[str]:
         yield unquote_plus(value)
 
 
-def _in_proxy(proxy: str) -> Iterator[str]:
-    parts = urlsplit(proxy)
-    if parts.password:
-        user, password = unquote_plus(parts.username or ""), unquote_plus(parts.password)
-        yield password
-        yield base64.b64encode(f"{user}:{password}".encode()).decode()
+def _in_proxies(proxies: Iterable[str]) -> Iterator[str]:
+    for proxy in proxies:
+        login = proxy.partition("://")[2] or proxy
+        user, separator, password = login.partition("/")[0].rpartition("@")[0].partition(":")
+        if separator:
+            user, password = unquote(user), unquote(password)
+            yield password
+            yield base64.b64encode(f"{user}:{password}".encode()).decode()

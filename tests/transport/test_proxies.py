@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import importlib.util
 import traceback
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
 
 import httpx
 import pytest
@@ -223,3 +225,34 @@ def test_a_wrong_setting_shows_no_other_setting() -> None:
         )
     assert PASSWORD not in str(caught.value)
     assert leaking_frames(caught.value) == []
+
+
+@pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", None])
+@pytest.mark.parametrize("password", [PASSWORD, "plus+word+0123", "p%40ss%3Aword0123"])
+def test_what_a_proxy_echoes_of_its_login_is_redacted(
+    mode: Mode, variable: str | None, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A login is a secret, whether the setting or the environment names the proxy."""
+    login = base64.b64encode(f"me:{unquote(password)}".encode()).decode()
+    with FaultServer(echo) as proxy:
+        parts = urlsplit(proxy.url)
+        address = f"http://me:{password}@{parts.netloc}"
+        url = f"http://behind-{parts.port}.lan/v1/chat/completions"  # of no other test's pool
+        if variable is None:
+            outcome = posted_to(mode, url, target={"proxy": address}, max_retries=0)
+        else:
+            monkeypatch.setenv(variable, address)
+            outcome = posted_to(mode, url, max_retries=0)
+        assert login in proxy.requests[0].head
+    shown = f"{outcome.error} {vars(outcome.error)}"
+    assert "you sent" in shown
+    assert login not in shown
+
+
+def test_a_socks_login_that_is_too_long_is_refused_when_the_model_is_made() -> None:
+    """SOCKS 5 writes a length of one byte before a user and a password."""
+    assert parse_proxy(f"socks5://me:{'p' * 255}@proxy.corp")
+    assert parse_proxy(f"http://me:{'p' * 300}@proxy.corp")
+    for login in ("p" * 256 + ":pw", "me:" + "%C3%A9" * 128):
+        with pytest.raises(UnsupportedSettingError, match="255 bytes"):
+            parse_proxy(f"socks5://{login}@proxy.corp")
