@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import zlib
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from fault_server import FaultServer, stream, whole
 from growth import assert_grows_linearly, cpu_seconds
 
 from langchain_qwen36 import ChatQwen36
+from langchain_qwen36._transport.http.decoding import decoder_for
 from langchain_qwen36.errors import (
     InvalidRequestError,
     UnexpectedResponseError,
@@ -264,3 +266,21 @@ def test_a_query_cannot_break_out_of_the_url() -> None:
         (sent,) = server.requests
     assert sent.path == "/v1/chat/completions?v=1+HTTP%2F1.1%0D%0AX-Injected%3A+yes%23%26a%3Db"
     assert "x-injected" not in sent.headers
+
+
+@pytest.mark.parametrize("wbits", [zlib.MAX_WBITS, -zlib.MAX_WBITS], ids=["zlib", "raw"])
+def test_deflate_is_read_alike_however_it_is_cut(wbits: int) -> None:
+    """Which kind of deflate it is shows in its second byte, which may come alone."""
+    packer = zlib.compressobj(wbits=wbits)
+    data = packer.compress(b"Hello") + packer.flush()
+    decode = decoder_for({"content-encoding": "deflate"})
+    pieces = [piece for byte in data for piece in decode(bytes([byte]))]
+    assert b"".join(pieces) == b"Hello"
+
+
+def test_encodings_on_top_of_each_other_have_a_limit() -> None:
+    """Thousands of them are refused before they recurse; a few are decoded."""
+    twice = gzip.compress(gzip.compress(b"Hello"))
+    assert b"".join(decoder_for({"content-encoding": "gzip, gzip"})(twice)) == b"Hello"
+    with pytest.raises(UnexpectedResponseError, match="encoded 5000 times"):
+        decoder_for({"content-encoding": ",".join(["gzip"] * 5000)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from langchain_qwen36.errors import UnexpectedResponseError
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 ACCEPT_ENCODING = "gzip, deflate"
 _STEP = 1024 * 1024
 """Bytes inflated at once: a reader can stop long before a bomb of 64 KiB is 64 MiB."""
+_MAX_ENCODINGS = 4
+"""Most encodings on top of each other; each one calls the next."""
+_ZLIB_HEADER = 2
+"""Bytes of a zlib header, by which it is recognized."""
 _GZIP = 16 + zlib.MAX_WBITS
 _GZIP_MAGIC = b"\x1f"
 """The first byte of a gzip member; anything else after a member is padding."""
@@ -43,14 +48,18 @@ def decoder_for(headers: Mapping[str, str]) -> Decoder:
     notice that an encoded response is cut: the content shows that.
 
     Raises:
-        UnexpectedResponseError: The encoding was not requested and is not known.
+        UnexpectedResponseError: The encoding was not requested and is not known, or there are too
+            many.
     """
-    decode: Decoder | None = None
     encodings = headers.get("content-encoding")
-    for name in reversed(encodings.split(",") if encodings else ()):
-        if (step := _decoder(name.strip().lower())) is not None:
-            decode = step if decode is None else _chained(decode, step)
-    return decode or (lambda data: iter((data,)))
+    names = reversed(encodings.split(",") if encodings else ())
+    steps = [step for name in names if (step := _decoder(name.strip().lower())) is not None]
+    if len(steps) > _MAX_ENCODINGS:
+        raise UnexpectedResponseError(
+            f"The answer is encoded {len(steps)} times: at most {_MAX_ENCODINGS} are decoded.",
+            is_retryable=False,
+        )
+    return reduce(_chained, steps) if steps else lambda data: iter((data,))
 
 
 def _decoder(encoding: str) -> Decoder | None:
@@ -76,8 +85,15 @@ class _Zlib:
         self._encoding = encoding
         self._zlib = zlib.decompressobj(wbits)
         self._started = False
+        self._first = b""
+        """The first byte of deflate, until the second one tells whether a zlib header begins."""
 
     def inflate(self, data: bytes) -> Iterator[bytes]:
+        if not self._started:
+            data = self._first + data
+            if len(data) < _ZLIB_HEADER:
+                self._first = data
+                return
         more = True
         while data or more:
             if self._zlib.eof and not self._begin_next_member(data):
