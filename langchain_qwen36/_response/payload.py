@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -154,12 +155,17 @@ def loads(data: bytes, joiner: SurrogateJoiner | None = None) -> Any:
     except orjson.JSONDecodeError:
         text = data.decode("utf-8-sig", "replace")
     try:
-        payload = json.loads(text, strict=False)
+        payload = json.loads(text, strict=False, parse_int=_integer)
         payload = (SurrogateJoiner() if joiner is None else joiner).join(payload)
     except RecursionError:
         raise ValueError("The JSON is nested too deeply.") from None
     nesting_limit.limit_depth(payload)
     return payload
+
+
+def _integer(digits: str) -> float:
+    """Return an integer; one that no float can hold is infinite, as `1e999999` is."""
+    return int(digits) if len(digits) <= sys.float_info.max_10_exp else float(digits)
 
 
 def unexpected_response(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from foreign_values import LARGE
 from langchain_core.rate_limiters import InMemoryRateLimiter
 from langchain_core.vectorstores import InMemoryVectorStore
 from loopback import LoopbackGateway, Raw
@@ -219,6 +220,9 @@ def test_vectors_of_every_form(
         pytest.param({"data": [{"embedding": [1.0]}, {"embedding": "???"}]}, id="no base64"),
         pytest.param({"object": "list"}, id="nothing"),
         pytest.param('[{"embedding": [NaN]}]', id="another server"),
+        pytest.param(
+            f'{{"data": [{{"embedding": [1]}}, {{"embedding": [{LARGE}]}}]}}', id="too large"
+        ),
     ],
 )
 def test_vectors_that_do_not_fit_are_an_error(

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from foreign_values import LARGE
 from langchain_core.documents import Document
 from loopback import LoopbackGateway, Raw
 from modes import called
@@ -162,6 +163,10 @@ def test_scores_of_every_form(server: LoopbackGateway, mode: Mode, body: Any) ->
         pytest.param(results((-1, 0.9)), id="an index below 0"),
         pytest.param({"results": [{"index": 0}]}, id="no score"),
         pytest.param('{"results": [{"index": 0, "relevance_score": NaN}]}', id="no number"),
+        pytest.param(
+            f'{{"results": [{{"index": 0, "relevance_score": {LARGE}}}]}}',
+            id="a number no float is",
+        ),
         pytest.param({"results": [{"index": True, "relevance_score": 1}]}, id="no index"),
         pytest.param({"output": {}}, id="no results"),
         pytest.param("[7]", id="no entries"),
