@@ -107,7 +107,7 @@ def check_headers(*given: Mapping[str, Any] | None) -> None:
     """
     for headers in given:
         for name, value in (headers or {}).items():
-            if not isinstance(value, str) or not value.isascii():
+            if not all(isinstance(text, str) and text.isascii() for text in (name, value)):
                 raise UnsupportedSettingError(
                     f"The header {name!r} must be ASCII text: leave it out, or encode it."
                 )
@@ -132,9 +132,17 @@ def check_clients(fields: ConnectionSettings) -> None:
 
 
 def url_with_query(url: str, *queries: Mapping[str, Any] | None) -> str:
-    """Return a URL with a query made of several parts; later parts win."""
+    """Return a URL with a query made of several parts; later parts win.
+
+    Raises:
+        UnsupportedSettingError: A value holds a lone surrogate, which no URL can.
+    """
     query = {name: value for part in queries if part for name, value in part.items()}
-    return f"{url}?{urlencode(query)}" if query else url
+    try:
+        return f"{url}?{urlencode(query)}" if query else url
+    except UnicodeEncodeError:  # it would quote the value, which may be a key
+        problem = "a name or a value of the query holds a lone surrogate, which no URL can."
+    raise UnsupportedSettingError(problem)
 
 
 def headers_of(

@@ -807,3 +807,36 @@ async def test_a_stream_that_waits_holds_none_of_the_bytes_read_before() -> None
                 future.cancel()
             await asyncio.gather(*waiting, return_exceptions=True)
     assert sum(size for size in sizes if size > 30_000) < 60_000
+
+
+def test_a_host_that_is_no_valid_international_name_is_not_found(mode: Mode) -> None:
+    """Such a name is looked up as it stands, and nobody has it."""
+    outcome = fault_calls.posted_to(
+        mode, "http://xn--zzzzzz-.invalid/v1", target={"headers": {}}, max_retries=0
+    )
+    assert isinstance(outcome.error, GatewayConnectionError)
+
+
+@pytest.mark.parametrize("header", ["Content-Length", "transfer-encoding"])
+def test_where_a_request_ends_is_said_once(mode: Mode, header: str) -> None:
+    """A caller's header says nothing about the body's length: two readers could see two ends."""
+    with FaultServer(ANSWER) as server:
+        fault_calls.posted(mode, server, target={"headers": {header: "3"}})
+        lines = server.requests[0].head.lower().split("\r\n")
+    framing = [line for line in lines if line.startswith(("content-length", "transfer-encoding"))]
+    assert framing == [f"content-length: {len(server.requests[0].body)}"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"default_headers": {"x-\u4e2d": "a"}}, {"default_query": {"x": "secret-\ud800"}}],
+    ids=["a header's name", "a query"],
+)
+def test_a_setting_that_cannot_be_sent_is_refused(wrong: dict[str, Any]) -> None:
+    """A name that is no ASCII, or half a surrogate pair, is refused, not quoted."""
+    with pytest.raises((UnsupportedSettingError, ValueError)) as caught:
+        langchain_qwen36.ChatQwen36(gateway="dashscope", api_key="sk-0123456789", **wrong).invoke(
+            "Hi"
+        )
+    assert not isinstance(caught.value, UnicodeError)
+    assert "secret" not in str(caught.value)

@@ -37,6 +37,8 @@ _HEADERS = {
     "accept-encoding": ACCEPT_ENCODING,
     "content-type": "application/json",
 }
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
+"""Headers that say where the body ends, which is known here alone."""
 _AS_STREAM = {"stream": True, "follow_redirects": False}
 _WITHOUT_AUTH = {**_AS_STREAM, "auth": None}
 
@@ -183,7 +185,7 @@ def _encoded(origin: str, headers: tuple[tuple[str, str], ...]) -> tuple[tuple[b
 
     A model's calls all have the same headers.
     """
-    given = {name.lower(): value for name, value in headers}
+    given = {name.lower(): value for name, value in headers if name.lower() not in _FRAMING}
     if "authorization" in given:
         warn_of_plain_http(origin)
     host = origin.partition("://")[2]

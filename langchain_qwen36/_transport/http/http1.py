@@ -174,7 +174,9 @@ class Exchange:
         if response.ended:
             response.trailing_data = True
             return
-        broken = httpcore.RemoteProtocolError(str(error.__context__ or error))
+        is_upgrade = isinstance(error, httptools.HttpParserUpgrade)
+        reason = "it switches to another protocol" if is_upgrade else error.__context__ or error
+        broken = httpcore.RemoteProtocolError(str(reason))
         if not response.pieces:
             raise broken from error
         self._broken = broken

@@ -54,7 +54,8 @@ class Proxy:
         """Parse a proxy's URL; user and password may be percent-encoded."""
         parsed = httpx.URL(url)
         port = parsed.port or _PORTS[parsed.scheme]
-        return cls(parsed.scheme, parsed.host, port, parsed.username, parsed.password)
+        host = parsed.raw_host.decode("ascii")
+        return cls(parsed.scheme, host, port, parsed.username, parsed.password)
 
     @property
     def is_socks(self) -> bool:

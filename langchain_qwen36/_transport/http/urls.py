@@ -56,7 +56,8 @@ def parse_url(url: str) -> RequestURL:
         parsed = httpx.URL(url)
     except httpx.InvalidURL as error:
         raise InvalidRequestError(f"{shown!r} is no URL: {error}.") from None
-    if parsed.scheme not in ("http", "https") or not parsed.host:
+    # Not `host`: it decodes IDNA, and raises where a server's own name is no valid one.
+    if parsed.scheme not in ("http", "https") or not parsed.raw_host:
         raise InvalidRequestError(f"{shown!r}: a URL begins with https:// or http:// and a host.")
     return RequestURL.of(parsed)
 
