@@ -377,3 +377,18 @@ def test_an_exception_that_led_to_itself_ends_the_call(mode: Mode) -> None:
     }
     outcome = posted_to(mode, "http://gateway.lan/v1", target=clients, max_retries=0)
     assert isinstance(outcome.error, GatewayConnectionError)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "[::1]", "slow.lan"])
+def test_a_resolver_that_hangs_holds_no_caller(
+    mode: Mode, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever is looked up, or stands in the resolver's place: an address needs no lookup."""
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(LONG) and [])
+    url = f"http://{host}:9/v1/chat/completions"
+    outcome = posted_to(mode, url, timeouts=Timeouts(connect=0.3), max_retries=0)
+    over.set()
+    assert isinstance(outcome.error, QwenError)
+    assert outcome.seconds < 2
+    assert isinstance(outcome.error, GatewayTimeoutError) is (host == "slow.lan")

@@ -7,6 +7,7 @@ has failed, or has not answered within 250 ms, and the first that connects wins.
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import os
 import select
 import socket
@@ -33,6 +34,7 @@ Options = list[tuple[int, int, int]]
 
 _ATTEMPT_DELAY = 0.25
 """Seconds before the next address is tried beside the last (RFC 8305, section 5)."""
+_TCP = (socket.SOCK_STREAM, socket.IPPROTO_TCP, "")
 _lookups: dict[tuple[str, int], Lookup] = {}
 _lookups_lock = threading.Lock()
 
@@ -104,12 +106,18 @@ async def aconnect(host: str, port: int, seconds: float | None) -> socket.socket
 
 
 def _numeric(host: str, port: int) -> list[Address] | None:
-    """Return the address of a host that is an IP address; None for a name."""
-    kind = socket.SOCK_STREAM
+    """Return the address of a host that is an IP address; None for what must be looked up.
+
+    The resolver is not asked: whatever stands in its place may hang.
+    """
     try:
-        return list(socket.getaddrinfo(host, port, type=kind, flags=socket.AI_NUMERICHOST))
-    except (socket.gaierror, UnicodeError):
+        address = ipaddress.ip_address(host)
+    except ValueError:
         return None
+    if isinstance(address, ipaddress.IPv4Address):
+        return [(socket.AF_INET, *_TCP, (host, port))]
+    # Only the resolver knows the number of a zone, as in `fe80::1%eth0`.
+    return None if address.scope_id else [(socket.AF_INET6, *_TCP, (host, port, 0, 0))]
 
 
 def _lookup(host: str, port: int) -> Lookup:

@@ -58,7 +58,7 @@ class UploadBody(httpx.SyncByteStream, httpx.AsyncByteStream):
         self._head = (
             "".join(lines) + f"--{boundary}\r\ncontent-disposition: form-data; "
             f'name="file"; filename="{filename}"\r\ncontent-type: application/octet-stream\r\n\r\n'
-        ).encode()
+        ).encode(errors="replace")  # a file's name need not be UTF-8
         self._tail = f"\r\n--{boundary}--\r\n".encode()
 
     def __len__(self) -> int:
