@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial, reduce
 from typing import TYPE_CHECKING, Any
 
-import orjson
 from langchain_core.embeddings import Embeddings
 from pydantic import Field
 
@@ -17,6 +16,7 @@ from langchain_qwen36._model.retrieval import (
     RetrievalModel,
     UsageTotal,
     check_text,
+    to_bytes,
 )
 from langchain_qwen36.embeddings.response import parse_payload, vectors_in
 from langchain_qwen36.errors import MessageError, UnsupportedSettingError
@@ -155,7 +155,7 @@ class QwenEmbeddings(RetrievalModel, Embeddings):
         if self.dimensions is not None:
             body["dimensions"] = self.dimensions
         body |= self.extra_body or {}
-        return ClientRequest(path="embeddings", body=orjson.dumps(body), model=self.model)
+        return ClientRequest(path="embeddings", body=to_bytes(body), model=self.model)
 
     def _read(self, count: int, context: ResponseContext, body: HTTPBody) -> _Part:
         payload = parse_payload(context, body)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from langchain_qwen36._content.source import replace_lone_surrogates
 from langchain_qwen36._model.client import ClientRequest, ClientSettings
 from langchain_qwen36._transport.backoff import asleep, sleep
 from langchain_qwen36._transport.http.upload import UploadBody
@@ -276,11 +277,13 @@ def _of_file(file: FileOrId, method: Any = "GET", part: str = "") -> ClientReque
     return ClientRequest(path=f"files/{quote(_id(file), safe='')}{part}", method=method)
 
 
-def _id(file: FileOrId) -> str:
-    id_ = file.id if isinstance(file, UploadedFile) else file
-    if not str(id_).strip():
+def _id(file: object) -> str:
+    given = file.id if isinstance(file, UploadedFile) else file
+    id_ = given.removeprefix("fileid://") if isinstance(given, str) else ""
+    # Dots would lead to another path.
+    if id_.strip() in ("", ".", "..") or replace_lone_surrogates(id_) != id_:
         raise MessageError(f"{file!r} is no file's id: pass `file.id` of an upload.")
-    return id_.removeprefix("fileid://")
+    return id_
 
 
 def _list_request(purpose: str | None, after: str | None, query: dict[str, Any]) -> ClientRequest:

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-import orjson
 from langchain_core.documents import BaseDocumentCompressor, Document
 from pydantic import Field
 
 from langchain_qwen36._model.client import ClientRequest
 from langchain_qwen36._model.concurrency import arun_parts, run_parts
-from langchain_qwen36._model.retrieval import RetrievalModel, check_text
+from langchain_qwen36._model.retrieval import RetrievalModel, check_text, to_bytes
 from langchain_qwen36.errors import UnsupportedSettingError
 from langchain_qwen36.rerank.wire import parse_payload, rerank_body, rerank_url, scores_in
 
@@ -158,7 +157,7 @@ class QwenRerank(RetrievalModel, BaseDocumentCompressor):
             instruction=self.instruction,
         )
         body |= self.extra_body or {}
-        return ClientRequest(url=rerank_url(endpoint), body=orjson.dumps(body), model=self.model)
+        return ClientRequest(url=rerank_url(endpoint), body=to_bytes(body), model=self.model)
 
     def _read(
         self, chunk: _Chunk, context: ResponseContext, body: HTTPBody

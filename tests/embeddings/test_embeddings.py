@@ -68,6 +68,12 @@ def test_a_query_sends_one_text(server: LoopbackGateway, mode: Mode) -> None:
     assert server.requests[0].path == "/compatible-mode/v1/embeddings"
 
 
+def test_half_a_surrogate_pair_is_replaced(server: LoopbackGateway, mode: Mode) -> None:
+    """No UTF-8 can hold it; a text that was cut amid an emoji has a vector all the same."""
+    called(mode, at(server), "embed_query", "panda \ud83d")
+    assert server.requests[0].body["input"] == ["panda \ufffd"]
+
+
 def test_settings_of_the_body(server: LoopbackGateway, mode: Mode) -> None:
     """Dimensions go out by their name, and `extra_body` over everything."""
     embeddings = at(server, dimensions=256, extra_body={"user": "u", "encoding_format": "base64"})

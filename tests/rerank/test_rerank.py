@@ -51,6 +51,13 @@ def results(*scores: tuple[int, float], **more: Any) -> dict[str, Any]:
 # Requests
 
 
+def test_half_a_surrogate_pair_is_replaced(server: LoopbackGateway, mode: Mode) -> None:
+    """No UTF-8 can hold it, and a text may have been cut amid an emoji."""
+    called(mode, at(server), "rerank", "panda \ud83d", ["bamboo \udfff"])
+    content = server.requests[0].body["input"]
+    assert (content["query"], content["documents"]) == ("panda \ufffd", ["bamboo \ufffd"])
+
+
 def test_model_studios_form(server: LoopbackGateway, mode: Mode) -> None:
     """Model Studio's own API has the query in `input` and the rest in `parameters`."""
     rerank = at(server, top_n=2, instruction="Find answers.")

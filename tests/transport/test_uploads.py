@@ -236,3 +236,14 @@ def test_no_attempt_follows_where_none_is_allowed(mode: Mode) -> None:
         with pytest.raises(ServerError):
             sent(mode, upload_to(server.url, form(b"x"), max_retries=0))
         assert len(server.requests) == 1
+
+
+def test_a_files_name_need_not_be_utf_8(mode: Mode) -> None:
+    """Python reads such a byte of a name as half a surrogate pair; it is sent as a mark."""
+    file = FilePart(source=b"x", size=1, filename="caf\udce9.txt")
+    body = UploadBody({"purpose": "batch"}, file)
+    with FaultServer(TAKEN) as server:
+        assert sent(mode, upload_to(server.url, body)) == {"id": "file-1"}
+        (seen,) = server.requests
+    assert b'filename="caf?.txt"' in seen.body
+    assert len(seen.body) == len(body)

@@ -216,9 +216,9 @@ def test_get_of_no_file(server: FilesServer, mode: Mode) -> None:
         called(mode, files_at(server), "get", "file-fe-none")
 
 
-@pytest.mark.parametrize("id_", ["", "  "])
-def test_an_empty_id_is_refused(server: FilesServer, id_: str) -> None:
-    """An empty id would ask for the list, and a deletion would hit another path."""
+@pytest.mark.parametrize("id_", ["", "  ", ".", "..", "fileid://..", "a\ud800", None, 5])
+def test_an_empty_id_is_refused(server: FilesServer, id_: Any) -> None:
+    """An empty id would ask for the list, and dots have a deletion hit another path."""
     with pytest.raises(MessageError, match="no file's id"):
         files_at(server).delete(id_)
     assert server.requests == []
