@@ -38,6 +38,10 @@ class HTTPBody(NamedTuple):
     """Headers with lower-case names."""
     content: bytes
 
+    def __repr__(self) -> str:
+        """Leave out headers and content, in which a server may echo the key."""
+        return f"HTTPBody({self.status}, {len(self.content)} bytes)"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ResponseContext:
@@ -63,6 +67,13 @@ class ResponseContext:
         for secret in self.secrets:
             data = data.replace(secret, b"[key]")
         return data
+
+    def redact_headers(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """Replace the secrets in the headers of an error, one of which is its request id."""
+        return {
+            name: self.redact(value.encode("utf-8", "replace")).decode()
+            for name, value in headers.items()
+        }
 
     def redact_payload(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """Replace the secrets in a payload; a round trip through JSON, so only for errors."""
@@ -113,9 +124,9 @@ def parse_object(
 def check_status(context: ResponseContext, body: HTTPBody) -> None:
     """Raise the `QwenError` for an error status."""
     if body.status >= HTTP_ERROR_FROM:
-        content = context.redact(body.content)
+        content, headers = context.redact(body.content), context.redact_headers(body.headers)
         raise error_from(
-            body.status, body.headers, content, gateway=context.gateway, plan_key=context.plan_key
+            body.status, headers, content, gateway=context.gateway, plan_key=context.plan_key
         )
 
 
@@ -133,7 +144,7 @@ def embedded_error(
         context.redact_payload(payload) if context.secrets else payload,
         certain=certain,
         gateway=context.gateway,
-        headers=headers,
+        headers=context.redact_headers(headers),
         plan_key=context.plan_key,
     )
 
@@ -178,7 +189,7 @@ def unexpected_response(
         f"{context.url} answered with no {expected}, but with "
         f"{text or 'nothing'!r}. Check `base_url=`.",
         status_code=body.status,
-        request_id=request_id(body.headers),
+        request_id=request_id(context.redact_headers(body.headers)),
         body=text,
         is_retryable=not is_other,
     )

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import httpx
 import pytest
-from fault_calls import ANSWER, posted, posted_to
+from fault_calls import ANSWER, KEY, posted, posted_to
 from fault_server import FaultServer, Wire, whole
 
 from langchain_qwen36 import ChatQwen36
@@ -256,3 +256,14 @@ def test_a_socks_login_that_is_too_long_is_refused_when_the_model_is_made() -> N
     for login in ("p" * 256 + ":pw", "me:" + "%C3%A9" * 128):
         with pytest.raises(UnsupportedSettingError, match="255 bytes"):
             parse_proxy(f"socks5://{login}@proxy.corp")
+
+
+@pytest.mark.parametrize("status", [400, 200])
+def test_a_request_id_that_repeats_the_key_is_redacted(mode: Mode, status: int) -> None:
+    """A header of an error stands in its message and in the log, as its body does."""
+    script = whole(status, {"error": {"message": "No.", "code": "x"}}, x_request_id=f"r-{KEY}")
+    with FaultServer(script) as server:
+        outcome = posted(mode, server, max_retries=0)
+    assert KEY not in f"{outcome.error} {vars(outcome.error)}"
+    assert outcome.error is not None
+    assert outcome.error.request_id == "r-[key]"

@@ -242,9 +242,8 @@ def _reads_until_close(codings: list[bytes], lengths: list[bytes]) -> bool:
     """Decide how the body ends (RFC 9112, section 6.3); the parser has refused two lengths."""
     # Several lines are one list, of which two readers may see two ends.
     if codings and [coding.lower() for coding in codings] != [b"chunked"]:
-        raise httpcore.RemoteProtocolError(
-            f"The transfer coding {b', '.join(codings)!r} is not known."
-        )
+        # Not quoted: a server may repeat in any header what it was sent.
+        raise httpcore.RemoteProtocolError("Its transfer coding is another one than `chunked`.")
     return not codings and not lengths
 
 
