@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,7 +19,7 @@ from langchain_qwen36.errors import UnsupportedSettingError
 from langchain_qwen36.gateways import select_endpoint
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
+    from collections.abc import Awaitable, Iterable
 
     from langchain_qwen36.gateways import Endpoint, Gateway
 
@@ -106,11 +107,18 @@ def check_headers(*given: Mapping[str, Any] | None) -> None:
         UnsupportedSettingError: the message names the header, not its value, which may be a secret.
     """
     for headers in given:
-        for name, value in (headers or {}).items():
+        for name, value in _pairs(headers, "extra_headers"):
             if not all(isinstance(text, str) and text.isascii() for text in (name, value)):
                 raise UnsupportedSettingError(
                     f"The header {name!r} must be ASCII text: leave it out, or encode it."
                 )
+
+
+def _pairs(given: Any, name: str) -> Iterable[tuple[Any, Any]]:
+    """Return the pairs of a mapping; a call's own is not checked when the model is made."""
+    if given and not isinstance(given, Mapping):
+        raise UnsupportedSettingError(f"`{name}` is a dict, not {type(given)}.")
+    return given.items() if given else ()
 
 
 def check_clients(fields: ConnectionSettings) -> None:
@@ -137,7 +145,7 @@ def url_with_query(url: str, *queries: Mapping[str, Any] | None) -> str:
     Raises:
         UnsupportedSettingError: A value holds a lone surrogate, which no URL can.
     """
-    query = {name: value for part in queries if part for name, value in part.items()}
+    query = dict(pair for part in queries for pair in _pairs(part, "extra_query"))
     try:
         return f"{url}?{urlencode(query)}" if query else url
     except UnicodeEncodeError:  # it would quote the value, which may be a key

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _MIN_SECONDS = 0.001
 """Least seconds; a socket given 0 does not wait at all and answers with another error."""
-_MAX_SECONDS = 1_000_000.0
+MAX_SECONDS = 1_000_000.0
 """Most seconds that are waited, 11 days: systems refuse to wait for much longer."""
 _SLACK = 0.05
 """Seconds by which a system timer may be early."""
@@ -206,7 +206,7 @@ def _after(seconds: float | None) -> float | None:
 
 
 def _capped(seconds: float | None) -> float | None:
-    return None if seconds is None else min(seconds, _MAX_SECONDS)
+    return None if seconds is None else min(seconds, MAX_SECONDS)
 
 
 def _min(one: float | None, other: float | None) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import time
 from contextlib import aclosing, closing
@@ -15,7 +16,13 @@ from langchain_qwen36._model.client import ClientRequest, ClientSettings
 from langchain_qwen36._transport.backoff import asleep, sleep
 from langchain_qwen36._transport.http.upload import UploadBody
 from langchain_qwen36._transport.request import adownload, asend, download, send
-from langchain_qwen36.errors import GatewayTimeoutError, InvalidRequestError, MessageError
+from langchain_qwen36._transport.timeouts import MAX_SECONDS
+from langchain_qwen36.errors import (
+    GatewayTimeoutError,
+    InvalidRequestError,
+    MessageError,
+    UnsupportedSettingError,
+)
 from langchain_qwen36.files.source import check_upload, file_part
 from langchain_qwen36.files.temporary import (
     form_request,
@@ -295,11 +302,13 @@ def _list_request(purpose: str | None, after: str | None, query: dict[str, Any])
 class _Poll:
     """The wait for one file."""
 
-    def __init__(self, file: FileOrId, seconds: float) -> None:
+    def __init__(self, file: FileOrId, seconds: object) -> None:
         self.id = _id(file)
         self.file = file if isinstance(file, UploadedFile) else None
+        if not isinstance(seconds, int | float) or math.isnan(min(seconds, MAX_SECONDS)):
+            raise UnsupportedSettingError(f"`timeout={seconds!r}`: a number of seconds.")
         self._limit = seconds
-        self._until = time.monotonic() + seconds
+        self._until = time.monotonic() + min(seconds, MAX_SECONDS)
         self._pause = 0.0
 
     def is_over(self) -> bool:

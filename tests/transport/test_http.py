@@ -840,3 +840,11 @@ def test_a_setting_that_cannot_be_sent_is_refused(wrong: dict[str, Any]) -> None
         )
     assert not isinstance(caught.value, UnicodeError)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["extra_headers", "extra_query"])
+def test_a_calls_own_headers_and_query_are_dicts(name: str) -> None:
+    """Another value is named, before anything is sent."""
+    model = langchain_qwen36.ChatQwen36(gateway="dashscope", api_key="sk-0123456789")
+    with pytest.raises(UnsupportedSettingError, match=f"`{name}` is a dict"):
+        model.invoke("Hi", **{name: 5})

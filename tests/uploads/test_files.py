@@ -216,6 +216,17 @@ def test_get_of_no_file(server: FilesServer, mode: Mode) -> None:
         called(mode, files_at(server), "get", "file-fe-none")
 
 
+@pytest.mark.parametrize("wrong", [float("nan"), "soon", None])
+def test_a_wait_is_a_number_of_seconds(server: FilesServer, mode: Mode, wrong: Any) -> None:
+    """NaN is never over: it would wait for ever; years are as good as no limit."""
+    files = files_at(server)
+    id_ = server.add(b"x", "a.txt", "file-extract")
+    with pytest.raises(UnsupportedSettingError, match="number of seconds"):
+        called(mode, files, "wait_until_processed", id_, timeout=wrong)
+    found = called(mode, files, "wait_until_processed", id_, timeout=10**400)
+    assert found.is_processed
+
+
 @pytest.mark.parametrize("id_", ["", "  ", ".", "..", "fileid://..", "a\ud800", None, 5])
 def test_an_empty_id_is_refused(server: FilesServer, id_: Any) -> None:
     """An empty id would ask for the list, and dots have a deletion hit another path."""
