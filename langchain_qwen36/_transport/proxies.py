@@ -11,6 +11,7 @@ from langchain_qwen36._transport.target import MaskedURL
 from langchain_qwen36.errors import UnsupportedSettingError
 
 _SCHEMES = ("http", "https", "socks5", "socks5h")
+_PORT_DIGITS = 5
 _MAX_SOCKS_LOGIN = 255
 """Most bytes of a user, and of a password (RFC 1929)."""
 
@@ -115,7 +116,7 @@ def _split_port(text: str) -> tuple[str, int | None]:
         return text, None
     else:
         name, _, port = text.partition(":")
-    return name, int(port) if port.isdecimal() else None
+    return name, int(port) if port.isdecimal() and len(port) <= _PORT_DIGITS else None
 
 
 def _is_address(name: str) -> bool:

@@ -71,8 +71,8 @@ def _in_query(url: str) -> Iterator[str]:
 def _in_proxies(proxies: Iterable[str]) -> Iterator[str]:
     for proxy in proxies:
         login = proxy.partition("://")[2] or proxy
-        user, separator, password = login.partition("/")[0].rpartition("@")[0].partition(":")
-        if separator:
+        user, _, password = login.partition("/")[0].rpartition("@")[0].partition(":")
+        if user or password:
             user, password = unquote(user), unquote(password)
-            yield password
+            yield password or user  # a token may stand alone
             yield base64.b64encode(f"{user}:{password}".encode()).decode()

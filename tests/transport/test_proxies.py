@@ -228,15 +228,20 @@ def test_a_wrong_setting_shows_no_other_setting() -> None:
 
 
 @pytest.mark.parametrize("variable", ["HTTP_PROXY", "http_proxy", "ALL_PROXY", None])
-@pytest.mark.parametrize("password", [PASSWORD, "plus+word+0123", "p%40ss%3Aword0123"])
+@pytest.mark.parametrize(
+    "written",
+    [f"me:{PASSWORD}", "me:plus+word+0123", "me:p%40ss%3Aword0123", "token-0123456789"],
+    ids=["a password", "a plus", "encoded", "a token alone"],
+)
 def test_what_a_proxy_echoes_of_its_login_is_redacted(
-    mode: Mode, variable: str | None, password: str, monkeypatch: pytest.MonkeyPatch
+    mode: Mode, variable: str | None, written: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A login is a secret, whether the setting or the environment names the proxy."""
-    login = base64.b64encode(f"me:{unquote(password)}".encode()).decode()
+    user, _, password = written.partition(":")
+    login = base64.b64encode(f"{user}:{unquote(password)}".encode()).decode()
     with FaultServer(echo) as proxy:
         parts = urlsplit(proxy.url)
-        address = f"http://me:{password}@{parts.netloc}"
+        address = f"http://{written}@{parts.netloc}"
         url = f"http://behind-{parts.port}.lan/v1/chat/completions"  # of no other test's pool
         if variable is None:
             outcome = posted_to(mode, url, target={"proxy": address}, max_retries=0)
@@ -267,3 +272,8 @@ def test_a_request_id_that_repeats_the_key_is_redacted(mode: Mode, status: int) 
     assert KEY not in f"{outcome.error} {vars(outcome.error)}"
     assert outcome.error is not None
     assert outcome.error.request_id == "r-[key]"
+
+
+def test_no_proxy_with_a_port_that_is_none_bypasses_nothing() -> None:
+    """Digits without end are no port, and no error."""
+    assert not bypasses_proxy("http://example.com", f"other.com:{'9' * 5000}")
