@@ -107,9 +107,9 @@ def _unreachable(error: Exception, where: str) -> QwenError:
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
     """Yield an exception and those that led to it; a caller's own may lead back to itself."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
+    known: set[int] = set()
+    while error is not None and id(error) not in known:
+        known.add(id(error))
         yield error
         error = error.__cause__ or error.__context__
 
