@@ -7,11 +7,9 @@ from collections.abc import Callable, Mapping  # pydantic reads them
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import orjson
 from langchain_core.rate_limiters import BaseRateLimiter
 from pydantic import Field, InstanceOf, PrivateAttr, model_validator
 
-from langchain_qwen36._content.json_arguments import lenient_json, to_json_value
 from langchain_qwen36._logging import logger_for
 from langchain_qwen36._model.client import ClientSettings
 from langchain_qwen36._response.errors import request_id
@@ -248,19 +246,3 @@ def _tokens_of_meta(payload: Mapping[str, Any]) -> Mapping[str, Any]:
     meta = payload.get("meta")
     tokens = meta.get("tokens") if isinstance(meta, dict) else None
     return tokens if isinstance(tokens, dict) else {}
-
-
-def to_bytes(body: Mapping[str, Any]) -> bytes:
-    """Write a body as JSON; half a surrogate pair in a text is replaced, as in a message.
-
-    Raises:
-        MessageError: JSON cannot hold a value.
-    """
-    try:
-        return orjson.dumps(body)
-    except TypeError:
-        pass
-    try:
-        return lenient_json(body, to_json_value).encode()
-    except (TypeError, ValueError, RecursionError) as error:
-        raise MessageError(f"The request cannot be written as JSON: {error}.") from None

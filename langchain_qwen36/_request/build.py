@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
-from math import isfinite
 from typing import TYPE_CHECKING, Any, assert_never
 
 import orjson
 from langchain_core.messages import HumanMessage
 
 from langchain_qwen36._content.history import ends_with_an_answer
-from langchain_qwen36._content.source import replace_lone_surrogates
+from langchain_qwen36._content.json_arguments import lenient_json
 from langchain_qwen36._content.tool_names import legal_tool_name
 from langchain_qwen36._request import cache_control
 from langchain_qwen36._request import messages as wire_messages
@@ -164,7 +162,10 @@ def _response_format(wanted: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def to_bytes(body: Mapping[str, Any]) -> bytes:
-    """Write a body as JSON.
+    """Write a body as JSON; half a surrogate pair in a text is replaced, as in a message.
+
+    A description that a JavaScript server cut by its length ends in one, and Rust writes the
+    largest number of 128 bits into a schema, which orjson refuses too.
 
     Raises:
         MessageError: JSON cannot hold a value, such as a set.
@@ -172,38 +173,17 @@ def to_bytes(body: Mapping[str, Any]) -> bytes:
     try:
         written = orjson.dumps(body)
     except TypeError:
-        return _foreign_to_bytes(body)
+        try:
+            return lenient_json(body, _plain).encode()
+        except (TypeError, ValueError, RecursionError) as error:
+            raise MessageError(f"The request cannot be written as JSON: {error}.") from None
     # orjson 3.13 leaves 4 KB behind a short text, which a call holds as long as it waits.
     return bytes(memoryview(written)) if len(written) < _COPIED_BELOW else written
-
-
-def _foreign_to_bytes(body: Mapping[str, Any]) -> bytes:
-    """Write what orjson refuses though JSON holds it: large integers, half an emoji.
-
-    A description that a JavaScript server cut by its length ends in half a surrogate pair, and Rust
-    writes the largest number of 128 bits into a schema.
-    """
-    try:
-        text = json.dumps(_encodable(body), ensure_ascii=False, default=_plain)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise MessageError(f"The request cannot be written as JSON: {error}.") from None
-    return text.encode()
 
 
 def _plain(value: Any) -> Any:
     """Return a date, a UUID or a dataclass as orjson writes it."""
     return orjson.loads(orjson.dumps(value))
-
-
-def _encodable(value: Any) -> Any:
-    """Return a value without lone surrogates; what is not finite is null, as orjson writes it."""
-    if isinstance(value, str):
-        return replace_lone_surrogates(value)
-    if isinstance(value, dict):
-        return {_encodable(key): _encodable(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_encodable(item) for item in value]
-    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def _streams(plan: RequestPlan, gateway: Gateway, *, wanted: bool) -> bool:

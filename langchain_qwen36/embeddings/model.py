@@ -16,8 +16,8 @@ from langchain_qwen36._model.retrieval import (
     RetrievalModel,
     UsageTotal,
     check_text,
-    to_bytes,
 )
+from langchain_qwen36._request.build import to_bytes
 from langchain_qwen36.embeddings.response import parse_payload, vectors_in
 from langchain_qwen36.errors import MessageError, UnsupportedSettingError
 

@@ -11,7 +11,8 @@ from pydantic import Field
 
 from langchain_qwen36._model.client import ClientRequest
 from langchain_qwen36._model.concurrency import arun_parts, run_parts
-from langchain_qwen36._model.retrieval import RetrievalModel, check_text, to_bytes
+from langchain_qwen36._model.retrieval import RetrievalModel, check_text
+from langchain_qwen36._request.build import to_bytes
 from langchain_qwen36.errors import UnsupportedSettingError
 from langchain_qwen36.rerank.wire import parse_payload, rerank_body, rerank_url, scores_in
 
