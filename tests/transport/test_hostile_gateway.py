@@ -212,7 +212,7 @@ def test_ten_thousand_pieces_of_a_tool_call_are_read_in_linear_time(
     ],
 )
 def test_a_models_name_is_only_ever_a_text_in_the_body(name: str) -> None:
-    """It reaches neither the path nor a header, and adds no key to the body."""
+    """It reaches neither the path nor a header, adds no key to the body, and is valid UTF-8."""
     with FaultServer(whole(200, completion({"content": "Hello"}))) as server:
         asked = model(server, model=name)
         try:
@@ -223,7 +223,7 @@ def test_a_models_name_is_only_ever_a_text_in_the_body(name: str) -> None:
         (sent,) = server.requests
     assert sent.path == "/v1/chat/completions"
     assert "x-injected" not in sent.headers
-    assert json.loads(sent.body)["model"] == name
+    assert json.loads(sent.body)["model"] == name.replace("\ud83d", "\ufffd")
     assert json.loads(sent.body)["messages"] == [{"role": "user", "content": "Hi!"}]
 
 
