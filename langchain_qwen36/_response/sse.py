@@ -15,13 +15,18 @@ from langchain_qwen36.errors import UnexpectedResponseError
 _BOM = b"\xef\xbb\xbf"
 
 
-class Event(NamedTuple):
-    """One server-sent event."""
+class NamedEvent(NamedTuple):
+    """A server-sent event with a name."""
 
     name: str
-    """Value of the `event:` field; `error` for a field of that name; mostly empty."""
+    """Value of the `event:` field; `error` for a field of that name."""
     data: bytes
     """The payload as it came; the reader checks its encoding."""
+
+
+Event = bytes | NamedEvent
+"""An event, which mostly has no name: then it is its payload alone. Thousands of tuples from one
+read would have Python's garbage collector look at all that lives."""
 
 
 class SSEDecoder:
@@ -76,7 +81,7 @@ class SSEDecoder:
         if self._at_start and blocks:
             self._at_start = False
             blocks = blocks.removeprefix(_BOM)
-        events = []
+        events: list[Event] = []
         parts = blocks.split(b"\n\n")
         may_be_long = self._limit is not None and len(blocks) > self._limit
         of_one_line = blocks.count(b"\n") == 2 * (len(parts) - 1)
@@ -86,7 +91,7 @@ class SSEDecoder:
             # Nearly every block of every gateway is this one line: 0.3 µs instead of 1.2.
             if block[:6] == b"data: " and (of_one_line or b"\n" not in block):
                 if len(block) > len(b"data: "):
-                    events.append(Event("", block[6:]))
+                    events.append(block[6:])
             elif (event := _event(block)) is not None:
                 events.append(event)
         return events
@@ -123,4 +128,6 @@ def _event(block: bytes) -> Event | None:
             name = "error"
             data.append(value)
     payload = b"\n".join(data)
-    return Event(name, payload) if payload else None
+    if not payload:
+        return None
+    return NamedEvent(name, payload) if name else payload

@@ -19,7 +19,7 @@ from langchain_qwen36._response.payload import (
     loads,
     parse_completion,
 )
-from langchain_qwen36._response.sse import SSEDecoder
+from langchain_qwen36._response.sse import NamedEvent, SSEDecoder
 from langchain_qwen36._response.surrogates import SurrogateJoiner
 from langchain_qwen36.errors import (
     ContentFilterError,
@@ -157,31 +157,31 @@ class StreamDecoder:
         if not events and not self._reader.chunks:
             self._head = (self._head + data)[:_HEAD_BYTES]
         for event in events:
-            self._event(event, deltas)
+            if type(event) is bytes and not self.done and (text := self._template.text_in(event)):
+                deltas += self._reader.append_plain(text)
+            else:
+                self._event(event, deltas)
 
     def _event(self, event: Event, deltas: list[Delta]) -> None:
-        data = event.data
+        name, data = event if isinstance(event, NamedEvent) else ("", event)
         if data == _DONE or self.done:
-            self._after_done(event)
-            return
-        if not event.name and (text := self._template.text_in(data)):
-            deltas += self._reader.append_plain(text)
+            self._after_done(data)
             return
         self._template.forget()
         try:
             payload = nesting_limit.loads(data)
         except orjson.JSONDecodeError:
-            self._parse_malformed(event, deltas)
+            self._parse_malformed(name, data, deltas)
             return
         if self._joiner:
             payload = self._joiner.join(payload)
         # Looking into the bytes for a word costs 0.1 µs; searching the JSON for every place in
         # which an error may be would cost 2.
         choices = type(payload) is dict and payload.get("choices")
-        if choices and b'"error"' not in data and event.name != "error":
+        if choices and b'"error"' not in data and name != "error":
             deltas += self._feed_payload(payload, data)
         else:
-            self._parse_unusual(payload, event, deltas)
+            self._parse_unusual(payload, name, deltas)
 
     def _feed_payload(self, payload: dict[str, Any], data: bytes) -> list[Delta]:
         deltas = self._reader.feed(payload)
@@ -189,10 +189,10 @@ class StreamDecoder:
             self._template.learn(data, plain, deltas[0].text)
         return deltas
 
-    def _parse_unusual(self, payload: Any, event: Event, deltas: list[Delta]) -> None:
+    def _parse_unusual(self, payload: Any, name: str, deltas: list[Delta]) -> None:
         """Read a payload that may be an error; if it is also a chunk, the chunk is read first."""
-        certain = event.name == "error"
-        if _is_ping(payload, event):
+        certain = name == "error"
+        if _is_ping(payload, name):
             return
         if not isinstance(payload, dict):
             payload = {"message": str(payload)} if certain else {}
@@ -204,23 +204,22 @@ class StreamDecoder:
             deltas += self._reader.feed(self._context.redact_payload(payload))
         raise error
 
-    def _parse_malformed(self, event: Event, deltas: list[Delta]) -> None:
+    def _parse_malformed(self, name: str, data: bytes, deltas: list[Delta]) -> None:
         """Read an event that is no JSON as it stands."""
-        if event.name == "error":
-            self._parse_unusual(event.data.decode("utf-8", "replace"), event, deltas)
-        elif event.name.upper().encode() not in _KEEP_ALIVE_PAYLOADS:
+        if name == "error":
+            self._parse_unusual(data.decode("utf-8", "replace"), name, deltas)
+        elif name.upper().encode() not in _KEEP_ALIVE_PAYLOADS:
             # Some server writes one line behind the other, without the blank one.
-            is_whole = _is_json(event.data)
-            for line in [event.data] if is_whole else event.data.split(b"\n"):
-                self._line(line, event, deltas)
+            for line in [data] if _is_json(data) else data.split(b"\n"):
+                self._line(line, name, deltas)
 
-    def _line(self, line: bytes, event: Event, deltas: list[Delta]) -> None:
+    def _line(self, line: bytes, name: str, deltas: list[Delta]) -> None:
         # Some proxy frames the lines of an event stream as events once more.
         line = line.removeprefix(b"data:")
         if _is_done(line):
-            self._after_done(event)
+            self._after_done(line)
         elif not self.done and not _is_keep_alive(line):
-            self._parse_unusual(self._parsed(line), event, deltas)
+            self._parse_unusual(self._parsed(line), name, deltas)
 
     def _parsed(self, line: bytes) -> Any:
         try:
@@ -231,13 +230,13 @@ class StreamDecoder:
                 f"Chunk {self._reader.chunks + 1} of the stream is no JSON: {text!r}"
             ) from error
 
-    def _after_done(self, event: Event) -> None:
+    def _after_done(self, data: bytes) -> None:
         """Read a payload after [DONE], of which only usage counts."""
         if not self.done:
             self.done = True
             return
         with suppress(orjson.JSONDecodeError):
-            payload = nesting_limit.loads(event.data)
+            payload = nesting_limit.loads(data)
             if isinstance(payload, dict) and payload.get("usage") and not payload.get("choices"):
                 self._last += self._reader.feed(payload)
 
@@ -247,7 +246,7 @@ class StreamDecoder:
         self.ended = self._drained > _DRAIN_BYTES
         with suppress(UnexpectedResponseError):
             for event in self._decoder.feed(data):
-                self._after_done(event)
+                self._after_done(_data_of(event))
 
     def _end(self) -> list[Delta]:
         failure = self._failure
@@ -268,8 +267,9 @@ class StreamDecoder:
     def _flush(self) -> None:
         """Read the last event, without its blank line, if it is complete."""
         for event in self._decoder.close():
-            first = event.data.split(b"\n")[0]
-            if _is_json(event.data) or _is_json(first) or _is_done(first):
+            data = _data_of(event)
+            first = data.split(b"\n")[0]
+            if _is_json(data) or _is_json(first) or _is_done(first):
                 self._event(event, self._last)
         if self._joiner:
             for payload in self._joiner.rest():
@@ -278,11 +278,15 @@ class StreamDecoder:
             self.feed_body(self._head)
 
 
-def _is_ping(payload: Any, event: Event) -> bool:
+def _data_of(event: Event) -> bytes:
+    return event.data if isinstance(event, NamedEvent) else event
+
+
+def _is_ping(payload: Any, name: str) -> bool:
     """Return whether JSON is only a keep-alive: `{"type": "ping"}`, as in Anthropic's API."""
     if not isinstance(payload, dict) or payload.keys() & {"choices", "usage", "error"}:
         return False
-    names = (event.name, payload.get("type"), payload.get("event"), payload.get("object"))
+    names = (name, payload.get("type"), payload.get("event"), payload.get("object"))
     return any(str(name).upper().encode() in _KEEP_ALIVE_PAYLOADS for name in names if name)
 
 

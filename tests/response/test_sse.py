@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_qwen36._response.sse import Event, SSEDecoder
+from langchain_qwen36._response.sse import Event, NamedEvent, SSEDecoder
 from langchain_qwen36.errors import UnexpectedResponseError
 
 WIRE = Path(__file__).parents[3] / "shared" / "wire"
@@ -26,7 +26,12 @@ def decode(*pieces: bytes) -> list[Event]:
 
 def data(*payloads: bytes) -> list[Event]:
     """Events that have nothing but data."""
-    return [Event("", payload) for payload in payloads]
+    return list(payloads)
+
+
+def payload(event: Event) -> bytes:
+    """Return the data of an event, with a name or without."""
+    return event.data if isinstance(event, NamedEvent) else event
 
 
 CASES = [
@@ -48,9 +53,11 @@ CASES = [
     pytest.param(b"retry: 3\n\nid: 7\n\ndata: a\n\n", data(b"a"), id="retry and id alone"),
     pytest.param(b"id: 7\ndata: a\nretry: 3\n\n", data(b"a"), id="retry and id beside data"),
     pytest.param(b"event: ping\n\ndata: a\n\n", data(b"a"), id="a name without data"),
-    pytest.param(b"event: error\ndata: a\n\n", [Event("error", b"a")], id="a name"),
+    pytest.param(b"event: error\ndata: a\n\n", [NamedEvent("error", b"a")], id="a name"),
     pytest.param(
-        b'error: {"detail":1}\n\n', [Event("error", b'{"detail":1}')], id="a field that is no data"
+        b'error: {"detail":1}\n\n',
+        [NamedEvent("error", b'{"detail":1}')],
+        id="a field that is no data",
     ),
     pytest.param(b"data: a\n\n\n\n\ndata: b\n\n", data(b"a", b"b"), id="many blank lines"),
     pytest.param(b"\n\ndata: a\n\n", data(b"a"), id="blank lines first"),
@@ -130,7 +137,7 @@ def test_a_large_event_in_small_pieces_takes_linear_time() -> None:
     for _ in range(64 * 1024):
         decoder.feed(piece)
     (event,) = decoder.feed(b"\n\n")
-    assert len(event.data) == 64 * 1024 * 1024
+    assert len(event) == 64 * 1024 * 1024
     assert time.process_time() - started < 5
 
 
@@ -165,4 +172,4 @@ def test_recordings(path: Path) -> None:
     assert decode(*(stream[i : i + 7] for i in range(0, len(stream), 7))) == events
     assert len(events) > 0
     for event in events:
-        assert event.data == b"[DONE]" or isinstance(orjson.loads(event.data), dict)
+        assert event == b"[DONE]" or isinstance(orjson.loads(payload(event)), dict)
