@@ -14,7 +14,7 @@ from typing_extensions import TypedDict
 
 from langchain_qwen36 import ChatQwen36
 from langchain_qwen36._model.tool_binding import whole_response_format
-from langchain_qwen36._request.dict_schema import as_function
+from langchain_qwen36._request.dict_schema import as_function, of_typed_dict
 from langchain_qwen36._request.tools import to_wire
 
 CITY = {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]}
@@ -174,3 +174,19 @@ def test_a_response_format_that_is_only_a_schema_is_completed(
 def test_a_complete_response_format_goes_as_it_is(own: dict[str, Any]) -> None:
     """Also one that only the server knows."""
     assert whole_response_format(own) is own
+
+
+class Opaque:
+    """A class without a schema."""
+
+
+class Box(TypedDict):
+    """A place."""
+
+    where: Opaque
+
+
+def test_a_typed_dict_that_nobody_can_read_is_named() -> None:
+    """The reason is pydantic's."""
+    with pytest.raises(ValueError, match="Box cannot be read as a schema: Unable to generate"):
+        of_typed_dict(Box)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from langchain_qwen36._request.thinking import plan, thinking_override
+from langchain_qwen36._request.thinking import plan, switches_elsewhere, thinking_override
 from langchain_qwen36._request.types import Thinking
 from langchain_qwen36.catalog import find_model
 from langchain_qwen36.errors import UnsupportedSettingError
@@ -305,3 +305,10 @@ def test_an_effort_of_qwen38_is_sent_as_its_maker_takes_it():
     newer = plan(Thinking(effort="low"), DASHSCOPE, find_model("qwen3.8-max"))
     assert newer.fields == {"enable_thinking": True, "reasoning_effort": "low"}
     assert "reasoning_effort" not in plan(Thinking(effort="low"), DASHSCOPE, PLUS).fields
+
+
+@pytest.mark.parametrize("name", ["qwen3-coder-plus", "qwq-plus"])
+def test_a_model_that_cannot_switch_has_no_switch_of_ours_beside_anothers(name):
+    """The server judges what the user's own body asks for."""
+    body = {"chat_template_kwargs": {"enable_thinking": False}}
+    assert switches_elsewhere(body, GATEWAYS["dashscope"], find_model(name)) is False

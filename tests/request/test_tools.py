@@ -359,3 +359,18 @@ def test_a_schema_that_is_too_deep_names_its_tool() -> None:
     tool = {"type": "function", "function": {"name": "weather", "parameters": schema}}
     with pytest.raises(ValueError, match="The schema of the tool 'weather' is nested too deep"):
         to_wire([tool])
+
+
+def test_an_error_of_a_class_of_the_users_own_is_not_hidden() -> None:
+    """What its schema raises says more than we could."""
+
+    class Broken(BaseModel):
+        """A class whose schema cannot be made."""
+
+        @classmethod
+        def model_json_schema(cls, *_, **__):
+            """Fail."""
+            raise TypeError("no schema today")
+
+    with pytest.raises(TypeError, match="no schema today"):
+        to_wire([Broken])

@@ -154,6 +154,7 @@ def test_a_parameter_ends_where_the_next_one_begins() -> None:
         pytest.param("<tool_call>{not json}</tool_call>", id="no-json"),
         pytest.param('<tool_call>{"name": "get_weather", "arguments": [1]}</tool_call>', id="list"),
         pytest.param(XML.replace("<parameter", "junk <parameter"), id="junk-in-the-function"),
+        pytest.param("<function=get_weather>{not json}</function>", id="no-json-in-a-function"),
         pytest.param("a < b \n", id="a-lone-bracket"),
     ],
 )

@@ -9,6 +9,8 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 
 from langchain_qwen36 import ChatQwen36
 from langchain_qwen36._model.prepare import prepare_call
+from langchain_qwen36._request.prompt_size import prompt_size_of_run
+from langchain_qwen36.gateways import GATEWAYS
 from langchain_qwen36.tokens import count_messages
 
 QUESTION = [HumanMessage("How tall is the tower of Babel?")]
@@ -172,3 +174,10 @@ def test_all_choices_are_reckoned_with():
     assert (three.output_tokens, three.cost.output) == (3000, 3 * one.cost.output)
     assert three.cost.input == one.cost.input
     assert own.cost.output == three.cost.output
+
+
+def test_settings_that_the_call_will_refuse_are_counted_without_a_plan():
+    """The call raises the error itself, and costs nothing."""
+    messages, params = [HumanMessage("How many r?")], {"enable_thinking": True}
+    size = prompt_size_of_run(messages, None, params, "qwen3-coder-plus", GATEWAYS["dashscope"])
+    assert size == count_messages(messages)
