@@ -22,7 +22,7 @@ from langchain_qwen36._response.surrogates import SurrogateJoiner
 from langchain_qwen36.errors import QwenError, UnexpectedResponseError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from langchain_qwen36.gateways import Gateway
 
@@ -51,6 +51,8 @@ class ResponseContext:
     url: str = ""
     """The URL for error messages, without query and user."""
     secrets: tuple[bytes, ...] = field(default=(), repr=False)
+    more_secrets: Callable[[], tuple[bytes, ...]] = tuple
+    """Returns secrets that are looked up only where something is redacted."""
     """Values that are replaced in error texts, since some gateways echo the key."""
     is_stream: bool = True
     """Whether an event stream was requested; some gateways answer with the other kind."""
@@ -64,7 +66,7 @@ class ResponseContext:
 
     def redact(self, data: bytes) -> bytes:
         """Replace the secrets in a piece of a response."""
-        for secret in self.secrets:
+        for secret in (*self.secrets, *self.more_secrets()):
             data = data.replace(secret, b"[key]")
         return data
 

@@ -16,7 +16,7 @@ from langchain_qwen36._response.errors.hints import advice_for_call
 from langchain_qwen36._response.payload import ResponseContext
 from langchain_qwen36._transport.backoff import delay
 from langchain_qwen36._transport.http import CallTimeouts, Target, Timeouts
-from langchain_qwen36._transport.secrets import secrets_of
+from langchain_qwen36._transport.secrets import secrets_of, secrets_of_environment
 from langchain_qwen36._transport.target import display_url
 from langchain_qwen36.errors import (
     GatewayConnectionError,
@@ -60,6 +60,7 @@ class ApiCall:
             gateway=self.gateway,
             url=display_url(self.target.url),
             secrets=secrets_of(self.target),
+            more_secrets=secrets_of_environment,
             is_stream=self.is_stream,
             max_event_bytes=self.max_event_bytes,
         )

@@ -25,17 +25,13 @@ _OURS = frozenset({"user-agent", "accept", "accept-encoding", "content-type"})
 
 def secrets_of(target: Target) -> tuple[bytes, ...]:
     """Return what errors must not quote: values of headers and query, the proxy's password."""
-    return _secrets(tuple(target.headers.items()), target.url, _proxies(target))
+    proxies = (target.proxy,) if target.proxy else ()
+    return _secrets(tuple(target.headers.items()), target.url, proxies)
 
 
-def _proxies(target: Target) -> tuple[str, ...]:
-    """Return the proxies that the request may have gone through.
-
-    Those of the environment are not parsed here: this runs for each call.
-    """
-    if target.proxy is not None:
-        return (target.proxy,)
-    return tuple(filter(None, map(os.environ.get, _VARIABLES)))
+def secrets_of_environment() -> tuple[bytes, ...]:
+    """Return the logins of the environment's proxies; only errors need them, which are rare."""
+    return _secrets((), "", tuple(filter(None, map(os.environ.get, _VARIABLES))))
 
 
 @functools.lru_cache(maxsize=64)
