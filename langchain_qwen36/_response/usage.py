@@ -95,8 +95,10 @@ def later(raw: Mapping[str, Any] | None, new: Mapping[str, Any]) -> Mapping[str,
 
     Some servers count the input in the first chunk and the output in the last one.
     """
+    if not raw:
+        return new
     lacking = [paths for paths in (_INPUT, _OUTPUT) if not _first(new, paths)]
-    if not raw or not any(_first(raw, paths) for paths in lacking):
+    if not any(_first(raw, paths) for paths in lacking):
         return new
     return {**raw, **{name: value for name, value in new.items() if value or name not in raw}}
 
