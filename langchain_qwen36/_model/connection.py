@@ -127,6 +127,8 @@ def check_clients(fields: ConnectionSettings) -> None:
     Raises:
         UnsupportedSettingError: the message names the setting and the class that it takes.
     """
+    if fields.http_client is None and fields.http_async_client is None:
+        return
     kinds = (("http_client", "Client", False), ("http_async_client", "AsyncClient", True))
     for name, kind, is_async in kinds:
         client = getattr(fields, name)
@@ -145,9 +147,11 @@ def url_with_query(url: str, *queries: Mapping[str, Any] | None) -> str:
     Raises:
         UnsupportedSettingError: A value holds a lone surrogate, which no URL can.
     """
+    if not any(queries):
+        return url
     query = dict(pair for part in queries for pair in _pairs(part, "extra_query"))
     try:
-        return f"{url}?{urlencode(query)}" if query else url
+        return f"{url}?{urlencode(query)}"
     except UnicodeEncodeError:  # it would quote the value, which may be a key
         problem = "a name or a value of the query holds a lone surrogate, which no URL can."
     raise UnsupportedSettingError(problem)

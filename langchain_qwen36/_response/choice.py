@@ -91,7 +91,7 @@ class Choice:
         may_call = request.tools and request.body.get("tool_choice") != "none"
         self._finder = ToolCallFinder(request.tools) if may_call else None
         self._start: AnswerStart | None = AnswerStart()
-        self._called = False
+        self._called = self._in_deltas = False
         self._leftovers = CallLeftovers()
 
     @property
@@ -119,6 +119,8 @@ class Choice:
             streamed = False
             whole = not self._in_messages
             delta = self._message(choice)
+        else:
+            self._in_deltas = True
         if choice.get("finish_reason"):
             self._finish_reason(choice)
         if choice.get("logprobs"):
@@ -206,8 +208,10 @@ class Choice:
         the whole answer at its end.
         """
         message = choice.get("message") or choice.get("text")
-        has_deltas = not self._in_messages and (
-            self.full_text() or self.full_reasoning() or self.calls
+        has_deltas = (
+            self._in_deltas
+            and not self._in_messages
+            and (self.full_text() or self.full_reasoning() or self.calls)
         )
         if not message or has_deltas:
             return {}

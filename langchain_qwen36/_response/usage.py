@@ -95,7 +95,7 @@ def later(raw: Mapping[str, Any] | None, new: Mapping[str, Any]) -> Mapping[str,
 
     Some servers count the input in the first chunk and the output in the last one.
     """
-    if not raw:
+    if not raw or raw is new:
         return new
     lacking = [paths for paths in (_INPUT, _OUTPUT) if not _first(new, paths)]
     if not any(_first(raw, paths) for paths in lacking):

@@ -83,9 +83,11 @@ def _choice_error(choice: Any) -> ErrorBody | None:
     """
     if not isinstance(choice, dict):
         return None
-    for part in (choice, choice.get("delta"), choice.get("message")):
-        if isinstance(part, dict) and part.get("error"):
-            return _parse(part)
+    if choice.get("error"):
+        return _parse(choice)
+    part = choice.get("delta") or choice.get("message")
+    if isinstance(part, dict) and part.get("error"):
+        return _parse(part)
     if choice.get("finish_reason") == "error":
         return ErrorBody(message="The model behind the gateway failed and did not say why")
     return None
