@@ -50,7 +50,8 @@ def prompt_size_of_run(
 
     A forced tool may switch thinking off, which is left out: the count is then too high.
     """
-    own = {name: params[name] for name in (_FULL_SIZE,) if params.get(name) is not None}
+    full_size = params.get(_FULL_SIZE)
+    own = {} if full_size is None else {_FULL_SIZE: full_size}
     settings = Settings(
         model=model,
         wire_model=model,

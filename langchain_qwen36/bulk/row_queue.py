@@ -112,7 +112,7 @@ class RowQueue:
         try:
             yield from rows
         except Exception as error:  # noqa: BLE001 - a generator of the user's may raise anything
-            self.input_error = f"the input cannot be read further: {type(error).__name__}: {error}"
+            self.input_error = _unreadable(error)
 
     @property
     def has_more(self) -> bool:
@@ -180,7 +180,7 @@ class RowQueue:
         except JournalError as error:
             self.stop(str(error))
         except Exception as error:  # noqa: BLE001 - a row or a template of the user's may raise
-            self.stop(f"the input cannot be read further: {type(error).__name__}: {error}")
+            self.stop(_unreadable(error))
         finally:
             self._filling = None
 
@@ -228,6 +228,10 @@ class RowQueue:
                 self.failed_before += 1
                 return False
         return True
+
+
+def _unreadable(error: Exception) -> str:
+    return f"the input cannot be read further: {type(error).__name__}: {error}"
 
 
 def _outcome_of_bad(item: Item) -> Outcome:

@@ -108,7 +108,7 @@ async def aconnect(host: str, port: int, seconds: float | None) -> socket.socket
 def _numeric(host: str, port: int) -> list[Address] | None:
     """Return the address of a host that is an IP address; None for what must be looked up.
 
-    The resolver is not asked: whatever stands in its place may hang.
+    Without `socket.getaddrinfo`, which can hang where a program has replaced it.
     """
     try:
         address = ipaddress.ip_address(host)
