@@ -72,7 +72,8 @@ def wrap(schema: Any) -> type[BaseModel] | None:
 
 
 def _first_line(error: Exception) -> str:
-    return f"(pydantic: {str(error).partition(chr(10))[0]})"
+    line, _, _ = str(error).partition("\n")
+    return f"(pydantic: {line})"
 
 
 def _is_object_schema(schema: Any) -> bool:

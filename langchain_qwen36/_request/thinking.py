@@ -137,7 +137,7 @@ def requested_thinking(settings: Mapping[str, Any]) -> bool | None:
     reasoning = reasoning if isinstance(reasoning, dict) else {}
     budget = settings.get("thinking_budget")
     effort = settings.get("reasoning_effort") or reasoning.get("effort")
-    if budget == 0 or effort == "none":
+    if _switches_off(budget, effort):
         return False
     for switch in (settings.get("enable_thinking"), reasoning.get("enabled")):
         if switch is not None:
@@ -145,6 +145,11 @@ def requested_thinking(settings: Mapping[str, Any]) -> bool | None:
     if budget or effort:
         return True
     return thinking_override(settings.get("model_kwargs") or {})
+
+
+def _switches_off(budget: int | None, effort: str | None) -> bool:
+    """Return whether a budget or an effort means that the model is not to think."""
+    return budget == 0 or effort == "none"
 
 
 def check_budget(budget: int | None) -> None:
@@ -164,7 +169,7 @@ def _settled(thinking: Thinking, gateway: Gateway) -> Thinking:
     budget, effort = thinking.budget, thinking.effort
     check_budget(budget)
     off = "thinking_budget=0" if budget == 0 else 'reasoning_effort="none"'
-    if budget == 0 or effort == "none":
+    if _switches_off(budget, effort):
         if thinking.enabled:
             raise UnsupportedSettingError(f"`enable_thinking=True` and `{off}` contradict.")
         return replace(thinking, enabled=False, budget=None, effort=None)
